@@ -1,0 +1,250 @@
+//! Spin's JSON nodes. Methods that change a node give the changed copy.
+
+use serde_json::Value as Node;
+
+use super::{Called, int, json_path};
+use crate::{EvalError, Value};
+
+const FORMAT_ERROR: &str = "org.camunda.spin.json.SpinJsonDataFormatException";
+const PROPERTY_ERROR: &str = "org.camunda.spin.json.SpinJsonPropertyException";
+
+/// The node `JSON` makes of a value; `None` when it cannot.
+pub(crate) fn parse(input: &Value) -> Option<Value> {
+    match input {
+        Value::Null => None,
+        Value::Str(text) => serde_json::from_str(text).ok().map(Value::Json),
+        other => node_of(other).map(Value::Json),
+    }
+}
+
+/// A value as a JSON node.
+fn node_of(value: &Value) -> Option<Node> {
+    Some(match value {
+        Value::Null => Node::Null,
+        Value::Bool(truth) => Node::from(*truth),
+        Value::Short(number) => Node::from(*number),
+        Value::Int(number) => Node::from(*number),
+        Value::Long(number) => Node::from(*number),
+        Value::Double(number) => Node::from(*number),
+        Value::Str(text) => Node::from(text.as_str()),
+        Value::Date(ms) => Node::from(*ms),
+        Value::List(items) => Node::Array(items.iter().map(node_of).collect::<Option<_>>()?),
+        Value::Map(entries) => {
+            let field = |(key, value): &(String, Value)| Some((key.clone(), node_of(value)?));
+            Node::Object(entries.iter().map(field).collect::<Option<_>>()?)
+        }
+        Value::Json(node) => node.clone(),
+        Value::Object { .. } => return super::object::view(value).and_then(|view| node_of(&view)),
+        Value::DateTime(_) | Value::Bytes(_) | Value::Xml(_) | Value::Bean(_) => return None,
+    })
+}
+
+/// A node as maps, lists and plain values.
+pub(crate) fn plain(node: &Node) -> Value {
+    match node {
+        Node::Null => Value::Null,
+        Node::Bool(truth) => Value::Bool(*truth),
+        Node::Number(_) => number(node).unwrap_or(Value::Null),
+        Node::String(text) => Value::from(text.as_str()),
+        Node::Array(items) => Value::List(items.iter().map(plain).collect()),
+        Node::Object(fields) => Value::Map(
+            fields
+                .iter()
+                .map(|(key, value)| (key.clone(), plain(value)))
+                .collect(),
+        ),
+    }
+}
+
+/// A number in the narrowest class Jackson picks: `Integer`, `Long`, `Double`.
+fn number(node: &Node) -> Option<Value> {
+    let Node::Number(number) = node else { return None };
+    Some(match number.as_i64() {
+        Some(long) => i32::try_from(long).map_or(Value::Long(long), Value::Int),
+        None => Value::Double(number.as_f64()?),
+    })
+}
+
+/// A property of the node object itself (its content is read with `prop`).
+pub(crate) fn property(node: &Node, name: &str) -> Option<Value> {
+    Some(match name {
+        "object" => Value::Bool(node.is_object()),
+        "value" if !node.is_object() && !node.is_array() => plain(node),
+        "dataFormatName" => Value::from("application/json"),
+        _ => return None,
+    })
+}
+
+/// A method of a node.
+pub(crate) fn call(node: &Node, name: &str, arguments: &[Value]) -> Called {
+    Ok(match arguments {
+        [] => plain_call(node, name)?,
+        [Value::Null] => None,
+        [argument] => one(node, name, argument)?,
+        [key, value] if name == "prop" => Some(with_prop(node, &key.to_text(), value)?),
+        _ => None,
+    })
+}
+
+fn plain_call(node: &Node, name: &str) -> Called {
+    let is_value = !node.is_object() && !node.is_array();
+    Ok(Some(match name {
+        "isObject" => Value::Bool(node.is_object()),
+        "isArray" => Value::Bool(node.is_array()),
+        "isValue" => Value::Bool(is_value),
+        "isString" => Value::Bool(node.is_string()),
+        "isNumber" => Value::Bool(node.is_number()),
+        "isBoolean" => Value::Bool(node.is_boolean()),
+        "isNull" => Value::Bool(node.is_null()),
+        "stringValue" => match node {
+            Node::String(text) => Value::from(text.as_str()),
+            _ => return Err(wrong_type("String", node)),
+        },
+        "numberValue" => number(node).ok_or_else(|| wrong_type("Number", node))?,
+        "boolValue" => Value::Bool(node.as_bool().ok_or_else(|| wrong_type("Boolean", node))?),
+        "value" if is_value => plain(node),
+        "value" => return Err(wrong_type("String/Number/Boolean/Null", node)),
+        "elements" => match node {
+            Node::Array(items) => Value::List(items.iter().cloned().map(Value::Json).collect()),
+            _ => return Err(wrong_type("SpinList", node)),
+        },
+        "fieldNames" => match node {
+            Node::Object(fields) => Value::List(fields.keys().map(|key| Value::from(key.as_str())).collect()),
+            Node::Array(_) => Value::List(Vec::new()),
+            _ => return Err(wrong_type("Array/Object", node)),
+        },
+        "unwrap" => Value::Json(node.clone()),
+        "getDataFormatName" => Value::from("application/json"),
+        _ => return Ok(None),
+    }))
+}
+
+fn one(node: &Node, name: &str, argument: &Value) -> Called {
+    let text = argument.to_text();
+    let place = |last: bool| -> Result<Option<usize>, EvalError> {
+        let Node::Array(items) = node else {
+            return Err(wrong_type("Array", node));
+        };
+        let wanted = node_of(argument);
+        let is_it = |item: &Node| Some(item) == wanted.as_ref();
+        Ok(if last {
+            items.iter().rposition(is_it)
+        } else {
+            items.iter().position(is_it)
+        })
+    };
+    Ok(Some(match name {
+        "prop" => Value::Json(node.get(&text).cloned().ok_or_else(|| missing(&text))?),
+        "hasProp" => Value::Bool(node.get(&text).is_some()),
+        "deleteProp" => match node {
+            Node::Object(fields) if fields.contains_key(&text) => {
+                let mut fields = fields.clone();
+                fields.shift_remove(&text);
+                Value::Json(Node::Object(fields))
+            }
+            _ => return Err(missing(&text)),
+        },
+        "contains" => Value::Bool(place(false)?.is_some()),
+        "indexOf" | "lastIndexOf" => {
+            let found = place(name == "lastIndexOf")?.ok_or_else(|| missing(&text))?;
+            Value::Int(i32::try_from(found).unwrap_or(i32::MAX))
+        }
+        "append" => changed(node, |items| {
+            Ok(items.push(node_of(argument).ok_or_else(|| missing(&text))?))
+        })?,
+        "remove" => {
+            let at = place(false)?.ok_or_else(|| missing(&text))?;
+            changed(node, |items| Ok(drop(items.remove(at))))?
+        }
+        "removeAt" => {
+            let Some(at) = int(argument) else { return Ok(None) };
+            changed(node, |items| match usize::try_from(at) {
+                Ok(at) if at < items.len() => Ok(drop(items.remove(at))),
+                _ => Err(EvalError::thrown(
+                    "java.lang.IndexOutOfBoundsException",
+                    format_args!("Index is out of bound! Index: {at}, Size: {}", items.len()),
+                )),
+            })?
+        }
+        "jsonPath" => {
+            return Err(EvalError::new(
+                "a JSON path query needs one of element(), elementList(), stringValue(), numberValue(), boolValue()",
+            ));
+        }
+        _ => return Ok(None),
+    }))
+}
+
+/// A copy of an array after the change.
+fn changed(
+    node: &Node,
+    change: impl FnOnce(&mut Vec<Node>) -> Result<(), EvalError>,
+) -> Result<Value, EvalError> {
+    let Node::Array(items) = node else {
+        return Err(EvalError::thrown(
+            "org.camunda.spin.json.SpinJsonException",
+            format_args!(
+                "SPIN/JACKSON-JSON-01010 Unable to modify node of type '{}'. Node is not a list.",
+                type_name(node)
+            ),
+        ));
+    };
+    let mut items = items.clone();
+    change(&mut items)?;
+    Ok(Value::Json(Node::Array(items)))
+}
+
+/// A copy of an object with the property set.
+fn with_prop(node: &Node, key: &str, value: &Value) -> Result<Value, EvalError> {
+    match (node, node_of(value)) {
+        (Node::Object(fields), Some(value)) => {
+            let mut fields = fields.clone();
+            fields.insert(key.to_owned(), value);
+            Ok(Value::Json(Node::Object(fields)))
+        }
+        _ => Err(wrong_type("Object", node)),
+    }
+}
+
+/// Reads the result of `jsonPath(path)` with a method.
+pub(crate) fn query(node: &Node, path: &str, name: &str, arguments: &[Value]) -> Result<Value, EvalError> {
+    let unknown = || {
+        let class = "org.camunda.spin.impl.json.jackson.query.JacksonJsonPathQuery";
+        EvalError::unknown_method(format!("Method not found: class {class}.{name}()"))
+    };
+    let found = json_path::evaluate(node, path)?;
+    match (name, arguments) {
+        ("element", []) => Ok(Value::Json(found)),
+        ("elementList", []) => plain_call(&found, "elements")?.ok_or_else(unknown),
+        ("stringValue" | "numberValue" | "boolValue", []) => plain_call(&found, name)?.ok_or_else(unknown),
+        _ => Err(unknown()),
+    }
+}
+
+fn missing(name: &str) -> EvalError {
+    EvalError::thrown(
+        PROPERTY_ERROR,
+        format_args!("SPIN/JACKSON-JSON-01004 Unable to find '{name}'"),
+    )
+}
+
+fn wrong_type(expected: &str, node: &Node) -> EvalError {
+    EvalError::thrown(
+        FORMAT_ERROR,
+        format_args!(
+            "SPIN/JACKSON-JSON-01002 Expected '{expected}', got '{}'",
+            type_name(node)
+        ),
+    )
+}
+
+fn type_name(node: &Node) -> &'static str {
+    match node {
+        Node::Null => "NULL",
+        Node::Bool(_) => "BOOLEAN",
+        Node::Number(_) => "NUMBER",
+        Node::String(_) => "STRING",
+        Node::Array(_) => "ARRAY",
+        Node::Object(_) => "OBJECT",
+    }
+}
