@@ -1,0 +1,119 @@
+//! What can be asked of an instance, and what comes back.
+use crate::{Id, IdSource, Millis, value::Variables};
+
+/// A command to one process instance. Ids are of entities of that instance.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Starts a new instance at a start event (`None`: the none start event).
+    Start { element: Option<String>, variables: Variables },
+    /// Completes a user task.
+    CompleteTask { task: Id, variables: Variables, local_variables: Variables },
+    /// Changes a task's fields (claim, assign, delegate, resolve, update): the decision is the caller's, in `app`.
+    UpdateTask { task: Id, change: TaskChange },
+    /// Completes an external task held by `worker`.
+    CompleteExternalTask { task: Id, worker: String, variables: Variables, local_variables: Variables },
+    /// Reports a failure; `retries` 0 makes an incident `failedExternalTask`; the task is not fetched again before `retry_timeout` ms.
+    FailExternalTask {
+        task: Id,
+        worker: String,
+        error_message: Option<String>,
+        error_details: Option<String>,
+        retries: i32,
+        retry_timeout: Millis,
+        variables: Variables,
+        local_variables: Variables,
+    },
+    /// Throws a BPMN error at an external task held by `worker`.
+    ExternalTaskError { task: Id, worker: String, code: String, message: Option<String>, variables: Variables },
+    /// Extends the lock of an external task to now + `duration` ms.
+    ExtendLock { task: Id, worker: String, duration: Millis },
+    /// Locks one external task for a worker.
+    LockExternalTask { task: Id, worker: String, duration: Millis },
+    /// Gives an external task back.
+    UnlockExternalTask { task: Id },
+    SetExternalTaskRetries { task: Id, retries: i32 },
+    SetExternalTaskPriority { task: Id, priority: i64 },
+    /// Throws a BPMN error at a user task.
+    TaskError { task: Id, code: String, message: Option<String>, variables: Variables },
+    /// Delivers an event to a subscription.
+    Trigger { subscription: Id, variables: Variables, local_variables: Variables },
+    /// Runs a job now. A rejection of kind `Failure` is the job's failure; the caller then sends `FailJob`.
+    ExecuteJob { job: Id },
+    /// Counts a failed try: retries − 1, at 0 an incident `failedJob`. `lock` is cleared.
+    FailJob { job: Id, message: String, stacktrace: String },
+    /// Sets retries; above 0 resolves the job's incident.
+    SetJobRetries { job: Id, retries: i32, due: Option<Option<Millis>> },
+    SetJobSuspended { job: Id, suspended: bool },
+    DeleteJob { job: Id },
+    /// Sets and deletes variables in the scope that `scope` names: the instance, an execution, or a task. With
+    /// `local` false a name that an outer scope has is set there.
+    SetVariables { scope: Id, local: bool, set: Variables, delete: Vec<String> },
+    /// Suspends or activates instance, tasks, external tasks and jobs.
+    SetSuspended { suspended: bool },
+    /// Cancels the instance.
+    Delete { reason: Option<String> },
+    /// Resolves an incident by hand.
+    ResolveIncident { incident: Id },
+}
+
+/// A change of a user task's fields; `None` leaves a field as it is.
+#[derive(Clone, Debug, Default)]
+pub struct TaskChange {
+    pub assignee: Option<Option<String>>,
+    pub owner: Option<Option<String>>,
+    pub delegation: Option<Option<String>>,
+    pub name: Option<Option<String>>,
+    pub description: Option<Option<String>>,
+    pub priority: Option<i32>,
+    pub due: Option<Option<Millis>>,
+    pub follow_up: Option<Option<Millis>>,
+}
+
+/// Why a command was not carried out. The working copy is worthless afterwards.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Rejection {
+    /// The entity isn't there.
+    #[error("{kind} with id {id} does not exist")]
+    NotFound { kind: &'static str, id: Id },
+    /// The external task is locked by another worker; the text is the reference's.
+    #[error("External Task {task} cannot be {action} by worker '{worker}'. It is locked by worker '{owner}'.")]
+    WrongWorker { task: Id, action: &'static str, worker: String, owner: String },
+    /// The lock of an external task has expired (extending it).
+    #[error("{0}")]
+    LockExpired(String),
+    /// It, its definition or its task is suspended.
+    #[error("{0}")]
+    Suspended(String),
+    /// A value or state the engine refuses; becomes REST's BadUserRequestException family.
+    #[error("{0}")]
+    BadRequest(String),
+    /// Running the process failed: an expression, no outgoing flow, too many steps. For a job this costs a try.
+    #[error("{message}")]
+    Failure {
+        /// Camunda's text where we know it.
+        message: String,
+        /// Element being run.
+        element: Option<String>,
+    },
+}
+
+/// What a step needs from outside.
+pub struct Env<'a> {
+    /// Unix milliseconds now.
+    pub now: Millis,
+    /// New ids, in the instance's slot.
+    pub ids: &'a mut dyn IdSource,
+    /// The authenticated user, for `currentUser()` and start user.
+    pub user: Option<&'a str>,
+    /// Most elements one command may pass before a wait state; past it the command fails.
+    pub max_steps: u32,
+}
+
+/// What a command did besides changing the instance.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// Topics on which an external task became available.
+    pub topics: Vec<String>,
+    /// Jobs created or made due now.
+    pub due_jobs: Vec<Id>,
+}

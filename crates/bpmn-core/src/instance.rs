@@ -1,0 +1,351 @@
+//! A process instance as stored: one row per entity, tracked so that a write touches only what changed.
+//!
+//! Words: a *token* stands on an element inside a *scope*; the root scope is the process instance itself. REST's
+//! `executionId` is [`Token::execution_id`], its activity instance id is `ELEMENT:UUID` of [`Token::activity_id`]
+//! (the process instance's own id for the root).
+use crate::{Millis, tracked::{Entity, Tracked}, value::TypedValue};
+use topology::Id;
+
+/// The row of a running process instance; also its root scope.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProcessInstance {
+    pub id: Id,
+    /// Root of the tree of called instances; its own id if nobody called it. All of a tree lives in the root's slot.
+    pub root_id: Id,
+    /// The token of the call activity that called it.
+    pub super_token_id: Option<Id>,
+    /// Id of the definition row (the UUID part of REST's `key:version:uuid`).
+    pub definition_id: Id,
+    pub business_key: Option<String>,
+    /// Raised by the store with every write; what optimistic locking compares.
+    pub revision: i64,
+    pub suspended: bool,
+    pub started: Millis,
+    pub start_user: Option<String>,
+    pub start_element: String,
+    pub tenant_id: Option<String>,
+}
+
+/// What a token is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i16)]
+pub enum TokenState {
+    /// A scope with tokens inside (subprocess), not itself waiting.
+    Scope = 0,
+    /// In a wait state on its element: user task, external task, receive task, catch event.
+    Waiting = 1,
+    /// Before its element, at a job of asyncBefore.
+    BeforeAsync = 2,
+    /// After its element, at a job of asyncAfter.
+    AfterAsync = 3,
+    /// Arrived at a joining gateway.
+    Joining = 4,
+}
+
+impl TokenState {
+    /// The state of a stored number.
+    pub fn from_i16(number: i16) -> Option<TokenState> {
+        use TokenState::*;
+        [Scope, Waiting, BeforeAsync, AfterAsync, Joining].into_iter().find(|s| *s as i16 == number)
+    }
+}
+
+/// A token, or (state `Scope`) an inner scope.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Token {
+    pub id: Id,
+    pub instance_id: Id,
+    /// The inner scope it lives in; `None` is the process instance.
+    pub parent_id: Option<Id>,
+    pub element: String,
+    pub state: TokenState,
+    /// REST's execution id: differs from `id` where Camunda would have an execution of another id (the process
+    /// instance's for the first token outside a scope activity).
+    pub execution_id: Id,
+    /// The activity instance it is in; `None` before the activity has begun or at a gateway's join.
+    pub activity_id: Option<Id>,
+    /// When that activity instance started.
+    pub started: Millis,
+    /// What an element has to remember beyond this, as JSON: for instance the sequence flow a joining token came by.
+    pub data: Option<String>,
+}
+
+/// A variable in a scope: the process instance, an inner scope, a token's activity, or a task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Variable {
+    pub id: Id,
+    pub instance_id: Id,
+    /// Id of the process instance, scope token or activity token it belongs to.
+    pub scope_id: Id,
+    /// The task it is local to.
+    pub task_id: Option<Id>,
+    pub name: String,
+    pub value: TypedValue,
+}
+
+/// A user task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UserTask {
+    pub id: Id,
+    /// `None` only for standalone tasks.
+    pub instance_id: Option<Id>,
+    pub token_id: Option<Id>,
+    pub execution_id: Option<Id>,
+    pub activity_id: Option<Id>,
+    pub definition_id: Option<Id>,
+    /// The element's id: REST's `taskDefinitionKey`.
+    pub element: Option<String>,
+    pub name: Option<String>,
+    pub description: Option<String>,
+    pub assignee: Option<String>,
+    pub owner: Option<String>,
+    pub delegation: Option<String>,
+    pub priority: i32,
+    pub created: Millis,
+    pub last_updated: Option<Millis>,
+    pub due: Option<Millis>,
+    pub follow_up: Option<Millis>,
+    pub suspended: bool,
+    pub form_key: Option<String>,
+    pub tenant_id: Option<String>,
+    /// Candidate users and groups: (`true` = group, name).
+    pub candidates: Vec<(bool, String)>,
+}
+
+/// An external task. Worker and lock are changed by fetchAndLock without touching the instance's revision, hence
+/// `lock_revision`, which a write compares.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExternalTask {
+    pub id: Id,
+    pub instance_id: Id,
+    pub token_id: Id,
+    pub execution_id: Id,
+    pub activity_id: Id,
+    pub definition_id: Id,
+    pub element: String,
+    pub topic: String,
+    pub worker_id: Option<String>,
+    pub lock_expires: Option<Millis>,
+    /// `None` until a failure sets it.
+    pub retries: Option<i32>,
+    pub error_message: Option<String>,
+    pub error_details: Option<String>,
+    pub priority: i64,
+    pub suspended: bool,
+    pub created: Millis,
+    pub lock_revision: i64,
+    pub business_key: Option<String>,
+    pub tenant_id: Option<String>,
+}
+
+/// What a job does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i16)]
+pub enum JobKind {
+    /// Runs the element a token stands before.
+    AsyncBefore = 0,
+    /// Takes the outgoing flows of the element a token stands after.
+    AsyncAfter = 1,
+    /// A timer catch event or boundary timer of an instance.
+    Timer = 2,
+    /// A timer start event: belongs to a definition, not to an instance.
+    TimerStart = 3,
+}
+
+impl JobKind {
+    /// The kind of a stored number.
+    pub fn from_i16(number: i16) -> Option<JobKind> {
+        use JobKind::*;
+        [AsyncBefore, AsyncAfter, Timer, TimerStart].into_iter().find(|k| *k as i16 == number)
+    }
+}
+
+/// A job. Its lock is changed by acquisition without touching the instance's revision.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    pub id: Id,
+    /// Root of the instance's tree, or the job's own id for a timer start.
+    pub root_id: Id,
+    pub instance_id: Option<Id>,
+    pub token_id: Option<Id>,
+    pub execution_id: Option<Id>,
+    pub definition_id: Id,
+    pub element: String,
+    pub kind: JobKind,
+    /// `None`: at once.
+    pub due: Option<Millis>,
+    pub retries: i32,
+    pub exclusive: bool,
+    pub priority: i64,
+    pub suspended: bool,
+    pub created: Millis,
+    pub lock_owner: Option<String>,
+    pub lock_expires: Option<Millis>,
+    pub error_message: Option<String>,
+    pub stacktrace: Option<String>,
+    /// For repeating timers: the remaining cycle, as the timer parser wrote it.
+    pub repeat: Option<String>,
+    pub tenant_id: Option<String>,
+}
+
+/// What a subscription waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i16)]
+pub enum EventKind {
+    Message = 0,
+    Signal = 1,
+    Conditional = 2,
+    Compensation = 3,
+}
+
+impl EventKind {
+    /// The kind of a stored number.
+    pub fn from_i16(number: i16) -> Option<EventKind> {
+        use EventKind::*;
+        [Message, Signal, Conditional, Compensation].into_iter().find(|k| *k as i16 == number)
+    }
+}
+
+/// A token that waits for an event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventSubscription {
+    pub id: Id,
+    pub instance_id: Id,
+    pub token_id: Id,
+    pub execution_id: Id,
+    pub element: String,
+    pub kind: EventKind,
+    pub name: Option<String>,
+    pub created: Millis,
+    pub tenant_id: Option<String>,
+}
+
+/// Something a human has to look at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Incident {
+    pub id: Id,
+    /// `None` for a failed timer start job.
+    pub instance_id: Option<Id>,
+    pub execution_id: Option<Id>,
+    pub definition_id: Id,
+    /// Camunda's word: `failedJob`, `failedExternalTask`.
+    pub kind: String,
+    pub element: String,
+    pub message: Option<String>,
+    /// Job id or external task id.
+    pub configuration: Option<String>,
+    pub created: Millis,
+    pub cause_id: Id,
+    pub root_cause_id: Id,
+    pub tenant_id: Option<String>,
+}
+
+/// How a process instance ended; `word()` is REST's `state`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i16)]
+pub enum EndState {
+    Completed = 0,
+    ExternallyTerminated = 1,
+    InternallyTerminated = 2,
+}
+
+/// A row written once, when what it tells of has ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HistoryRow {
+    Process(HistoricProcessInstance),
+    Activity(HistoricActivity),
+}
+
+/// A process instance that has ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoricProcessInstance {
+    pub process: ProcessInstance,
+    pub ended: Millis,
+    pub end_element: Option<String>,
+    pub state: EndState,
+    pub delete_reason: Option<String>,
+}
+
+/// An activity instance that has ended (or an event, gateway or task that was passed at once).
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoricActivity {
+    pub id: Id,
+    pub instance_id: Id,
+    pub root_id: Id,
+    pub definition_id: Id,
+    /// Activity instance it ran in: the process instance, or an inner scope's activity id.
+    pub parent_id: Id,
+    pub execution_id: Id,
+    pub element: String,
+    pub name: Option<String>,
+    /// Camunda's activity type: `startEvent`, `userTask`, `exclusiveGateway`, `noneEndEvent`, …
+    pub kind: String,
+    pub task_id: Option<Id>,
+    pub assignee: Option<String>,
+    pub called_instance_id: Option<Id>,
+    pub started: Millis,
+    pub ended: Millis,
+    pub canceled: bool,
+    /// Whether it ended its scope (an end event that was reached).
+    pub complete_scope: bool,
+    /// Order within the instance.
+    pub sequence: i64,
+    pub tenant_id: Option<String>,
+}
+
+/// The working copy of a process instance. A rejected command throws it away.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    pub process: ProcessInstance,
+    pub tokens: Tracked<Token>,
+    pub variables: Tracked<Variable>,
+    pub tasks: Tracked<UserTask>,
+    pub external_tasks: Tracked<ExternalTask>,
+    pub jobs: Tracked<Job>,
+    pub subscriptions: Tracked<EventSubscription>,
+    pub incidents: Tracked<Incident>,
+    /// Rows to append with the next write.
+    pub history: Vec<HistoryRow>,
+    /// Set when it has ended: the write deletes the process row.
+    pub ended: bool,
+    /// Whether the store has it.
+    pub stored: bool,
+}
+
+impl Instance {
+    /// A new instance that isn't stored yet.
+    pub fn new(process: ProcessInstance) -> Instance {
+        Instance {
+            process,
+            tokens: Tracked::default(),
+            variables: Tracked::default(),
+            tasks: Tracked::default(),
+            external_tasks: Tracked::default(),
+            jobs: Tracked::default(),
+            subscriptions: Tracked::default(),
+            incidents: Tracked::default(),
+            history: Vec::new(),
+            ended: false,
+            stored: false,
+        }
+    }
+
+    /// Its changes have been committed.
+    pub fn committed(&mut self) {
+        self.stored = true;
+        self.process.revision += 1;
+        self.history.clear();
+        self.tokens.committed();
+        self.variables.committed();
+        self.tasks.committed();
+        self.external_tasks.committed();
+        self.jobs.committed();
+        self.subscriptions.committed();
+        self.incidents.committed();
+    }
+}
+
+macro_rules! entity {
+    ($($t:ty),*) => { $(impl Entity for $t { fn id(&self) -> Id { self.id } })* };
+}
+entity!(Token, Variable, UserTask, ExternalTask, Job, EventSubscription, Incident);

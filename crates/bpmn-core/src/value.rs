@@ -1,0 +1,47 @@
+//! Typed process variables, as clients give and stores keep them.
+use serde::{Deserialize, Serialize};
+
+/// A variable's value with its Camunda type. `name()` is the type's word in REST and in the store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum TypedValue {
+    Null,
+    Boolean(bool),
+    Short(i16),
+    Integer(i32),
+    Long(i64),
+    Double(f64),
+    String(String),
+    /// Unix milliseconds.
+    Date(i64),
+    Bytes(Vec<u8>),
+    /// A file: content and its description.
+    File { content: Vec<u8>, filename: String, mime_type: Option<String>, encoding: Option<String> },
+    /// A serialized object, kept as the client wrote it.
+    Object { text: Option<String>, type_name: String, format: String },
+    Json(String),
+    Xml(String),
+}
+
+impl TypedValue {
+    /// Camunda's word for the type, as in REST: `String`, `Integer`, … `Null`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            TypedValue::Null => "Null",
+            TypedValue::Boolean(_) => "Boolean",
+            TypedValue::Short(_) => "Short",
+            TypedValue::Integer(_) => "Integer",
+            TypedValue::Long(_) => "Long",
+            TypedValue::Double(_) => "Double",
+            TypedValue::String(_) => "String",
+            TypedValue::Date(_) => "Date",
+            TypedValue::Bytes(_) => "Bytes",
+            TypedValue::File { .. } => "File",
+            TypedValue::Object { .. } => "Object",
+            TypedValue::Json(_) => "Json",
+            TypedValue::Xml(_) => "Xml",
+        }
+    }
+}
+
+/// Variables by name, in the client's order.
+pub type Variables = Vec<(String, TypedValue)>;

@@ -1,0 +1,245 @@
+//! Replays recorded conversations with the reference engine against any base URL.
+//!
+//! A scenario is a JSON file: steps, each a request with the answer that Camunda 7.24 gave. Ids and times are
+//! replaced by placeholders in order of appearance, so that equal ids must be equal on both sides. With
+//! `STELLWERK_RECORD=http://…/engine-rest` the answers are taken from that engine and written into the file.
+use anyhow::{Context, Result, bail};
+use serde_json::{Map, Value, json};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
+
+/// Runs every scenario below a directory against a base URL; returns how many ran, or every difference.
+pub async fn replay(directory: &Path, base: &str) -> Result<usize> {
+    let record = std::env::var("STELLWERK_RECORD").ok();
+    let mut files: Vec<_> = walk(directory)?;
+    files.sort();
+    let mut differences = Vec::new();
+    for file in &files {
+        let text = fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
+        let mut scenario: Value = serde_json::from_str(&text).with_context(|| format!("{}", file.display()))?;
+        let run = Run::new(record.as_deref().unwrap_or(base), file);
+        let result = run.scenario(&mut scenario, record.is_some()).await;
+        match result {
+            Ok(found) => differences.extend(found.into_iter().map(|d| format!("{}: {d}", file.display()))),
+            Err(error) => differences.push(format!("{}: {error:#}", file.display())),
+        }
+        if record.is_some() {
+            fs::write(file, serde_json::to_string_pretty(&scenario)? + "\n")?;
+        }
+    }
+    if !differences.is_empty() {
+        bail!("{} differences in {} scenarios:\n{}", differences.len(), files.len(), differences.join("\n"));
+    }
+    Ok(files.len())
+}
+
+fn walk(directory: &Path) -> Result<Vec<std::path::PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(walk(&path)?);
+        } else if path.extension().is_some_and(|e| e == "json") {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
+struct Run<'a> {
+    client: reqwest::Client,
+    base: &'a str,
+    models: std::path::PathBuf,
+    /// Values saved from answers, by name.
+    saved: BTreeMap<String, String>,
+    /// Ids seen, with their placeholders.
+    ids: BTreeMap<String, String>,
+    deployments: Vec<String>,
+}
+
+impl<'a> Run<'a> {
+    fn new(base: &'a str, file: &Path) -> Run<'a> {
+        Run {
+            client: reqwest::Client::new(),
+            base,
+            models: file.parent().unwrap_or(Path::new(".")).to_owned(),
+            saved: BTreeMap::new(),
+            ids: BTreeMap::new(),
+            deployments: Vec::new(),
+        }
+    }
+
+    async fn scenario(mut self, scenario: &mut Value, record: bool) -> Result<Vec<String>> {
+        let result = self.steps(scenario, record).await;
+        for id in std::mem::take(&mut self.deployments) {
+            let url = format!("{}/deployment/{id}?cascade=true", self.base);
+            let _ = self.client.delete(url).send().await;
+        }
+        result
+    }
+
+    async fn steps(&mut self, scenario: &mut Value, record: bool) -> Result<Vec<String>> {
+        let mut differences = Vec::new();
+        let steps = scenario["steps"].as_array_mut().context("no steps")?;
+        for (number, step) in steps.iter_mut().enumerate() {
+            let got = self.step(step).await.with_context(|| format!("step {number} {}", step["do"]))?;
+            if record {
+                step["expect"] = got;
+            } else if got != step["expect"] {
+                differences.push(format!(
+                    "step {number} {}\n  expected {}\n  got      {}",
+                    step["do"], step["expect"], got
+                ));
+            }
+        }
+        Ok(differences)
+    }
+
+    /// Sends one request (again while `until` doesn't hold yet) and normalises its answer.
+    async fn step(&mut self, step: &Value) -> Result<Value> {
+        for _ in 0..600 {
+            let (status, media, body) = self.send(step).await?;
+            if let Some(until) = step.get("until") {
+                let pointer = until["at"].as_str().unwrap_or("");
+                if body.pointer(pointer) != Some(&until["is"]) {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            }
+            if let Some(save) = step.get("save").and_then(Value::as_object) {
+                for (name, pointer) in save {
+                    let value = body.pointer(pointer.as_str().unwrap_or("")).with_context(|| {
+                        format!("nothing at {pointer} to save as {name} in {status} {body}")
+                    })?;
+                    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                    self.saved.insert(name.clone(), text);
+                }
+            }
+            let ignored: Vec<&str> =
+                step["ignore"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let body = self.normal(&without(body, &ignored));
+            return Ok(json!({"status": status, "type": media, "body": body}));
+        }
+        bail!("what `until` waits for did not come")
+    }
+
+    async fn send(&mut self, step: &Value) -> Result<(u16, Value, Value)> {
+        let line = self.filled(step["do"].as_str().context("no `do`")?);
+        let (method, path) = line.split_once(' ').context("`do` is METHOD PATH")?;
+        let url = format!("{}{path}", self.base);
+        let mut request = self.client.request(method.parse()?, url).timeout(Duration::from_secs(60));
+        if let Some(files) = step.get("files").and_then(Value::as_array) {
+            let mut form = reqwest::multipart::Form::new();
+            for (name, value) in step["fields"].as_object().into_iter().flatten() {
+                form = form.text(name.clone(), value.as_str().unwrap_or("").to_owned());
+            }
+            for file in files.iter().filter_map(Value::as_str) {
+                let bytes = fs::read(self.models.join(file)).with_context(|| file.to_owned())?;
+                let name = Path::new(file).file_name().and_then(|n| n.to_str()).unwrap_or(file).to_owned();
+                form = form.part(name.clone(), reqwest::multipart::Part::bytes(bytes).file_name(name));
+            }
+            request = request.multipart(form);
+        } else if let Some(body) = step.get("body") {
+            request = request.header("Content-Type", "application/json").body(self.filled(&body.to_string()));
+        } else if let Some(text) = step.get("text").and_then(Value::as_str) {
+            request = request.header("Content-Type", "application/json").body(text.to_owned());
+        }
+        let response = request.send().await?;
+        let status = response.status().as_u16();
+        let media = response
+            .headers()
+            .get("content-type")
+            .and_then(|v| v.to_str().ok())
+            .map_or(Value::Null, |v| Value::String(v.split(';').next().unwrap_or(v).to_owned()));
+        let text = response.text().await?;
+        let body = match serde_json::from_str(&text) {
+            Ok(value) => value,
+            Err(_) if text.is_empty() => Value::Null,
+            Err(_) => Value::String(text),
+        };
+        if path == "/deployment/create"
+            && let Some(id) = body["id"].as_str()
+        {
+            self.deployments.push(id.to_owned());
+        }
+        Ok((status, media, body))
+    }
+
+    /// `{{name}}` replaced by what was saved under that name.
+    fn filled(&self, text: &str) -> String {
+        self.saved
+            .iter()
+            .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))
+    }
+
+    fn normal(&mut self, value: &Value) -> Value {
+        match value {
+            Value::Array(items) => items.iter().map(|v| self.normal(v)).collect(),
+            Value::Object(members) => {
+                let mut normal = Map::new();
+                for (name, value) in members {
+                    let name = self.normal_text(name);
+                    let value = self.normal(value);
+                    normal.insert(name, value);
+                }
+                // Member order is no contract.
+                normal.sort_keys();
+                Value::Object(normal)
+            }
+            Value::String(text) => Value::String(self.normal_text(text)),
+            other => other.clone(),
+        }
+    }
+
+    fn normal_text(&mut self, text: &str) -> String {
+        let mut normal = String::new();
+        let mut rest = text.replace(self.base, "<base>");
+        while !rest.is_empty() {
+            if let Some(id) = rest.get(..36).filter(|head| is_uuid(head)) {
+                let next = format!("<id{}>", self.ids.len() + 1);
+                normal.push_str(self.ids.entry(id.to_owned()).or_insert(next));
+                rest.drain(..36);
+            } else if rest.get(..28).is_some_and(is_time) {
+                normal.push_str("<time>");
+                rest.drain(..28);
+            } else {
+                let Some(first) = rest.chars().next() else { break };
+                normal.push(first);
+                rest.drain(..first.len_utf8());
+            }
+        }
+        normal
+    }
+}
+
+/// The members of those names removed, wherever they stand.
+fn without(value: Value, names: &[&str]) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(|v| without(v, names)).collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .filter(|(name, _)| !names.contains(&name.as_str()))
+            .map(|(name, value)| (name, without(value, names)))
+            .collect::<Map<_, _>>()
+            .into(),
+        other => other,
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.bytes().enumerate().all(|(i, b)| match i {
+        8 | 13 | 18 | 23 => b == b'-',
+        _ => b.is_ascii_hexdigit(),
+    })
+}
+
+/// `2026-01-02T03:04:05.678+0000`
+fn is_time(text: &str) -> bool {
+    text.bytes().enumerate().all(|(i, b)| match i {
+        4 | 7 => b == b'-',
+        10 => b == b'T',
+        13 | 16 => b == b':',
+        19 => b == b'.',
+        23 => b == b'+' || b == b'-',
+        _ => b.is_ascii_digit(),
+    })
+}

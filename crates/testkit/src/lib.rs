@@ -1,0 +1,2 @@
+//! What tests share: replaying recorded answers of the reference engine, and real clusters of real processes.
+pub mod compat;

@@ -1,0 +1,110 @@
+//! Deployments and definitions of this shard, in memory: an immutable view, replaced after each applied log entry.
+use crate::store::{DefinitionRow, DeploymentRow};
+use arc_swap::ArcSwap;
+use bpmn_core::{Definition, DefinitionRef, Id};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+/// A process definition that can be stepped.
+#[derive(Debug)]
+pub struct Deployed {
+    pub row: DefinitionRow,
+    /// The parsed model; shared between views.
+    pub definition: Arc<Definition>,
+    /// Only published definitions may be started or be "latest".
+    pub published: bool,
+}
+
+impl Deployed {
+    /// What the core needs to know of it.
+    pub fn as_ref(&self) -> DefinitionRef<'_> {
+        DefinitionRef {
+            id: self.row.id,
+            definition: &self.definition,
+            rest_id: &self.row.rest_id,
+            version: self.row.version,
+            tenant_id: self.row.tenant_id.as_deref(),
+        }
+    }
+}
+
+/// Everything deployed, as of one log index.
+#[derive(Debug, Default)]
+pub struct CatalogView {
+    /// Deployments by id, resources without their contents.
+    pub deployments: BTreeMap<Id, DeploymentRow>,
+    /// Index of the last log entry in it.
+    pub applied: u64,
+    by_id: BTreeMap<Id, Arc<Deployed>>,
+    by_rest_id: HashMap<String, Arc<Deployed>>,
+    latest: HashMap<(String, Option<String>), Arc<Deployed>>,
+}
+
+impl CatalogView {
+    /// Indexes what was loaded.
+    pub fn new(deployments: BTreeMap<Id, DeploymentRow>, deployed: Vec<Arc<Deployed>>, applied: u64) -> CatalogView {
+        let mut view = CatalogView { deployments, applied, ..Default::default() };
+        for one in deployed {
+            view.by_rest_id.insert(one.row.rest_id.clone(), one.clone());
+            if one.published {
+                let key = (one.row.key.clone(), one.row.tenant_id.clone());
+                let newest = view.latest.entry(key).or_insert_with(|| one.clone());
+                if newest.row.version < one.row.version {
+                    *newest = one.clone();
+                }
+            }
+            view.by_id.insert(one.row.id, one);
+        }
+        view
+    }
+
+    /// By REST's definition id.
+    pub fn by_rest_id(&self, id: &str) -> Option<&Arc<Deployed>> {
+        self.by_rest_id.get(id)
+    }
+
+    /// By row id.
+    pub fn by_id(&self, id: Id) -> Option<&Arc<Deployed>> {
+        self.by_id.get(&id)
+    }
+
+    /// The newest published version of a key within a tenant (`None`: without tenant).
+    pub fn latest(&self, key: &str, tenant: Option<&str>) -> Option<&Arc<Deployed>> {
+        self.latest.get(&(key.to_owned(), tenant.map(str::to_owned)))
+    }
+
+    /// The newest published version of every key and tenant.
+    pub fn all_latest(&self) -> impl Iterator<Item = &Arc<Deployed>> {
+        self.latest.values()
+    }
+
+    /// All definitions by id, which is order of deployment within a home slot.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Deployed>> {
+        self.by_id.values()
+    }
+
+    /// All versions of a key, published or not, every tenant.
+    pub fn versions<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a Arc<Deployed>> {
+        self.by_id.values().filter(move |d| d.row.key == key)
+    }
+}
+
+/// Holder of the current view.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    view: ArcSwap<CatalogView>,
+}
+
+impl Catalog {
+    /// The current view; take it once per request.
+    pub fn view(&self) -> Arc<CatalogView> {
+        self.view.load_full()
+    }
+
+    /// Puts a newer view in place.
+    pub fn replace(&self, view: CatalogView) {
+        self.view.store(Arc::new(view));
+    }
+}

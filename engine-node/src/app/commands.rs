@@ -1,0 +1,276 @@
+//! Starting and commanding instances: from a request to a writer's queue and back.
+use super::{
+    Answer, Caller, Deployed, Engine, EngineError, Inner,
+    writer::{Decide, Task, Work},
+};
+use crate::store::{Entity, SlotRow, SlotState};
+use bpmn_core::{
+    Id, Slot,
+    command::{Command, Outcome},
+    instance::Instance,
+    value::Variables,
+};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+use topology::SLOTS;
+
+/// A process instance to be started.
+pub struct Start {
+    pub deployed: Arc<Deployed>,
+    /// The start event; `None` is the none start event.
+    pub element: Option<String>,
+    pub business_key: Option<String>,
+    pub variables: Variables,
+}
+
+/// Renders the REST answer after the step and before the commit, so that it can be remembered with an
+/// `Idempotency-Key`. Called again when the command is repeated after a conflict.
+pub type Render = Box<dyn Fn(&Instance, &Outcome) -> Answer + Send + Sync>;
+
+/// What this database owned when it was last looked at: to place starts, and to refuse early. The write checks again.
+#[derive(Debug, Default)]
+pub struct Owned {
+    rows: Vec<Option<(SlotState, u32)>>,
+    owned: Vec<Slot>,
+}
+
+impl Owned {
+    /// From the rows of the slot table.
+    pub fn new(slots: &[SlotRow]) -> Owned {
+        let mut rows = vec![None; SLOTS as usize];
+        for row in slots {
+            rows[row.slot.number() as usize] = Some((row.state, row.epoch));
+        }
+        let owned = slots.iter().filter(|r| r.state == SlotState::Owned).map(|r| r.slot).collect();
+        Owned { rows, owned }
+    }
+
+    /// The epoch known for a slot, 0 if it was never here.
+    pub fn epoch(&self, slot: Slot) -> u32 {
+        self.rows.get(slot.number() as usize).copied().flatten().map_or(0, |(_, epoch)| epoch)
+    }
+
+    /// Whether writes to the slot are accepted here.
+    pub fn owns(&self, slot: Slot) -> bool {
+        matches!(self.rows.get(slot.number() as usize), Some(Some((SlotState::Owned, _))))
+    }
+
+    /// Whether reads of the slot are answered here.
+    pub fn shows(&self, slot: Slot) -> bool {
+        matches!(self.rows.get(slot.number() as usize), Some(Some((SlotState::Owned | SlotState::Fenced, _))))
+    }
+
+    /// Every owned slot.
+    pub fn slots(&self) -> &[Slot] {
+        &self.owned
+    }
+}
+
+impl Inner {
+    /// Reads the slot table again; trouble is logged and leaves the old picture, which the write checks anyway.
+    pub async fn refresh_owned(&self) {
+        match self.store.slots().await {
+            Ok(rows) => self.owned.store(Arc::new(Owned::new(&rows))),
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "slot table not read"),
+        }
+    }
+
+    /// 421 for that slot, with the epoch known here.
+    pub fn misdirected(&self, slot: Slot) -> EngineError {
+        EngineError::Misdirected { slot, epoch: self.owned.load().epoch(slot) }
+    }
+
+    /// A definition that instances refer to.
+    pub fn deployed(&self, id: Id) -> Result<Arc<Deployed>, EngineError> {
+        self.catalog.view().by_id(id).cloned().ok_or_else(|| {
+            EngineError::NotReplicated(format!("process definition {id} has not arrived at this node yet"))
+        })
+    }
+}
+
+impl Engine {
+    /// Reads which slots this database owns; call after each change of slots.
+    pub async fn refresh_owned(&self) {
+        self.inner.refresh_owned().await;
+    }
+
+    /// What this database owned when last looked at.
+    pub fn owned(&self) -> Arc<Owned> {
+        self.inner.owned.load_full()
+    }
+
+    /// Refuses a slot that isn't owned here, looking into the database before it does.
+    pub async fn check_slot(&self, slot: Slot) -> Result<(), EngineError> {
+        if self.inner.owned.load().owns(slot) {
+            return Ok(());
+        }
+        self.refused_unless(slot, |owned| owned.owns(slot)).await
+    }
+
+    async fn refused_unless(&self, slot: Slot, holds: impl Fn(&Owned) -> bool) -> Result<(), EngineError> {
+        self.inner.refresh_owned().await;
+        if holds(&self.inner.owned.load()) { Ok(()) } else { Err(self.inner.misdirected(slot)) }
+    }
+
+    /// Starts an instance and answers after the commit. Its slot: the business key's; else the router's choice;
+    /// else the idempotency key's; else any that this shard owns.
+    ///
+    /// # Errors
+    /// [`EngineError::Misdirected`] if the router chose another slot than the business key's, or the slot isn't
+    /// owned here; whatever running the process to its first wait states gives.
+    pub async fn start(&self, caller: &Caller, start: Start, render: Render) -> Result<Answer, EngineError> {
+        let by_key = start.business_key.as_deref().filter(|key| !key.is_empty()).map(Slot::of_key);
+        let slot = match (by_key, caller.slot) {
+            (Some(right), Some(chosen)) if right != chosen => {
+                return Err(EngineError::Misdirected { slot: right, epoch: self.inner.owned.load().epoch(right) });
+            }
+            (Some(slot), _) | (None, Some(slot)) => slot,
+            (None, None) => match &caller.idempotency {
+                Some(key) => Slot::of_key(&key.key),
+                None => self.any_owned_slot()?,
+            },
+        };
+        self.check_slot(slot).await?;
+        self.submit(caller, slot, Task::Start(Box::new(start)), render).await
+    }
+
+    /// A random slot among those owned here.
+    pub fn any_owned_slot(&self) -> Result<Slot, EngineError> {
+        let owned = self.inner.owned.load();
+        let slots = owned.slots();
+        if slots.is_empty() {
+            return Err(EngineError::Busy("this shard owns no slots yet".into()));
+        }
+        Ok(slots[rand::random_range(0..slots.len())])
+    }
+
+    /// Carries a command out on an instance and answers after the commit.
+    pub async fn command(
+        &self,
+        caller: &Caller,
+        instance: Id,
+        command: Command,
+        render: Render,
+    ) -> Result<Answer, EngineError> {
+        self.decide(caller, instance, Box::new(move |_| Ok(command.clone())), render).await
+    }
+
+    /// Like [`Engine::command`] for whatever instance the entity belongs to.
+    pub async fn entity_command(
+        &self,
+        caller: &Caller,
+        entity: Entity,
+        id: Id,
+        command: Command,
+        render: Render,
+    ) -> Result<Answer, EngineError> {
+        self.decide_entity(caller, entity, id, Box::new(move |_| Ok(command.clone())), render).await
+    }
+
+    /// Carries out a command that is decided on the freshly loaded instance, again after each conflict.
+    pub async fn decide(
+        &self,
+        caller: &Caller,
+        instance: Id,
+        decide: Decide,
+        render: Render,
+    ) -> Result<Answer, EngineError> {
+        let slot = instance.slot().ok_or(EngineError::NotFound { entity: Entity::Execution, id: instance })?;
+        let result = self.submit(caller, slot, Task::Command { instance, decide }, render).await;
+        match result {
+            Err(EngineError::NotFound { .. }) => {
+                // Not here, or no longer: only the owner of the slot may say that it doesn't exist.
+                self.refused_unless(slot, |owned| owned.shows(slot)).await?;
+                result
+            }
+            other => other,
+        }
+    }
+
+    /// [`Engine::decide`] for whatever instance the entity belongs to.
+    pub async fn decide_entity(
+        &self,
+        caller: &Caller,
+        entity: Entity,
+        id: Id,
+        decide: Decide,
+        render: Render,
+    ) -> Result<Answer, EngineError> {
+        let missing = EngineError::NotFound { entity, id };
+        let Some(slot) = id.slot() else { return Err(missing) };
+        let Some(instance) = self.inner.store.instance_of(entity, id).await? else {
+            self.refused_unless(slot, |owned| owned.shows(slot)).await?;
+            // The first try of a repeated request may have removed the entity itself.
+            return match self.remembered(caller, slot).await? {
+                Some(answer) => Ok(answer),
+                None => Err(missing),
+            };
+        };
+        match self.decide(caller, instance, decide, render).await {
+            Err(EngineError::NotFound { .. }) => Err(missing),
+            other => other,
+        }
+    }
+
+    async fn remembered(&self, caller: &Caller, slot: Slot) -> Result<Option<Answer>, EngineError> {
+        let Some((key, digest)) = idempotency(caller) else { return Ok(None) };
+        match self.inner.store.idempotency(slot, &key).await? {
+            None => Ok(None),
+            Some(row) if row.digest == digest => Ok(Some(Answer { status: row.status, body: row.body })),
+            Some(_) => Err(EngineError::KeyReused(key.split('\n').next_back().unwrap_or_default().to_owned())),
+        }
+    }
+
+    /// An instance as the database has it now; `None` if it doesn't run (or never did).
+    pub async fn load(&self, instance: Id) -> Result<Option<Arc<Instance>>, EngineError> {
+        let found = self.inner.store.load(&[instance]).await?.pop();
+        if found.is_none()
+            && let Some(slot) = instance.slot()
+        {
+            self.refused_unless(slot, |owned| owned.shows(slot)).await?;
+        }
+        Ok(found.map(Arc::new))
+    }
+
+    /// The instance that an entity belongs to.
+    pub async fn load_entity(&self, entity: Entity, id: Id) -> Result<Option<Arc<Instance>>, EngineError> {
+        match self.inner.store.instance_of(entity, id).await? {
+            Some(instance) => self.load(instance).await,
+            None => {
+                if let Some(slot) = id.slot() {
+                    self.refused_unless(slot, |owned| owned.shows(slot)).await?;
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// Queues a task at its slot's writer and waits for its answer.
+    pub(crate) async fn submit(
+        &self,
+        caller: &Caller,
+        slot: Slot,
+        task: Task,
+        render: Render,
+    ) -> Result<Answer, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        let writers = &self.inner.writers;
+        let work = Work {
+            slot,
+            task,
+            render,
+            user: caller.user.clone(),
+            idempotency: idempotency(caller),
+            reply,
+            conflicts: 0,
+        };
+        writers[slot.number() as usize % writers.len()].send(work)?;
+        answer.await.unwrap_or_else(|_| Err(EngineError::Busy("the node is shutting down".into())))
+    }
+}
+
+/// Keys are scoped to the authenticated user.
+fn idempotency(caller: &Caller) -> Option<(String, String)> {
+    let key = caller.idempotency.as_ref()?;
+    Some((format!("{}\n{}", caller.user.as_deref().unwrap_or_default(), key.key), key.digest.clone()))
+}

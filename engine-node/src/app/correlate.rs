@@ -1,0 +1,341 @@
+//! Message correlation on one shard: find what matches (reads only), deliver to one match, or both.
+//!
+//! Through the router the two halves are separate calls, so that exactly one match over all shards is delivered.
+use super::{Answer, Caller, Deployed, Engine, EngineError, commands::Render, commands::Start};
+use crate::store::{Entity, schema::visible};
+use bpmn_core::{
+    Id,
+    command::{Command, Outcome},
+    instance::{EventKind, Instance},
+    value::{TypedValue, Variables},
+};
+use sea_query::{Cond, Expr, ExprTrait, Order, Query, SelectStatement};
+use std::sync::{Arc, Mutex};
+
+/// A message as `POST /message` gives it.
+#[derive(Clone, Debug, Default)]
+pub struct Message {
+    pub name: String,
+    pub business_key: Option<String>,
+    pub instance: Option<Id>,
+    /// Must equal variables of the process instance.
+    pub correlation_keys: Variables,
+    /// Must equal variables local to the waiting execution.
+    pub local_correlation_keys: Variables,
+    pub variables: Variables,
+    pub local_variables: Variables,
+    pub tenant_id: Option<String>,
+    pub without_tenant: bool,
+    /// Deliver to every match instead of exactly one.
+    pub all: bool,
+}
+
+/// A waiting execution that a message matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Match {
+    pub subscription: Id,
+    pub instance: Id,
+    pub revision: i64,
+}
+
+/// Everything on this shard that a message matches.
+#[derive(Debug, Default)]
+pub struct Probe {
+    pub executions: Vec<Match>,
+    /// Message start events of published definitions: equal on every shard.
+    pub starts: Vec<(Arc<Deployed>, String)>,
+}
+
+/// What a message was delivered to.
+#[derive(Clone, Debug)]
+pub enum Correlated {
+    /// A waiting execution; the instance is as it was after the delivery.
+    Execution { execution: Id, instance: Arc<Instance> },
+    /// A message start event.
+    Started { instance: Arc<Instance> },
+}
+
+/// Most matches that one probe reads; `all` delivers to at most this many per shard.
+const MATCHES_MAX: u64 = 10_000;
+
+impl Engine {
+    /// What matches on this shard. Executions of suspended instances don't.
+    pub async fn probe(&self, message: &Message) -> Result<Probe, EngineError> {
+        let rows = self.inner.store.select(&matching(message)).await?.rows;
+        let mut probe = Probe::default();
+        for row in rows {
+            probe.executions.push(Match {
+                subscription: row.id(0)?,
+                instance: row.id(1)?,
+                revision: row.i64(2)?,
+            });
+        }
+        if message.instance.is_none() {
+            probe.starts = self.message_starts(message);
+        }
+        Ok(probe)
+    }
+
+    fn message_starts(&self, message: &Message) -> Vec<(Arc<Deployed>, String)> {
+        let tenant_fits = |deployed: &Deployed| match (&message.tenant_id, message.without_tenant) {
+            (Some(tenant), _) => deployed.row.tenant_id.as_ref() == Some(tenant),
+            (None, true) => deployed.row.tenant_id.is_none(),
+            (None, false) => true,
+        };
+        let view = self.inner.catalog.view();
+        let mut starts: Vec<(Arc<Deployed>, String)> = view
+            .all_latest()
+            .filter(|d| tenant_fits(d))
+            .flat_map(|d| {
+                let wanted = d.definition.start_messages().into_iter().filter(|m| m.name == message.name);
+                wanted.map(|m| (d.clone(), m.element.clone())).collect::<Vec<_>>()
+            })
+            .collect();
+        starts.sort_by_key(|(d, _)| d.row.id);
+        starts
+    }
+
+    /// Delivers to one subscription. If it is gone by now, that is a mismatch as with one engine.
+    pub async fn deliver(
+        &self,
+        caller: &Caller,
+        subscription: Id,
+        message: &Message,
+        render: Render,
+    ) -> Result<Answer, EngineError> {
+        let command = Command::Trigger {
+            subscription,
+            variables: message.variables.clone(),
+            local_variables: message.local_variables.clone(),
+        };
+        match self.entity_command(caller, Entity::Subscription, subscription, command, render).await {
+            Err(EngineError::NotFound { .. }) => Err(no_match(&message.name)),
+            other => other,
+        }
+    }
+
+    /// Correlates on this shard alone: executions come before start events; without `all` exactly one must match.
+    pub async fn correlate(&self, caller: &Caller, message: &Message) -> Result<Vec<Correlated>, EngineError> {
+        let probe = self.probe(message).await?;
+        if !message.all {
+            if probe.executions.len() > 1 {
+                return Err(ambiguous(message, probe.executions.len()));
+            }
+            if let [one] = probe.executions[..] {
+                return Ok(vec![self.deliver_to(caller, one, message).await?]);
+            }
+            return match &probe.starts[..] {
+                [] => Err(no_match(&message.name)),
+                [(deployed, element)] => {
+                    Ok(vec![self.start_by_message(caller, deployed.clone(), element, message).await?])
+                }
+                several => Err(ambiguous_start(message, several.len())),
+            };
+        }
+        let mut results = Vec::new();
+        for one in probe.executions {
+            match self.deliver_to(caller, one, message).await {
+                Ok(result) => results.push(result),
+                Err(EngineError::Mismatch(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        for (deployed, element) in probe.starts {
+            results.push(self.start_by_message(caller, deployed, &element, message).await?);
+        }
+        Ok(results)
+    }
+
+    async fn deliver_to(
+        &self,
+        caller: &Caller,
+        to: Match,
+        message: &Message,
+    ) -> Result<Correlated, EngineError> {
+        let execution = self.execution_of(to).await?;
+        let (keep, kept) = keeper();
+        self.deliver(caller, to.subscription, message, keep).await?;
+        Ok(Correlated::Execution { execution, instance: take(&kept)? })
+    }
+
+    async fn execution_of(&self, to: Match) -> Result<Id, EngineError> {
+        let instance = self.load(to.instance).await?;
+        let subscription = instance.as_ref().and_then(|i| i.subscriptions.get(to.subscription));
+        Ok(subscription.map_or(to.instance, |s| s.execution_id))
+    }
+
+    /// Starts an instance at a message start event.
+    pub async fn start_by_message(
+        &self,
+        caller: &Caller,
+        deployed: Arc<Deployed>,
+        element: &str,
+        message: &Message,
+    ) -> Result<Correlated, EngineError> {
+        let mut variables = message.variables.clone();
+        // The reference sets correlation keys as variables of the instance that the message starts.
+        for (name, value) in &message.correlation_keys {
+            if !variables.iter().any(|(known, _)| known == name) {
+                variables.push((name.clone(), value.clone()));
+            }
+        }
+        let start = Start {
+            deployed,
+            element: Some(element.to_owned()),
+            business_key: message.business_key.clone(),
+            variables,
+        };
+        let (keep, kept) = keeper();
+        self.start(caller, start, keep).await?;
+        Ok(Correlated::Started { instance: take(&kept)? })
+    }
+}
+
+/// A renderer that keeps the instance as it was after the step.
+fn keeper() -> (Render, Arc<Mutex<Option<Arc<Instance>>>>) {
+    let kept = Arc::new(Mutex::new(None));
+    let keep = {
+        let kept = kept.clone();
+        Box::new(move |instance: &Instance, _: &Outcome| {
+            *kept.lock().unwrap_or_else(|e| e.into_inner()) = Some(Arc::new(instance.clone()));
+            Answer::no_content()
+        })
+    };
+    (keep, kept)
+}
+
+/// What a [`keeper`] kept. Nothing was kept if the answer came from an idempotency record.
+fn take(kept: &Mutex<Option<Arc<Instance>>>) -> Result<Arc<Instance>, EngineError> {
+    kept.lock()
+        .unwrap_or_else(|e| e.into_inner())
+        .take()
+        .ok_or_else(|| EngineError::Busy("the command was answered from its idempotency record".into()))
+}
+
+/// The reference's error when nothing matches (7.24).
+pub fn no_match(name: &str) -> EngineError {
+    EngineError::Mismatch(format!(
+        "Cannot correlate message '{name}': No process definition or execution matches the parameters"
+    ))
+}
+
+/// The reference's error when several executions match (7.24).
+pub fn ambiguous(message: &Message, count: usize) -> EngineError {
+    let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "null".into());
+    let keys = |keys: &Variables| {
+        if keys.is_empty() {
+            return "null".to_owned();
+        }
+        let pairs: Vec<String> = keys.iter().map(|(name, value)| format!("{name}={}", shown(value))).collect();
+        format!("{{{}}}", pairs.join(", "))
+    };
+    EngineError::Mismatch(format!(
+        "ENGINE-13031 Cannot correlate a message with name '{}' to a single execution. {count} executions match the \
+         correlation keys: CorrelationSet [businessKey={}, processInstanceId={}, processDefinitionId=null, \
+         correlationKeys={}, localCorrelationKeys={}, tenantId={}, isTenantIdSet={}, isExecutionsOnly=false]",
+        message.name,
+        text(&message.business_key),
+        text(&message.instance.map(|id| id.to_string())),
+        keys(&message.correlation_keys),
+        keys(&message.local_correlation_keys),
+        text(&message.tenant_id),
+        message.tenant_id.is_some() || message.without_tenant,
+    ))
+}
+
+/// Several definitions start with the message.
+fn ambiguous_start(message: &Message, count: usize) -> EngineError {
+    EngineError::Mismatch(format!(
+        "Cannot correlate a message with name '{}' to a single process definition. {count} process definitions match \
+         the correlation keys.",
+        message.name
+    ))
+}
+
+fn shown(value: &TypedValue) -> String {
+    let (kind, shown) = match value {
+        TypedValue::Boolean(v) => ("boolean", v.to_string()),
+        TypedValue::Short(v) => ("short", v.to_string()),
+        TypedValue::Integer(v) => ("integer", v.to_string()),
+        TypedValue::Long(v) => ("long", v.to_string()),
+        TypedValue::Double(v) => ("double", v.to_string()),
+        TypedValue::String(v) => ("string", v.clone()),
+        TypedValue::Null => ("null", "null".into()),
+        other => (other.name(), "…".into()),
+    };
+    format!("Value '{shown}' of type 'PrimitiveValueType[{kind}]'")
+}
+
+/// Waiting executions that match, oldest subscription first.
+fn matching(message: &Message) -> SelectStatement {
+    let mut query = Query::select();
+    query
+        .columns([("s", "id"), ("s", "instance_id"), ("p", "revision")])
+        .from_as("event_subscription", "s")
+        .join_as(
+            sea_query::JoinType::InnerJoin,
+            "process_instance",
+            "p",
+            Expr::col(("p", "id")).equals(("s", "instance_id")),
+        )
+        .and_where(Expr::col(("s", "kind")).eq(EventKind::Message as i16))
+        .and_where(Expr::col(("p", "suspended")).eq(false))
+        .and_where(visible("s"))
+        .order_by(("s", "id"), Order::Asc)
+        .limit(MATCHES_MAX);
+    if !message.name.is_empty() {
+        query.and_where(Expr::col(("s", "name")).eq(message.name.as_str()));
+    }
+    if let Some(key) = &message.business_key {
+        query.and_where(Expr::col(("p", "business_key")).eq(key.as_str()));
+    }
+    if let Some(id) = message.instance {
+        query.and_where(Expr::col(("s", "instance_id")).eq(id.0));
+    }
+    match (&message.tenant_id, message.without_tenant) {
+        (Some(tenant), _) => drop(query.and_where(Expr::col(("s", "tenant_id")).eq(tenant.as_str()))),
+        (None, true) => drop(query.and_where(Expr::col(("s", "tenant_id")).is_null())),
+        (None, false) => {}
+    }
+    for (name, value) in &message.correlation_keys {
+        let scope = Expr::col(("v", "scope_id")).equals(("p", "id"));
+        query.and_where(Expr::exists(variable(name, value, scope)));
+    }
+    for (name, value) in &message.local_correlation_keys {
+        let scope = Expr::col(("v", "scope_id"))
+            .equals(("s", "token_id"))
+            .or(Expr::col(("v", "scope_id")).equals(("s", "execution_id")));
+        query.and_where(Expr::exists(variable(name, value, scope)));
+    }
+    query
+}
+
+/// A variable of that name and value in the scope.
+fn variable(name: &str, value: &TypedValue, scope: Expr) -> SelectStatement {
+    Query::select()
+        .expr(Expr::val(1))
+        .from_as("variable", "v")
+        .and_where(scope)
+        .and_where(Expr::col(("v", "name")).eq(name))
+        .cond_where(value_equals("v", value))
+        .take()
+}
+
+/// The condition that a variable row holds a value. Integers of any width compare by value.
+pub fn value_equals(alias: &'static str, value: &TypedValue) -> Cond {
+    let column = |name: &'static str| Expr::col((alias, name));
+    let of_type = |name: &'static str| Cond::all().add(column("type").eq(name));
+    let integers = || Cond::all().add(column("type").is_in(["Short", "Integer", "Long"]));
+    match value {
+        TypedValue::Null => of_type("Null"),
+        TypedValue::Boolean(v) => of_type("Boolean").add(column("number").eq(i64::from(*v))),
+        TypedValue::Short(v) => integers().add(column("number").eq(i64::from(*v))),
+        TypedValue::Integer(v) => integers().add(column("number").eq(i64::from(*v))),
+        TypedValue::Long(v) => integers().add(column("number").eq(*v)),
+        TypedValue::Double(v) => of_type("Double").add(column("float").eq(*v)),
+        TypedValue::Date(v) => of_type("Date").add(column("number").eq(*v)),
+        TypedValue::String(v) => of_type("String").add(column("text").eq(v.as_str())),
+        // The reference refuses to compare these; they match nothing.
+        _ => Cond::all().add(Expr::val(1).eq(0)),
+    }
+}

@@ -1,0 +1,107 @@
+//! External tasks: fetching with a long poll, and announcing topics that have work.
+use super::{Engine, EngineError, Inner};
+use crate::store::{FetchOrder, TopicRequest};
+use bpmn_core::{Id, instance::ExternalTask};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::broadcast,
+    time::{Instant, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+
+/// How long a parked fetch waits at most before it looks again: work that another node of the shard created, or
+/// whose lock has expired, is not announced here.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// A fetchAndLock.
+#[derive(Clone, Debug, Default)]
+pub struct Fetch {
+    pub worker: String,
+    pub max: u32,
+    pub topics: Vec<TopicRequest>,
+    pub order: FetchOrder,
+    /// How long to wait for a task when there is none.
+    pub timeout_ms: Option<u64>,
+}
+
+/// Topics on which work became available on this node.
+#[derive(Debug)]
+pub struct Wakeups {
+    topics: broadcast::Sender<Arc<[String]>>,
+    /// Cancelled when the node drains: parked fetches answer at once.
+    drain: CancellationToken,
+}
+
+impl Wakeups {
+    /// Nobody listens yet; `drain` ends every wait.
+    pub fn new(drain: CancellationToken) -> Wakeups {
+        Wakeups { topics: broadcast::channel(1024).0, drain }
+    }
+
+    /// A receiver of topics; one that lags has missed some and must look for itself.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<[String]>> {
+        self.topics.subscribe()
+    }
+
+    fn announce(&self, topics: &[String]) {
+        if !topics.is_empty() {
+            // An error means that nobody waits.
+            let _ = self.topics.send(topics.into());
+        }
+    }
+}
+
+impl Inner {
+    /// What a committed command set off.
+    pub fn after_commit(&self, outcome: &bpmn_core::command::Outcome) {
+        self.wakeups.announce(&outcome.topics);
+        if !outcome.due_jobs.is_empty() {
+            self.executor.wake();
+        }
+    }
+}
+
+impl Engine {
+    /// Locks tasks for a worker. With `timeout_ms` and nothing there it waits: for new work on this node, and
+    /// looking at the database twice a second. When the node drains it answers an empty list.
+    ///
+    /// Dropping the future before it is ready locks nothing more; tasks locked by then stay locked until expiry,
+    /// unless the caller gives them back with [`Engine::unlock_fetched`].
+    pub async fn fetch_and_lock(&self, fetch: &Fetch) -> Result<Vec<ExternalTask>, EngineError> {
+        let end = Instant::now() + Duration::from_millis(fetch.timeout_ms.unwrap_or(0));
+        let mut news = self.inner.wakeups.subscribe();
+        loop {
+            let tasks =
+                self.inner.store.fetch_and_lock(&fetch.worker, fetch.max, &fetch.topics, fetch.order).await?;
+            if !tasks.is_empty() || Instant::now() >= end || self.inner.wakeups.drain.is_cancelled() {
+                return Ok(tasks);
+            }
+            let look_again = end.min(Instant::now() + LOOK_AGAIN);
+            let wanted = |topics: &[String]| fetch.topics.iter().any(|t| topics.contains(&t.topic));
+            loop {
+                tokio::select! {
+                    () = self.inner.wakeups.drain.cancelled() => break,
+                    news = timeout_at(look_again, news.recv()) => match news {
+                        Ok(Ok(topics)) if !wanted(&topics) => {}
+                        _ => break,
+                    },
+                }
+            }
+        }
+    }
+
+    /// Gives back tasks that a client never received: (task, lock revision of that fetch).
+    pub async fn unlock_fetched(&self, tasks: &[(Id, i64)]) -> Result<(), EngineError> {
+        Ok(self.inner.store.unlock_fetched(tasks).await?)
+    }
+
+    /// Topics on which work becomes available on this node.
+    pub fn wakeups(&self) -> broadcast::Receiver<Arc<[String]>> {
+        self.inner.wakeups.subscribe()
+    }
+
+    /// Tells waiting workers that these topics may have work.
+    pub fn announce(&self, topics: &[String]) {
+        self.inner.wakeups.announce(topics);
+    }
+}

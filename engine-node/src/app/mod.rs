@@ -1,0 +1,184 @@
+//! What a node can do, apart from HTTP and SQL: REST handlers and `/internal` call these functions.
+//!
+//! [`Engine`] is cheap to clone. A command goes `submit` → one of the [`writer`]s, which gathers what waits, steps
+//! each command on its instance, and writes all of it in one transaction (group commit).
+pub mod catalog;
+pub mod commands;
+pub mod correlate;
+pub mod error;
+pub mod executor;
+pub mod external;
+pub mod writer;
+
+use crate::store::{Store, StoreError};
+use bpmn_core::{Id, Slot};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+pub use catalog::{Catalog, Deployed};
+pub use error::EngineError;
+
+/// Who asks, and what the router said about the request. Built once per request from its headers.
+#[derive(Clone, Debug, Default)]
+pub struct Caller {
+    /// The authenticated user; `None` without authentication.
+    pub user: Option<String>,
+    /// Slot and epoch that the router chose. A start without business key uses this slot.
+    pub slot: Option<Slot>,
+    /// `Idempotency-Key` with the request's digest.
+    pub idempotency: Option<IdempotencyKey>,
+    /// Part of a fan-out: rows carry `_sort`, the answer its coverage.
+    pub fanout: bool,
+    /// `http://HOST/engine-rest` as the client called it, for absolute links.
+    pub base_url: String,
+}
+
+/// A client's idempotency key.
+#[derive(Clone, Debug)]
+pub struct IdempotencyKey {
+    /// As sent.
+    pub key: String,
+    /// SHA-256 of method, path, query and body, hexadecimal.
+    pub digest: String,
+}
+
+/// What a command answers with; remembered with its `Idempotency-Key`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    pub status: u16,
+    /// JSON text; empty for 204.
+    pub body: String,
+}
+
+impl Answer {
+    /// 204 without a body.
+    pub fn no_content() -> Answer {
+        Answer { status: 204, body: String::new() }
+    }
+    /// 200 with a JSON body.
+    pub fn json(value: &impl serde::Serialize) -> Answer {
+        Answer { status: 200, body: serde_json::to_string(value).unwrap_or_default() }
+    }
+}
+
+/// The engine of one node.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub store: Arc<dyn Store>,
+    pub catalog: Catalog,
+    pub ids: topology::IdGenerator,
+    pub writers: Vec<writer::Handle>,
+    pub executor: executor::Executor,
+    pub wakeups: external::Wakeups,
+    pub counters: Arc<writer::Counters>,
+    pub settings: Settings,
+    /// What this database owns, refreshed after every change of slots: to place starts and to answer 421.
+    pub owned: arc_swap::ArcSwap<commands::Owned>,
+}
+
+/// Numbers an operator can set.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Name of this node: lock owner of its jobs.
+    pub node: String,
+    /// Writers working side by side; a slot always has the same one.
+    pub writers: usize,
+    /// Most commands in one transaction.
+    pub batch_max: usize,
+    /// Commands that may wait per writer; past it 503.
+    pub queue_max: usize,
+    /// Most elements one command may pass before a wait state.
+    pub max_steps: u32,
+    /// Jobs running at once on this node, jobs locked per acquisition, and the lock's length in ms.
+    pub executor_threads: usize,
+    pub jobs_per_acquisition: u32,
+    pub job_lock_ms: i64,
+    /// Longest wait between two looks for due jobs, ms.
+    pub job_wait_ms: u64,
+    /// Whether the executor starts active (`jobExecutorActivate`).
+    pub executor_active: bool,
+    /// Tries of a job before an incident.
+    pub default_retries: i32,
+    /// History rows are written at all (level other than `none`).
+    pub history: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            node: "node".into(),
+            writers: 2,
+            batch_max: 256,
+            queue_max: 4096,
+            max_steps: 100_000,
+            executor_threads: 8,
+            jobs_per_acquisition: 32,
+            job_lock_ms: 300_000,
+            job_wait_ms: 5_000,
+            executor_active: true,
+            default_retries: 3,
+            history: true,
+        }
+    }
+}
+
+impl Engine {
+    /// Starts writers on the store. The job executor is started by [`executor::run`] once the node serves.
+    /// `drain` ends long polls. The catalog is empty until something is put into it.
+    pub async fn new(
+        store: Arc<dyn Store>,
+        settings: Settings,
+        drain: CancellationToken,
+    ) -> Result<Engine, StoreError> {
+        let owned = commands::Owned::new(&store.slots().await?);
+        let (writers, queues): (Vec<_>, Vec<_>) =
+            (0..settings.writers.max(1)).map(|_| writer::Handle::new(settings.queue_max)).unzip();
+        let inner = Arc::new(Inner {
+            store,
+            catalog: Catalog::default(),
+            ids: topology::IdGenerator::default(),
+            writers,
+            executor: executor::Executor::new(settings.executor_active),
+            wakeups: external::Wakeups::new(drain),
+            counters: Arc::default(),
+            owned: arc_swap::ArcSwap::from_pointee(owned),
+            settings,
+        });
+        for queue in queues {
+            tokio::spawn(writer::run(Arc::downgrade(&inner), inner.counters.clone(), queue));
+        }
+        Ok(Engine { inner })
+    }
+
+    /// Batches, commands and conflicts of this node's writers, for metrics.
+    pub fn counters(&self) -> &writer::Counters {
+        &self.inner.counters
+    }
+
+    /// The executor's counters, for metrics.
+    pub fn executor(&self) -> &executor::Executor {
+        &self.inner.executor
+    }
+
+    /// The numbers this node runs with.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// The store, for queries.
+    pub fn store(&self) -> &dyn Store {
+        &*self.inner.store
+    }
+    /// Deployments and definitions as published, in memory.
+    pub fn catalog(&self) -> &Catalog {
+        &self.inner.catalog
+    }
+    /// A new id in that slot.
+    pub fn new_id(&self, slot: Slot) -> Id {
+        self.inner.ids.next(slot)
+    }
+}

@@ -1,0 +1,384 @@
+//! Group commit: a writer drains what waits, steps each command on a freshly loaded instance, writes all of it in
+//! one transaction, and answers each command after the commit that holds it.
+//!
+//! A slot always has the same writer of a node, so commands to one instance meet in one batch and run in order on
+//! one working copy. Other nodes may still write the same instance: revisions notice, and the command runs again
+//! on the new state, within a budget.
+use super::{
+    Answer, EngineError, Inner,
+    commands::{Render, Start},
+};
+use crate::store::{Applied, Entity, IdempotencyRow, InstanceWrite, LockGuard, Unit};
+use bpmn_core::{
+    Id, Slot,
+    command::{Command, Env, Outcome, Rejection},
+    instance::{Incident, Instance, Job},
+};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
+};
+use tokio::sync::{mpsc, oneshot};
+
+/// How often a command may meet a conflict before the client is told to come again.
+const CONFLICT_BUDGET: u32 = 50;
+
+/// Decides a command on the state it will be applied to.
+pub type Decide = Box<dyn Fn(&Instance) -> Result<Command, EngineError> + Send + Sync>;
+
+/// What a work item does.
+pub enum Task {
+    /// Starts a new instance.
+    Start(Box<Start>),
+    /// Commands an existing instance.
+    Command { instance: Id, decide: Decide },
+    /// A timer start event: starts an instance and replaces its job.
+    TimerStart { start: Box<Start>, gone: Id, next: Option<Box<Job>>, incidents_gone: Vec<Id> },
+    /// A timer start job that failed: the changed job and perhaps an incident.
+    TimerStartFailed { job: Box<Job>, incident: Option<Box<Incident>> },
+}
+
+/// One command on its way to the database.
+pub struct Work {
+    pub slot: Slot,
+    pub task: Task,
+    pub render: Render,
+    pub user: Option<String>,
+    /// Key (`USER\nKEY`) and digest.
+    pub idempotency: Option<(String, String)>,
+    pub reply: oneshot::Sender<Result<Answer, EngineError>>,
+    pub conflicts: u32,
+}
+
+/// The sending side of a writer.
+#[derive(Clone)]
+pub struct Handle {
+    queue: mpsc::Sender<Work>,
+}
+
+/// Counters of all writers of a process, for metrics.
+#[derive(Debug, Default)]
+pub struct Counters {
+    pub batches: AtomicU64,
+    pub commands: AtomicU64,
+    pub conflicts: AtomicU64,
+}
+
+impl Handle {
+    /// A writer's queue; run [`run`] with the receiver.
+    pub fn new(queue_max: usize) -> (Handle, mpsc::Receiver<Work>) {
+        let (queue, receiver) = mpsc::channel(queue_max);
+        (Handle { queue }, receiver)
+    }
+
+    /// Queues a work item; refuses at once when the queue is full.
+    pub fn send(&self, work: Work) -> Result<(), EngineError> {
+        self.queue.try_send(work).map_err(|_| EngineError::Busy("the node has too many commands waiting".into()))
+    }
+}
+
+/// Runs a writer until every sender is gone: until nobody holds the engine any more.
+pub async fn run(engine: Weak<Inner>, counters: Arc<Counters>, mut queue: mpsc::Receiver<Work>) {
+    let mut waiting: Vec<Work> = Vec::new();
+    loop {
+        if waiting.is_empty() {
+            match queue.recv().await {
+                Some(work) => waiting.push(work),
+                None => return,
+            }
+        }
+        let batch_max = engine.upgrade().map_or(1, |inner| inner.settings.batch_max);
+        while waiting.len() < batch_max {
+            match queue.try_recv() {
+                Ok(work) => waiting.push(work),
+                Err(_) => break,
+            }
+        }
+        let Some(inner) = engine.upgrade() else { return };
+        counters.batches.fetch_add(1, Ordering::Relaxed);
+        counters.commands.fetch_add(waiting.len() as u64, Ordering::Relaxed);
+        let again = batch(&inner, std::mem::take(&mut waiting)).await;
+        counters.conflicts.fetch_add(again.len() as u64, Ordering::Relaxed);
+        waiting = again;
+    }
+}
+
+/// Works that share an instance (or one new instance), with what they came to.
+struct Group {
+    /// The working copy after the commands that succeeded.
+    instance: Option<Instance>,
+    works: Vec<(Work, Result<(Answer, Outcome), EngineError>)>,
+    unit: Unit,
+}
+
+/// Carries a batch out; returns what has to run again.
+async fn batch(inner: &Inner, works: Vec<Work>) -> Vec<Work> {
+    let groups = match prepare(inner, works).await {
+        Ok(groups) => groups,
+        Err((works, error)) => {
+            for work in works {
+                let _ = work.reply.send(Err(copy_store_error(&error)));
+            }
+            return Vec::new();
+        }
+    };
+    let (with_change, without): (Vec<Group>, Vec<Group>) =
+        groups.into_iter().partition(|g| g.works.iter().any(|(_, r)| r.is_ok()));
+    for group in without {
+        answer(inner, group).await;
+    }
+    if with_change.is_empty() {
+        return Vec::new();
+    }
+    let units: Vec<Unit> = with_change.iter().map(|g| g.unit.clone()).collect();
+    let applied = match inner.store.write(&units).await {
+        Ok(applied) => applied,
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, commands = units.len(), "write failed");
+            for (work, _) in with_change.into_iter().flat_map(|g| g.works) {
+                let _ = work.reply.send(Err(copy_store_error(&error)));
+            }
+            return Vec::new();
+        }
+    };
+    let mut again = Vec::new();
+    for (group, applied) in with_change.into_iter().zip(applied) {
+        match applied {
+            Applied::Done => answer(inner, group).await,
+            Applied::Conflict => again.extend(group.works.into_iter().filter_map(|(work, _)| retry(work))),
+            Applied::NotOwner(slot) => {
+                inner.refresh_owned().await;
+                for (work, _) in group.works {
+                    let _ = work.reply.send(Err(inner.misdirected(slot)));
+                }
+            }
+            Applied::Duplicate => {
+                for (work, _) in group.works {
+                    match remembered(inner, &work).await {
+                        Some(answer) => drop(work.reply.send(answer)),
+                        None => again.extend(retry(work)),
+                    }
+                }
+            }
+            // Several commands shared the row that the database refuses: let each stand alone.
+            Applied::Refused(_) if group.works.len() > 1 => {
+                for (work, _) in group.works {
+                    again.extend(Box::pin(batch(inner, vec![work])).await);
+                }
+            }
+            Applied::Refused(message) => {
+                for (work, _) in group.works {
+                    let error = EngineError::Invalid { kind: "BadUserRequestException", message: message.clone() };
+                    let _ = work.reply.send(Err(error));
+                }
+            }
+        }
+    }
+    again
+}
+
+/// Loads what is needed and steps every command.
+async fn prepare(
+    inner: &Inner,
+    works: Vec<Work>,
+) -> Result<Vec<Group>, (Vec<Work>, crate::store::StoreError)> {
+    let mut ids: Vec<Id> = works.iter().filter_map(|w| w.task.instance()).collect();
+    ids.sort();
+    ids.dedup();
+    let mut loaded: HashMap<Id, Instance> = HashMap::new();
+    if !ids.is_empty() {
+        match inner.store.load(&ids).await {
+            Ok(instances) => loaded.extend(instances.into_iter().map(|i| (i.process.id, i))),
+            Err(error) => return Err((works, error)),
+        }
+    }
+    let mut groups: Vec<Group> = Vec::new();
+    let mut by_instance: HashMap<Id, usize> = HashMap::new();
+    for work in works {
+        let index = match work.task.instance() {
+            Some(id) => *by_instance.entry(id).or_insert_with(|| {
+                groups.push(Group { instance: loaded.remove(&id), works: Vec::new(), unit: Unit::default() });
+                groups.len() - 1
+            }),
+            None => {
+                groups.push(Group { instance: None, works: Vec::new(), unit: Unit::default() });
+                groups.len() - 1
+            }
+        };
+        groups[index].take(inner, work);
+    }
+    for group in &mut groups {
+        if let Some(instance) = group.instance.take_if(|_| group.works.iter().any(|(_, r)| r.is_ok())) {
+            group.unit.instances.push(InstanceWrite { instance });
+        }
+    }
+    Ok(groups)
+}
+
+impl Task {
+    fn instance(&self) -> Option<Id> {
+        match self {
+            Task::Command { instance, .. } => Some(*instance),
+            _ => None,
+        }
+    }
+}
+
+impl Group {
+    /// Steps one work on the group's working copy. A refusal leaves the copy as it was.
+    fn take(&mut self, inner: &Inner, work: Work) {
+        let result = self.step(inner, &work);
+        if let Ok((answer, _)) = &result {
+            if !self.unit.slots.contains(&work.slot) {
+                self.unit.slots.push(work.slot);
+            }
+            if let Some((key, digest)) = &work.idempotency {
+                self.unit.idempotency.push(IdempotencyRow {
+                    slot: work.slot,
+                    key: key.clone(),
+                    digest: digest.clone(),
+                    status: answer.status,
+                    body: answer.body.clone(),
+                    created: now(),
+                    instance_id: self.instance.as_ref().map(|i| i.process.id),
+                });
+            }
+        }
+        self.works.push((work, result));
+    }
+
+    fn step(&mut self, inner: &Inner, work: &Work) -> Result<(Answer, Outcome), EngineError> {
+        let mut ids = &inner.ids;
+        let mut env = Env {
+            now: now(),
+            ids: &mut ids,
+            user: work.user.as_deref(),
+            max_steps: inner.settings.max_steps,
+        };
+        match &work.task {
+            Task::Start(start) => self.start(inner, work, start, &mut env),
+            Task::TimerStart { start, gone, next, incidents_gone } => {
+                let result = self.start(inner, work, start, &mut env)?;
+                self.unit.start_jobs_gone.push(*gone);
+                self.unit.start_incidents_gone.extend(incidents_gone);
+                if let Some(job) = next {
+                    self.unit.start_jobs.push((**job).clone());
+                    self.unit.slots.extend(job.id.slot());
+                }
+                Ok(result)
+            }
+            Task::TimerStartFailed { job, incident } => {
+                self.unit.start_jobs_gone.push(job.id);
+                self.unit.start_jobs.push((**job).clone());
+                self.unit.start_incidents.extend(incident.iter().map(|i| (**i).clone()));
+                Ok((Answer::no_content(), Outcome::default()))
+            }
+            Task::Command { instance: id, decide } => {
+                let current =
+                    self.instance.as_ref().ok_or(EngineError::NotFound { entity: Entity::Execution, id: *id })?;
+                let command = decide(current)?;
+                let definition_id = current.process.definition_id;
+                let deployed = inner.deployed(definition_id)?;
+                let mut copy = current.clone();
+                let outcome = bpmn_core::step(&deployed.as_ref(), &mut copy, command, &mut env)?;
+                self.unit.lock_guards.extend(lock_guards(current, &copy));
+                let answer = (work.render)(&copy, &outcome);
+                self.instance = Some(copy);
+                Ok((answer, outcome))
+            }
+        }
+    }
+
+    fn start(
+        &mut self,
+        inner: &Inner,
+        work: &Work,
+        start: &Start,
+        env: &mut Env,
+    ) -> Result<(Answer, Outcome), EngineError> {
+        let definition = start.deployed.as_ref();
+        // What the catalog says now: the definition may have been suspended since the request looked it up.
+        if inner.deployed(start.deployed.row.id)?.row.suspended {
+            return Err(EngineError::Rejected(Rejection::Suspended(format!(
+                "Cannot start process instance. Process definition (id={}) is suspended.",
+                start.deployed.row.rest_id
+            ))));
+        }
+        let mut instance = bpmn_core::new_instance(&definition, work.slot, start.business_key.clone(), env);
+        let command = Command::Start { element: start.element.clone(), variables: start.variables.clone() };
+        let outcome = bpmn_core::step(&definition, &mut instance, command, env)?;
+        let answer = (work.render)(&instance, &outcome);
+        self.instance = Some(instance);
+        Ok((answer, outcome))
+    }
+}
+
+/// The lock of an external task changes without the instance's revision, so whoever writes the task depends on it.
+fn lock_guards(before: &Instance, after: &Instance) -> Vec<LockGuard> {
+    let written = after.external_tasks.upserts().map(|t| t.id).chain(after.external_tasks.deletes());
+    written
+        .filter_map(|id| before.external_tasks.get(id))
+        .map(|t| LockGuard { task: t.id, lock_revision: t.lock_revision })
+        .collect()
+}
+
+/// Answers the works of a group that is committed, or that changed nothing.
+async fn answer(inner: &Inner, group: Group) {
+    for (work, result) in group.works {
+        let result = match result {
+            Ok((answer, outcome)) => {
+                inner.after_commit(&outcome);
+                Ok(answer)
+            }
+            // A repeated request finds its work done: what the first try answered counts.
+            Err(error) => match remembered(inner, &work).await {
+                Some(answer) => answer,
+                None => Err(error),
+            },
+        };
+        let _ = work.reply.send(result);
+    }
+}
+
+/// The stored answer for a work's idempotency key, if there is one.
+async fn remembered(inner: &Inner, work: &Work) -> Option<Result<Answer, EngineError>> {
+    let (key, digest) = work.idempotency.as_ref()?;
+    match inner.store.idempotency(work.slot, key).await {
+        Ok(None) => None,
+        Ok(Some(row)) if row.digest == *digest => Some(Ok(Answer { status: row.status, body: row.body })),
+        Ok(Some(_)) => {
+            let key = key.split('\n').next_back().unwrap_or_default();
+            Some(Err(EngineError::KeyReused(key.to_owned())))
+        }
+        Err(error) => Some(Err(error.into())),
+    }
+}
+
+fn retry(mut work: Work) -> Option<Work> {
+    work.conflicts += 1;
+    if work.conflicts <= CONFLICT_BUDGET {
+        return Some(work);
+    }
+    tracing::warn!(slot = work.slot.number(), "a command met too many conflicts");
+    let _ = work.reply.send(Err(EngineError::Busy("the instance is changed by too many others".into())));
+    None
+}
+
+/// `StoreError` can't be cloned, and every command of a failed batch gets one.
+fn copy_store_error(error: &crate::store::StoreError) -> EngineError {
+    use crate::store::StoreError::*;
+    EngineError::Store(match error {
+        Unavailable(source) => Unavailable(sqlx::Error::Protocol(source.to_string())),
+        UnknownOutcome(source) => UnknownOutcome(sqlx::Error::Protocol(source.to_string())),
+        Internal(text) => Internal(text.clone()),
+    })
+}
+
+/// Unix milliseconds by this node's clock.
+pub fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
+}
