@@ -1,0 +1,318 @@
+//! Every table once: its columns, its key, and whether it moves with a slot. Writes, exports, imports, counts and
+//! purges are generic over these declarations; a test fails for a table of the database that isn't declared here.
+use sea_query::{Alias, Expr, ExprTrait, IntoIden, Query};
+
+/// Type of a column: `uuid`, `smallint`, `integer`, `bigint`, `boolean`, `double precision`, `text`, `bytea` in
+/// PostgreSQL; BLOB, INTEGER, REAL and TEXT in SQLite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    Uuid,
+    Small,
+    Int,
+    Big,
+    Bool,
+    Float,
+    Text,
+    Bytes,
+}
+
+impl Type {
+    /// PostgreSQL's name.
+    pub fn postgres(self) -> &'static str {
+        match self {
+            Type::Uuid => "uuid",
+            Type::Small => "smallint",
+            Type::Int => "integer",
+            Type::Big => "bigint",
+            Type::Bool => "boolean",
+            Type::Float => "double precision",
+            Type::Text => "text",
+            Type::Bytes => "bytea",
+        }
+    }
+
+    /// SQLite's declared type.
+    pub fn sqlite(self) -> &'static str {
+        match self {
+            Type::Uuid | Type::Bytes => "BLOB",
+            Type::Small | Type::Int | Type::Big | Type::Bool => "INTEGER",
+            Type::Float => "REAL",
+            Type::Text => "TEXT",
+        }
+    }
+}
+
+/// A column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    pub name: &'static str,
+    pub ty: Type,
+    pub null: bool,
+}
+
+/// Whose rows a table holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Rows of a slot: they move with it. Has `slot` and `root_id`, so that a unit can be read and deleted alone.
+    SlotBound,
+    /// The same rows on every shard, written by the reference log.
+    Replicated,
+    /// Of this database alone.
+    ShardLocal,
+}
+
+/// A table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Table {
+    pub name: &'static str,
+    pub class: Class,
+    pub columns: &'static [Column],
+    pub key: &'static [&'static str],
+}
+
+impl Table {
+    /// Position of a column.
+    ///
+    /// # Panics
+    /// If there is none of that name: a slip in our own code, met by any test.
+    pub fn position(&self, column: &str) -> usize {
+        self.columns.iter().position(|c| c.name == column).expect("column of the table")
+    }
+}
+
+const fn c(name: &'static str, ty: Type) -> Column {
+    Column { name, ty, null: false }
+}
+
+const fn n(name: &'static str, ty: Type) -> Column {
+    Column { name, ty, null: true }
+}
+
+use Class::*;
+use Type::*;
+
+macro_rules! table {
+    ($(#[$doc:meta])* $const:ident, $name:literal, $class:ident, [$($key:literal),*], [$($column:expr),* $(,)?]) => {
+        $(#[$doc])*
+        pub const $const: Table = Table { name: $name, class: $class, columns: &[$($column),*], key: &[$($key),*] };
+    };
+}
+
+table!(
+    /// Running process instances.
+    PROCESS_INSTANCE, "process_instance", SlotBound, ["id"], [
+        c("id", Uuid), c("slot", Small), c("root_id", Uuid), n("super_token_id", Uuid), c("definition_id", Uuid),
+        n("business_key", Text), c("revision", Big), c("suspended", Bool), c("started", Big), n("start_user", Text),
+        c("start_element", Text), n("tenant_id", Text),
+    ]
+);
+table!(
+    /// Tokens and inner scopes.
+    TOKEN, "token", SlotBound, ["id"], [
+        c("id", Uuid), c("slot", Small), c("root_id", Uuid), c("instance_id", Uuid), n("parent_id", Uuid),
+        c("element", Text), c("state", Small), c("execution_id", Uuid), n("activity_id", Uuid), c("started", Big),
+        n("data", Text),
+    ]
+);
+table!(
+    /// Variables; which value column is filled follows from `type`.
+    VARIABLE, "variable", SlotBound, ["id"], [
+        c("id", Uuid), c("slot", Small), c("root_id", Uuid), c("instance_id", Uuid), c("scope_id", Uuid),
+        n("task_id", Uuid), c("name", Text), c("type", Text), n("text", Text), n("number", Big), n("float", Float),
+        n("bytes", Bytes), n("info", Text),
+    ]
+);
+table!(
+    /// User tasks.
+    TASK, "task", SlotBound, ["id"], [
+        c("id", Uuid), c("slot", Small), c("root_id", Uuid), n("instance_id", Uuid), n("token_id", Uuid),
+        n("execution_id", Uuid), n("activity_id", Uuid), n("definition_id", Uuid), n("element", Text),
+        n("name", Text), n("description", Text), n("assignee", Text), n("owner", Text), n("delegation", Text),
+        c("priority", Int), c("created", Big), n("last_updated", Big), n("due", Big), n("follow_up", Big),
+        c("suspended", Bool), n("form_key", Text), n("tenant_id", Text),
+    ]
+);
+table!(
+    /// Candidate users and groups of tasks.
+    TASK_CANDIDATE, "task_candidate", SlotBound, ["task_id", "is_group", "name"], [
+        c("task_id", Uuid), c("slot", Small), c("root_id", Uuid), c("is_group", Bool), c("name", Text),
+    ]
+);
+table!(
+    /// External tasks.
+    EXTERNAL_TASK, "external_task", SlotBound, ["id"], [
+        c("id", Uuid), c("slot", Small), c("root_id", Uuid), c("instance_id", Uuid), c("token_id", Uuid),
+        c("execution_id", Uuid), c("activity_id", Uuid), c("definition_id", Uuid), c("element", Text),
+        c("topic", Text), n("worker_id", Text), n("lock_expires", Big), n("retries", Int), n("error_message", Text),
+        n("error_details", Text), c("priority", Big), c("suspended", Bool), c("created", Big),
+        c("lock_revision", Big), n("business_key", Text), n("tenant_id", Text),
+    ]
+);
+table!(
+    /// Jobs; a timer start has no instance.
+    JOB, "job", SlotBound, ["id"], [
+        c("id", Uuid), c("slot", Small), c("root_id", Uuid), n("instance_id", Uuid), n("token_id", Uuid),
+        n("execution_id", Uuid), c("definition_id", Uuid), c("element", Text), c("kind", Small), n("due", Big),
+        c("retries", Int), c("exclusive", Bool), c("priority", Big), c("suspended", Bool), c("created", Big),
+        n("lock_owner", Text), n("lock_expires", Big), n("error_message", Text), n("stacktrace", Text),
+        n("repeat", Text), n("tenant_id", Text),
+    ]
+);
+table!(
+    /// Tokens that wait for an event.
+    EVENT_SUBSCRIPTION, "event_subscription", SlotBound, ["id"], [
+        c("id", Uuid), c("slot", Small), c("root_id", Uuid), c("instance_id", Uuid), c("token_id", Uuid),
+        c("execution_id", Uuid), c("element", Text), c("kind", Small), n("name", Text), c("created", Big),
+        n("tenant_id", Text),
+    ]
+);
+table!(
+    /// Incidents.
+    INCIDENT, "incident", SlotBound, ["id"], [
+        c("id", Uuid), c("slot", Small), c("root_id", Uuid), n("instance_id", Uuid), n("execution_id", Uuid),
+        c("definition_id", Uuid), c("kind", Text), c("element", Text), n("message", Text), n("configuration", Text),
+        c("created", Big), c("cause_id", Uuid), c("root_cause_id", Uuid), n("tenant_id", Text),
+    ]
+);
+table!(
+    /// Process instances that have ended.
+    HISTORY_PROCESS, "history_process", SlotBound, ["id"], [
+        c("id", Uuid), c("slot", Small), c("root_id", Uuid), n("super_token_id", Uuid), c("definition_id", Uuid),
+        n("business_key", Text), c("revision", Big), c("suspended", Bool), c("started", Big), n("start_user", Text),
+        c("start_element", Text), n("tenant_id", Text), c("ended", Big), n("end_element", Text), c("state", Small),
+        n("delete_reason", Text),
+    ]
+);
+table!(
+    /// Activity instances that have ended.
+    HISTORY_ACTIVITY, "history_activity", SlotBound, ["id"], [
+        c("id", Uuid), c("slot", Small), c("root_id", Uuid), c("instance_id", Uuid), c("definition_id", Uuid),
+        c("parent_id", Uuid), c("execution_id", Uuid), c("element", Text), n("name", Text), c("kind", Text),
+        n("task_id", Uuid), n("assignee", Text), n("called_instance_id", Uuid), c("started", Big), c("ended", Big),
+        c("canceled", Bool), c("complete_scope", Bool), c("sequence", Big), n("tenant_id", Text),
+    ]
+);
+table!(
+    /// What requests with an `Idempotency-Key` were answered. The key is bytes: it holds a NUL between its parts.
+    IDEMPOTENCY, "idempotency", SlotBound, ["slot", "key"], [
+        c("slot", Small), c("key", Bytes), n("root_id", Uuid), c("digest", Text), c("status", Small),
+        c("body", Text), c("created", Big), n("instance_id", Uuid),
+    ]
+);
+table!(
+    /// Ids that aren't ours, in the slot of their hash, and the slot where the entity lives (protocol 11).
+    ALIAS, "alias", SlotBound, ["slot", "id", "kind"], [
+        c("slot", Small), c("id", Text), c("kind", Small), c("target_slot", Small), n("root_id", Uuid),
+    ]
+);
+table!(
+    /// What has to be delivered to other slots, numbered per sending slot (protocol 5).
+    OUTBOX, "outbox", SlotBound, ["slot", "sequence"], [
+        c("slot", Small), c("sequence", Big), n("root_id", Uuid), c("target_slot", Small), c("kind", Small),
+        c("created", Big), c("body", Text),
+    ]
+);
+table!(
+    /// Instances that carry a business key of this slot but live in another (protocol 10).
+    KEY_DIRECTORY, "key_directory", SlotBound, ["slot", "business_key", "instance_id"], [
+        c("slot", Small), c("business_key", Text), c("instance_id", Uuid), n("root_id", Uuid), c("intent", Bool),
+    ]
+);
+table!(
+    /// Deployments.
+    DEPLOYMENT, "deployment", Replicated, ["id"], [
+        c("id", Uuid), n("name", Text), n("source", Text), n("tenant_id", Text), c("deployed", Big),
+        c("published", Bool),
+    ]
+);
+table!(
+    /// Files of deployments.
+    RESOURCE, "resource", Replicated, ["deployment_id", "name"], [
+        c("deployment_id", Uuid), c("name", Text), c("id", Uuid), c("content", Bytes),
+    ]
+);
+table!(
+    /// Process definitions.
+    DEFINITION, "definition", Replicated, ["id"], [
+        c("id", Uuid), c("rest_id", Text), c("key", Text), c("version", Int), n("name", Text), n("category", Text),
+        n("description", Text), n("version_tag", Text), n("tenant_id", Text), n("history_ttl_days", Int),
+        c("startable_in_tasklist", Bool), c("suspended", Bool), c("resource_name", Text), c("deployment_id", Uuid),
+        c("home", Small),
+    ]
+);
+table!(
+    /// Users.
+    ENGINE_USER, "engine_user", Replicated, ["id"], [
+        c("id", Text), n("first_name", Text), n("last_name", Text), n("email", Text), c("password_hash", Text),
+    ]
+);
+table!(
+    /// What this database owns.
+    SLOT, "slot", ShardLocal, ["slot"], [
+        c("slot", Small), c("state", Small), c("epoch", Big), n("move_id", Text), c("armed", Big),
+    ]
+);
+table!(
+    /// Slots whose rows nobody may see: being copied in, or moved away.
+    HIDDEN_SLOT, "hidden_slot", ShardLocal, ["slot"], [c("slot", Small)]
+);
+table!(
+    /// Batches that were committed and what became of their units, for a COMMIT whose answer was lost.
+    COMMIT_BATCH, "commit_batch", ShardLocal, ["id"], [c("id", Uuid), c("refused", Text)]
+);
+table!(
+    /// Bytes of log entries by digest.
+    PAYLOAD, "payload", ShardLocal, ["digest"], [c("digest", Text), c("bytes", Bytes)]
+);
+table!(
+    /// Which cluster and shard this database belongs to: one row, or none if it stands alone.
+    STAMP, "stamp", ShardLocal, ["one"], [
+        c("one", Small), c("cluster", Text), c("shard", Text), c("generation", Big),
+    ]
+);
+table!(
+    /// `log`: last entry of the reference log applied here. `slots`: raised with every change of slot rows.
+    APPLIED, "applied", ShardLocal, ["name"], [c("name", Text), c("value", Big)]
+);
+table!(
+    /// The scripts that made this schema; kept by the `migrations` crate.
+    SCHEMA_VERSION, "schema_version", ShardLocal, ["version"], [
+        c("version", Int), c("name", Text), c("checksum", Text), c("applied_at", Big),
+    ]
+);
+
+/// All tables.
+pub const TABLES: &[Table] = &[
+    PROCESS_INSTANCE, TOKEN, VARIABLE, TASK, TASK_CANDIDATE, EXTERNAL_TASK, JOB, EVENT_SUBSCRIPTION, INCIDENT,
+    HISTORY_PROCESS, HISTORY_ACTIVITY, IDEMPOTENCY, ALIAS, OUTBOX, KEY_DIRECTORY, DEPLOYMENT, RESOURCE, DEFINITION,
+    ENGINE_USER, SLOT, HIDDEN_SLOT, COMMIT_BATCH, PAYLOAD, STAMP, APPLIED, SCHEMA_VERSION,
+];
+
+/// The tables whose rows move with a slot, instances first.
+pub fn slot_bound() -> impl DoubleEndedIterator<Item = &'static Table> {
+    TABLES.iter().filter(|t| t.class == SlotBound)
+}
+
+/// Condition of every query on a slot-bound table: its rows are not a copy in the making nor a left-over
+/// (protocol 5). `alias` is the table's name or alias in the query.
+pub fn visible(alias: impl IntoIden) -> Expr {
+    let hidden = Query::select().column(Alias::new("slot")).from(Alias::new("hidden_slot")).to_owned();
+    Expr::col((alias, Alias::new("slot"))).not_in_subquery(hidden)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_bound_table_can_be_read_by_slot_and_root() {
+        for table in slot_bound() {
+            for (name, ty) in [("slot", Small), ("root_id", Uuid)] {
+                assert_eq!(table.columns[table.position(name)].ty, ty, "{}", table.name);
+            }
+        }
+        for table in TABLES {
+            assert!(!table.key.is_empty() && table.key.iter().all(|k| !table.columns[table.position(k)].null));
+        }
+    }
+}

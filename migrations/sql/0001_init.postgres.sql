@@ -1,0 +1,364 @@
+-- Version 1: everything the walking skeleton stores. Times are Unix milliseconds. Text has byte order.
+
+CREATE TABLE process_instance (
+    "id" uuid NOT NULL,
+    "slot" smallint NOT NULL,
+    "root_id" uuid NOT NULL,
+    "super_token_id" uuid,
+    "definition_id" uuid NOT NULL,
+    "business_key" text COLLATE "C",
+    "revision" bigint NOT NULL,
+    "suspended" boolean NOT NULL,
+    "started" bigint NOT NULL,
+    "start_user" text COLLATE "C",
+    "start_element" text COLLATE "C" NOT NULL,
+    "tenant_id" text COLLATE "C",
+    PRIMARY KEY ("id")
+);
+
+CREATE TABLE token (
+    "id" uuid NOT NULL,
+    "slot" smallint NOT NULL,
+    "root_id" uuid NOT NULL,
+    "instance_id" uuid NOT NULL,
+    "parent_id" uuid,
+    "element" text COLLATE "C" NOT NULL,
+    "state" smallint NOT NULL,
+    "execution_id" uuid NOT NULL,
+    "activity_id" uuid,
+    "started" bigint NOT NULL,
+    "data" text COLLATE "C",
+    PRIMARY KEY ("id")
+);
+
+CREATE TABLE variable (
+    "id" uuid NOT NULL,
+    "slot" smallint NOT NULL,
+    "root_id" uuid NOT NULL,
+    "instance_id" uuid NOT NULL,
+    "scope_id" uuid NOT NULL,
+    "task_id" uuid,
+    "name" text COLLATE "C" NOT NULL,
+    "type" text COLLATE "C" NOT NULL,
+    "text" text COLLATE "C",
+    "number" bigint,
+    "float" double precision,
+    "bytes" bytea,
+    "info" text COLLATE "C",
+    PRIMARY KEY ("id")
+);
+
+CREATE TABLE task (
+    "id" uuid NOT NULL,
+    "slot" smallint NOT NULL,
+    "root_id" uuid NOT NULL,
+    "instance_id" uuid,
+    "token_id" uuid,
+    "execution_id" uuid,
+    "activity_id" uuid,
+    "definition_id" uuid,
+    "element" text COLLATE "C",
+    "name" text COLLATE "C",
+    "description" text COLLATE "C",
+    "assignee" text COLLATE "C",
+    "owner" text COLLATE "C",
+    "delegation" text COLLATE "C",
+    "priority" integer NOT NULL,
+    "created" bigint NOT NULL,
+    "last_updated" bigint,
+    "due" bigint,
+    "follow_up" bigint,
+    "suspended" boolean NOT NULL,
+    "form_key" text COLLATE "C",
+    "tenant_id" text COLLATE "C",
+    PRIMARY KEY ("id")
+);
+
+CREATE TABLE task_candidate (
+    "task_id" uuid NOT NULL,
+    "slot" smallint NOT NULL,
+    "root_id" uuid NOT NULL,
+    "is_group" boolean NOT NULL,
+    "name" text COLLATE "C" NOT NULL,
+    PRIMARY KEY ("task_id", "is_group", "name")
+);
+
+CREATE TABLE external_task (
+    "id" uuid NOT NULL,
+    "slot" smallint NOT NULL,
+    "root_id" uuid NOT NULL,
+    "instance_id" uuid NOT NULL,
+    "token_id" uuid NOT NULL,
+    "execution_id" uuid NOT NULL,
+    "activity_id" uuid NOT NULL,
+    "definition_id" uuid NOT NULL,
+    "element" text COLLATE "C" NOT NULL,
+    "topic" text COLLATE "C" NOT NULL,
+    "worker_id" text COLLATE "C",
+    "lock_expires" bigint,
+    "retries" integer,
+    "error_message" text COLLATE "C",
+    "error_details" text COLLATE "C",
+    "priority" bigint NOT NULL,
+    "suspended" boolean NOT NULL,
+    "created" bigint NOT NULL,
+    "lock_revision" bigint NOT NULL,
+    "business_key" text COLLATE "C",
+    "tenant_id" text COLLATE "C",
+    PRIMARY KEY ("id")
+);
+
+CREATE TABLE job (
+    "id" uuid NOT NULL,
+    "slot" smallint NOT NULL,
+    "root_id" uuid NOT NULL,
+    "instance_id" uuid,
+    "token_id" uuid,
+    "execution_id" uuid,
+    "definition_id" uuid NOT NULL,
+    "element" text COLLATE "C" NOT NULL,
+    "kind" smallint NOT NULL,
+    "due" bigint,
+    "retries" integer NOT NULL,
+    "exclusive" boolean NOT NULL,
+    "priority" bigint NOT NULL,
+    "suspended" boolean NOT NULL,
+    "created" bigint NOT NULL,
+    "lock_owner" text COLLATE "C",
+    "lock_expires" bigint,
+    "error_message" text COLLATE "C",
+    "stacktrace" text COLLATE "C",
+    "repeat" text COLLATE "C",
+    "tenant_id" text COLLATE "C",
+    PRIMARY KEY ("id")
+);
+
+CREATE TABLE event_subscription (
+    "id" uuid NOT NULL,
+    "slot" smallint NOT NULL,
+    "root_id" uuid NOT NULL,
+    "instance_id" uuid NOT NULL,
+    "token_id" uuid NOT NULL,
+    "execution_id" uuid NOT NULL,
+    "element" text COLLATE "C" NOT NULL,
+    "kind" smallint NOT NULL,
+    "name" text COLLATE "C",
+    "created" bigint NOT NULL,
+    "tenant_id" text COLLATE "C",
+    PRIMARY KEY ("id")
+);
+
+CREATE TABLE incident (
+    "id" uuid NOT NULL,
+    "slot" smallint NOT NULL,
+    "root_id" uuid NOT NULL,
+    "instance_id" uuid,
+    "execution_id" uuid,
+    "definition_id" uuid NOT NULL,
+    "kind" text COLLATE "C" NOT NULL,
+    "element" text COLLATE "C" NOT NULL,
+    "message" text COLLATE "C",
+    "configuration" text COLLATE "C",
+    "created" bigint NOT NULL,
+    "cause_id" uuid NOT NULL,
+    "root_cause_id" uuid NOT NULL,
+    "tenant_id" text COLLATE "C",
+    PRIMARY KEY ("id")
+);
+
+CREATE TABLE history_process (
+    "id" uuid NOT NULL,
+    "slot" smallint NOT NULL,
+    "root_id" uuid NOT NULL,
+    "super_token_id" uuid,
+    "definition_id" uuid NOT NULL,
+    "business_key" text COLLATE "C",
+    "revision" bigint NOT NULL,
+    "suspended" boolean NOT NULL,
+    "started" bigint NOT NULL,
+    "start_user" text COLLATE "C",
+    "start_element" text COLLATE "C" NOT NULL,
+    "tenant_id" text COLLATE "C",
+    "ended" bigint NOT NULL,
+    "end_element" text COLLATE "C",
+    "state" smallint NOT NULL,
+    "delete_reason" text COLLATE "C",
+    PRIMARY KEY ("id")
+);
+
+CREATE TABLE history_activity (
+    "id" uuid NOT NULL,
+    "slot" smallint NOT NULL,
+    "root_id" uuid NOT NULL,
+    "instance_id" uuid NOT NULL,
+    "definition_id" uuid NOT NULL,
+    "parent_id" uuid NOT NULL,
+    "execution_id" uuid NOT NULL,
+    "element" text COLLATE "C" NOT NULL,
+    "name" text COLLATE "C",
+    "kind" text COLLATE "C" NOT NULL,
+    "task_id" uuid,
+    "assignee" text COLLATE "C",
+    "called_instance_id" uuid,
+    "started" bigint NOT NULL,
+    "ended" bigint NOT NULL,
+    "canceled" boolean NOT NULL,
+    "complete_scope" boolean NOT NULL,
+    "sequence" bigint NOT NULL,
+    "tenant_id" text COLLATE "C",
+    PRIMARY KEY ("id")
+);
+
+CREATE TABLE idempotency (
+    "slot" smallint NOT NULL,
+    "key" bytea NOT NULL,
+    "root_id" uuid,
+    "digest" text COLLATE "C" NOT NULL,
+    "status" smallint NOT NULL,
+    "body" text COLLATE "C" NOT NULL,
+    "created" bigint NOT NULL,
+    "instance_id" uuid,
+    PRIMARY KEY ("slot", "key")
+);
+
+CREATE TABLE alias (
+    "slot" smallint NOT NULL,
+    "id" text COLLATE "C" NOT NULL,
+    "kind" smallint NOT NULL,
+    "target_slot" smallint NOT NULL,
+    "root_id" uuid,
+    PRIMARY KEY ("slot", "id", "kind")
+);
+
+CREATE TABLE outbox (
+    "slot" smallint NOT NULL,
+    "sequence" bigint NOT NULL,
+    "root_id" uuid,
+    "target_slot" smallint NOT NULL,
+    "kind" smallint NOT NULL,
+    "created" bigint NOT NULL,
+    "body" text COLLATE "C" NOT NULL,
+    PRIMARY KEY ("slot", "sequence")
+);
+
+CREATE TABLE key_directory (
+    "slot" smallint NOT NULL,
+    "business_key" text COLLATE "C" NOT NULL,
+    "instance_id" uuid NOT NULL,
+    "root_id" uuid,
+    "intent" boolean NOT NULL,
+    PRIMARY KEY ("slot", "business_key", "instance_id")
+);
+
+CREATE TABLE deployment (
+    "id" uuid NOT NULL,
+    "name" text COLLATE "C",
+    "source" text COLLATE "C",
+    "tenant_id" text COLLATE "C",
+    "deployed" bigint NOT NULL,
+    "published" boolean NOT NULL,
+    PRIMARY KEY ("id")
+);
+
+CREATE TABLE resource (
+    "deployment_id" uuid NOT NULL,
+    "name" text COLLATE "C" NOT NULL,
+    "id" uuid NOT NULL,
+    "content" bytea NOT NULL,
+    PRIMARY KEY ("deployment_id", "name")
+);
+
+CREATE TABLE definition (
+    "id" uuid NOT NULL,
+    "rest_id" text COLLATE "C" NOT NULL,
+    "key" text COLLATE "C" NOT NULL,
+    "version" integer NOT NULL,
+    "name" text COLLATE "C",
+    "category" text COLLATE "C",
+    "description" text COLLATE "C",
+    "version_tag" text COLLATE "C",
+    "tenant_id" text COLLATE "C",
+    "history_ttl_days" integer,
+    "startable_in_tasklist" boolean NOT NULL,
+    "suspended" boolean NOT NULL,
+    "resource_name" text COLLATE "C" NOT NULL,
+    "deployment_id" uuid NOT NULL,
+    "home" smallint NOT NULL,
+    PRIMARY KEY ("id")
+);
+
+CREATE TABLE engine_user (
+    "id" text COLLATE "C" NOT NULL,
+    "first_name" text COLLATE "C",
+    "last_name" text COLLATE "C",
+    "email" text COLLATE "C",
+    "password_hash" text COLLATE "C" NOT NULL,
+    PRIMARY KEY ("id")
+);
+
+CREATE TABLE slot (
+    "slot" smallint NOT NULL,
+    "state" smallint NOT NULL,
+    "epoch" bigint NOT NULL,
+    "move_id" text COLLATE "C",
+    "armed" bigint NOT NULL,
+    PRIMARY KEY ("slot")
+);
+
+CREATE TABLE hidden_slot (
+    "slot" smallint NOT NULL,
+    PRIMARY KEY ("slot")
+);
+
+CREATE TABLE commit_batch (
+    "id" uuid NOT NULL,
+    "refused" text COLLATE "C" NOT NULL,
+    PRIMARY KEY ("id")
+);
+
+CREATE TABLE payload (
+    "digest" text COLLATE "C" NOT NULL,
+    "bytes" bytea NOT NULL,
+    PRIMARY KEY ("digest")
+);
+
+CREATE TABLE stamp (
+    "one" smallint NOT NULL,
+    "cluster" text COLLATE "C" NOT NULL,
+    "shard" text COLLATE "C" NOT NULL,
+    "generation" bigint NOT NULL,
+    PRIMARY KEY ("one")
+);
+
+CREATE TABLE applied (
+    "name" text COLLATE "C" NOT NULL,
+    "value" bigint NOT NULL,
+    PRIMARY KEY ("name")
+);
+
+-- By business key, definition, and slot (a move reads roots by slot).
+CREATE INDEX process_instance_key ON process_instance ("business_key") WHERE "business_key" IS NOT NULL;
+CREATE INDEX process_instance_definition ON process_instance ("definition_id");
+CREATE INDEX process_instance_slot ON process_instance ("slot");
+-- An instance's rows.
+CREATE INDEX token_instance ON token ("instance_id");
+CREATE INDEX variable_instance ON variable ("instance_id");
+CREATE INDEX task_instance ON task ("instance_id");
+CREATE INDEX external_task_instance ON external_task ("instance_id");
+CREATE INDEX job_instance ON job ("instance_id");
+CREATE INDEX event_subscription_instance ON event_subscription ("instance_id");
+CREATE INDEX incident_instance ON incident ("instance_id");
+-- fetchAndLock: a topic's free tasks come first, those whose lock has ended after them.
+CREATE INDEX external_task_topic ON external_task ("topic", (coalesce("lock_expires", 0)));
+-- Job acquisition: what is due, in order.
+CREATE INDEX job_due ON job ((coalesce("due", 0))) WHERE "retries" > 0 AND "suspended" = false;
+-- Message and signal correlation.
+CREATE INDEX event_subscription_name ON event_subscription ("name", "kind");
+-- History by instance; by slot for moves.
+CREATE INDEX history_process_slot ON history_process ("slot");
+CREATE INDEX history_activity_instance ON history_activity ("instance_id");
+CREATE INDEX history_activity_slot ON history_activity ("slot");
+-- The slots that job acquisition and fetchAndLock have to skip.
+CREATE INDEX slot_not_owned ON slot ("slot") WHERE "state" <> 0;
+
+INSERT INTO applied ("name", "value") VALUES ('log', 0), ('slots', 0);

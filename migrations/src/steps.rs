@@ -1,0 +1,63 @@
+//! The list of steps. A published step never changes; a change of the schema is a new one at the end.
+use crate::{Dialect, checksum};
+
+/// One step: a script per dialect.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    pub version: i32,
+    pub name: &'static str,
+    pub postgres: &'static str,
+    pub sqlite: &'static str,
+}
+
+pub(crate) fn steps() -> Vec<Step> {
+    vec![Step {
+        version: 1,
+        name: "init",
+        postgres: include_str!("../sql/0001_init.postgres.sql"),
+        sqlite: include_str!("../sql/0001_init.sqlite.sql"),
+    }]
+}
+
+/// A step after the newest that only expands (a table, a column, an index), for tests: today's code must work on it.
+pub fn test_next() -> Step {
+    let version = steps().len() as i32 + 1;
+    Step {
+        version,
+        name: "test_next",
+        postgres: "CREATE TABLE test_next (\"id\" uuid NOT NULL PRIMARY KEY);
+ALTER TABLE process_instance ADD COLUMN \"test_next\" text COLLATE \"C\";
+CREATE INDEX process_instance_test_next ON process_instance (\"test_next\");\n",
+        sqlite: "CREATE TABLE test_next (\"id\" BLOB NOT NULL PRIMARY KEY);
+ALTER TABLE process_instance ADD COLUMN \"test_next\" TEXT;
+CREATE INDEX process_instance_test_next ON process_instance (\"test_next\");\n",
+    }
+}
+
+impl Step {
+    fn script(&self, dialect: Dialect) -> &'static str {
+        match dialect {
+            Dialect::Postgres => self.postgres,
+            Dialect::Sqlite => self.sqlite,
+        }
+    }
+
+    pub(crate) fn checksum(&self, dialect: Dialect) -> String {
+        checksum(self.script(dialect))
+    }
+
+    /// The step and its row, all or nothing.
+    pub(crate) fn transaction(&self, dialect: Dialect) -> String {
+        let (begin, now) = match dialect {
+            Dialect::Postgres => ("BEGIN", "(extract(epoch FROM now()) * 1000)::bigint"),
+            Dialect::Sqlite => ("BEGIN IMMEDIATE", "CAST(unixepoch() AS INTEGER) * 1000"),
+        };
+        format!(
+            "{begin};\n{}\nINSERT INTO schema_version (\"version\", \"name\", \"checksum\", \"applied_at\") VALUES ({}, '{}', '{}', {now});\nCOMMIT;\n",
+            self.script(dialect),
+            self.version,
+            self.name,
+            self.checksum(dialect)
+        )
+    }
+}
