@@ -20,6 +20,8 @@ pub(crate) enum Node {
     Function(String, Vec<Node>),
     Unary(Unary, Box<Node>),
     Binary(Binary, Box<Node>, Box<Node>),
+    /// Parentheses; they only matter for what messages name.
+    Nested(Box<Node>),
     Choice(Box<Node>, Box<Node>, Box<Node>),
 }
 

@@ -89,7 +89,7 @@ impl EvalError {
         }
     }
 
-    /// An exception out of a method: its class and its message.
+    /// An exception out of a method: its class and its message. Camunda shows these without the expression.
     pub fn thrown(class: &str, message: impl fmt::Display) -> Self {
         EvalError {
             kind: ErrorKind::Thrown,

@@ -20,6 +20,7 @@ pub(crate) fn parts(parts: &[Part], ctx: &mut dyn Context) -> Evaluated {
             Part::Text(literal) => text.push_str(literal),
             Part::Expr(expr) => text.push_str(&node(expr, ctx)?.to_text()),
         }
+        methods::within_limit(text.len())?;
     }
     Ok(Value::Str(text))
 }
@@ -36,6 +37,9 @@ fn node(expr: &Node, ctx: &mut dyn Context) -> Evaluated {
         }
         Node::Index(base, index) => {
             let base = node(base, ctx)?;
+            if base == Value::Null {
+                return Ok(Value::Null);
+            }
             let index = node(index, ctx)?;
             methods::property(&base, &index, ctx)
         }
@@ -56,6 +60,7 @@ fn node(expr: &Node, ctx: &mut dyn Context) -> Evaluated {
             let right = node(right, ctx)?;
             binary(*operator, &left, &right)
         }
+        Node::Nested(inner) => node(inner, ctx),
         Node::Choice(condition, then, other) => {
             let chosen = if boolean(&node(condition, ctx)?)? {
                 then
@@ -112,7 +117,7 @@ fn described(expr: &Node) -> String {
         Node::Literal(Value::Null) => "null".to_owned(),
         Node::Method(..) => "<method>".to_owned(),
         Node::Literal(value) => value.to_text(),
-        Node::Unary(..) | Node::Binary(..) | Node::Choice(..) => "(...)".to_owned(),
+        Node::Nested(_) | Node::Unary(..) | Node::Binary(..) | Node::Choice(..) => "(...)".to_owned(),
     }
 }
 
@@ -232,8 +237,7 @@ fn order(left: &Value, right: &Value) -> Result<Option<Ordering>, EvalError> {
 }
 
 fn no_cast(value: &Value, target: &Value) -> EvalError {
-    let (from, to) = (value.class_name(), target.class_name());
-    EvalError::new(format!("class {from} cannot be cast to class {to}"))
+    EvalError::new(methods::number::no_cast(target, value))
 }
 
 fn equal(left: &Value, right: &Value) -> Result<bool, EvalError> {
@@ -242,7 +246,8 @@ fn equal(left: &Value, right: &Value) -> Result<bool, EvalError> {
     }
     if either(left, right, |value| matches!(value, Value::Double(_))) {
         let (left, right) = (double(left)?, double(right)?);
-        return Ok(left == right || left.is_nan() && right.is_nan());
+        // As `Double.equals`: NaN equals itself, 0.0 and -0.0 differ.
+        return Ok(left.to_bits() == right.to_bits() || left.is_nan() && right.is_nan());
     }
     if either(left, right, is_integer) {
         return Ok(long(left)? == long(right)?);

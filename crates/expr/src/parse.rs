@@ -197,9 +197,9 @@ impl Parser<'_> {
             Symbol::Identifier => self.name(),
             Symbol::Fixed("(") => {
                 self.take();
-                let inner = self.expression()?;
+                let (inner, depth) = self.expression()?;
                 self.expect(")")?;
-                Ok(inner)
+                self.grown(Node::Nested(Box::new(inner)), depth)
             }
             Symbol::String => Ok((Node::Literal(Value::Str(self.take().image)), 1)),
             Symbol::Fixed("true") => self.skip_to(Value::Bool(true)),

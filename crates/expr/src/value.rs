@@ -63,6 +63,9 @@ impl Value {
             Value::Bytes(_) => "[B",
             Value::Object { type_name, .. } => type_name,
             Value::Xml(_) => "org.camunda.spin.impl.xml.dom.DomXmlElement",
+            Value::Bean(name) if name == "task" => {
+                "org.camunda.bpm.engine.impl.persistence.entity.TaskEntity"
+            }
             Value::Bean(_) => "org.camunda.bpm.engine.impl.persistence.entity.ExecutionEntity",
         }
     }

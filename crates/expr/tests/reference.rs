@@ -146,3 +146,13 @@ fn json_nodes_answer_as_camunda_does() {
 fn syntax_errors_read_as_camundas_do() {
     compare(include_str!("reference/syntax.tsv"));
 }
+
+#[test]
+fn longer_expressions_answer_as_camunda_does() {
+    compare(include_str!("reference/more.tsv"));
+}
+
+#[test]
+fn known_differences_stay_as_they_are_written_down() {
+    compare(include_str!("reference/differences.tsv"));
+}

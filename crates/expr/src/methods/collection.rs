@@ -118,12 +118,20 @@ fn element(items: &[Value], index: i32) -> Result<Value, EvalError> {
 }
 
 fn sub_list(items: &[Value], from: i32, to: i32) -> Result<Value, EvalError> {
-    let range = (usize::try_from(from), usize::try_from(to));
-    let found = match range {
-        (Ok(from), Ok(to)) if from <= to => items.get(from..to),
-        _ => None,
+    let (Ok(start), Ok(end)) = (usize::try_from(from), usize::try_from(to.max(0))) else {
+        return Err(EvalError::thrown(
+            OUT_OF_BOUNDS,
+            format_args!("fromIndex = {from}"),
+        ));
     };
-    found
-        .map(|items| Value::List(items.to_vec()))
-        .ok_or_else(|| EvalError::thrown(OUT_OF_BOUNDS, format_args!("fromIndex = {from}, toIndex = {to}")))
+    if end > items.len() {
+        return Err(EvalError::thrown(OUT_OF_BOUNDS, format_args!("toIndex = {to}")));
+    }
+    match items.get(start..end) {
+        Some(found) if from <= to => Ok(Value::List(found.to_vec())),
+        _ => {
+            let message = format!("fromIndex({from}) > toIndex({to})");
+            Err(EvalError::thrown("java.lang.IllegalArgumentException", message))
+        }
+    }
 }

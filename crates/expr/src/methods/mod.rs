@@ -5,12 +5,12 @@ mod datetime;
 pub(crate) mod functions;
 pub(crate) mod json;
 mod json_path;
-mod number;
+pub(crate) mod number;
 pub(crate) mod object;
 mod string;
 
 use crate::numbers::parse_long;
-use crate::{Context, EvalError, Value, coerce};
+use crate::{Context, EvalError, MAX_RESULT, Value, coerce};
 
 /// What a method call gives; `None` when the value has no such method.
 type Called = Result<Option<Value>, EvalError>;
@@ -93,11 +93,21 @@ fn index(key: &Value) -> Result<Option<usize>, EvalError> {
         Value::Str(text) => parse_long(text)
             .filter(|number| i32::try_from(*number).is_ok())
             .ok_or_else(|| EvalError::new(format!("For input string: \"{text}\"")))?,
-        Value::Bool(truth) => i64::from(*truth),
         Value::Short(_) | Value::Int(_) | Value::Long(_) | Value::Double(_) => coerce::long(key)?,
-        _ => return Err(EvalError::new(key.to_text())),
+        // What Java throws here has no message.
+        _ => return Err(EvalError::new("null")),
     };
     Ok(usize::try_from(number).ok())
+}
+
+/// Refuses to build strings that are too long; the length is in bytes.
+pub(crate) fn within_limit(length: usize) -> Result<(), EvalError> {
+    if length > MAX_RESULT {
+        return Err(EvalError::new(format!(
+            "the result is longer than {MAX_RESULT} bytes"
+        )));
+    }
+    Ok(())
 }
 
 /// The getter of a bean property.

@@ -31,6 +31,7 @@ pub(crate) fn call(number: &Value, name: &str, arguments: &[Value]) -> Called {
         },
         ("hashCode", []) => Value::Int(hash(number)?),
         ("compareTo", [other]) => compare(number, other)?,
+        ("byteValue", []) => Value::Short(i16::from(int(number)? as i8)),
         ("parseInt", [Value::Str(text)]) if matches!(number, Value::Int(_)) => {
             let parsed = parse_long(text).and_then(|parsed| i32::try_from(parsed).ok());
             Value::Int(parsed.ok_or_else(|| no_number(text))?)
@@ -69,18 +70,22 @@ fn compare(left: &Value, right: &Value) -> Result<Value, EvalError> {
         (Value::Int(left), Value::Int(right)) => left.cmp(right),
         (Value::Long(left), Value::Long(right)) => left.cmp(right),
         (Value::Double(left), Value::Double(right)) => left.partial_cmp(right).unwrap_or(Ordering::Equal),
-        _ => return Err(no_cast(left, right)),
+        _ => {
+            let message = no_cast(left, right);
+            return Err(EvalError::thrown("java.lang.ClassCastException", message));
+        }
     };
     Ok(Value::Int(order as i32))
 }
 
-fn no_cast(target: &Value, value: &Value) -> EvalError {
+/// What Java says when an object is not of the class a comparison needs.
+pub(crate) fn no_cast(target: &Value, value: &Value) -> String {
     let (from, to) = (value.class_name(), target.class_name());
-    let modules = format!("({from} and {to} are in module java.base of loader 'bootstrap')");
-    EvalError::thrown(
-        "java.lang.ClassCastException",
-        format_args!("class {from} cannot be cast to class {to} {modules}"),
-    )
+    if [from, to].iter().all(|class| class.starts_with("java.")) {
+        let modules = format!("({from} and {to} are in module java.base of loader 'bootstrap')");
+        return format!("class {from} cannot be cast to class {to} {modules}");
+    }
+    format!("class {from} cannot be cast to class {to}")
 }
 
 /// A method of a boolean.

@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use super::{Called, int, text};
+use super::{Called, int, text, within_limit};
 use crate::numbers::string_hash;
 use crate::{EvalError, Value};
 
@@ -54,13 +54,17 @@ fn one(own: &str, name: &str, argument: &Value) -> Called {
         },
         "startsWith" => Value::Bool(own.starts_with(&as_text())),
         "endsWith" => Value::Bool(own.ends_with(&as_text())),
-        "concat" => Value::Str(format!("{own}{}", as_text())),
+        "concat" => {
+            within_limit(own.len() + as_text().len())?;
+            Value::Str(format!("{own}{}", as_text()))
+        }
         "indexOf" => Value::Int(index_of(own, &as_text(), 0)),
         "lastIndexOf" => Value::Int(own.rfind(&as_text()).map_or(-1, |at| utf16_len(&own[..at]))),
         "compareTo" => Value::Int(compare(own, &as_text())),
         "compareToIgnoreCase" => Value::Int(compare(&own.to_lowercase(), &as_text().to_lowercase())),
         "matches" => Value::Bool(regex(&format!("^(?:{})$", as_text()), &as_text())?.is_match(own)),
         "split" => split(own, &as_text(), 0)?,
+        "valueOf" => Value::Str(as_text()),
         "repeat" => match int(argument).map(usize::try_from) {
             Some(Ok(count)) if own.len().saturating_mul(count) <= crate::MAX_RESULT => {
                 Value::Str(own.repeat(count))
@@ -101,26 +105,58 @@ fn two(own: &str, name: &str, first: &Value, second: &Value) -> Called {
             Value::Bool(rest.is_some_and(|rest| rest.starts_with(&start)))
         }
         ("split", Some(limit)) => split(own, &a, limit)?,
-        ("replace", _) => match (text(first), text(second)) {
-            (Some(old), Some(new)) => bounded(own.replace(old, new))?,
+        ("join", _) => match second {
+            Value::List(items) => joined(&a, items)?,
             _ => return Ok(None),
         },
-        ("replaceAll", _) => bounded(
-            regex(&a, &a)?
-                .replace_all(own, replacement(&b).as_str())
-                .into_owned(),
-        )?,
-        ("replaceFirst", _) => bounded(regex(&a, &a)?.replace(own, replacement(&b).as_str()).into_owned())?,
+        ("replace", _) => match (text(first), text(second)) {
+            (Some(old), Some(new)) => replaced(own, old, new)?,
+            (Some(_), None) if *second == Value::Null => {
+                return Err(null_argument("java.lang.CharSequence", "replacement"));
+            }
+            _ => return Ok(None),
+        },
+        ("replaceAll", _) => replaced_matches(own, &a, &b, usize::MAX)?,
+        ("replaceFirst", _) => replaced_matches(own, &a, &b, 1)?,
         _ => return Ok(None),
     }))
 }
 
-fn bounded(result: String) -> Result<Value, EvalError> {
-    if result.len() > crate::MAX_RESULT {
-        return Err(EvalError::new(format!(
-            "the result is longer than {} bytes",
-            crate::MAX_RESULT
-        )));
+/// The text with each occurrence replaced.
+fn replaced(own: &str, old: &str, new: &str) -> Result<Value, EvalError> {
+    within_limit(own.len() + own.matches(old).count().saturating_mul(new.len()))?;
+    Ok(Value::Str(own.replace(old, new)))
+}
+
+/// The text with up to that many matches replaced.
+fn replaced_matches(own: &str, pattern: &str, java: &str, count: usize) -> Result<Value, EvalError> {
+    let pattern = regex(pattern, pattern)?;
+    let new = replacement(java);
+    let references = new.matches('$').count();
+    let mut result = String::new();
+    let mut start = 0;
+    for captures in pattern.captures_iter(own).take(count) {
+        let Some(found) = captures.get(0) else { continue };
+        let most = new.len() + references.saturating_mul(found.len());
+        within_limit(result.len().saturating_add(most))?;
+        result.push_str(&own[start..found.start()]);
+        captures.expand(&new, &mut result);
+        start = found.end();
+    }
+    result.push_str(&own[start..]);
+    Ok(Value::Str(result))
+}
+
+/// The items as text with a separator between them.
+fn joined(separator: &str, items: &[Value]) -> Result<Value, EvalError> {
+    let mut result = String::new();
+    for (place, item) in items.iter().enumerate() {
+        if place > 0 {
+            result.push_str(separator);
+        }
+        result.push_str(if *item == Value::Null { "null" } else { "" });
+        result.push_str(&item.to_text());
+        within_limit(result.len())?;
     }
     Ok(Value::Str(result))
 }
