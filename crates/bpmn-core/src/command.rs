@@ -5,13 +5,28 @@ use crate::{Id, IdSource, Millis, value::Variables};
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Starts a new instance at a start event (`None`: the none start event).
-    Start { element: Option<String>, variables: Variables },
+    Start {
+        element: Option<String>,
+        variables: Variables,
+    },
     /// Completes a user task.
-    CompleteTask { task: Id, variables: Variables, local_variables: Variables },
+    CompleteTask {
+        task: Id,
+        variables: Variables,
+        local_variables: Variables,
+    },
     /// Changes a task's fields (claim, assign, delegate, resolve, update): the decision is the caller's, in `app`.
-    UpdateTask { task: Id, change: TaskChange },
+    UpdateTask {
+        task: Id,
+        change: TaskChange,
+    },
     /// Completes an external task held by `worker`.
-    CompleteExternalTask { task: Id, worker: String, variables: Variables, local_variables: Variables },
+    CompleteExternalTask {
+        task: Id,
+        worker: String,
+        variables: Variables,
+        local_variables: Variables,
+    },
     /// Reports a failure; `retries` 0 makes an incident `failedExternalTask`; the task is not fetched again before `retry_timeout` ms.
     FailExternalTask {
         task: Id,
@@ -24,36 +39,93 @@ pub enum Command {
         local_variables: Variables,
     },
     /// Throws a BPMN error at an external task held by `worker`.
-    ExternalTaskError { task: Id, worker: String, code: String, message: Option<String>, variables: Variables },
+    ExternalTaskError {
+        task: Id,
+        worker: String,
+        code: String,
+        message: Option<String>,
+        variables: Variables,
+    },
     /// Extends the lock of an external task to now + `duration` ms.
-    ExtendLock { task: Id, worker: String, duration: Millis },
+    ExtendLock {
+        task: Id,
+        worker: String,
+        duration: Millis,
+    },
     /// Locks one external task for a worker.
-    LockExternalTask { task: Id, worker: String, duration: Millis },
+    LockExternalTask {
+        task: Id,
+        worker: String,
+        duration: Millis,
+    },
     /// Gives an external task back.
-    UnlockExternalTask { task: Id },
-    SetExternalTaskRetries { task: Id, retries: i32 },
-    SetExternalTaskPriority { task: Id, priority: i64 },
+    UnlockExternalTask {
+        task: Id,
+    },
+    SetExternalTaskRetries {
+        task: Id,
+        retries: i32,
+    },
+    SetExternalTaskPriority {
+        task: Id,
+        priority: i64,
+    },
     /// Throws a BPMN error at a user task.
-    TaskError { task: Id, code: String, message: Option<String>, variables: Variables },
+    TaskError {
+        task: Id,
+        code: String,
+        message: Option<String>,
+        variables: Variables,
+    },
     /// Delivers an event to a subscription.
-    Trigger { subscription: Id, variables: Variables, local_variables: Variables },
+    Trigger {
+        subscription: Id,
+        variables: Variables,
+        local_variables: Variables,
+    },
     /// Runs a job now. A rejection of kind `Failure` is the job's failure; the caller then sends `FailJob`.
-    ExecuteJob { job: Id },
+    ExecuteJob {
+        job: Id,
+    },
     /// Counts a failed try: retries − 1, at 0 an incident `failedJob`. `lock` is cleared.
-    FailJob { job: Id, message: String, stacktrace: String },
+    FailJob {
+        job: Id,
+        message: String,
+        stacktrace: String,
+    },
     /// Sets retries; above 0 resolves the job's incident.
-    SetJobRetries { job: Id, retries: i32, due: Option<Option<Millis>> },
-    SetJobSuspended { job: Id, suspended: bool },
-    DeleteJob { job: Id },
+    SetJobRetries {
+        job: Id,
+        retries: i32,
+        due: Option<Option<Millis>>,
+    },
+    SetJobSuspended {
+        job: Id,
+        suspended: bool,
+    },
+    DeleteJob {
+        job: Id,
+    },
     /// Sets and deletes variables in the scope that `scope` names: the instance, an execution, or a task. With
     /// `local` false a name that an outer scope has is set there.
-    SetVariables { scope: Id, local: bool, set: Variables, delete: Vec<String> },
+    SetVariables {
+        scope: Id,
+        local: bool,
+        set: Variables,
+        delete: Vec<String>,
+    },
     /// Suspends or activates instance, tasks, external tasks and jobs.
-    SetSuspended { suspended: bool },
+    SetSuspended {
+        suspended: bool,
+    },
     /// Cancels the instance.
-    Delete { reason: Option<String> },
+    Delete {
+        reason: Option<String>,
+    },
     /// Resolves an incident by hand.
-    ResolveIncident { incident: Id },
+    ResolveIncident {
+        incident: Id,
+    },
 }
 
 /// A change of a user task's fields; `None` leaves a field as it is.
@@ -76,8 +148,15 @@ pub enum Rejection {
     #[error("{kind} with id {id} does not exist")]
     NotFound { kind: &'static str, id: Id },
     /// The external task is locked by another worker; the text is the reference's.
-    #[error("External Task {task} cannot be {action} by worker '{worker}'. It is locked by worker '{owner}'.")]
-    WrongWorker { task: Id, action: &'static str, worker: String, owner: String },
+    #[error(
+        "External Task {task} cannot be {action} by worker '{worker}'. It is locked by worker '{owner}'."
+    )]
+    WrongWorker {
+        task: Id,
+        action: &'static str,
+        worker: String,
+        owner: String,
+    },
     /// The lock of an external task has expired (extending it).
     #[error("{0}")]
     LockExpired(String),

@@ -3,7 +3,11 @@
 //! Words: a *token* stands on an element inside a *scope*; the root scope is the process instance itself. REST's
 //! `executionId` is [`Token::execution_id`], its activity instance id is `ELEMENT:UUID` of [`Token::activity_id`]
 //! (the process instance's own id for the root).
-use crate::{Millis, tracked::{Entity, Tracked}, value::TypedValue};
+use crate::{
+    Millis,
+    tracked::{Entity, Tracked},
+    value::TypedValue,
+};
 use topology::Id;
 
 /// The row of a running process instance; also its root scope.
@@ -46,7 +50,9 @@ impl TokenState {
     /// The state of a stored number.
     pub fn from_i16(number: i16) -> Option<TokenState> {
         use TokenState::*;
-        [Scope, Waiting, BeforeAsync, AfterAsync, Joining].into_iter().find(|s| *s as i16 == number)
+        [Scope, Waiting, BeforeAsync, AfterAsync, Joining]
+            .into_iter()
+            .find(|s| *s as i16 == number)
     }
 }
 
@@ -156,7 +162,9 @@ impl JobKind {
     /// The kind of a stored number.
     pub fn from_i16(number: i16) -> Option<JobKind> {
         use JobKind::*;
-        [AsyncBefore, AsyncAfter, Timer, TimerStart].into_iter().find(|k| *k as i16 == number)
+        [AsyncBefore, AsyncAfter, Timer, TimerStart]
+            .into_iter()
+            .find(|k| *k as i16 == number)
     }
 }
 
@@ -202,7 +210,9 @@ impl EventKind {
     /// The kind of a stored number.
     pub fn from_i16(number: i16) -> Option<EventKind> {
         use EventKind::*;
-        [Message, Signal, Conditional, Compensation].into_iter().find(|k| *k as i16 == number)
+        [Message, Signal, Conditional, Compensation]
+            .into_iter()
+            .find(|k| *k as i16 == number)
     }
 }
 
@@ -348,4 +358,12 @@ impl Instance {
 macro_rules! entity {
     ($($t:ty),*) => { $(impl Entity for $t { fn id(&self) -> Id { self.id } })* };
 }
-entity!(Token, Variable, UserTask, ExternalTask, Job, EventSubscription, Incident);
+entity!(
+    Token,
+    Variable,
+    UserTask,
+    ExternalTask,
+    Job,
+    EventSubscription,
+    Incident
+);

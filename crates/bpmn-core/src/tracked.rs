@@ -19,7 +19,12 @@ pub struct Tracked<E> {
 
 impl<E> Default for Tracked<E> {
     fn default() -> Self {
-        Tracked { rows: BTreeMap::new(), stored: BTreeSet::new(), changed: BTreeSet::new(), removed: BTreeSet::new() }
+        Tracked {
+            rows: BTreeMap::new(),
+            stored: BTreeSet::new(),
+            changed: BTreeSet::new(),
+            removed: BTreeSet::new(),
+        }
     }
 }
 
@@ -27,7 +32,11 @@ impl<E: Entity> Tracked<E> {
     /// Rows as the store has them.
     pub fn loaded(rows: impl IntoIterator<Item = E>) -> Self {
         let rows: BTreeMap<Id, E> = rows.into_iter().map(|e| (e.id(), e)).collect();
-        Tracked { stored: rows.keys().copied().collect(), rows, ..Default::default() }
+        Tracked {
+            stored: rows.keys().copied().collect(),
+            rows,
+            ..Default::default()
+        }
     }
     /// The entity of that id.
     pub fn get(&self, id: Id) -> Option<&E> {
@@ -54,6 +63,23 @@ impl<E: Entity> Tracked<E> {
             self.removed.insert(id);
         }
         Some(entity)
+    }
+    /// Ids of the entities that a predicate takes, in id order.
+    pub fn ids(&self, wanted: impl Fn(&E) -> bool) -> Vec<Id> {
+        self.rows.values().filter(|e| wanted(e)).map(Entity::id).collect()
+    }
+    /// Changes every entity that a predicate takes.
+    pub fn change(&mut self, wanted: impl Fn(&E) -> bool, mut change: impl FnMut(&mut E)) {
+        for row in self.rows.values_mut().filter(|e| wanted(e)) {
+            self.changed.insert(row.id());
+            change(row);
+        }
+    }
+    /// Takes out every entity that a predicate takes.
+    pub fn remove_all(&mut self, wanted: impl Fn(&E) -> bool) {
+        for id in self.ids(wanted) {
+            self.remove(id);
+        }
     }
     /// All entities in id order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &E> {

@@ -15,9 +15,18 @@ pub enum TypedValue {
     Date(i64),
     Bytes(Vec<u8>),
     /// A file: content and its description.
-    File { content: Vec<u8>, filename: String, mime_type: Option<String>, encoding: Option<String> },
+    File {
+        content: Vec<u8>,
+        filename: String,
+        mime_type: Option<String>,
+        encoding: Option<String>,
+    },
     /// A serialized object, kept as the client wrote it.
-    Object { text: Option<String>, type_name: String, format: String },
+    Object {
+        text: Option<String>,
+        type_name: String,
+        format: String,
+    },
     Json(String),
     Xml(String),
 }

@@ -1,0 +1,260 @@
+//! What a step works with, and its run loop: tokens that arrive at nodes, in a list instead of on the call stack.
+use crate::{
+    command::{Env, Outcome, Rejection},
+    definition::{DefinitionRef, FlowIx, Node, NodeIx},
+    element::Next,
+    instance::*,
+};
+use topology::{Id, Slot};
+
+/// One thing still to be done in this step.
+#[derive(Clone, Copy, Debug)]
+enum Work {
+    /// A token has come over a flow and stands before a node.
+    Arrive(Id, NodeIx),
+    /// The last token in a scope (`None`: the instance) has gone.
+    ScopeDone(Option<Id>),
+}
+
+/// A step in progress: the instance's working copy and the world outside.
+pub struct Ctx<'a, 'b> {
+    pub(crate) def: DefinitionRef<'a>,
+    pub(crate) inst: &'a mut Instance,
+    pub(crate) env: &'a mut Env<'b>,
+    pub(crate) outcome: Outcome,
+    work: Vec<Work>,
+    steps: u32,
+    /// The element at which the last token ended.
+    last: Option<String>,
+}
+
+impl<'a, 'b> Ctx<'a, 'b> {
+    pub(crate) fn new(def: &DefinitionRef<'a>, inst: &'a mut Instance, env: &'a mut Env<'b>) -> Ctx<'a, 'b> {
+        Ctx {
+            def: *def,
+            inst,
+            env,
+            outcome: Outcome::default(),
+            work: Vec::new(),
+            steps: 0,
+            last: None,
+        }
+    }
+
+    /// A new id in the instance's slot.
+    pub(crate) fn new_id(&mut self) -> Id {
+        // An id that isn't ours can't come from `new_instance`; slot 0 is then as good as any.
+        let slot = self.inst.process.root_id.slot().unwrap_or(Slot::from_bits(0));
+        self.env.ids.next(slot)
+    }
+
+    pub(crate) fn node(&self, ix: NodeIx) -> &'a Node {
+        &self.def.definition.nodes[ix]
+    }
+
+    /// A failure of the process at an element.
+    pub(crate) fn failure(node: &Node, message: impl Into<String>) -> Rejection {
+        Rejection::Failure {
+            message: message.into(),
+            element: Some(node.id.clone()),
+        }
+    }
+
+    pub(crate) fn token(&self, id: Id) -> Result<&Token, Rejection> {
+        self.inst
+            .tokens
+            .get(id)
+            .ok_or(Rejection::NotFound { kind: "Token", id })
+    }
+
+    pub(crate) fn token_mut(&mut self, id: Id) -> Result<&mut Token, Rejection> {
+        self.inst
+            .tokens
+            .get_mut(id)
+            .ok_or(Rejection::NotFound { kind: "Token", id })
+    }
+
+    /// The node a token stands on.
+    pub(crate) fn node_of(&self, token: Id) -> Result<&'a Node, Rejection> {
+        let element = &self.token(token)?.element;
+        let definition = self.def.definition;
+        let found = definition.index(element).map(|ix| &definition.nodes[ix]);
+        // The shell passed another definition than the instance's: an internal error, told instead of run.
+        found.ok_or_else(|| Rejection::BadRequest(format!("the definition has no element '{element}'")))
+    }
+
+    /// Runs until every token waits or has ended.
+    pub(crate) fn run(&mut self) -> Result<(), Rejection> {
+        while let Some(work) = self.work.pop() {
+            match work {
+                Work::Arrive(token, ix) => self.arrive(token, self.node(ix))?,
+                Work::ScopeDone(Some(scope)) => {
+                    let node = self.node_of(scope)?;
+                    self.leave(scope, node)?;
+                }
+                Work::ScopeDone(None) => self.end_process(EndState::Completed, None),
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a new token before a node; it runs with [`Ctx::run`].
+    pub(crate) fn spawn(&mut self, scope: Option<Id>, ix: NodeIx) -> Id {
+        let id = self.new_id();
+        self.inst.tokens.insert(Token {
+            id,
+            instance_id: self.inst.process.id,
+            parent_id: scope,
+            element: self.node(ix).id.clone(),
+            state: TokenState::Waiting,
+            execution_id: id,
+            activity_id: None,
+            started: self.env.now,
+            data: None,
+        });
+        self.work.push(Work::Arrive(id, ix));
+        id
+    }
+
+    /// Moves an existing token before a node.
+    pub(crate) fn send(&mut self, token: Id, ix: NodeIx) {
+        self.work.push(Work::Arrive(token, ix));
+    }
+
+    fn arrive(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
+        self.steps += 1;
+        if self.steps > self.env.max_steps {
+            let message = format!(
+                "the process passed {} elements without reaching a wait state",
+                self.env.max_steps
+            );
+            return Err(Self::failure(node, message));
+        }
+        let execution = self.base_execution(token)?;
+        let row = self.token_mut(token)?;
+        row.element.clone_from(&node.id);
+        row.execution_id = execution;
+        row.activity_id = None;
+        if node.async_before {
+            row.state = TokenState::BeforeAsync;
+            return self
+                .add_job(token, node, JobKind::AsyncBefore, None, None)
+                .map(drop);
+        }
+        self.begin(token, node)
+    }
+
+    /// Starts the activity instance: after arriving, or by the job of asyncBefore.
+    pub(crate) fn begin(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
+        let activity = self.new_id();
+        let execution = if node.is_scope() {
+            self.new_id()
+        } else {
+            self.base_execution(token)?
+        };
+        let now = self.env.now;
+        let row = self.token_mut(token)?;
+        row.state = TokenState::Waiting;
+        row.activity_id = Some(activity);
+        row.execution_id = execution;
+        row.started = now;
+        self.map_inputs(token, node)?;
+        match node.behavior.enter(node, token, self)? {
+            Next::Wait => Ok(()),
+            Next::Leave => self.leave(token, node),
+        }
+    }
+
+    /// Ends the activity instance regularly and takes its outgoing flows (or waits for the job of asyncAfter).
+    pub(crate) fn leave(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
+        self.map_outputs(token, node)?;
+        let ends = node.outgoing.is_empty() || node.behavior.ends_token();
+        self.end_activity(
+            token,
+            node,
+            Ended {
+                canceled: false,
+                complete_scope: ends,
+            },
+        )?;
+        if node.async_after {
+            self.token_mut(token)?.state = TokenState::AfterAsync;
+            return self
+                .add_job(token, node, JobKind::AsyncAfter, None, None)
+                .map(drop);
+        }
+        self.leave_by_flows(token, node)
+    }
+
+    /// Takes the outgoing flows of a node whose activity instance has ended.
+    pub(crate) fn leave_by_flows(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
+        let flows = node.behavior.outgoing(node, token, self)?;
+        let Some((first, rest)) = flows.split_first() else {
+            return self.end_token(token);
+        };
+        // Camunda keeps the arriving execution for the first flow and makes new ones for the others.
+        let scope = self.token(token)?.parent_id;
+        let queued = self.work.len();
+        self.send(token, self.target(*first));
+        for flow in rest {
+            self.spawn(scope, self.target(*flow));
+        }
+        // The list is a stack: the first flow is to run first.
+        self.work[queued..].reverse();
+        self.rebalance(scope);
+        Ok(())
+    }
+
+    fn target(&self, flow: FlowIx) -> NodeIx {
+        self.def.definition.flows[flow].target
+    }
+
+    /// Removes a token whose activity instance has ended; the last one of a scope completes the scope.
+    pub(crate) fn end_token(&mut self, token: Id) -> Result<(), Rejection> {
+        let row = self.token(token)?;
+        let (scope, element) = (row.parent_id, row.element.clone());
+        self.remove_token(token);
+        self.last = Some(element);
+        if self.tokens_in(scope).next().is_none() {
+            self.work.push(Work::ScopeDone(scope));
+        } else {
+            self.rebalance(scope);
+        }
+        Ok(())
+    }
+
+    /// Writes the history row of the process and removes everything of it.
+    pub(crate) fn end_process(&mut self, state: EndState, delete_reason: Option<String>) {
+        let end_element = if state == EndState::Completed {
+            self.last.take()
+        } else {
+            None
+        };
+        let variables: Vec<Id> = self.inst.variables.iter().map(|v| v.id).collect();
+        for id in variables {
+            self.inst.variables.remove(id);
+        }
+        let incidents: Vec<Id> = self.inst.incidents.iter().map(|v| v.id).collect();
+        for id in incidents {
+            self.inst.incidents.remove(id);
+        }
+        self.inst
+            .history
+            .push(HistoryRow::Process(HistoricProcessInstance {
+                process: self.inst.process.clone(),
+                ended: self.env.now,
+                end_element,
+                state,
+                delete_reason,
+            }));
+        self.inst.ended = true;
+    }
+}
+
+/// How an activity instance ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended {
+    pub canceled: bool,
+    /// Whether an end was reached here.
+    pub complete_scope: bool,
+}

@@ -1,0 +1,186 @@
+//! A parsed process definition: flow nodes, sequence flows, and what the shell asks of them.
+use crate::{
+    element::{Behavior, Start},
+    timer::TimerKind,
+};
+use expr::Expression;
+use std::collections::HashMap;
+use topology::Id;
+
+/// Index of a node in [`Definition::nodes`].
+pub type NodeIx = usize;
+/// Index of a flow in [`Definition::flows`].
+pub type FlowIx = usize;
+
+/// An executable process of a BPMN file.
+#[derive(Debug)]
+pub struct Definition {
+    pub key: String,
+    pub name: Option<String>,
+    /// The `targetNamespace` of the file, as the reference has it.
+    pub category: Option<String>,
+    pub version_tag: Option<String>,
+    /// Days. An absent attribute gives the reference's default of 180; an empty one gives `None`.
+    pub history_ttl: Option<i32>,
+    pub startable_in_tasklist: bool,
+    /// The process's `documentation`: REST's `description`.
+    pub documentation: Option<String>,
+    pub nodes: Vec<Node>,
+    pub flows: Vec<Flow>,
+    pub(crate) by_id: HashMap<String, NodeIx>,
+}
+
+/// A flow node.
+#[derive(Debug)]
+pub struct Node {
+    pub id: String,
+    pub name: Option<String>,
+    pub documentation: Option<String>,
+    /// Camunda's word: `userTask`, `startEvent`, `intermediateMessageCatch`, …
+    pub activity_type: &'static str,
+    /// The subprocess it lies in.
+    pub parent: Option<NodeIx>,
+    pub incoming: Vec<FlowIx>,
+    pub outgoing: Vec<FlowIx>,
+    pub default_flow: Option<FlowIx>,
+    pub async_before: bool,
+    pub async_after: bool,
+    /// Whether its jobs never run beside other exclusive jobs of the instance.
+    pub exclusive: bool,
+    pub job_priority: Option<Expression>,
+    /// The text of `failedJobRetryTimeCycle`; it may hold an expression.
+    pub retry_cycle: Option<Expression>,
+    pub inputs: Vec<Mapping>,
+    pub outputs: Vec<Mapping>,
+    /// Whether it has a `camunda:inputOutput`, even an empty one: that alone makes it a scope.
+    pub has_mappings: bool,
+    /// Boundary events attached to it.
+    pub boundary: Vec<NodeIx>,
+    /// The activity a boundary event is attached to.
+    pub attached_to: Option<NodeIx>,
+    pub(crate) behavior: Box<dyn Behavior>,
+}
+
+/// A sequence flow.
+#[derive(Debug)]
+pub struct Flow {
+    pub id: String,
+    pub name: Option<String>,
+    pub source: NodeIx,
+    pub target: NodeIx,
+    pub condition: Option<Expression>,
+}
+
+/// An input or output parameter.
+#[derive(Debug)]
+pub struct Mapping {
+    pub name: String,
+    pub value: MappingValue,
+}
+
+/// The right side of a parameter.
+#[derive(Debug)]
+pub enum MappingValue {
+    Null,
+    Text(Expression),
+    List(Vec<MappingValue>),
+    Map(Vec<(String, MappingValue)>),
+}
+
+/// A definition together with what the shell knows of it.
+#[derive(Clone, Copy, Debug)]
+pub struct DefinitionRef<'a> {
+    /// Id of the definition row: the UUID part of REST's `key:version:uuid`.
+    pub id: Id,
+    pub definition: &'a Definition,
+    /// REST's `key:version:uuid`.
+    pub rest_id: &'a str,
+    pub version: i32,
+    pub tenant_id: Option<&'a str>,
+}
+
+/// A message that starts instances.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MessageStart {
+    pub element: String,
+    /// The message's name; an expression in it has no variables to look at.
+    pub name: String,
+}
+
+/// A timer that starts instances.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TimerStart {
+    pub element: String,
+    pub kind: TimerKind,
+    /// Date, duration or cycle; may be an expression without variables, such as `${dateTime()}`.
+    pub text: String,
+    pub exclusive: bool,
+}
+
+impl Definition {
+    /// The flow node of that id.
+    pub fn node(&self, id: &str) -> Option<&Node> {
+        self.by_id.get(id).map(|&ix| &self.nodes[ix])
+    }
+
+    /// All flow nodes with id, name and Camunda's type, in document order.
+    pub fn activities(&self) -> impl Iterator<Item = (&str, Option<&str>, &'static str)> {
+        self.nodes
+            .iter()
+            .map(|n| (n.id.as_str(), n.name.as_deref(), n.activity_type))
+    }
+
+    /// Start events on process level that wait for a message.
+    pub fn start_messages(&self) -> Vec<MessageStart> {
+        self.starts()
+            .filter_map(|(node, start)| match start {
+                Start::Message(name) => Some(MessageStart {
+                    element: node.id.clone(),
+                    name: crate::eval::without_scope(name),
+                }),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Start events on process level that wait for a timer.
+    pub fn start_timers(&self) -> Vec<TimerStart> {
+        self.starts()
+            .filter_map(|(node, start)| match start {
+                Start::Timer(timer) => Some(TimerStart {
+                    element: node.id.clone(),
+                    kind: timer.kind,
+                    text: crate::eval::without_scope(&timer.text),
+                    exclusive: node.exclusive,
+                }),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The start event that a plain start uses: the none or timer start event, of which there is at most one.
+    pub fn initial(&self) -> Option<NodeIx> {
+        self.nodes.iter().position(|n| {
+            n.parent.is_none() && matches!(n.behavior.start(), Some(Start::None | Start::Timer(_)))
+        })
+    }
+
+    fn starts(&self) -> impl Iterator<Item = (&Node, Start<'_>)> {
+        self.nodes
+            .iter()
+            .filter(|n| n.parent.is_none())
+            .filter_map(|n| Some((n, n.behavior.start()?)))
+    }
+
+    pub(crate) fn index(&self, id: &str) -> Option<NodeIx> {
+        self.by_id.get(id).copied()
+    }
+}
+
+impl Node {
+    /// Whether the reference gives it a child execution of its own: it waits for events, has mappings or boundary
+    /// events, or contains others.
+    pub fn is_scope(&self) -> bool {
+        self.behavior.is_scope() || self.has_mappings || !self.boundary.is_empty()
+    }
+}

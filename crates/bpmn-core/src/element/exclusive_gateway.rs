@@ -1,0 +1,81 @@
+//! The exclusive gateway: the first flow whose condition holds, in document order, else the default flow.
+use super::{Behavior, ElementSpec, Next};
+use crate::{
+    command::Rejection,
+    ctx::Ctx,
+    definition::{Definition, FlowIx, Node},
+    xml::Reader,
+};
+use topology::Id;
+
+pub(super) const SPEC: ElementSpec = ElementSpec {
+    tag: "exclusiveGateway",
+    event: None,
+    activity_type: "exclusiveGateway",
+    parse: |_, _| Some(Box::new(ExclusiveGateway)),
+};
+
+#[derive(Debug)]
+struct ExclusiveGateway;
+
+impl Behavior for ExclusiveGateway {
+    fn enter(&self, _: &Node, _: Id, _: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
+        Ok(Next::Leave)
+    }
+
+    fn outgoing(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Vec<FlowIx>, Rejection> {
+        for &ix in at.outgoing.iter().filter(|&&ix| Some(ix) != at.default_flow) {
+            let holds = match &ctx.def.definition.flows[ix].condition {
+                Some(condition) => ctx.eval_bool(condition, Some(token))?,
+                None => true,
+            };
+            if holds {
+                return Ok(vec![ix]);
+            }
+        }
+        let message = format!(
+            "ENGINE-02004 No outgoing sequence flow for the element with id '{}' could be selected for continuing \
+             the process.",
+            at.id
+        );
+        at.default_flow
+            .map(|ix| vec![ix])
+            .ok_or_else(|| Ctx::failure(at, message))
+    }
+
+    fn check(&self, reader: &mut Reader<'_>, definition: &Definition, at: &Node) {
+        let id = at.id.as_str();
+        match at.outgoing[..] {
+            [] => {
+                let message = format!("Exclusive Gateway '{id}' has no outgoing sequence flows.");
+                reader.error_without_position(message, &[id]);
+            }
+            [only] => {
+                let flow = &definition.flows[only];
+                if flow.condition.is_some() {
+                    let message = format!(
+                        "Exclusive Gateway '{id}' has only one outgoing sequence flow ('{}'). This is not allowed to \
+                         have a condition.",
+                        flow.id
+                    );
+                    reader.error_without_position(message, &[id, &flow.id]);
+                }
+            }
+            _ => {
+                for &ix in &at.outgoing {
+                    let flow = &definition.flows[ix];
+                    let what = match (&flow.condition, at.default_flow == Some(ix)) {
+                        (Some(_), true) => "which is the default flow but has a condition too",
+                        (None, false) => "without condition which is not the default flow",
+                        _ => continue,
+                    };
+                    let message = format!(
+                        "Exclusive Gateway '{id}' has outgoing sequence flow '{}' {what}.",
+                        flow.id
+                    );
+                    reader.error_without_position(message, &[id, &flow.id]);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The parallel gateway: waits for as many tokens as flows come in, then takes every outgoing flow.
+//!
+//! As the reference does, it counts tokens at the gateway, not the flows they came by: two tokens over one flow count
+//! as two. Conditions on outgoing flows are not looked at.
+use super::{Behavior, ElementSpec, Next};
+use crate::{
+    command::Rejection,
+    ctx::{Ctx, Ended},
+    definition::{FlowIx, Node},
+    instance::TokenState,
+};
+use topology::Id;
+
+pub(super) const SPEC: ElementSpec = ElementSpec {
+    tag: "parallelGateway",
+    event: None,
+    activity_type: "parallelGateway",
+    parse: |_, _| Some(Box::new(ParallelGateway)),
+};
+
+#[derive(Debug)]
+struct ParallelGateway;
+
+impl Behavior for ParallelGateway {
+    fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
+        let scope = ctx.token(token)?.parent_id;
+        let waiting: Vec<Id> = ctx
+            .tokens_in(scope)
+            .filter(|t| t.state == TokenState::Joining && t.element == at.id)
+            .map(|t| t.id)
+            .collect();
+        if waiting.len() + 1 < at.incoming.len() {
+            ctx.token_mut(token)?.state = TokenState::Joining;
+            return Ok(Next::Wait);
+        }
+        for joined in waiting {
+            let node = ctx.node_of(joined)?;
+            ctx.end_activity(
+                joined,
+                node,
+                Ended {
+                    canceled: false,
+                    complete_scope: at.outgoing.is_empty(),
+                },
+            )?;
+            ctx.remove_token(joined);
+        }
+        ctx.rebalance(scope);
+        Ok(Next::Leave)
+    }
+
+    fn outgoing(&self, at: &Node, _: Id, _: &mut Ctx<'_, '_>) -> Result<Vec<FlowIx>, Rejection> {
+        Ok(at.outgoing.clone())
+    }
+}

@@ -1,0 +1,178 @@
+//! The service task: an external task for workers, or an expression. Java classes and beans can be deployed, so that
+//! models with them can be read, but fail when they are reached.
+use super::{Behavior, ElementSpec, Next};
+use crate::{
+    command::Rejection,
+    ctx::Ctx,
+    definition::Node,
+    eval,
+    instance::ExternalTask,
+    moves::whole_number,
+    xml::{Reader, extension},
+};
+use expr::{Expression, Value};
+use roxmltree::Node as Xml;
+use topology::Id;
+
+pub(super) const SPEC: ElementSpec = ElementSpec {
+    tag: "serviceTask",
+    event: None,
+    activity_type: "serviceTask",
+    parse,
+};
+
+fn parse<'x>(reader: &mut Reader<'x>, xml: Xml<'x, 'x>) -> Option<Box<dyn Behavior>> {
+    let id = xml.attribute("id").unwrap_or_default();
+    let result = extension(xml, "resultVariable").or_else(|| extension(xml, "resultVariableName"));
+    let kind = extension(xml, "type");
+    if let Some(class) = extension(xml, "class") {
+        if result.is_some() {
+            reader.error(
+                xml,
+                id,
+                "'resultVariableName' not supported for serviceTask elements using 'class'",
+            );
+        }
+        let message = format!(
+            "ENGINE-09008 Exception while instantiating class '{class}': ENGINE-09017 Cannot load class '{class}': \
+             Java classes can't be run here; make it an external task"
+        );
+        return Some(Box::new(Java { message }));
+    }
+    if let Some(delegate) = extension(xml, "delegateExpression") {
+        let message = format!(
+            "ENGINE-02033 Delegate Expression '{delegate}' did neither resolve to an implementation of 'interface \
+             org.camunda.bpm.engine.impl.pvm.delegate.ActivityBehavior' nor 'interface \
+             org.camunda.bpm.engine.delegate.JavaDelegate'. Java objects can't be run here; make it an external task"
+        );
+        return Some(Box::new(Java { message }));
+    }
+    if let Some(text) = extension(xml, "expression") {
+        let expression = reader.expression(xml, id, text)?;
+        return Some(Box::new(Evaluate {
+            expression,
+            result: result.map(str::to_owned),
+        }));
+    }
+    match kind {
+        Some("external") => {
+            let Some(topic) = extension(xml, "topic") else {
+                reader.error(
+                    xml,
+                    id,
+                    "External tasks must specify a 'topic' attribute in the camunda namespace",
+                );
+                return None;
+            };
+            let topic = reader.expression(xml, id, topic)?;
+            let priority = extension(xml, "taskPriority");
+            if let Some(text) = priority.filter(|p| !p.contains('{') && p.trim().parse::<i64>().is_err()) {
+                let message = format!("Value '{text}' for attribute 'taskPriority' is not a valid number");
+                reader.error(xml, id, message);
+            }
+            let priority = reader.expression_attribute(xml, "taskPriority");
+            Some(Box::new(External { topic, priority }))
+        }
+        Some(other) => {
+            reader.error(
+                xml,
+                id,
+                format!("Invalid usage of type attribute on serviceTask: '{other}'"),
+            );
+            None
+        }
+        None => {
+            let message = "One of the attributes 'class', 'delegateExpression', 'type', or 'expression' is mandatory on \
+                           serviceTask. If you are using a connector, make sure the connect process engine plugin is \
+                           registered with the process engine.";
+            reader.error(xml, id, message);
+            None
+        }
+    }
+}
+
+/// Waits for a worker.
+#[derive(Debug)]
+struct External {
+    topic: Expression,
+    priority: Option<Expression>,
+}
+
+impl Behavior for External {
+    fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
+        let topic = ctx.eval_text(&self.topic, Some(token))?.unwrap_or_default();
+        let priority = match &self.priority {
+            None => 0,
+            Some(expression) => {
+                let value = ctx.eval(expression, Some(token))?;
+                whole_number(&value).ok_or_else(|| {
+                    Ctx::failure(
+                        at,
+                        format!("Priority value '{}' is not a number", value.to_text()),
+                    )
+                })?
+            }
+        };
+        let id = ctx.new_id();
+        let row = ctx.token(token)?;
+        let (execution_id, activity_id) = (row.execution_id, row.activity_id);
+        let process = &ctx.inst.process;
+        let task = ExternalTask {
+            id,
+            instance_id: process.id,
+            token_id: token,
+            execution_id,
+            activity_id: activity_id.unwrap_or(id),
+            definition_id: process.definition_id,
+            element: at.id.clone(),
+            topic: topic.clone(),
+            worker_id: None,
+            lock_expires: None,
+            retries: None,
+            error_message: None,
+            error_details: None,
+            priority,
+            suspended: process.suspended,
+            created: ctx.env.now,
+            lock_revision: 0,
+            business_key: process.business_key.clone(),
+            tenant_id: process.tenant_id.clone(),
+        };
+        ctx.inst.external_tasks.insert(task);
+        ctx.offer(topic);
+        Ok(Next::Wait)
+    }
+
+    fn is_scope(&self) -> bool {
+        true
+    }
+}
+
+/// Evaluates an expression, perhaps into a variable.
+#[derive(Debug)]
+struct Evaluate {
+    expression: Expression,
+    result: Option<String>,
+}
+
+impl Behavior for Evaluate {
+    fn enter(&self, _: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
+        let value: Value = ctx.eval(&self.expression, Some(token))?;
+        if let Some(name) = &self.result {
+            ctx.set_variable(Some(token), None, name, eval::from_value(value));
+        }
+        Ok(Next::Leave)
+    }
+}
+
+/// Java code, which isn't there.
+#[derive(Debug)]
+struct Java {
+    message: String,
+}
+
+impl Behavior for Java {
+    fn enter(&self, at: &Node, _: Id, _: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
+        Err(Ctx::failure(at, self.message.clone()))
+    }
+}

@@ -1,0 +1,44 @@
+//! The embedded subprocess: a scope of its own, done when its last token has ended.
+use super::{Behavior, ElementSpec, Next, Start};
+use crate::{command::Rejection, ctx::Ctx, definition::Node, instance::TokenState};
+use topology::Id;
+
+pub(super) const SPEC: ElementSpec = ElementSpec {
+    tag: "subProcess",
+    event: None,
+    activity_type: "subProcess",
+    parse: |reader, xml| {
+        if xml.attribute("triggeredByEvent") == Some("true") {
+            let id = xml.attribute("id").unwrap_or_default();
+            reader.error(xml, id, format!("event subprocess '{id}' is not supported yet"));
+            return None;
+        }
+        Some(Box::new(SubProcess))
+    },
+};
+
+#[derive(Debug)]
+struct SubProcess;
+
+impl Behavior for SubProcess {
+    fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
+        let definition = ctx.def.definition;
+        let own = definition.index(&at.id);
+        let start = definition.nodes.iter().position(|n| {
+            n.parent.is_some() && n.parent == own && matches!(n.behavior.start(), Some(Start::None))
+        });
+        let Some(start) = start else {
+            return Err(Ctx::failure(
+                at,
+                format!("subprocess '{}' has no start event", at.id),
+            ));
+        };
+        ctx.token_mut(token)?.state = TokenState::Scope;
+        ctx.spawn(Some(token), start);
+        Ok(Next::Wait)
+    }
+
+    fn is_scope(&self) -> bool {
+        true
+    }
+}

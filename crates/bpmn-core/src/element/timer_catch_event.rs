@@ -1,0 +1,99 @@
+//! The timer intermediate catch event: waits until a date, for a duration, or until the next time of a cycle.
+use super::{Behavior, ElementSpec, Next};
+use crate::{
+    Millis,
+    command::Rejection,
+    ctx::Ctx,
+    definition::Node,
+    instance::JobKind,
+    timer::{self, TimerKind},
+    xml::{Reader, bpmn_child, text},
+};
+use expr::{Expression, Value};
+use roxmltree::Node as Xml;
+use topology::Id;
+
+pub(super) const SPEC: ElementSpec = ElementSpec {
+    tag: "intermediateCatchEvent",
+    event: Some("timerEventDefinition"),
+    activity_type: "intermediateTimer",
+    parse: |reader, xml| {
+        Some(Box::new(TimerCatchEvent {
+            timer: TimerDefinition::read(reader, xml)?,
+        }))
+    },
+};
+
+/// A timer event definition.
+#[derive(Debug)]
+pub(crate) struct TimerDefinition {
+    pub kind: TimerKind,
+    pub text: Expression,
+}
+
+impl TimerDefinition {
+    /// Reads the timer of an event.
+    pub(super) fn read<'x>(reader: &mut Reader<'x>, element: Xml<'x, 'x>) -> Option<TimerDefinition> {
+        let id = element.attribute("id").unwrap_or_default();
+        let event = bpmn_child(element, "timerEventDefinition")?;
+        let kinds = [
+            ("timeDate", TimerKind::Date),
+            ("timeCycle", TimerKind::Cycle),
+            ("timeDuration", TimerKind::Duration),
+        ];
+        for (tag, kind) in kinds {
+            if let Some(node) = bpmn_child(event, tag) {
+                return Some(TimerDefinition {
+                    kind,
+                    text: reader.expression(node, id, &text(node))?,
+                });
+            }
+        }
+        let message = "Timer needs configuration (either timeDate, timeCycle or timeDuration is needed).";
+        reader.error(event, id, message);
+        None
+    }
+
+    /// When it is due, seen from a token, and what is left of a cycle after that.
+    fn due(
+        &self,
+        at: &Node,
+        token: Id,
+        ctx: &mut Ctx<'_, '_>,
+    ) -> Result<(Millis, Option<String>), Rejection> {
+        let value = ctx.eval(&self.text, Some(token))?;
+        if let Value::Date(due) | Value::DateTime(due) = value {
+            return Ok((due, None));
+        }
+        let text = value.to_text();
+        let failure = |cause: &str| {
+            let message = match self.kind {
+                TimerKind::Cycle => {
+                    format!("ENGINE-09026 Exception while parsing cycle expression '{text}': {cause}")
+                }
+                _ => format!("ENGINE-09027 Exception while resolving duedate '{text}': {cause}"),
+            };
+            Ctx::failure(at, message)
+        };
+        let due = timer::next(self.kind, &text, ctx.env.now, None).map_err(|cause| failure(&cause.0))?;
+        due.ok_or_else(|| failure("it has no time after now"))
+    }
+}
+
+#[derive(Debug)]
+struct TimerCatchEvent {
+    timer: TimerDefinition,
+}
+
+impl Behavior for TimerCatchEvent {
+    fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
+        let (due, repeat) = self.timer.due(at, token, ctx)?;
+        let node = ctx.node_of(token)?;
+        ctx.add_job(token, node, JobKind::Timer, Some(due), repeat)?;
+        Ok(Next::Wait)
+    }
+
+    fn is_scope(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,31 @@
+//! The timer start event. The shell keeps its job and starts an instance when it is due; a plain start by key or id
+//! may use it too, as in the reference.
+use super::{Behavior, ElementSpec, Next, Start, timer_catch_event::TimerDefinition};
+use crate::{command::Rejection, ctx::Ctx, definition::Node};
+use topology::Id;
+
+pub(super) const SPEC: ElementSpec = ElementSpec {
+    tag: "startEvent",
+    event: Some("timerEventDefinition"),
+    activity_type: "startTimerEvent",
+    parse: |reader, xml| {
+        Some(Box::new(TimerStartEvent {
+            timer: TimerDefinition::read(reader, xml)?,
+        }))
+    },
+};
+
+#[derive(Debug)]
+struct TimerStartEvent {
+    timer: TimerDefinition,
+}
+
+impl Behavior for TimerStartEvent {
+    fn enter(&self, _: &Node, _: Id, _: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
+        Ok(Next::Leave)
+    }
+
+    fn start(&self) -> Option<Start<'_>> {
+        Some(Start::Timer(&self.timer))
+    }
+}

@@ -1,0 +1,377 @@
+//! Expressions over an instance: which variables and built-in objects they see, and how values translate.
+use crate::{command::Rejection, ctx::Ctx, value::TypedValue};
+use expr::{Context, EvalError, Expression, Value};
+use topology::Id;
+
+/// An expression's place: the scope it sees, from inside out, and the task if it is one's.
+struct Place<'x, 'a, 'b> {
+    ctx: &'x mut Ctx<'a, 'b>,
+    /// The token whose scope it is; `None` is the process instance.
+    token: Option<Id>,
+    /// The expression assigned variables; a failure in it is then still a failure.
+    task: Option<Id>,
+}
+
+impl<'a> Ctx<'a, '_> {
+    /// Evaluates in a token's scope (`None`: the instance's). A failure names the token's element.
+    pub(crate) fn eval(&mut self, expression: &Expression, token: Option<Id>) -> Result<Value, Rejection> {
+        self.evaluated(token, None, |place| expression.eval(place))
+    }
+
+    /// Evaluates a condition.
+    pub(crate) fn eval_bool(&mut self, condition: &Expression, token: Option<Id>) -> Result<bool, Rejection> {
+        self.evaluated(token, None, |place| condition.eval_bool(place))
+    }
+
+    /// Evaluates to a text; null gives `None`.
+    pub(crate) fn eval_text(
+        &mut self,
+        expression: &Expression,
+        token: Option<Id>,
+    ) -> Result<Option<String>, Rejection> {
+        if expression.is_literal() {
+            return Ok(Some(expression.text().to_owned()));
+        }
+        self.evaluated(token, None, |place| expression.eval_opt_text(place))
+    }
+
+    /// Evaluates in the scope of a task, which is then also there as `task`.
+    pub(crate) fn eval_in_task(
+        &mut self,
+        expression: &Expression,
+        token: Id,
+        task: Id,
+    ) -> Result<Value, Rejection> {
+        self.evaluated(Some(token), Some(task), |place| expression.eval(place))
+    }
+
+    /// Evaluates to a typed value. A mere `${name}` copies the variable, so that its type survives whatever it is.
+    pub(crate) fn eval_typed(&mut self, expression: &Expression, token: Id) -> Result<TypedValue, Rejection> {
+        if let Some(name) = mere_name(expression.text())
+            && let Some(variable) = self.find_variable(Some(token), None, name)
+        {
+            return Ok(variable.value.clone());
+        }
+        Ok(from_value(self.eval(expression, Some(token))?))
+    }
+
+    fn evaluated<T>(
+        &mut self,
+        token: Option<Id>,
+        task: Option<Id>,
+        run: impl FnOnce(&mut Place<'_, 'a, '_>) -> Result<T, EvalError>,
+    ) -> Result<T, Rejection> {
+        let element = token
+            .and_then(|t| self.inst.tokens.get(t))
+            .map(|t| t.element.clone());
+        run(&mut Place {
+            ctx: self,
+            token,
+            task,
+        })
+        .map_err(|cause| Rejection::Failure {
+            message: cause.message,
+            element,
+        })
+    }
+}
+
+/// A text evaluated where there is nothing to look at; what can't be evaluated stays as it is written.
+pub(crate) fn without_scope(expression: &Expression) -> String {
+    struct Nowhere;
+    impl Context for Nowhere {
+        fn variable(&mut self, _: &str) -> Option<Value> {
+            None
+        }
+        fn call(&mut self, _: &str, _: &str, _: Vec<Value>) -> Result<Option<Value>, EvalError> {
+            Ok(None)
+        }
+        fn property(&mut self, _: &str, _: &str) -> Result<Option<Value>, EvalError> {
+            Ok(None)
+        }
+        fn now(&self) -> i64 {
+            0
+        }
+        fn user(&self) -> Option<String> {
+            None
+        }
+    }
+    // Time-dependent texts are left for the moment they are needed at.
+    if expression.text().contains("now") || expression.text().contains("dateTime") {
+        return expression.text().to_owned();
+    }
+    expression
+        .eval_text(&mut Nowhere)
+        .unwrap_or_else(|_| expression.text().to_owned())
+}
+
+/// `name` of an expression that is just `${name}`.
+fn mere_name(text: &str) -> Option<&str> {
+    let name = text
+        .strip_prefix("${")
+        .or_else(|| text.strip_prefix("#{"))?
+        .strip_suffix('}')?
+        .trim();
+    let plain = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    plain.then_some(name)
+}
+
+impl Context for Place<'_, '_, '_> {
+    fn variable(&mut self, name: &str) -> Option<Value> {
+        match name {
+            "execution" => return Some(Value::Bean("execution".to_owned())),
+            "task" if self.task.is_some() => return Some(Value::Bean("task".to_owned())),
+            "authenticatedUserId" => {
+                return Some(self.ctx.env.user.map_or(Value::Null, Value::from));
+            }
+            _ => {}
+        }
+        self.ctx
+            .find_variable(self.token, self.task, name)
+            .map(|v| to_value(&v.value))
+    }
+
+    fn call(&mut self, bean: &str, method: &str, args: Vec<Value>) -> Result<Option<Value>, EvalError> {
+        if bean != "execution" && bean != "task" {
+            return Ok(None);
+        }
+        let name = args.first().map(Value::to_text).unwrap_or_default();
+        let task = if method.ends_with("Local") && bean == "task" {
+            self.task
+        } else {
+            None
+        };
+        match (method, args.len()) {
+            ("getVariable", 1) => Ok(Some(self.read(&name))),
+            ("hasVariable", 1) => Ok(Some(Value::Bool(
+                self.ctx.find_variable(self.token, self.task, &name).is_some(),
+            ))),
+            ("getVariableLocal", 1) => {
+                let scope = self.ctx.local_scope(self.token);
+                Ok(Some(
+                    self.ctx
+                        .local_variable(scope, task, &name)
+                        .map_or(Value::Null, |v| to_value(&v.value)),
+                ))
+            }
+            ("hasVariableLocal", 1) => {
+                let scope = self.ctx.local_scope(self.token);
+                Ok(Some(Value::Bool(
+                    self.ctx.local_variable(scope, task, &name).is_some(),
+                )))
+            }
+            ("setVariable", 2) => {
+                self.ctx
+                    .set_variable(self.token, self.task, &name, from_value(args[1].clone()));
+                Ok(Some(Value::Null))
+            }
+            ("setVariableLocal", 2) => {
+                let scope = self.ctx.local_scope(self.token);
+                self.ctx
+                    .set_local(scope, task, &name, from_value(args[1].clone()));
+                Ok(Some(Value::Null))
+            }
+            ("removeVariable", 1) => {
+                self.ctx.remove_variable(self.token, self.task, &name);
+                Ok(Some(Value::Null))
+            }
+            ("getVariables", 0) => Ok(Some(Value::Map(
+                self.ctx
+                    .visible_variables(self.token)
+                    .into_iter()
+                    .map(|v| (v.name.clone(), to_value(&v.value)))
+                    .collect(),
+            ))),
+            (getter, 0) => match getter.strip_prefix("get").filter(|rest| !rest.is_empty()) {
+                Some(rest) => {
+                    let mut chars = rest.chars();
+                    let first = chars.next().map(|c| c.to_ascii_lowercase()).into_iter();
+                    let property: String = first.chain(chars).collect();
+                    self.property(bean, &property)
+                }
+                None => Ok(None),
+            },
+            _ => Ok(None),
+        }
+    }
+
+    fn property(&mut self, bean: &str, name: &str) -> Result<Option<Value>, EvalError> {
+        let ctx = &*self.ctx;
+        let process = &ctx.inst.process;
+        let token = self.token.and_then(|t| ctx.inst.tokens.get(t));
+        let node = token.and_then(|t| ctx.def.definition.node(&t.element));
+        let text = |text: Option<String>| text.map_or(Value::Null, Value::Str);
+        if bean == "task" {
+            let Some(task) = self.task.and_then(|t| ctx.inst.tasks.get(t)) else {
+                return Ok(None);
+            };
+            let value = match name {
+                "id" => Value::Str(task.id.to_string()),
+                "name" => text(task.name.clone()),
+                "description" => text(task.description.clone()),
+                "assignee" => text(task.assignee.clone()),
+                "owner" => text(task.owner.clone()),
+                "priority" => Value::Int(task.priority),
+                "taskDefinitionKey" => text(task.element.clone()),
+                "dueDate" => task.due.map_or(Value::Null, Value::Date),
+                "followUpDate" => task.follow_up.map_or(Value::Null, Value::Date),
+                "createTime" => Value::Date(task.created),
+                "executionId" => text(task.execution_id.map(|id| id.to_string())),
+                "execution" => Value::Bean("execution".to_owned()),
+                "processInstanceId" => Value::Str(process.id.to_string()),
+                "processDefinitionId" => Value::Str(ctx.def.rest_id.to_owned()),
+                "tenantId" => text(task.tenant_id.clone()),
+                _ => return Ok(None),
+            };
+            return Ok(Some(value));
+        }
+        if bean != "execution" {
+            return Ok(None);
+        }
+        let value = match name {
+            "id" => Value::Str(token.map_or(process.id, |t| t.execution_id).to_string()),
+            "processInstanceId" => Value::Str(process.id.to_string()),
+            "processBusinessKey" | "businessKey" => text(process.business_key.clone()),
+            "processDefinitionId" => Value::Str(ctx.def.rest_id.to_owned()),
+            "currentActivityId" => text(token.map(|t| t.element.clone())),
+            "currentActivityName" => text(node.and_then(|n| n.name.clone())),
+            "activityInstanceId" => {
+                text(token.and_then(|t| Some(format!("{}:{}", t.element, t.activity_id?))))
+            }
+            "tenantId" => text(process.tenant_id.clone()),
+            "variables" => return self.call(bean, "getVariables", Vec::new()),
+            _ => return Ok(None),
+        };
+        Ok(Some(value))
+    }
+
+    fn now(&self) -> i64 {
+        self.ctx.env.now
+    }
+
+    fn user(&self) -> Option<String> {
+        self.ctx.env.user.map(str::to_owned)
+    }
+}
+
+impl Place<'_, '_, '_> {
+    fn read(&self, name: &str) -> Value {
+        self.ctx
+            .find_variable(self.token, self.task, name)
+            .map_or(Value::Null, |v| to_value(&v.value))
+    }
+}
+
+/// Java lists and maps that were made here, or came as JSON, are lists and maps again in expressions.
+fn is_collection(type_name: &str) -> bool {
+    let class = type_name.split('<').next().unwrap_or(type_name);
+    class.starts_with("java.util.") && (class.ends_with("List") || class.ends_with("Map"))
+}
+
+/// A variable as expressions see it.
+pub(crate) fn to_value(value: &TypedValue) -> Value {
+    match value {
+        TypedValue::Null => Value::Null,
+        TypedValue::Boolean(v) => Value::Bool(*v),
+        TypedValue::Short(v) => Value::Short(*v),
+        TypedValue::Integer(v) => Value::Int(*v),
+        TypedValue::Long(v) => Value::Long(*v),
+        TypedValue::Double(v) => Value::Double(*v),
+        TypedValue::String(v) => Value::Str(v.clone()),
+        TypedValue::Date(v) => Value::Date(*v),
+        TypedValue::Bytes(v) => Value::Bytes(v.clone()),
+        TypedValue::File { content, .. } => Value::Bytes(content.clone()),
+        TypedValue::Json(text) => match serde_json::from_str(text) {
+            Ok(json) => Value::Json(json),
+            Err(_) => Value::Str(text.clone()),
+        },
+        TypedValue::Xml(text) => Value::Xml(text.clone()),
+        TypedValue::Object {
+            text,
+            type_name,
+            format,
+        } => {
+            if let Some(text) = text
+                && format.contains("json")
+                && is_collection(type_name)
+                && let Ok(json) = serde_json::from_str(text)
+            {
+                return from_json(json);
+            }
+            Value::Object {
+                type_name: type_name.clone(),
+                text: text.clone(),
+                format: format.clone(),
+            }
+        }
+    }
+}
+
+/// What an expression gave, as a variable. Lists and maps become objects serialized as JSON.
+pub(crate) fn from_value(value: Value) -> TypedValue {
+    match value {
+        Value::Null => TypedValue::Null,
+        Value::Bool(v) => TypedValue::Boolean(v),
+        Value::Short(v) => TypedValue::Short(v),
+        Value::Int(v) => TypedValue::Integer(v),
+        Value::Long(v) => TypedValue::Long(v),
+        Value::Double(v) => TypedValue::Double(v),
+        Value::Str(v) => TypedValue::String(v),
+        Value::Date(v) | Value::DateTime(v) => TypedValue::Date(v),
+        Value::Bytes(v) => TypedValue::Bytes(v),
+        Value::Json(v) => TypedValue::Json(v.to_string()),
+        Value::Xml(v) => TypedValue::Xml(v),
+        Value::Object {
+            type_name,
+            text,
+            format,
+        } => TypedValue::Object {
+            text,
+            type_name,
+            format,
+        },
+        Value::List(_) => object("java.util.ArrayList<java.lang.Object>", value),
+        Value::Map(_) => object("java.util.HashMap<java.lang.String,java.lang.Object>", value),
+        Value::Bean(name) => TypedValue::String(name),
+    }
+}
+
+fn object(type_name: &str, value: Value) -> TypedValue {
+    TypedValue::Object {
+        text: Some(into_json(value).to_string()),
+        type_name: type_name.to_owned(),
+        format: "application/json".to_owned(),
+    }
+}
+
+fn into_json(value: Value) -> serde_json::Value {
+    use serde_json::Value as Json;
+    match value {
+        Value::Null => Json::Null,
+        Value::Bool(v) => v.into(),
+        Value::Short(v) => v.into(),
+        Value::Int(v) => v.into(),
+        Value::Long(v) | Value::Date(v) | Value::DateTime(v) => v.into(),
+        Value::Double(v) => v.into(),
+        Value::List(items) => Json::Array(items.into_iter().map(into_json).collect()),
+        Value::Map(entries) => Json::Object(entries.into_iter().map(|(k, v)| (k, into_json(v))).collect()),
+        Value::Json(v) => v,
+        other => Json::String(other.to_text()),
+    }
+}
+
+fn from_json(json: serde_json::Value) -> Value {
+    use serde_json::Value as Json;
+    match json {
+        Json::Null => Value::Null,
+        Json::Bool(v) => Value::Bool(v),
+        Json::Number(n) => match n.as_i64() {
+            Some(v) => i32::try_from(v).map_or(Value::Long(v), Value::Int),
+            None => Value::Double(n.as_f64().unwrap_or(f64::NAN)),
+        },
+        Json::String(v) => Value::Str(v),
+        Json::Array(items) => Value::List(items.into_iter().map(from_json).collect()),
+        Json::Object(entries) => Value::Map(entries.into_iter().map(|(k, v)| (k, from_json(v))).collect()),
+    }
+}

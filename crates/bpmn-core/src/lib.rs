@@ -1,0 +1,28 @@
+//! The BPMN engine without I/O: parse a model, then `step` an instance with a command.
+//!
+//! Deterministic: time and ids come in through [`command::Env`]. Knows no database, no HTTP, no clock, no thread.
+pub mod command;
+mod ctx;
+pub mod definition;
+mod element;
+mod eval;
+pub mod instance;
+mod moves;
+mod parse;
+pub mod problem;
+mod step;
+pub mod timer;
+pub mod tracked;
+pub mod tree;
+pub mod value;
+mod xml;
+
+pub use definition::{Definition, DefinitionRef, MessageStart, Node, TimerStart};
+pub use moves::sequence;
+pub use parse::parse;
+pub use problem::{ParseErrors, Problem, Severity};
+pub use step::{new_instance, step};
+pub use topology::{Id, IdSource, Slot};
+
+/// Unix milliseconds.
+pub type Millis = i64;

@@ -1,0 +1,188 @@
+//! Jobs and incidents.
+use crate::{
+    Millis,
+    command::Rejection,
+    ctx::Ctx,
+    definition::Node,
+    instance::{Incident, Job, JobKind},
+    timer,
+};
+use expr::Value;
+use topology::Id;
+
+/// Tries of a job unless `failedJobRetryTimeCycle` says otherwise.
+const DEFAULT_RETRIES: i32 = 3;
+
+impl<'a> Ctx<'a, '_> {
+    /// Adds a job for a token at a node.
+    pub(crate) fn add_job(
+        &mut self,
+        token: Id,
+        node: &'a Node,
+        kind: JobKind,
+        due: Option<Millis>,
+        repeat: Option<String>,
+    ) -> Result<Id, Rejection> {
+        let priority = self.job_priority(token, node)?;
+        let id = self.new_id();
+        let execution = self.token(token)?.execution_id;
+        let process = &self.inst.process;
+        self.inst.jobs.insert(Job {
+            id,
+            root_id: process.root_id,
+            instance_id: Some(process.id),
+            token_id: Some(token),
+            execution_id: Some(execution),
+            definition_id: process.definition_id,
+            element: node.id.clone(),
+            kind,
+            due,
+            retries: DEFAULT_RETRIES,
+            exclusive: node.exclusive,
+            priority,
+            suspended: process.suspended,
+            created: self.env.now,
+            lock_owner: None,
+            lock_expires: None,
+            error_message: None,
+            stacktrace: None,
+            repeat,
+            tenant_id: process.tenant_id.clone(),
+        });
+        if due.is_none_or(|due| due <= self.env.now) {
+            self.outcome.due_jobs.push(id);
+        }
+        Ok(id)
+    }
+
+    fn job_priority(&mut self, token: Id, node: &'a Node) -> Result<i64, Rejection> {
+        let Some(expression) = &node.job_priority else {
+            return Ok(0);
+        };
+        let value = self.eval(expression, Some(token))?;
+        whole_number(&value).ok_or_else(|| {
+            Self::failure(
+                node,
+                format!("Priority value '{}' is not a number", value.to_text()),
+            )
+        })
+    }
+
+    /// Notes that something needs a human.
+    pub(crate) fn add_incident(
+        &mut self,
+        kind: &str,
+        element: &str,
+        execution: Option<Id>,
+        message: Option<String>,
+        cause: Id,
+    ) {
+        let id = self.new_id();
+        let process = &self.inst.process;
+        self.inst.incidents.insert(Incident {
+            id,
+            instance_id: Some(process.id),
+            execution_id: execution,
+            definition_id: process.definition_id,
+            kind: kind.to_owned(),
+            element: element.to_owned(),
+            message,
+            configuration: Some(cause.to_string()),
+            created: self.env.now,
+            cause_id: id,
+            root_cause_id: id,
+            tenant_id: process.tenant_id.clone(),
+        });
+    }
+
+    /// Counts a failed try of a job, by the element's retry cycle if it has one.
+    pub(crate) fn fail_job(&mut self, job: Id, message: String, stacktrace: String) -> Result<(), Rejection> {
+        let row = self
+            .inst
+            .jobs
+            .get(job)
+            .cloned()
+            .ok_or(Rejection::NotFound { kind: "Job", id: job })?;
+        let cycle = self.retry_cycle(&row);
+        let now = self.env.now;
+        let mut retries = row.retries;
+        let mut due = row.due;
+        if let Some(cycle) = &cycle {
+            // The first failure sets how many tries there are in all.
+            if row.error_message.is_none() {
+                retries = cycle.tries;
+            }
+            let last = cycle.waits.len().saturating_sub(1);
+            let at = (cycle.waits.len() as i64 - (i64::from(retries) - 1)).clamp(0, last as i64);
+            if let Some(wait) = cycle.waits.get(at as usize) {
+                due = timer::duration(wait, now).ok().or(due);
+            }
+        }
+        retries = (retries - 1).max(0);
+        if let Some(row) = self.inst.jobs.get_mut(job) {
+            row.retries = retries;
+            row.due = due;
+            row.error_message = Some(message.clone());
+            row.stacktrace = Some(stacktrace);
+            row.lock_owner = None;
+            row.lock_expires = None;
+        }
+        if retries == 0 {
+            self.remove_incidents_of(job);
+            self.add_incident("failedJob", &row.element, row.execution_id, Some(message), job);
+        } else if due.is_none_or(|due| due <= now) {
+            self.outcome.due_jobs.push(job);
+        }
+        Ok(())
+    }
+
+    fn retry_cycle(&mut self, job: &Job) -> Option<RetryCycle> {
+        let definition = self.def.definition;
+        let expression = definition.node(&job.element)?.retry_cycle.as_ref()?;
+        // A cycle that can't be evaluated or read falls back to the default, as in the reference.
+        let text = self.eval_text(expression, job.token_id).ok()??;
+        RetryCycle::read(&text)
+    }
+}
+
+/// A `failedJobRetryTimeCycle`.
+struct RetryCycle {
+    tries: i32,
+    waits: Vec<String>,
+}
+
+impl RetryCycle {
+    /// Reads `R3/PT10S`, or a list of waits `PT10S,PT1M` with one try more than waits.
+    fn read(text: &str) -> Option<RetryCycle> {
+        let waits: Vec<String> = text.split(',').map(|w| w.trim().to_owned()).collect();
+        if let [one] = &waits[..]
+            && let Some((times, wait)) = one.split_once('/')
+        {
+            let tries = times.strip_prefix('R')?.parse().ok()?;
+            timer::duration(wait, 0).ok()?;
+            return Some(RetryCycle {
+                tries,
+                waits: vec![wait.to_owned()],
+            });
+        }
+        waits.iter().all(|w| timer::duration(w, 0).is_ok()).then(|| {
+            // A single wait without `R` counts as two tries: the first and one more.
+            RetryCycle {
+                tries: waits.len() as i32 + 1,
+                waits,
+            }
+        })
+    }
+}
+
+/// An integer, or a text or floating number that is one.
+pub(crate) fn whole_number(value: &Value) -> Option<i64> {
+    match value {
+        Value::Short(n) => Some((*n).into()),
+        Value::Int(n) => Some((*n).into()),
+        Value::Long(n) => Some(*n),
+        Value::Double(n) => Some(*n as i64),
+        Value::Str(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}

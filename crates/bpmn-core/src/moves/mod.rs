@@ -1,0 +1,10 @@
+//! Moves that elements share: tokens and scopes, flows, waiting, variables, jobs, errors.
+mod errors;
+mod external;
+mod flows;
+mod jobs;
+mod tokens;
+mod variables;
+
+pub(crate) use jobs::whole_number;
+pub use tokens::sequence;

@@ -1,0 +1,200 @@
+//! Ending, canceling and removing tokens, and which execution id each has.
+use crate::{
+    command::Rejection,
+    ctx::{Ctx, Ended},
+    definition::Node,
+    instance::*,
+};
+use topology::Id;
+
+/// The order of an activity instance within its process instance: the clock and counter in its id, 60 bits.
+/// Grows with every activity that starts; the same for a running and an ended one.
+pub fn sequence(activity: Id) -> i64 {
+    let (high, _) = activity.0.as_u64_pair();
+    (((high >> 16) << 12) | (high & 0xfff)) as i64
+}
+
+impl<'a> Ctx<'a, '_> {
+    /// Tokens directly in a scope (`None`: the instance).
+    pub(crate) fn tokens_in(&self, scope: Option<Id>) -> impl Iterator<Item = &Token> {
+        self.inst.tokens.iter().filter(move |t| t.parent_id == scope)
+    }
+
+    /// The execution id of a scope.
+    pub(crate) fn scope_execution(&self, scope: Option<Id>) -> Id {
+        scope
+            .and_then(|s| self.inst.tokens.get(s))
+            .map_or(self.inst.process.id, |t| t.execution_id)
+    }
+
+    /// The execution a token has outside of scope activities: its scope's if it is alone there, else its own.
+    pub(crate) fn base_execution(&self, token: Id) -> Result<Id, Rejection> {
+        let scope = self.token(token)?.parent_id;
+        let alone = self.tokens_in(scope).nth(1).is_none();
+        Ok(if alone { self.scope_execution(scope) } else { token })
+    }
+
+    /// Whether a token is in an activity that has an execution of its own.
+    pub(crate) fn in_scope_activity(&self, token: &Token) -> bool {
+        token.activity_id.is_some()
+            && (token.state == TokenState::Scope
+                || self
+                    .def
+                    .definition
+                    .node(&token.element)
+                    .is_some_and(Node::is_scope))
+    }
+
+    /// After the number of tokens in a scope has changed: the last one takes over the scope's execution, and one
+    /// that is no longer alone gets its own, as Camunda prunes and splits executions.
+    pub(crate) fn rebalance(&mut self, scope: Option<Id>) {
+        let of_scope = self.scope_execution(scope);
+        let alone = self.tokens_in(scope).nth(1).is_none();
+        let changes: Vec<(Id, Id, Id)> = self
+            .tokens_in(scope)
+            .filter(|t| !self.in_scope_activity(t))
+            .map(|t| (t.id, t.execution_id, if alone { of_scope } else { t.id }))
+            .filter(|(_, old, new)| old != new)
+            .collect();
+        for (token, old, new) in changes {
+            if let Some(row) = self.inst.tokens.get_mut(token) {
+                row.execution_id = new;
+            }
+            self.move_execution(token, old, new);
+            if alone {
+                self.move_variables(token, scope.unwrap_or(self.inst.process.id));
+            }
+        }
+    }
+
+    fn move_execution(&mut self, token: Id, old: Id, new: Id) {
+        self.inst
+            .tasks
+            .change(|t| t.token_id == Some(token), |t| t.execution_id = Some(new));
+        self.inst
+            .jobs
+            .change(|j| j.token_id == Some(token), |j| j.execution_id = Some(new));
+        self.inst
+            .subscriptions
+            .change(|s| s.token_id == token, |s| s.execution_id = new);
+        let element = self
+            .inst
+            .tokens
+            .get(token)
+            .map(|t| t.element.clone())
+            .unwrap_or_default();
+        self.inst.incidents.change(
+            |i| i.execution_id == Some(old) && i.element == element,
+            |i| i.execution_id = Some(new),
+        );
+    }
+
+    /// Writes the history row of a token's activity instance and removes what belonged to it: tasks, jobs,
+    /// subscriptions, incidents, local variables.
+    pub(crate) fn end_activity(&mut self, token: Id, node: &'a Node, how: Ended) -> Result<(), Rejection> {
+        let row = self.token(token)?.clone();
+        if let Some(activity) = row.activity_id {
+            let task = self.inst.tasks.iter().find(|t| t.token_id == Some(token));
+            let process = &self.inst.process;
+            let parent = row
+                .parent_id
+                .and_then(|p| self.inst.tokens.get(p))
+                .and_then(|p| p.activity_id);
+            let entry = HistoricActivity {
+                id: activity,
+                instance_id: process.id,
+                root_id: process.root_id,
+                definition_id: process.definition_id,
+                parent_id: parent.unwrap_or(process.id),
+                execution_id: row.execution_id,
+                element: node.id.clone(),
+                name: node.name.clone(),
+                kind: node.activity_type.to_owned(),
+                task_id: task.map(|t| t.id),
+                assignee: task.and_then(|t| t.assignee.clone()),
+                called_instance_id: None,
+                started: row.started,
+                ended: self.env.now,
+                canceled: how.canceled,
+                complete_scope: how.complete_scope,
+                sequence: sequence(activity),
+                tenant_id: process.tenant_id.clone(),
+            };
+            self.inst.history.push(HistoryRow::Activity(entry));
+        }
+        let was_scope = self.in_scope_activity(&row);
+        self.remove_entities(token);
+        if was_scope {
+            self.inst.variables.remove_all(|v| v.scope_id == token);
+        }
+        let execution = self.base_execution(token)?;
+        let row = self.token_mut(token)?;
+        row.activity_id = None;
+        row.execution_id = execution;
+        row.state = TokenState::Waiting;
+        row.data = None;
+        Ok(())
+    }
+
+    /// Removes a token with everything that belongs to it; no history.
+    pub(crate) fn remove_token(&mut self, token: Id) {
+        self.remove_entities(token);
+        self.inst.variables.remove_all(|v| v.scope_id == token);
+        self.inst.tokens.remove(token);
+    }
+
+    fn remove_entities(&mut self, token: Id) {
+        for task in self.inst.tasks.ids(|t| t.token_id == Some(token)) {
+            self.inst.tasks.remove(task);
+            self.inst.variables.remove_all(|v| v.task_id == Some(task));
+        }
+        for task in self.inst.external_tasks.ids(|t| t.token_id == token) {
+            self.inst.external_tasks.remove(task);
+            self.remove_incidents_of(task);
+        }
+        for job in self.inst.jobs.ids(|j| j.token_id == Some(token)) {
+            self.inst.jobs.remove(job);
+            self.remove_incidents_of(job);
+        }
+        self.inst.subscriptions.remove_all(|s| s.token_id == token);
+    }
+
+    /// Removes the incidents about a job or an external task.
+    pub(crate) fn remove_incidents_of(&mut self, cause: Id) {
+        if !self.inst.incidents.is_empty() {
+            let configuration = cause.to_string();
+            self.inst
+                .incidents
+                .remove_all(|i| i.configuration.as_deref() == Some(&configuration));
+        }
+    }
+
+    /// Cancels everything inside a scope (`None`: the instance), innermost first, except one token.
+    pub(crate) fn cancel_within(&mut self, scope: Option<Id>, except: Option<Id>) -> Result<(), Rejection> {
+        // Parents before children, so that going backwards ends the innermost first.
+        let mut order: Vec<Id> = self
+            .tokens_in(scope)
+            .map(|t| t.id)
+            .filter(|id| Some(*id) != except)
+            .collect();
+        let mut next = 0;
+        while let Some(&token) = order.get(next) {
+            next += 1;
+            order.extend(self.tokens_in(Some(token)).map(|t| t.id));
+        }
+        for token in order.into_iter().rev() {
+            let node = self.node_of(token)?;
+            self.end_activity(
+                token,
+                node,
+                Ended {
+                    canceled: true,
+                    complete_scope: false,
+                },
+            )?;
+            self.remove_token(token);
+        }
+        self.rebalance(scope);
+        Ok(())
+    }
+}

@@ -1,0 +1,198 @@
+//! Variables: where a name is looked up and set, and input and output parameters.
+use crate::{
+    command::Rejection,
+    ctx::Ctx,
+    definition::{Mapping, MappingValue, Node},
+    eval,
+    instance::Variable,
+    value::{TypedValue, Variables},
+};
+use expr::Value;
+use topology::Id;
+
+impl<'a> Ctx<'a, '_> {
+    /// The scopes a token sees, from inside out; the last is the process instance.
+    fn scopes(&self, token: Option<Id>) -> Vec<Id> {
+        let mut scopes = Vec::new();
+        let mut at = token;
+        while let Some(token) = at.and_then(|id| self.inst.tokens.get(id)) {
+            scopes.push(token.id);
+            at = token.parent_id;
+        }
+        scopes.push(self.inst.process.id);
+        scopes
+    }
+
+    /// Where "local" variables of a token's execution live: with the token if it has an execution of its own,
+    /// otherwise with the scope it is alone in.
+    pub(crate) fn local_scope(&self, token: Option<Id>) -> Id {
+        let Some(row) = token.and_then(|id| self.inst.tokens.get(id)) else {
+            return self.inst.process.id;
+        };
+        let shared = row.execution_id == self.scope_execution(row.parent_id);
+        if shared {
+            row.parent_id.unwrap_or(self.inst.process.id)
+        } else {
+            row.id
+        }
+    }
+
+    /// The variable of that name in exactly that scope.
+    pub(crate) fn local_variable(&self, scope: Id, task: Option<Id>, name: &str) -> Option<&Variable> {
+        self.inst
+            .variables
+            .iter()
+            .find(|v| v.name == name && v.task_id == task && (task.is_some() || v.scope_id == scope))
+    }
+
+    /// The innermost visible variable of that name.
+    pub(crate) fn find_variable(&self, token: Option<Id>, task: Option<Id>, name: &str) -> Option<&Variable> {
+        let of_task = task.and_then(|task| self.local_variable(task, Some(task), name));
+        of_task.or_else(|| {
+            self.scopes(token)
+                .into_iter()
+                .find_map(|scope| self.local_variable(scope, None, name))
+        })
+    }
+
+    /// All variables a token sees; an inner one hides an outer one of the same name.
+    pub(crate) fn visible_variables(&self, token: Option<Id>) -> Vec<&Variable> {
+        let mut seen: Vec<&Variable> = Vec::new();
+        for scope in self.scopes(token) {
+            for variable in self
+                .inst
+                .variables
+                .iter()
+                .filter(|v| v.scope_id == scope && v.task_id.is_none())
+            {
+                if !seen.iter().any(|v| v.name == variable.name) {
+                    seen.push(variable);
+                }
+            }
+        }
+        seen
+    }
+
+    /// Sets a variable in exactly that scope.
+    pub(crate) fn set_local(&mut self, scope: Id, task: Option<Id>, name: &str, value: TypedValue) {
+        match self.local_variable(scope, task, name).map(|v| v.id) {
+            Some(id) => {
+                if let Some(variable) = self.inst.variables.get_mut(id) {
+                    variable.value = value;
+                }
+            }
+            None => {
+                let id = self.new_id();
+                let instance_id = self.inst.process.id;
+                let name = name.to_owned();
+                self.inst.variables.insert(Variable {
+                    id,
+                    instance_id,
+                    scope_id: scope,
+                    task_id: task,
+                    name,
+                    value,
+                });
+            }
+        }
+    }
+
+    /// Sets a variable where it is visible already, else in the process instance.
+    pub(crate) fn set_variable(
+        &mut self,
+        token: Option<Id>,
+        task: Option<Id>,
+        name: &str,
+        value: TypedValue,
+    ) {
+        let found = self
+            .find_variable(token, task, name)
+            .map(|v| (v.scope_id, v.task_id));
+        let (scope, task) = found.unwrap_or((self.inst.process.id, None));
+        self.set_local(scope, task, name, value);
+    }
+
+    /// Sets several variables as [`Ctx::set_variable`] does.
+    pub(crate) fn set_variables(&mut self, token: Option<Id>, task: Option<Id>, variables: &Variables) {
+        for (name, value) in variables {
+            self.set_variable(token, task, name, value.clone());
+        }
+    }
+
+    /// Sets several variables in a token's local scope.
+    pub(crate) fn set_local_variables(&mut self, token: Id, variables: &Variables) {
+        let scope = self.local_scope(Some(token));
+        for (name, value) in variables {
+            self.set_local(scope, None, name, value.clone());
+        }
+    }
+
+    /// Removes the innermost visible variable of that name.
+    pub(crate) fn remove_variable(&mut self, token: Option<Id>, task: Option<Id>, name: &str) {
+        if let Some(id) = self.find_variable(token, task, name).map(|v| v.id) {
+            self.inst.variables.remove(id);
+        }
+    }
+
+    /// Moves a token's variables to its scope, whose execution it takes over. Variables of a task stay the task's.
+    pub(crate) fn move_variables(&mut self, token: Id, scope: Id) {
+        let found: Vec<Variable> = self
+            .inst
+            .variables
+            .iter()
+            .filter(|v| v.scope_id == token && v.task_id.is_none())
+            .cloned()
+            .collect();
+        for variable in found {
+            self.inst.variables.remove(variable.id);
+            self.set_local(scope, None, &variable.name, variable.value);
+        }
+    }
+
+    /// Input parameters become variables of the activity.
+    pub(crate) fn map_inputs(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
+        for Mapping { name, value } in &node.inputs {
+            let value = self.mapped(value, token)?;
+            self.set_local(token, None, name, value);
+        }
+        Ok(())
+    }
+
+    /// Output parameters are set around the activity: where the name is visible there, else in the instance.
+    pub(crate) fn map_outputs(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
+        let around = self.token(token)?.parent_id;
+        for Mapping { name, value } in &node.outputs {
+            let value = self.mapped(value, token)?;
+            self.set_variable(around, None, name, value);
+        }
+        Ok(())
+    }
+
+    fn mapped(&mut self, value: &MappingValue, token: Id) -> Result<TypedValue, Rejection> {
+        match value {
+            MappingValue::Null => Ok(TypedValue::Null),
+            MappingValue::Text(expression) => self.eval_typed(expression, token),
+            _ => Ok(eval::from_value(self.collected(value, token)?)),
+        }
+    }
+
+    /// Lists and maps; their depth is bounded by the parser.
+    fn collected(&mut self, value: &MappingValue, token: Id) -> Result<Value, Rejection> {
+        match value {
+            MappingValue::Null => Ok(Value::Null),
+            MappingValue::Text(expression) => self.eval(expression, Some(token)),
+            MappingValue::List(items) => {
+                let items: Result<Vec<Value>, Rejection> =
+                    items.iter().map(|item| self.collected(item, token)).collect();
+                Ok(Value::List(items?))
+            }
+            MappingValue::Map(entries) => {
+                let entries: Result<Vec<(String, Value)>, Rejection> = entries
+                    .iter()
+                    .map(|(key, item)| Ok((key.clone(), self.collected(item, token)?)))
+                    .collect();
+                Ok(Value::Map(entries?))
+            }
+        }
+    }
+}

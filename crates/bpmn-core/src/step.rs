@@ -1,0 +1,368 @@
+//! Commands: what each does to an instance before the run loop takes over.
+use crate::{
+    Millis,
+    command::{Command, Env, Outcome, Rejection, TaskChange},
+    ctx::Ctx,
+    definition::DefinitionRef,
+    instance::*,
+    value::Variables,
+};
+use topology::{Id, Slot};
+
+/// An instance with nothing in it, in a slot of the caller's choice; `Command::Start` brings it to life.
+pub fn new_instance(
+    def: &DefinitionRef<'_>,
+    slot: Slot,
+    business_key: Option<String>,
+    env: &mut Env<'_>,
+) -> Instance {
+    let id = env.ids.next(slot);
+    Instance::new(ProcessInstance {
+        id,
+        root_id: id,
+        super_token_id: None,
+        definition_id: def.id,
+        business_key,
+        revision: 0,
+        suspended: false,
+        started: env.now,
+        start_user: env.user.map(str::to_owned),
+        start_element: String::new(),
+        tenant_id: def.tenant_id.map(str::to_owned),
+    })
+}
+
+/// Carries out a command and runs the instance until all its tokens wait or it has ended.
+///
+/// # Errors
+/// Why the command was not carried out; the working copy is then worthless.
+pub fn step(
+    def: &DefinitionRef<'_>,
+    inst: &mut Instance,
+    cmd: Command,
+    env: &mut Env<'_>,
+) -> Result<Outcome, Rejection> {
+    if inst.ended {
+        return Err(Rejection::NotFound {
+            kind: "Process instance",
+            id: inst.process.id,
+        });
+    }
+    let mut ctx = Ctx::new(def, inst, env);
+    ctx.command(cmd)?;
+    ctx.run()?;
+    Ok(ctx.outcome)
+}
+
+impl Ctx<'_, '_> {
+    fn command(&mut self, cmd: Command) -> Result<(), Rejection> {
+        match cmd {
+            Command::Start { element, variables } => self.start(element.as_deref(), &variables),
+            Command::CompleteTask {
+                task,
+                variables,
+                local_variables,
+            } => self.complete_task(task, &variables, &local_variables),
+            Command::UpdateTask { task, change } => self.update_task(task, change),
+            Command::TaskError {
+                task,
+                code,
+                message,
+                variables,
+            } => {
+                let (token, _) = self.active_task(task)?;
+                self.set_variables(Some(token), Some(task), &variables);
+                self.throw_error(token, &code, message.as_deref())
+            }
+            Command::Trigger {
+                subscription,
+                variables,
+                local_variables,
+            } => {
+                let row = self.inst.subscriptions.get(subscription);
+                let row = row.ok_or(Rejection::NotFound {
+                    kind: "Event subscription",
+                    id: subscription,
+                })?;
+                let (token, execution) = (row.token_id, row.execution_id);
+                self.active_execution(execution)?;
+                self.set_variables(Some(token), None, &variables);
+                self.set_local_variables(token, &local_variables);
+                self.leave(token, self.node_of(token)?)
+            }
+            Command::ExecuteJob { job } => self.execute_job(job),
+            Command::FailJob {
+                job,
+                message,
+                stacktrace,
+            } => self.fail_job(job, message, stacktrace),
+            Command::SetJobRetries { job, retries, due } => self.set_job_retries(job, retries, due),
+            Command::SetJobSuspended { job, suspended } => {
+                self.job_mut(job)?.suspended = suspended;
+                Ok(())
+            }
+            Command::DeleteJob { job } => {
+                self.inst
+                    .jobs
+                    .remove(job)
+                    .ok_or(Rejection::NotFound { kind: "Job", id: job })?;
+                self.remove_incidents_of(job);
+                Ok(())
+            }
+            Command::SetVariables {
+                scope,
+                local,
+                set,
+                delete,
+            } => self.change_variables(scope, local, &set, &delete),
+            Command::SetSuspended { suspended } => {
+                self.set_suspended(suspended);
+                Ok(())
+            }
+            Command::Delete { reason } => {
+                self.cancel_within(None, None)?;
+                self.end_process(EndState::ExternallyTerminated, reason);
+                Ok(())
+            }
+            Command::ResolveIncident { incident } => {
+                let found = self.inst.incidents.remove(incident);
+                found.map(drop).ok_or(Rejection::NotFound {
+                    kind: "Incident",
+                    id: incident,
+                })
+            }
+            external => self.external_task(external),
+        }
+    }
+
+    fn start(&mut self, element: Option<&str>, variables: &Variables) -> Result<(), Rejection> {
+        let definition = self.def.definition;
+        let ix = match element {
+            Some(id) => definition
+                .index(id)
+                .filter(|&ix| self.node(ix).parent.is_none() && self.node(ix).behavior.start().is_some())
+                .ok_or_else(|| Rejection::BadRequest(format!("'{id}' is not a start event of '{}'", definition.key)))?,
+            None => definition.initial().ok_or_else(|| Rejection::Failure {
+                // The reference's words, with its `null` where the process id was meant.
+                message: "Process 'null' has no default start activity (e.g. none start event), hence you cannot \
+                          use 'startProcessInstanceBy...' but have to start it using one of the modeled start \
+                          events (e.g. message start events): initial is null"
+                    .to_owned(),
+                element: None,
+            })?,
+        };
+        self.inst.process.start_element.clone_from(&self.node(ix).id);
+        self.set_variables(None, None, variables);
+        self.spawn(None, ix);
+        Ok(())
+    }
+
+    /// The token and element of a task that may be worked on.
+    fn active_task(&self, task: Id) -> Result<(Id, &UserTask), Rejection> {
+        let not_found = Rejection::NotFound {
+            kind: "Task",
+            id: task,
+        };
+        let row = self.inst.tasks.get(task).ok_or(not_found.clone())?;
+        if row.suspended {
+            return Err(Rejection::Suspended(format!(
+                "ENGINE-03043 task with id '{task}' is suspended."
+            )));
+        }
+        Ok((row.token_id.ok_or(not_found)?, row))
+    }
+
+    fn complete_task(&mut self, task: Id, variables: &Variables, local: &Variables) -> Result<(), Rejection> {
+        let (token, _) = self.active_task(task)?;
+        self.set_variables(Some(token), Some(task), variables);
+        for (name, value) in local {
+            self.set_local(token, Some(task), name, value.clone());
+        }
+        self.leave(token, self.node_of(token)?)
+    }
+
+    fn update_task(&mut self, task: Id, change: TaskChange) -> Result<(), Rejection> {
+        self.active_task(task)?;
+        let now = self.env.now;
+        let row = self.inst.tasks.get_mut(task).ok_or(Rejection::NotFound {
+            kind: "Task",
+            id: task,
+        })?;
+        let TaskChange {
+            assignee,
+            owner,
+            delegation,
+            name,
+            description,
+            priority,
+            due,
+            follow_up,
+        } = change;
+        fn put<T>(field: &mut T, value: Option<T>) {
+            if let Some(value) = value {
+                *field = value;
+            }
+        }
+        put(&mut row.assignee, assignee);
+        put(&mut row.owner, owner);
+        put(&mut row.delegation, delegation);
+        put(&mut row.name, name);
+        put(&mut row.description, description);
+        put(&mut row.priority, priority);
+        put(&mut row.due, due);
+        put(&mut row.follow_up, follow_up);
+        row.last_updated = Some(now);
+        Ok(())
+    }
+
+    fn active_execution(&self, execution: Id) -> Result<(), Rejection> {
+        if self.inst.process.suspended {
+            return Err(Rejection::Suspended(format!(
+                "ENGINE-03043 Execution with id '{execution}' is suspended."
+            )));
+        }
+        Ok(())
+    }
+
+    fn job_mut(&mut self, job: Id) -> Result<&mut Job, Rejection> {
+        self.inst
+            .jobs
+            .get_mut(job)
+            .ok_or(Rejection::NotFound { kind: "Job", id: job })
+    }
+
+    fn execute_job(&mut self, job: Id) -> Result<(), Rejection> {
+        let not_found = Rejection::NotFound { kind: "Job", id: job };
+        let row = self.inst.jobs.get(job).ok_or(not_found.clone())?;
+        let (kind, token) = (row.kind, row.token_id.ok_or(not_found)?);
+        self.active_execution(row.execution_id.unwrap_or(self.inst.process.id))?;
+        let node = self.node_of(token)?;
+        self.inst.jobs.remove(job);
+        self.remove_incidents_of(job);
+        match kind {
+            JobKind::AsyncBefore => self.begin(token, node),
+            JobKind::AsyncAfter => self.leave_by_flows(token, node),
+            JobKind::Timer => self.leave(token, node),
+            JobKind::TimerStart => Err(Rejection::BadRequest(
+                "a timer start job starts an instance, it isn't of one".to_owned(),
+            )),
+        }
+    }
+
+    fn set_job_retries(
+        &mut self,
+        job: Id,
+        retries: i32,
+        due: Option<Option<Millis>>,
+    ) -> Result<(), Rejection> {
+        if retries < 0 {
+            let message = "The number of job retries must be a non-negative Integer, but '";
+            return Err(Rejection::BadRequest(format!(
+                "{message}{retries}' has been provided."
+            )));
+        }
+        let now = self.env.now;
+        let row = self.job_mut(job)?;
+        row.retries = retries;
+        if let Some(due) = due {
+            row.due = due;
+        }
+        let (due, element, execution, message) = (
+            row.due,
+            row.element.clone(),
+            row.execution_id,
+            row.error_message.clone(),
+        );
+        if retries > 0 {
+            self.remove_incidents_of(job);
+            if due.is_none_or(|due| due <= now) {
+                self.outcome.due_jobs.push(job);
+            }
+        } else {
+            self.remove_incidents_of(job);
+            self.add_incident("failedJob", &element, execution, message, job);
+        }
+        Ok(())
+    }
+
+    /// The place a scope id names: a token (`None`: the instance) and perhaps a task.
+    fn place(&self, scope: Id) -> Result<(Option<Id>, Option<Id>), Rejection> {
+        if scope == self.inst.process.id {
+            return Ok((None, None));
+        }
+        if let Some(task) = self.inst.tasks.get(scope) {
+            return Ok((task.token_id, Some(scope)));
+        }
+        let token = self
+            .inst
+            .tokens
+            .iter()
+            .find(|t| t.id == scope || t.execution_id == scope);
+        token.map(|t| (Some(t.id), None)).ok_or(Rejection::NotFound {
+            kind: "Execution",
+            id: scope,
+        })
+    }
+
+    fn change_variables(
+        &mut self,
+        scope: Id,
+        local: bool,
+        set: &Variables,
+        delete: &[String],
+    ) -> Result<(), Rejection> {
+        let (token, task) = self.place(scope)?;
+        let here = match task {
+            Some(_) => token.unwrap_or(self.inst.process.id),
+            None => self.local_scope(token),
+        };
+        for (name, value) in set {
+            match local {
+                true => self.set_local(here, task, name, value.clone()),
+                false => self.set_variable(token, task, name, value.clone()),
+            }
+        }
+        for name in delete {
+            match local {
+                true => {
+                    if let Some(id) = self.local_variable(here, task, name).map(|v| v.id) {
+                        self.inst.variables.remove(id);
+                    }
+                }
+                false => self.remove_variable(token, task, name),
+            }
+        }
+        Ok(())
+    }
+
+    fn set_suspended(&mut self, suspended: bool) {
+        self.inst.process.suspended = suspended;
+        let tasks: Vec<Id> = self.inst.tasks.iter().map(|t| t.id).collect();
+        for id in tasks {
+            if let Some(task) = self.inst.tasks.get_mut(id) {
+                task.suspended = suspended;
+            }
+        }
+        let external: Vec<Id> = self.inst.external_tasks.iter().map(|t| t.id).collect();
+        for id in external {
+            let Some(task) = self.inst.external_tasks.get_mut(id) else {
+                continue;
+            };
+            task.suspended = suspended;
+            let topic = task.topic.clone();
+            if !suspended {
+                self.offer(topic);
+            }
+        }
+        let jobs: Vec<Id> = self.inst.jobs.iter().map(|j| j.id).collect();
+        for id in jobs {
+            let Some(job) = self.inst.jobs.get_mut(id) else {
+                continue;
+            };
+            job.suspended = suspended;
+            if !suspended && job.due.is_none_or(|due| due <= self.env.now) {
+                self.outcome.due_jobs.push(id);
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Reading BPMN XML: namespaces, positions, expressions, and collecting what is wrong.
+use crate::problem::{Problem, Severity};
+use expr::Expression;
+use roxmltree::{Document, Node as Xml};
+use std::collections::HashMap;
+
+pub(crate) const BPMN: &str = "http://www.omg.org/spec/BPMN/20100524/MODEL";
+/// Camunda's extension namespace and its older name.
+const EXTENSIONS: [&str; 2] = ["http://camunda.org/schema/1.0/bpmn", "http://activiti.org/bpmn"];
+
+/// An `error` of the file.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ErrorDefinition {
+    pub code: Option<String>,
+}
+
+/// A file being read, with its messages and errors by id and the problems found so far.
+pub(crate) struct Reader<'x> {
+    doc: &'x Document<'x>,
+    pub messages: HashMap<&'x str, Option<&'x str>>,
+    pub errors: HashMap<&'x str, ErrorDefinition>,
+    pub problems: Vec<Problem>,
+}
+
+impl<'x> Reader<'x> {
+    pub fn new(doc: &'x Document<'x>) -> Reader<'x> {
+        let mut reader = Reader {
+            doc,
+            messages: HashMap::new(),
+            errors: HashMap::new(),
+            problems: Vec::new(),
+        };
+        for node in bpmn_children(doc.root_element()) {
+            let Some(id) = node.attribute("id") else { continue };
+            match node.tag_name().name() {
+                "message" => drop(reader.messages.insert(id, node.attribute("name"))),
+                "error" => {
+                    let code = node
+                        .attribute("errorCode")
+                        .filter(|c| !c.is_empty())
+                        .map(str::to_owned);
+                    reader.errors.insert(id, ErrorDefinition { code });
+                }
+                _ => {}
+            }
+        }
+        reader
+    }
+
+    /// Line and column behind the opening tag, counted from 1.
+    pub fn position(&self, node: Xml<'_, '_>) -> (u32, u32) {
+        let text = self.doc.input_text();
+        let start = node.range().start;
+        let mut quote = None;
+        let end = text[start..].char_indices().find(|&(_, c)| {
+            match (quote, c) {
+                (None, '>') => return true,
+                (None, '"' | '\'') => quote = Some(c),
+                (Some(open), _) if open == c => quote = None,
+                _ => {}
+            }
+            false
+        });
+        let at = self
+            .doc
+            .text_pos_at(end.map_or(start, |(offset, _)| start + offset + 1));
+        (at.row, at.col)
+    }
+
+    /// Notes an error at a node.
+    pub fn error(&mut self, node: Xml<'_, '_>, id: &str, message: impl Into<String>) {
+        let (line, column) = self.position(node);
+        self.push(message.into(), line, column, id, &[id]);
+    }
+
+    /// Notes an error that the reference gives without a position.
+    pub fn error_without_position(&mut self, message: String, ids: &[&str]) {
+        self.push(message, 0, 0, ids[0], ids);
+    }
+
+    /// Notes an error with everything given.
+    pub fn push(&mut self, message: String, line: u32, column: u32, main: &str, ids: &[&str]) {
+        self.problems.push(Problem {
+            message,
+            line,
+            column,
+            main_element: (!main.is_empty()).then(|| main.to_owned()),
+            element_ids: ids
+                .iter()
+                .filter(|id| !id.is_empty())
+                .map(|id| (*id).to_owned())
+                .collect(),
+            severity: Severity::Error,
+        });
+    }
+
+    /// Compiles an expression; a syntax error is noted at the node.
+    pub fn expression(&mut self, node: Xml<'_, '_>, id: &str, text: &str) -> Option<Expression> {
+        match Expression::parse(text) {
+            Ok(expression) => Some(expression),
+            Err(cause) => {
+                self.error(node, id, cause.message);
+                None
+            }
+        }
+    }
+
+    /// The expression of a Camunda attribute.
+    pub fn expression_attribute(&mut self, node: Xml<'_, '_>, name: &str) -> Option<Expression> {
+        let text = extension(node, name)?;
+        self.expression(node, node.attribute("id").unwrap_or_default(), text)
+    }
+}
+
+/// A Camunda attribute, under either namespace.
+pub(crate) fn extension<'a>(node: Xml<'a, '_>, name: &str) -> Option<&'a str> {
+    EXTENSIONS.iter().find_map(|ns| node.attribute((*ns, name)))
+}
+
+/// Children in the BPMN namespace.
+pub(crate) fn bpmn_children<'a, 'i>(node: Xml<'a, 'i>) -> impl Iterator<Item = Xml<'a, 'i>> + use<'a, 'i> {
+    node.children().filter(|n| n.tag_name().namespace() == Some(BPMN))
+}
+
+/// The first BPMN child of that tag.
+pub(crate) fn bpmn_child<'a, 'i>(node: Xml<'a, 'i>, tag: &str) -> Option<Xml<'a, 'i>> {
+    bpmn_children(node).find(|n| n.tag_name().name() == tag)
+}
+
+/// Camunda's elements inside `extensionElements` with that tag.
+pub(crate) fn extensions<'a, 'i>(
+    node: Xml<'a, 'i>,
+    tag: &'static str,
+) -> impl Iterator<Item = Xml<'a, 'i>> + use<'a, 'i> {
+    bpmn_child(node, "extensionElements")
+        .into_iter()
+        .flat_map(|e| e.children())
+        .filter(move |n| is_extension(*n) && n.tag_name().name() == tag)
+}
+
+/// Whether an element is one of Camunda's.
+pub(crate) fn is_extension(node: Xml<'_, '_>) -> bool {
+    node.tag_name()
+        .namespace()
+        .is_some_and(|ns| EXTENSIONS.contains(&ns))
+}
+
+/// All text directly inside a node, trimmed.
+pub(crate) fn text(node: Xml<'_, '_>) -> String {
+    let text: String = node
+        .children()
+        .filter(|c| c.is_text())
+        .filter_map(|c| c.text())
+        .collect();
+    text.trim().to_owned()
+}
