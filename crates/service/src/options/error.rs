@@ -73,6 +73,16 @@ impl ConfigError {
         }
     }
 
+    /// Something was asked wrongly that is no single option's fault.
+    pub fn usage(message: impl Into<String>) -> ConfigError {
+        ConfigError {
+            option: None,
+            origin: None,
+            message: message.into(),
+            asked: false,
+        }
+    }
+
     /// The same with the origin of its value.
     pub fn at(self, origin: Origin) -> ConfigError {
         ConfigError {
