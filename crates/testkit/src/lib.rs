@@ -1,2 +1,5 @@
 //! What tests share: replaying recorded answers of the reference engine, and real clusters of real processes.
+pub mod cluster;
 pub mod compat;
+pub mod postgres;
+pub mod process;
