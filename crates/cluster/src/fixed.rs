@@ -109,6 +109,10 @@ impl Cluster for Fixed {
         self.place.clone()
     }
 
+    fn view(&self) -> Arc<View> {
+        self.views.borrow().clone()
+    }
+
     fn watch(&self) -> watch::Receiver<Arc<View>> {
         self.views.subscribe()
     }

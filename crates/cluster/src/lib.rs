@@ -43,10 +43,8 @@ pub trait Cluster: Send + Sync + 'static {
     /// Where the topology lives, for messages: `etcd at 10.0.0.1:2379`, `this process`, `fixed list of 2 shards`.
     fn describe(&self) -> String;
 
-    /// The newest known view: one atomic load, also while the store is away.
-    fn view(&self) -> Arc<View> {
-        self.watch().borrow().clone()
-    }
+    /// The newest known view, without waiting, also while the store is away.
+    fn view(&self) -> Arc<View>;
 
     /// A receiver that always holds the newest view and wakes on each change.
     fn watch(&self) -> watch::Receiver<Arc<View>>;

@@ -17,7 +17,7 @@ pub const EMPTY_DIGEST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934c
 pub(crate) const TRIES: usize = 32;
 
 /// The largest value of `data`, so that the log stays small.
-const MAX_ENTRY_BYTES: usize = 256 * 1024;
+const MAX_ENTRY_BYTES: usize = 128 * 1024;
 
 /// One entry of the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

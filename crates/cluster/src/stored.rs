@@ -49,6 +49,10 @@ impl<S: Store> Cluster for Stored<S> {
         self.place.clone()
     }
 
+    fn view(&self) -> Arc<View> {
+        self.views.borrow().clone()
+    }
+
     fn watch(&self) -> watch::Receiver<Arc<View>> {
         self.views.clone()
     }

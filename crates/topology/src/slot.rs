@@ -73,13 +73,13 @@ mod tests {
     #[test]
     fn the_slot_of_a_key_never_changes() {
         // Golden: a change here sends every stored business key to another shard.
-        for (key, slot) in [
-            ("", 12_697),
-            ("order-1", 0),
-            ("Bestellung Ä/ß & Söhne", 0),
-            ("4711", 0),
-        ] {
-            assert_eq!((key, Slot::of_key(key).number()), (key, slot));
-        }
+        // The first value is the low 14 bits of xxHash64's published 0xef46db3751d8e999 for no bytes.
+        let golden = [
+            ("", 10_649),
+            ("order-1", 8_365),
+            ("Bestellung Ä/ß & Söhne", 5_995),
+            ("4711", 10_625),
+        ];
+        assert_eq!(golden.map(|(key, _)| (key, Slot::of_key(key).number())), golden);
     }
 }

@@ -34,31 +34,21 @@ pub struct Shard {
     pub weight: u32,
 }
 
-/// A run of neighbouring slots with one owner and epoch: the stored form of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Run {
-    /// First slot of the run.
-    pub first: u16,
-    /// Last slot of the run, included.
-    pub last: u16,
-    /// Index into `shards`.
-    pub shard: u16,
-    /// Epoch of every slot in the run. An epoch never falls; it rises by one with each move.
-    pub epoch: u32,
-}
-
-/// The whole table. Serialized as shards and runs, well under etcd's value limit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The whole table. Serialized as shards and runs of neighbouring slots: under 128 KiB, as long as indexes and epochs
+/// together have at most 6 digits, even if no two neighbours have the same owner.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Stored", into = "Stored")]
 pub struct SlotTable {
     shards: Vec<Shard>,
     owners: Vec<(u16, u32)>,
 }
 
+/// The stored form. `runs` lists the slots in order, separated by spaces: `SHARD.EPOCH` for one slot,
+/// `SHARD.EPOCH*COUNT` for several, where `SHARD` is an index into `shards`.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     shards: Vec<Shard>,
-    runs: Vec<Run>,
+    runs: String,
 }
 
 /// A stored table that doesn't cover every slot exactly once or names an unknown shard.
@@ -135,20 +125,30 @@ impl SlotTable {
         table
     }
 
-    fn runs(&self) -> Vec<Run> {
-        let mut runs: Vec<Run> = Vec::new();
-        for (slot, (shard, epoch)) in self.owners.iter().copied().enumerate() {
-            match runs.last_mut() {
-                Some(run) if run.shard == shard && run.epoch == epoch => run.last = slot as u16,
-                _ => runs.push(Run {
-                    first: slot as u16,
-                    last: slot as u16,
-                    shard,
-                    epoch,
-                }),
-            }
-        }
-        runs
+    fn runs(&self) -> String {
+        let run = |part: &[(u16, u32)]| match (part[0], part.len()) {
+            ((shard, epoch), 1) => format!("{shard}.{epoch}"),
+            ((shard, epoch), count) => format!("{shard}.{epoch}*{count}"),
+        };
+        self.owners
+            .chunk_by(|a, b| a == b)
+            .map(run)
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+}
+
+impl fmt::Debug for SlotTable {
+    /// Shards and the beginning of the runs: 16 384 owners help nobody in a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.shards.iter().map(|s| s.name.as_str()).collect();
+        let runs = self.runs();
+        write!(
+            f,
+            "SlotTable({names:?} {:.200}{})",
+            runs,
+            if runs.len() > 200 { "…" } else { "" }
+        )
     }
 }
 
@@ -165,20 +165,25 @@ impl TryFrom<Stored> for SlotTable {
     type Error = Damaged;
     fn try_from(stored: Stored) -> Result<SlotTable, Damaged> {
         let mut owners = Vec::with_capacity(SLOTS as usize);
-        for run in stored.runs {
-            if run.first as usize != owners.len() || run.last < run.first || run.last >= SLOTS {
-                return Err(Damaged(format!(
-                    "run {}..{} is out of order",
-                    run.first, run.last
-                )));
+        for run in stored.runs.split(' ') {
+            let parsed = || {
+                let (owner, count) = run.split_once('*').unwrap_or((run, "1"));
+                let (shard, epoch) = owner.split_once('.')?;
+                Some((
+                    shard.parse::<u16>().ok()?,
+                    epoch.parse::<u32>().ok()?,
+                    count.parse::<u16>().ok()?,
+                ))
+            };
+            let (shard, epoch, count) =
+                parsed().ok_or_else(|| Damaged(format!("run '{run}' isn't readable")))?;
+            if shard as usize >= stored.shards.len() {
+                return Err(Damaged(format!("run '{run}' names an unknown shard")));
             }
-            if run.shard as usize >= stored.shards.len() {
-                return Err(Damaged(format!(
-                    "run {}..{} names an unknown shard",
-                    run.first, run.last
-                )));
+            owners.extend(std::iter::repeat_n((shard, epoch), count as usize));
+            if owners.len() > SLOTS as usize {
+                return Err(Damaged(format!("it has more than {SLOTS} slots")));
             }
-            owners.extend((run.first..=run.last).map(|_| (run.shard, run.epoch)));
         }
         if owners.len() != SLOTS as usize {
             return Err(Damaged(format!("{} of {SLOTS} slots are covered", owners.len())));
@@ -263,6 +268,36 @@ mod tests {
         let text = serde_json::to_string(&table).unwrap();
         assert_eq!(serde_json::from_str::<SlotTable>(&text).unwrap(), table);
         assert_eq!(table.owner(Slot::new(5).unwrap()), (&ShardName::new("s2"), 2));
+    }
+
+    #[test]
+    fn the_stored_form_is_short_and_never_changes() {
+        // Golden: it lies in etcd and is read by other builds.
+        let table = SlotTable::split(shards(2)).with_owner(&[Slot::new(5).unwrap()], &ShardName::new("s1"));
+        let text = r#"{"shards":[{"name":"s0","weight":100},{"name":"s1","weight":100}],"runs":"0.1*5 1.2 0.1*8186 1.1*8192"}"#;
+        assert_eq!(serde_json::to_string(&table).unwrap(), text);
+        let shards = shards(100);
+        let mut scattered = SlotTable::with_owners(shards, (0..SLOTS).map(|slot| slot % 100).collect());
+        scattered.owners.iter_mut().for_each(|owner| owner.1 = 999);
+        assert!(serde_json::to_vec(&scattered).unwrap().len() < 128 * 1024);
+    }
+
+    #[test]
+    fn a_damaged_stored_form_is_refused() {
+        let one = r#"[{"name":"s0","weight":100}]"#;
+        for runs in [
+            "",
+            "0.1*16383",
+            "0.1*16385",
+            "0.1*16384 0.1",
+            "1.1*16384",
+            "0*16384",
+            "0.1*x",
+            "0.1*70000",
+        ] {
+            let text = format!(r#"{{"shards":{one},"runs":"{runs}"}}"#);
+            assert!(serde_json::from_str::<SlotTable>(&text).is_err(), "{runs}");
+        }
     }
 
     #[test]

@@ -15,6 +15,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 /// How long one request may take before etcd counts as away.
 pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(3);
 
+/// Values read at once.
+const PAGE: usize = 256;
+
 /// How long a write waits for its own effect to come back through the watch.
 const ECHO_LIMIT: Duration = Duration::from_secs(2);
 
@@ -81,6 +84,11 @@ impl Etcd {
         })
     }
 
+    /// The first possible key after this one.
+    fn after(kv: &KeyValue) -> Vec<u8> {
+        [kv.key(), &[0]].concat()
+    }
+
     pub fn unavailable(&self, reason: impl ToString) -> Error {
         Error::Unavailable {
             endpoints: self.endpoints.to_string(),
@@ -109,12 +117,25 @@ impl Store for Etcd {
     }
 
     async fn range(&self, from: &str, end: &str, limit: usize) -> Result<Vec<Entry>> {
-        let mut client = self.client.kv_client();
-        let options = GetOptions::new()
-            .with_range(self.key(end))
-            .with_limit(limit as i64);
-        let answer = self.limited(client.get(self.key(from), Some(options))).await?;
-        Ok(answer.kvs().iter().filter_map(|kv| self.entry(kv)).collect())
+        // The client's own limit of 4 MiB is less than a page of large values.
+        let mut client = self.client.kv_client().max_decoding_message_size(usize::MAX);
+        let limit = if limit == 0 { usize::MAX } else { limit };
+        let mut found: Vec<Entry> = Vec::new();
+        let mut from = self.key(from).into_bytes();
+        loop {
+            let page = PAGE.min(limit - found.len());
+            let options = GetOptions::new()
+                .with_range(self.key(end))
+                .with_limit(page as i64);
+            let answer = self.limited(client.get(from, Some(options))).await?;
+            found.extend(answer.kvs().iter().filter_map(|kv| self.entry(kv)));
+            match answer.kvs().last() {
+                Some(last) if answer.more() && found.len() < limit => {
+                    from = Etcd::after(last);
+                }
+                _ => return Ok(found),
+            }
+        }
     }
 
     async fn write(&self, guards: Vec<Guard>, ops: Vec<Op>) -> Result<Option<u64>> {
@@ -175,6 +196,10 @@ impl Store for Watched {
     async fn seen(&self, revision: u64) {
         let mut views = self.views.clone();
         // Past the limit, or with the watch gone, the caller sees an older view: allowed, and `connected` says so.
-        let _ = tokio::time::timeout(ECHO_LIMIT, views.wait_for(|view| view.revision >= revision)).await;
+        let _ = tokio::time::timeout(
+            ECHO_LIMIT,
+            views.wait_for(|view| view.revision >= revision || !view.connected),
+        )
+        .await;
     }
 }

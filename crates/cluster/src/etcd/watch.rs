@@ -76,7 +76,8 @@ impl Feed {
     /// One watch stream from its opening to its end, which is always an error, except that `Ok` asks for a new
     /// session at once (after a compaction).
     async fn session(&mut self) -> Result<()> {
-        if self.revision == 0 {
+        let fresh = self.revision == 0;
+        if fresh {
             self.read_all().await?;
         }
         let mut client = self.etcd.client.watch_client();
