@@ -25,41 +25,18 @@ pub(crate) fn parts(parts: &[Part], ctx: &mut dyn Context) -> Evaluated {
     Ok(Value::Str(text))
 }
 
+/// Chains of operators and of member accesses are walked in loops, so that the stack grows with nesting only.
 fn node(expr: &Node, ctx: &mut dyn Context) -> Evaluated {
     match expr {
         Node::Literal(value) => Ok(value.clone()),
-        Node::Identifier(name) => ctx
-            .variable(name)
-            .ok_or_else(|| EvalError::unknown_property(format!("Cannot resolve identifier '{name}'"))),
-        Node::Property(base, name) => {
-            let base = node(base, ctx)?;
-            methods::property(&base, &Value::Str(name.clone()), ctx)
-        }
-        Node::Index(base, index) => {
-            let base = node(base, ctx)?;
-            if base == Value::Null {
-                return Ok(Value::Null);
-            }
-            let index = node(index, ctx)?;
-            methods::property(&base, &index, ctx)
-        }
-        Node::Method(base, name, arguments) => method(base, name, arguments, ctx),
+        Node::Identifier(name) => variable(name, ctx),
+        Node::Property(..) | Node::Index(..) | Node::Method(..) => members(expr, ctx),
         Node::Function(name, arguments) => {
             let arguments = all(arguments, ctx)?;
             methods::functions::call(name, &arguments, ctx)
         }
         Node::Unary(operator, operand) => unary(*operator, &node(operand, ctx)?),
-        Node::Binary(Binary::And, left, right) => Ok(Value::Bool(
-            boolean(&node(left, ctx)?)? && boolean(&node(right, ctx)?)?,
-        )),
-        Node::Binary(Binary::Or, left, right) => Ok(Value::Bool(
-            boolean(&node(left, ctx)?)? || boolean(&node(right, ctx)?)?,
-        )),
-        Node::Binary(operator, left, right) => {
-            let left = node(left, ctx)?;
-            let right = node(right, ctx)?;
-            binary(*operator, &left, &right)
-        }
+        Node::Binary(..) => operators(expr, ctx),
         Node::Nested(inner) => node(inner, ctx),
         Node::Choice(condition, then, other) => {
             let chosen = if boolean(&node(condition, ctx)?)? {
@@ -72,35 +49,99 @@ fn node(expr: &Node, ctx: &mut dyn Context) -> Evaluated {
     }
 }
 
+fn variable(name: &str, ctx: &mut dyn Context) -> Evaluated {
+    ctx.variable(name)
+        .ok_or_else(|| EvalError::unknown_property(format!("Cannot resolve identifier '{name}'")))
+}
+
 fn all(nodes: &[Node], ctx: &mut dyn Context) -> Result<Vec<Value>, EvalError> {
     nodes.iter().map(|argument| node(argument, ctx)).collect()
 }
 
-fn method(base: &Node, name: &Node, arguments: &[Node], ctx: &mut dyn Context) -> Evaluated {
-    // A JSON path query is no value of its own: it is evaluated together with the call that reads it.
-    if let Node::Method(json, query, path) = base
-        && is_name(query, "jsonPath")
-        && let [path] = path.as_slice()
-    {
-        let json = node(json, ctx)?;
-        if let Value::Json(json) = &json {
+/// Binary operators, from the innermost left operand outwards.
+fn operators(expr: &Node, ctx: &mut dyn Context) -> Evaluated {
+    let mut pending = Vec::new();
+    let mut first = expr;
+    while let Node::Binary(operator, left, right) = first {
+        pending.push((*operator, right));
+        first = left;
+    }
+    let mut value = node(first, ctx)?;
+    while let Some((operator, right)) = pending.pop() {
+        value = match operator {
+            Binary::And => Value::Bool(boolean(&value)? && boolean(&node(right, ctx)?)?),
+            Binary::Or => Value::Bool(boolean(&value)? || boolean(&node(right, ctx)?)?),
+            _ => {
+                let right = node(right, ctx)?;
+                binary(operator, &value, &right)?
+            }
+        };
+    }
+    Ok(value)
+}
+
+/// Properties, indexes and method calls, from the object they start at outwards.
+fn members(expr: &Node, ctx: &mut dyn Context) -> Evaluated {
+    let mut pending = Vec::new();
+    let mut first = expr;
+    while let Node::Property(base, _) | Node::Index(base, _) | Node::Method(base, _, _) = first {
+        pending.push((first, &**base));
+        first = base;
+    }
+    let mut value = node(first, ctx)?;
+    while let Some((member, base)) = pending.pop() {
+        // A JSON path query is no value of its own: it is evaluated together with the call that reads it.
+        if let (Value::Json(json), Some(path), Some((Node::Method(_, name, arguments), _))) =
+            (&value, path_of(member), pending.last())
+        {
             let path = node(path, ctx)?.to_text();
             let name = node(name, ctx)?.to_text();
             let arguments = all(arguments, ctx)?;
-            return methods::json::query(json, &path, &name, &arguments);
+            value = methods::json::query(json, &path, &name, &arguments)?;
+            pending.pop();
+            continue;
         }
+        value = access(value, member, base, ctx)?;
     }
-    let target = node(base, ctx)?;
-    let name = node(name, ctx)?.to_text();
-    if target == Value::Null {
-        let cause = format!(
-            "Target unreachable, base expression '{}' resolved to null",
-            described(base)
-        );
-        return Err(EvalError::unknown_property(cause));
+    Ok(value)
+}
+
+/// The path of a call `jsonPath(path)`.
+fn path_of(member: &Node) -> Option<&Node> {
+    match member {
+        Node::Method(_, name, arguments) if is_name(name, "jsonPath") && arguments.len() == 1 => {
+            arguments.first()
+        }
+        _ => None,
     }
-    let arguments = all(arguments, ctx)?;
-    methods::call(target, &name, arguments, ctx)
+}
+
+/// One property, index or method of a value; `base` is what gave the value.
+fn access(value: Value, member: &Node, base: &Node, ctx: &mut dyn Context) -> Evaluated {
+    match member {
+        Node::Method(_, name, arguments) => {
+            let name = node(name, ctx)?.to_text();
+            if value == Value::Null {
+                return Err(unreachable_target(base));
+            }
+            let arguments = all(arguments, ctx)?;
+            methods::call(value, &name, arguments, ctx)
+        }
+        _ if value == Value::Null => Ok(Value::Null),
+        Node::Index(_, index) => {
+            let index = node(index, ctx)?;
+            methods::property(&value, &index, ctx)
+        }
+        Node::Property(_, name) => methods::property(&value, &Value::from(name.as_str()), ctx),
+        _ => Ok(value),
+    }
+}
+
+fn unreachable_target(base: &Node) -> EvalError {
+    let base = described(base);
+    EvalError::unknown_property(format!(
+        "Target unreachable, base expression '{base}' resolved to null"
+    ))
 }
 
 fn is_name(expr: &Node, name: &str) -> bool {

@@ -24,7 +24,7 @@ pub use value::Value;
 pub const MAX_LENGTH: usize = 64 * 1024;
 
 /// The deepest nesting of parentheses, brackets, arguments, choices and prefix operators accepted.
-pub const MAX_NESTING: usize = 100;
+pub const MAX_NESTING: usize = 64;
 
 /// The deepest syntax tree accepted; a chain such as `a || b || c` adds a level per operator.
 pub const MAX_DEPTH: usize = 500;

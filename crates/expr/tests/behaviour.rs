@@ -212,7 +212,7 @@ fn long_and_deep_texts_are_refused() {
     let chains = ["1 + ", "1 == ", "true || ", "1 * "];
     for chain in chains {
         let text = format!("${{{}1}}", chain.repeat(MAX_DEPTH - 1));
-        assert!(Expression::parse(&text).is_ok(), "{chain}");
+        let _ = parsed(&text).eval(&mut Scope::default());
         let text = format!("${{{}1}}", chain.repeat(MAX_DEPTH + 1));
         assert!(syntax_error(&text).message.contains("levels"), "{chain}");
     }
@@ -253,6 +253,25 @@ fn json_paths_are_bounded() {
     assert!(error(&nested).message.contains("filters"));
     let wide = "${S('[1,2,3,4,5,6,7,8,9]').jsonPath('$..*').elementList().size()}";
     assert_eq!(value(wide), Value::Int(9));
+}
+
+#[test]
+fn the_deepest_trees_can_be_evaluated_on_a_small_stack() {
+    let texts = [
+        format!("${{{}}}", "1 + ".repeat(MAX_DEPTH - 1) + "1"),
+        format!("${{{}}}", "true ? 1 : ".repeat(MAX_NESTING - 1) + "1"),
+        format!(
+            "${{{}}}",
+            "'x'.concat(".repeat(MAX_NESTING - 2) + "'x'" + &")".repeat(MAX_NESTING - 2)
+        ),
+        format!("${{'x'{}}}", ".trim()".repeat(MAX_DEPTH - 2)),
+    ];
+    let run = move || texts.iter().map(|text| value(text)).collect::<Vec<_>>();
+    let values = std::thread::Builder::new()
+        .stack_size(1 << 20)
+        .spawn(run)
+        .map(std::thread::JoinHandle::join);
+    assert!(matches!(values, Ok(Ok(values)) if values.len() == 4));
 }
 
 /// Every beginning of every reference expression, and each with a character left out.

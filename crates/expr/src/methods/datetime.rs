@@ -51,7 +51,6 @@ pub(crate) fn field(ms: i64, name: &str) -> Called {
         "minuteOfDay" => Value::Int(of_day / 60),
         "secondOfDay" => Value::Int(of_day),
         "millisOfDay" => Value::Int(of_day * 1000 + i32::from(time.millisecond())),
-        "afterNow" | "beforeNow" | "equalNow" => return Ok(None),
         _ => return Ok(None),
     }))
 }
@@ -240,10 +239,7 @@ fn joda_text(ms: i64, pattern: &str) -> Result<String, EvalError> {
     let mut letters = pattern.chars().peekable();
     while let Some(letter) = letters.next() {
         if letter == '\'' {
-            let mut quoted = String::new();
-            for c in letters.by_ref().take_while(|c| *c != '\'') {
-                quoted.push(c);
-            }
+            let quoted: String = letters.by_ref().take_while(|c| *c != '\'').collect();
             shown.push_str(if quoted.is_empty() { "'" } else { &quoted });
             continue;
         }

@@ -75,7 +75,16 @@ pub(crate) fn property(node: &Node, name: &str) -> Option<Value> {
     })
 }
 
-/// A method of a node.
+/// `prop(name)`: the field, taken out of the node without copying it.
+pub(crate) fn prop(mut node: Node, name: &str) -> Result<Value, EvalError> {
+    let found = node
+        .as_object_mut()
+        .and_then(|fields| fields.get_mut(name))
+        .map(Node::take);
+    found.map(Value::Json).ok_or_else(|| missing(name))
+}
+
+/// A method of a node, except for `prop(name)`.
 pub(crate) fn call(node: &Node, name: &str, arguments: &[Value]) -> Called {
     Ok(match arguments {
         [] => plain_call(node, name)?,
@@ -134,7 +143,6 @@ fn one(node: &Node, name: &str, argument: &Value) -> Called {
         })
     };
     Ok(Some(match name {
-        "prop" => Value::Json(node.get(&text).cloned().ok_or_else(|| missing(&text))?),
         "hasProp" => Value::Bool(node.get(&text).is_some()),
         "deleteProp" => match node {
             Node::Object(fields) if fields.contains_key(&text) => {
@@ -154,12 +162,18 @@ fn one(node: &Node, name: &str, argument: &Value) -> Called {
         })?,
         "remove" => {
             let at = place(false)?.ok_or_else(|| missing(&text))?;
-            changed(node, |items| Ok(drop(items.remove(at))))?
+            changed(node, |items| {
+                items.remove(at);
+                Ok(())
+            })?
         }
         "removeAt" => {
             let Some(at) = int(argument) else { return Ok(None) };
             changed(node, |items| match usize::try_from(at) {
-                Ok(at) if at < items.len() => Ok(drop(items.remove(at))),
+                Ok(at) if at < items.len() => {
+                    items.remove(at);
+                    Ok(())
+                }
                 _ => Err(EvalError::thrown(
                     "java.lang.IndexOutOfBoundsException",
                     format_args!("Index is out of bound! Index: {at}, Size: {}", items.len()),

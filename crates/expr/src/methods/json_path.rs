@@ -1,5 +1,7 @@
 //! JSON paths: names, indexes, slices, wildcards, `..name`, `length()` and simple filters.
 
+use std::borrow::Cow;
+
 use serde_json::Value as Node;
 use winnow::ascii::{dec_int, multispace0};
 use winnow::combinator::{alt, delimited, opt, preceded, repeat, separated};
@@ -40,12 +42,9 @@ impl Step {
 pub(crate) fn evaluate(node: &Node, path: &str) -> Result<Node, EvalError> {
     let steps = compile(path)?;
     let definite = steps.iter().all(Step::is_definite);
-    let mut found = vec![node.clone()];
+    let mut found = vec![Cow::Borrowed(node)];
     for step in &steps {
-        let mut next = Vec::new();
-        for node in &found {
-            follow(step, node, &mut next);
-        }
+        let next = advanced(step, &found);
         if next.len() > MAX_NODES {
             return Err(EvalError::new(format!(
                 "the JSON path '{path}' visits more than {MAX_NODES} nodes"
@@ -54,9 +53,9 @@ pub(crate) fn evaluate(node: &Node, path: &str) -> Result<Node, EvalError> {
         found = next;
     }
     if !definite {
-        return Ok(Node::Array(found));
+        return Ok(Node::Array(found.into_iter().map(Cow::into_owned).collect()));
     }
-    found.pop().ok_or_else(|| {
+    found.pop().map(Cow::into_owned).ok_or_else(|| {
         EvalError::thrown(
             PATH_ERROR,
             "SPIN/JACKSON-JSON-01013 Unable to evaluate JsonPath expression on element \
@@ -175,31 +174,46 @@ fn literal(input: &mut &str) -> ModalResult<Node> {
     alt((quoted.map(Node::String), other)).parse_next(input)
 }
 
-fn follow(step: &Step, node: &Node, found: &mut Vec<Node>) {
+/// What one step finds below the nodes. Computed nodes are numbers; nothing is below them.
+fn advanced<'a>(step: &Step, nodes: &[Cow<'a, Node>]) -> Vec<Cow<'a, Node>> {
+    let mut found = Vec::new();
+    for node in nodes {
+        if let Cow::Borrowed(node) = node {
+            follow(step, node, &mut found);
+        }
+    }
+    found
+}
+
+fn follow<'a>(step: &Step, node: &'a Node, found: &mut Vec<Cow<'a, Node>>) {
     match step {
-        Step::Name(name) => found.extend(node.get(name).cloned()),
-        Step::Names(names) => found.extend(names.iter().filter_map(|name| node.get(name).cloned())),
-        Step::Index(index) => found.extend(element(node, *index)),
-        Step::Indexes(indexes) => found.extend(indexes.iter().filter_map(|index| element(node, *index))),
+        Step::Name(name) => found.extend(node.get(name).map(Cow::Borrowed)),
+        Step::Names(names) => found.extend(names.iter().filter_map(|name| node.get(name)).map(Cow::Borrowed)),
+        Step::Index(index) => found.extend(element(node, *index).map(Cow::Borrowed)),
+        Step::Indexes(indexes) => {
+            found.extend(
+                indexes
+                    .iter()
+                    .filter_map(|index| element(node, *index))
+                    .map(Cow::Borrowed),
+            );
+        }
         Step::Slice(from, to) => {
             let Node::Array(items) = node else { return };
             let bound = |at: i64| place(items, at).unwrap_or(0).min(items.len());
             let (from, to) = (from.map_or(0, bound), to.map_or(items.len(), bound));
-            found.extend(items.get(from..to).unwrap_or_default().iter().cloned());
+            found.extend(items.get(from..to).unwrap_or_default().iter().map(Cow::Borrowed));
         }
-        Step::All => found.extend(children(node).cloned()),
+        Step::All => found.extend(children(node).map(Cow::Borrowed)),
         Step::Deep => deep(node, found),
         Step::Length => match node {
-            Node::Array(items) => found.push(Node::from(items.len())),
-            Node::Object(fields) => found.push(Node::from(fields.len())),
+            Node::Array(items) => found.push(Cow::Owned(Node::from(items.len()))),
+            Node::Object(fields) => found.push(Cow::Owned(Node::from(fields.len()))),
             _ => {}
         },
         Step::Filter(path, test) => {
-            found.extend(
-                children(node)
-                    .filter(|child| passes(child, path, test.as_ref()))
-                    .cloned(),
-            );
+            let passing = children(node).filter(|child| passes(child, path, test.as_ref()));
+            found.extend(passing.map(Cow::Borrowed));
         }
     }
 }
@@ -210,9 +224,9 @@ fn place(items: &[Node], index: i64) -> Option<usize> {
     usize::try_from(if index < 0 { index + length } else { index }).ok()
 }
 
-fn element(node: &Node, index: i64) -> Option<Node> {
+fn element(node: &Node, index: i64) -> Option<&Node> {
     let Node::Array(items) = node else { return None };
-    items.get(place(items, index)?).cloned()
+    items.get(place(items, index)?)
 }
 
 fn children(node: &Node) -> Box<dyn Iterator<Item = &Node> + '_> {
@@ -223,24 +237,24 @@ fn children(node: &Node) -> Box<dyn Iterator<Item = &Node> + '_> {
     }
 }
 
-fn deep(node: &Node, found: &mut Vec<Node>) {
+fn deep<'a>(node: &'a Node, found: &mut Vec<Cow<'a, Node>>) {
     if found.len() > MAX_NODES {
         return;
     }
-    found.push(node.clone());
+    found.push(Cow::Borrowed(node));
     for child in children(node) {
         deep(child, found);
     }
 }
 
 fn passes(node: &Node, path: &[Step], test: Option<&(String, Node)>) -> bool {
-    let mut found = vec![node.clone()];
+    let mut found = vec![Cow::Borrowed(node)];
     for step in path {
-        let mut next = Vec::new();
-        found.iter().for_each(|node| follow(step, node, &mut next));
-        found = next;
+        found = advanced(step, &found);
     }
-    let Some(value) = found.first() else { return false };
+    let Some(value) = found.first().map(Cow::as_ref) else {
+        return false;
+    };
     let Some((operator, wanted)) = test else {
         return true;
     };
@@ -251,7 +265,7 @@ fn passes(node: &Node, path: &[Step], test: Option<&(String, Node)>) -> bool {
     };
     match operator.as_str() {
         "==" => order.is_some_and(|order| order.is_eq()),
-        "!=" => !order.is_some_and(|order| order.is_eq()),
+        "!=" => order.is_none_or(|order| order.is_ne()),
         "<" => order.is_some_and(|order| order.is_lt()),
         "<=" => order.is_some_and(|order| order.is_le()),
         ">" => order.is_some_and(|order| order.is_gt()),

@@ -26,6 +26,11 @@ pub(crate) fn call(
         let missing = unknown_method(&target, name, &arguments);
         return ctx.call(bean, name, arguments)?.ok_or(missing);
     }
+    if let (Value::Json(_), "prop", [Value::Str(field)]) = (&target, name, arguments.as_slice())
+        && let Value::Json(node) = target
+    {
+        return json::prop(node, field);
+    }
     let found = match &target {
         Value::Str(text) => string::call(text, name, &arguments)?,
         Value::List(items) => collection::list(items, name, &arguments)?,
