@@ -73,7 +73,13 @@ impl Drop for Process {
 pub fn stellwerk() -> Result<Command> {
     let test = std::env::current_exe()?;
     let binary = test.ancestors().map(|dir| dir.join("stellwerk")).find(|path| path.is_file());
-    Ok(Command::new(binary.context("the stellwerk binary is not built: `cargo build --bin stellwerk`")?))
+    let mut command =
+        Command::new(binary.context("the stellwerk binary is not built: `cargo build --bin stellwerk`")?);
+    // The variables that steer tests are unknown options to the program.
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("STELLWERK_")) {
+        command.env_remove(name);
+    }
+    Ok(command)
 }
 
 /// A port that was free a moment ago.
