@@ -59,6 +59,14 @@ pub enum Error {
         /// What the client said.
         reason: String,
     },
+    /// The file behind an in-process topology can't be used. Nothing was changed.
+    #[error("the topology's file {path} can't be used: {reason}")]
+    File {
+        /// Its path.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
     /// Too many others changed the same thing at once; nothing was done.
     #[error("{0} is being changed by others; try again")]
     Busy(&'static str),

@@ -1,12 +1,15 @@
 //! A topology in this process's memory: for `stellwerk dev`, a single node and tests.
 use crate::{
-    Cluster, Error, NodeLease, Result, View, keys,
+    Cluster, Error, NodeLease, Result, View,
+    file::Backing,
+    keys,
     store::{Entry, Guard, Op, Store},
     stored::{self, Stored},
 };
 use async_trait::async_trait;
 use std::{
     collections::BTreeMap,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard},
 };
 use tokio::sync::watch;
@@ -14,22 +17,50 @@ use tokio_util::sync::CancellationToken;
 
 /// A new, empty cluster in memory; clones of the handle share it. It is gone with the last handle.
 pub fn in_process() -> Arc<dyn Cluster> {
-    let (sender, views) = watch::channel(Arc::new(View {
+    let (views, receiver) = watch::channel(Arc::new(View {
         connected: true,
         ..View::default()
     }));
     let store = Memory {
         inner: Arc::new(Inner {
             state: Mutex::default(),
-            views: sender,
+            views,
+            file: None,
         }),
     };
     Arc::new(Stored {
         store,
-        views,
+        views: receiver,
         place: "this process".into(),
         cluster_id: stored::new_id(),
     })
+}
+
+/// A cluster in memory that outlives the process in a file: for `stellwerk dev` on a directory that is kept. The
+/// file is made if it doesn't exist, and only one process at a time may use it.
+///
+/// # Errors
+/// The file can't be read or written, is damaged, or another process uses it.
+pub async fn in_process_at(path: &Path) -> Result<Arc<dyn Cluster>> {
+    let (file, revision, keys) = Backing::open(path)?;
+    let view = View::build(&topology(&keys), &View::default(), revision)?;
+    let (views, receiver) = watch::channel(Arc::new(view));
+    let state = Mutex::new(State { revision, keys });
+    let store = Memory {
+        inner: Arc::new(Inner {
+            state,
+            views,
+            file: Some(file),
+        }),
+    };
+    let cluster_id = stored::cluster_id(&store).await?;
+    let place = format!("this process and {}", path.display());
+    Ok(Arc::new(Stored {
+        store,
+        views: receiver,
+        place,
+        cluster_id,
+    }))
 }
 
 #[derive(Clone)]
@@ -40,45 +71,56 @@ struct Memory {
 struct Inner {
     state: Mutex<State>,
     views: watch::Sender<Arc<View>>,
+    file: Option<Backing>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     revision: u64,
     keys: BTreeMap<String, Entry>,
 }
 
+/// What a view is made of.
+fn topology(keys: &BTreeMap<String, Entry>) -> BTreeMap<String, Entry> {
+    let below = keys.range(keys::TOPOLOGY.to_owned()..keys::end_of(keys::TOPOLOGY));
+    below.map(|(k, v)| (k.clone(), v.clone())).collect()
+}
+
 impl Memory {
     fn state(&self) -> MutexGuard<'_, State> {
-        // A panic while it was held can't have left it half changed: changes don't panic.
+        // A panic while it was held can't have left it half changed: it is replaced as a whole.
         self.inner.state.lock().unwrap_or_else(|e| e.into_inner())
     }
 
-    /// Applies the changes and shows them, all under the lock, so that views come in the order of revisions.
+    /// Applies the changes and shows them, all under the lock, so that views come in the order of revisions. The
+    /// file, if there is one, is written there too: changes are rare, and none may be seen that isn't kept.
     fn apply(&self, guards: &[Guard], ops: Vec<Op>) -> Result<Option<u64>> {
         let mut state = self.state();
         let holds = |guard: &Guard| state.keys.get(&guard.0).map_or(0, |e| e.revision) == guard.1;
         if !guards.iter().all(holds) {
             return Ok(None);
         }
-        state.revision += 1;
-        let revision = state.revision;
         let shown = ops.iter().any(|op| op.key().starts_with(keys::TOPOLOGY));
+        let mut next = state.clone();
+        next.revision += 1;
+        let revision = next.revision;
         for op in ops {
             match op {
-                Op::Put(key, value) => drop(state.keys.insert(key.clone(), Entry { key, value, revision })),
-                Op::Delete(key) => drop(state.keys.remove(&key)),
+                Op::Put(key, value) => drop(next.keys.insert(key.clone(), Entry { key, value, revision })),
+                Op::Delete(key) => drop(next.keys.remove(&key)),
             }
         }
+        if let Some(file) = &self.inner.file {
+            file.write(revision, &next.keys)?;
+        }
+        *state = next;
         if shown {
-            let below = state
-                .keys
-                .range(keys::TOPOLOGY.to_owned()..keys::end_of(keys::TOPOLOGY));
-            let topology = below.map(|(k, v)| (k.clone(), v.clone())).collect();
             let previous = self.inner.views.borrow().clone();
-            self.inner
-                .views
-                .send_replace(Arc::new(View::build(&topology, &previous, revision)?));
+            self.inner.views.send_replace(Arc::new(View::build(
+                &topology(&state.keys),
+                &previous,
+                revision,
+            )?));
         }
         Ok(Some(revision))
     }

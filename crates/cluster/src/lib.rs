@@ -1,12 +1,13 @@
 //! The cluster's shared truth behind one interface: who owns which slot, which nodes live, how far each shard has
 //! applied the reference log, which moves are under way.
 //!
-//! Three implementations of [`Cluster`]: [`in_process`] (one process, for `stellwerk dev` and `--topology none`),
+//! Three implementations of [`Cluster`]: [`in_process`] (one process, for `stellwerk dev` and tests),
 //! [`etcd`] (a production cluster) and [`fixed`] (a router with `--shard NAME=URL`, which refuses every write).
 //! The first two run the same rules ([`log`], [`moves`], [`shards`]) over a small key-value [`store`] with guarded
 //! writes, so they differ only in where keys live.
 pub mod error;
 pub mod etcd;
+mod file;
 pub mod fixed;
 pub mod in_process;
 mod keys;
@@ -21,7 +22,7 @@ pub mod view;
 
 pub use error::{Error, Result};
 pub use fixed::{FixedShard, fixed};
-pub use in_process::in_process;
+pub use in_process::{in_process, in_process_at};
 pub use lease::NodeLease;
 pub use log::LogEntry;
 pub use moves::{MoveState, SlotMove};
