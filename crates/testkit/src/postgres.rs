@@ -48,13 +48,24 @@ impl Postgres {
         .with_context(|| self.process.last_words())
     }
 
-    /// Stops the server at once, as a crash would, and starts it again on the same port.
-    pub async fn restart(&mut self) -> Result<()> {
-        let data = self.directory.join("postgres");
+    /// Stops the server: a fast shutdown, open transactions are rolled back.
+    pub async fn stop(&mut self) -> Result<()> {
         Command::new("kill").args(["-INT", &self.process.id().to_string()]).status()?;
         self.process.terminate().await?;
+        Ok(())
+    }
+
+    /// Starts a stopped server on the same port and data.
+    pub async fn start_again(&mut self) -> Result<()> {
+        let data = self.directory.join("postgres");
         self.process = Process::start(&self.directory, "postgres", server(&binaries()?, &data, self.port)?)?;
         self.ready().await
+    }
+
+    /// Stops the server and starts it again.
+    pub async fn restart(&mut self) -> Result<()> {
+        self.stop().await?;
+        self.start_again().await
     }
 
     /// The URL of one of its databases.
