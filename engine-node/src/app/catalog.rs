@@ -19,7 +19,7 @@ pub struct Deployed {
 
 impl Deployed {
     /// What the core needs to know of it.
-    pub fn as_ref(&self) -> DefinitionRef<'_> {
+    pub fn reference(&self) -> DefinitionRef<'_> {
         DefinitionRef {
             id: self.row.id,
             definition: &self.definition,

@@ -15,7 +15,7 @@ use bpmn_core::{Id, Slot};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-pub use catalog::{Catalog, Deployed};
+pub use catalog::{Catalog, CatalogView, Deployed};
 pub use error::EngineError;
 
 /// Who asks, and what the router said about the request. Built once per request from its headers.

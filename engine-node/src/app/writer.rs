@@ -82,7 +82,7 @@ impl Handle {
 }
 
 /// Runs a writer until every sender is gone: until nobody holds the engine any more.
-pub async fn run(engine: Weak<Inner>, counters: Arc<Counters>, mut queue: mpsc::Receiver<Work>) {
+pub(crate) async fn run(engine: Weak<Inner>, counters: Arc<Counters>, mut queue: mpsc::Receiver<Work>) {
     let mut waiting: Vec<Work> = Vec::new();
     loop {
         if waiting.is_empty() {
@@ -284,7 +284,7 @@ impl Group {
                 let definition_id = current.process.definition_id;
                 let deployed = inner.deployed(definition_id)?;
                 let mut copy = current.clone();
-                let outcome = bpmn_core::step(&deployed.as_ref(), &mut copy, command, &mut env)?;
+                let outcome = bpmn_core::step(&deployed.reference(), &mut copy, command, &mut env)?;
                 self.unit.lock_guards.extend(lock_guards(current, &copy));
                 let answer = (work.render)(&copy, &outcome);
                 self.instance = Some(copy);
@@ -300,7 +300,7 @@ impl Group {
         start: &Start,
         env: &mut Env,
     ) -> Result<(Answer, Outcome), EngineError> {
-        let definition = start.deployed.as_ref();
+        let definition = start.deployed.reference();
         // What the catalog says now: the definition may have been suspended since the request looked it up.
         if inner.deployed(start.deployed.row.id)?.row.suspended {
             return Err(EngineError::Rejected(Rejection::Suspended(format!(
