@@ -215,3 +215,31 @@ async fn a_full_slot_table_fits_into_one_value() {
     assert_eq!(cluster.view().table.as_deref(), Some(&table));
     assert!(bytes < 128 * 1024, "{bytes} bytes");
 }
+
+#[tokio::test]
+async fn etcd_is_reached_over_tls_with_certificates_on_both_sides() {
+    let etcd = Etcd::start_with_tls().await;
+    let (url, files) = (etcd.client_url(), etcd.directory().display().to_string());
+    let parse = |text: String| text.parse::<TopologyOption>().unwrap();
+    let right = parse(format!(
+        "{url}?ca={files}/ca.pem&cert={files}/cert.pem&key={files}/key.pem"
+    ));
+    let cluster = open(&right).await.unwrap();
+    cluster.add_shard(shard("s1")).await.unwrap();
+    assert!(cluster.view().table.is_some());
+
+    let nameless = parse(format!("{url}?ca={files}/ca.pem"));
+    assert!(
+        matches!(open(&nameless).await.err(), Some(Error::Unavailable { .. })),
+        "no certificate of our own"
+    );
+    let stranger = parse(format!(
+        "{url}?ca={files}/cert.pem&cert={files}/cert.pem&key={files}/key.pem"
+    ));
+    assert!(
+        matches!(open(&stranger).await.err(), Some(Error::Unavailable { .. })),
+        "signed by someone else"
+    );
+    let missing = parse(format!("{url}?ca={files}/no.pem"));
+    assert!(open(&missing).await.err().unwrap().to_string().contains("no.pem"));
+}

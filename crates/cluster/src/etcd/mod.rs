@@ -1,6 +1,9 @@
 //! The topology in etcd (3.4 or newer). Keys lie under one prefix; the slot table is one value.
 mod lease;
+mod tls;
 mod watch;
+
+pub use tls::TlsFiles;
 
 use crate::{
     Cluster, Error, NodeLease, Result, View,
@@ -24,13 +27,16 @@ const ECHO_LIMIT: Duration = Duration::from_secs(2);
 /// Connects to etcd, reads the topology once (so that an error here names endpoints that don't answer) and keeps
 /// the view fresh in the background until the last handle is gone.
 ///
-/// `endpoints` are `http://HOST:PORT` or `https://HOST:PORT`; `prefix` starts and ends with `/`.
-pub async fn connect(endpoints: &[String], prefix: &str) -> Result<Arc<dyn Cluster>> {
+/// `endpoints` are `http://HOST:PORT`, or `https://HOST:PORT` with `tls`; `prefix` starts and ends with `/`.
+pub async fn connect(endpoints: &[String], prefix: &str, tls: Option<&TlsFiles>) -> Result<Arc<dyn Cluster>> {
     // Without pings a connection to a vanished host would look alive for minutes.
-    let options = ConnectOptions::new()
+    let mut options = ConnectOptions::new()
         .with_connect_timeout(Duration::from_secs(2))
         .with_keep_alive(Duration::from_secs(2), Duration::from_secs(2))
         .with_require_leader(true);
+    if let Some(files) = tls {
+        options = options.with_tls(files.read().await?);
+    }
     let names = endpoints.join(",");
     let unavailable = |e: etcd_client::Error| Error::Unavailable {
         endpoints: names.clone(),

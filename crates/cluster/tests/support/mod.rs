@@ -1,9 +1,10 @@
 //! A real etcd in a temporary directory, and waiting for what a view should show.
 #![allow(dead_code)] // each test program uses its part
 use cluster::{Cluster, TopologyOption, View, open};
+use etcd_client::{Certificate, ConnectOptions, Identity, TlsOptions};
 use std::{
     net::TcpListener,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
         Arc,
@@ -21,6 +22,7 @@ pub struct Etcd {
     directory: PathBuf,
     pub client_port: u16,
     peer_port: u16,
+    tls: bool,
 }
 
 /// A port that was free a moment ago. etcd can't take port 0, so a collision means another try.
@@ -34,6 +36,16 @@ fn free_port() -> u16 {
 
 impl Etcd {
     pub async fn start() -> Etcd {
+        Etcd::start_with(false).await
+    }
+
+    /// One that speaks TLS only and asks clients for a certificate: `ca.pem`, `cert.pem` and `key.pem` lie in
+    /// [`Etcd::directory`].
+    pub async fn start_with_tls() -> Etcd {
+        Etcd::start_with(true).await
+    }
+
+    async fn start_with(tls: bool) -> Etcd {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         for _ in 0..10 {
             let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -44,7 +56,12 @@ impl Etcd {
                 directory,
                 client_port: free_port(),
                 peer_port: free_port(),
+                tls,
             };
+            std::fs::create_dir_all(&etcd.directory).unwrap();
+            if tls {
+                make_certificates(&etcd.directory);
+            }
             if etcd.resume().await {
                 return etcd;
             }
@@ -54,9 +71,20 @@ impl Etcd {
 
     /// Starts the process on its old directory and ports and waits until it answers; false if it ended.
     pub async fn resume(&mut self) -> bool {
-        let client = format!("http://127.0.0.1:{}", self.client_port);
+        let client = self.client_url();
         let peer = format!("http://127.0.0.1:{}", self.peer_port);
-        let child = Command::new("etcd")
+        let mut command = Command::new("etcd");
+        if self.tls {
+            for (option, file) in [
+                ("--cert-file", "cert.pem"),
+                ("--key-file", "key.pem"),
+                ("--trusted-ca-file", "ca.pem"),
+            ] {
+                command.arg(option).arg(self.directory.join(file));
+            }
+            command.arg("--client-cert-auth");
+        }
+        let child = command
             .args(["--data-dir".as_ref(), self.directory.join("data").as_os_str()])
             .args([
                 "--listen-client-urls",
@@ -85,10 +113,8 @@ impl Etcd {
                 if self.child.as_mut().unwrap().try_wait().unwrap().is_some() {
                     return false;
                 }
-                if let Ok(mut client) = etcd_client::Client::connect([&self.client_url()], None).await
-                    && let Ok(Ok(_)) =
-                        tokio::time::timeout(Duration::from_secs(2), client.get("x", None)).await
-                {
+                let answers = async { self.client().await.get("x", None).await };
+                if let Ok(Ok(_)) = tokio::time::timeout(Duration::from_secs(2), answers).await {
                     return true;
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -106,11 +132,25 @@ impl Etcd {
     }
 
     pub fn client_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.client_port)
+        format!(
+            "{}://127.0.0.1:{}",
+            if self.tls { "https" } else { "http" },
+            self.client_port
+        )
+    }
+
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     pub async fn client(&self) -> etcd_client::Client {
-        etcd_client::Client::connect([self.client_url()], None)
+        let options = self.tls.then(|| {
+            let read = |file| std::fs::read(self.directory.join(file)).unwrap();
+            let identity = Identity::from_pem(read("cert.pem"), read("key.pem"));
+            let ca = Certificate::from_pem(read("ca.pem"));
+            ConnectOptions::new().with_tls(TlsOptions::new().ca_certificate(ca).identity(identity))
+        });
+        etcd_client::Client::connect([self.client_url()], options)
             .await
             .unwrap()
     }
@@ -134,6 +174,24 @@ impl Drop for Etcd {
     fn drop(&mut self) {
         self.kill();
         let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// A signer, and one certificate for both sides.
+fn make_certificates(directory: &Path) {
+    let extensions = "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n";
+    std::fs::write(directory.join("extensions"), extensions).unwrap();
+    let new_key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    for line in [
+        format!("req -x509 {new_key} -subj /CN=signer -days 3650 -keyout ca-key.pem -out ca.pem"),
+        format!("req {new_key} -subj /CN=stellwerk -keyout key.pem -out request.pem"),
+        "x509 -req -in request.pem -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days 3650 -extfile extensions \
+         -out cert.pem"
+            .into(),
+    ] {
+        let done = Command::new("openssl").args(line.split_whitespace()).current_dir(directory).output();
+        let done = done.expect("openssl is installed");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
 }
 
