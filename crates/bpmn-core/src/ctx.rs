@@ -230,14 +230,8 @@ impl<'a, 'b> Ctx<'a, 'b> {
         } else {
             None
         };
-        let variables: Vec<Id> = self.inst.variables.iter().map(|v| v.id).collect();
-        for id in variables {
-            self.inst.variables.remove(id);
-        }
-        let incidents: Vec<Id> = self.inst.incidents.iter().map(|v| v.id).collect();
-        for id in incidents {
-            self.inst.incidents.remove(id);
-        }
+        self.inst.variables.remove_all(|_| true);
+        self.inst.incidents.remove_all(|_| true);
         self.inst
             .history
             .push(HistoryRow::Process(HistoricProcessInstance {

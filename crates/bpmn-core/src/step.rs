@@ -337,32 +337,20 @@ impl Ctx<'_, '_> {
 
     fn set_suspended(&mut self, suspended: bool) {
         self.inst.process.suspended = suspended;
-        let tasks: Vec<Id> = self.inst.tasks.iter().map(|t| t.id).collect();
-        for id in tasks {
-            if let Some(task) = self.inst.tasks.get_mut(id) {
-                task.suspended = suspended;
-            }
-        }
-        let external: Vec<Id> = self.inst.external_tasks.iter().map(|t| t.id).collect();
-        for id in external {
-            let Some(task) = self.inst.external_tasks.get_mut(id) else {
-                continue;
-            };
-            task.suspended = suspended;
-            let topic = task.topic.clone();
-            if !suspended {
-                self.offer(topic);
-            }
-        }
-        let jobs: Vec<Id> = self.inst.jobs.iter().map(|j| j.id).collect();
-        for id in jobs {
-            let Some(job) = self.inst.jobs.get_mut(id) else {
-                continue;
-            };
-            job.suspended = suspended;
-            if !suspended && job.due.is_none_or(|due| due <= self.env.now) {
-                self.outcome.due_jobs.push(id);
-            }
+        let now = self.env.now;
+        self.inst
+            .tasks
+            .change(|_| true, |task| task.suspended = suspended);
+        self.inst
+            .external_tasks
+            .change(|_| true, |task| task.suspended = suspended);
+        self.inst.jobs.change(|_| true, |job| job.suspended = suspended);
+        if !suspended {
+            let topics: Vec<String> = self.inst.external_tasks.iter().map(|t| t.topic.clone()).collect();
+            topics.into_iter().for_each(|topic| self.offer(topic));
+            self.outcome
+                .due_jobs
+                .extend(self.inst.jobs.ids(|job| job.due.is_none_or(|due| due <= now)));
         }
     }
 }

@@ -176,30 +176,58 @@ fn cron(text: &str, now: Millis) -> Result<Option<Millis>, TimerError> {
         .map(|at| at.timestamp().as_millisecond()))
 }
 
-/// Rewrites what Quartz knows and croner doesn't: a weekday `L` alone (Saturday) and ranges that wrap around.
+/// Months and weekdays by name, numbered from 1 as Quartz does.
+const NAMES: [(usize, &[&str]); 2] = [
+    (
+        4,
+        &[
+            "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
+        ],
+    ),
+    (5, &["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]),
+];
+/// Lowest and highest value of seconds, minutes, hours, days, months, weekdays.
+const BOUNDS: [(u32, u32); 6] = [(0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (1, 7)];
+
+/// Rewrites what Quartz knows and croner doesn't: steps from a number (`0/5`), ranges that wrap around (`22-2`), and
+/// the weekday `L` alone, which is Saturday.
 fn quartz(text: &str) -> String {
     let mut fields: Vec<String> = text.split_whitespace().map(str::to_ascii_uppercase).collect();
+    for (at, names) in NAMES {
+        if let Some(field) = fields.get_mut(at) {
+            for (number, name) in names.iter().enumerate() {
+                *field = field.replace(name, &(number + 1).to_string());
+            }
+        }
+    }
+    for (field, (low, top)) in fields.iter_mut().zip(BOUNDS) {
+        let items: Vec<String> = field.split(',').map(|item| rewritten(item, low, top)).collect();
+        *field = items.join(",");
+    }
     if let Some(weekday) = fields.get_mut(5)
         && weekday == "L"
     {
         *weekday = "7".to_owned();
     }
-    // Seconds, minutes, hours: (field, highest value).
-    for (at, top) in [(0, 59), (1, 59), (2, 23)] {
-        if let Some(field) = fields.get_mut(at) {
-            let unwrapped = |item: &str| -> Option<String> {
-                let (from, to) = item.split_once('-')?;
-                let (from, to): (u32, u32) = (from.parse().ok()?, to.parse().ok()?);
-                (from > to && from <= top).then(|| format!("{from}-{top},0-{to}"))
-            };
-            *field = field
-                .split(',')
-                .map(|item| unwrapped(item).unwrap_or_else(|| item.to_owned()))
-                .collect::<Vec<_>>()
-                .join(",");
-        }
-    }
     fields.join(" ")
+}
+
+/// One item of a field's list.
+fn rewritten(item: &str, low: u32, top: u32) -> String {
+    let (range, step) = item
+        .split_once('/')
+        .map_or((item, None), |(range, step)| (range, Some(step)));
+    let step = step.map_or(String::new(), |step| format!("/{step}"));
+    if !step.is_empty() && range.parse::<u32>().is_ok() {
+        return format!("{range}-{top}{step}");
+    }
+    let bounds = range
+        .split_once('-')
+        .and_then(|(from, to)| Some((from.parse::<u32>().ok()?, to.parse::<u32>().ok()?)));
+    match bounds {
+        Some((from, to)) if from > to && from <= top => format!("{from}-{top}{step},{low}-{to}{step}"),
+        _ => item.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -299,6 +327,11 @@ mod tests {
         assert_eq!(cron("0 0/5 * * * ?"), Ok(Some(at("2026-11-21T10:05:00"))));
         assert_eq!(cron("0 0 12 ? * 1"), Ok(Some(at("2026-11-22T12:00:00"))));
         assert_eq!(cron("0 0 12 ? * MON-FRI"), Ok(Some(at("2026-11-23T12:00:00"))));
+        assert_eq!(cron("0 0 12 ? * FRI-MON"), Ok(Some(at("2026-11-21T12:00:00"))));
+        assert_eq!(cron("0 0 12 1 DEC-FEB ?"), Ok(Some(at("2026-12-01T12:00:00"))));
+        assert_eq!(cron("0 0 12 ? * 6L"), Ok(Some(at("2026-11-27T12:00:00"))));
+        assert_eq!(cron("0 0 12 ? * 6#3"), Ok(Some(at("2026-12-18T12:00:00"))));
+        assert_eq!(cron("0 0 12 L * ?"), Ok(Some(at("2026-11-30T12:00:00"))));
         assert_eq!(cron("0 0 22-2 * * ?"), Ok(Some(at("2026-11-21T22:00:00"))));
         assert_eq!(cron("0 0 12 ? * L"), Ok(Some(at("2026-11-21T12:00:00"))));
         assert_eq!(cron("0 0 0 1 1 ? 2020"), Ok(None));
