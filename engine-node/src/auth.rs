@@ -1,0 +1,175 @@
+//! Who a client is: HTTP Basic with the engine's users, or nobody.
+use crate::{
+    options::AuthKind,
+    rest::caller::User,
+    store::{Store, StoreError, UserRow},
+};
+use argon2::{
+    Argon2,
+    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+};
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use http::{HeaderValue, StatusCode, header};
+use rest_api::ApiError;
+use sha2::{Digest, Sha256};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, Ordering},
+};
+use tokio::sync::Semaphore;
+
+/// Verdicts remembered.
+const VERDICTS: usize = 10_000;
+/// Passwords verified at once: each costs tens of milliseconds of a core and 19 MiB.
+const AT_ONCE: usize = 2;
+/// What the reference sends for its only engine.
+const CHALLENGE: &str = "Basic realm=\"default\"";
+
+/// Authentication of a node. Cheap to clone.
+#[derive(Clone)]
+pub struct Auth {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    kind: AuthKind,
+    store: Arc<dyn Store>,
+    /// User of a header, or `None` if it is wrong; by hash of the header and generation of the users.
+    verdicts: quick_cache::sync::Cache<([u8; 32], u64), Option<Arc<str>>>,
+    generation: Arc<AtomicU64>,
+    verifying: Semaphore,
+}
+
+impl Auth {
+    /// `generation` is raised when users may have changed: verdicts of an older one are forgotten.
+    pub fn new(kind: AuthKind, store: Arc<dyn Store>, generation: Arc<AtomicU64>) -> Auth {
+        let verdicts = quick_cache::sync::Cache::new(VERDICTS);
+        Auth { inner: Arc::new(Inner { kind, store, verdicts, generation, verifying: Semaphore::new(AT_ONCE) }) }
+    }
+
+    /// The user of an `Authorization` header; `None` if it is not right.
+    ///
+    /// # Errors
+    /// The database can't be reached.
+    pub async fn user(&self, header: &HeaderValue) -> Result<Option<Arc<str>>, StoreError> {
+        let hash: [u8; 32] = Sha256::digest(header.as_bytes()).into();
+        let key = (hash, self.inner.generation.load(Ordering::Acquire));
+        // Requests with the same header wait for one verification.
+        self.inner.verdicts.get_or_insert_async(&key, self.verify(header)).await
+    }
+
+    async fn verify(&self, header: &HeaderValue) -> Result<Option<Arc<str>>, StoreError> {
+        let Some((name, password)) = credentials(header) else { return Ok(None) };
+        let user = self.inner.store.user(&name).await?;
+        let right = user.as_ref().map(|u| u.password_hash.clone());
+        let _permit = self.inner.verifying.acquire().await;
+        let checked = tokio::task::spawn_blocking(move || {
+            // An unknown user takes as long as a wrong password.
+            let stored = right.as_deref().unwrap_or_else(|| nobody());
+            verify_password(&password, stored) && right.is_some()
+        });
+        let right = checked.await.map_err(|e| StoreError::Internal(e.to_string()))?;
+        Ok(right.then(|| name.into()))
+    }
+}
+
+fn credentials(header: &HeaderValue) -> Option<(String, String)> {
+    let (scheme, encoded) = header.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(BASE64.decode(encoded.trim()).ok()?).ok()?;
+    let (name, password) = text.split_once(':')?;
+    Some((name.to_owned(), password.to_owned()))
+}
+
+fn verify_password(password: &str, stored: &str) -> bool {
+    let Ok(hash) = PasswordHash::new(stored) else { return false };
+    Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
+}
+
+/// A hash that no password is compared with for its result.
+fn nobody() -> &'static str {
+    static NOBODY: OnceLock<String> = OnceLock::new();
+    NOBODY.get_or_init(|| hash_password("nobody").unwrap_or_default())
+}
+
+/// The argon2id PHC string of a password, with a salt of its own.
+///
+/// # Errors
+/// The system has no randomness.
+pub fn hash_password(password: &str) -> anyhow::Result<String> {
+    let hash = Argon2::default().hash_password(password.as_bytes());
+    hash.map(|h| h.to_string()).map_err(|e| anyhow::anyhow!("hashing a password: {e}"))
+}
+
+/// A user with that password and no further details.
+///
+/// # Errors
+/// As [`hash_password`].
+pub fn new_user(id: &str, password: &str) -> anyhow::Result<UserRow> {
+    Ok(UserRow {
+        id: id.to_owned(),
+        first_name: None,
+        last_name: None,
+        email: None,
+        password_hash: hash_password(password)?,
+    })
+}
+
+/// Lets only known users through to `/engine-rest`, but for what the reference answers to anybody.
+pub async fn require_user(State(auth): State<Auth>, mut request: Request, next: Next) -> Response {
+    if auth.inner.kind == AuthKind::None || is_public(request.uri().path()) {
+        return next.run(request).await;
+    }
+    let verdict = match request.headers().get(header::AUTHORIZATION) {
+        None => Ok(None),
+        Some(header) => auth.user(header).await,
+    };
+    match verdict {
+        Ok(Some(user)) => {
+            request.extensions_mut().insert(User(user.to_string()));
+            next.run(request).await
+        }
+        Ok(None) => {
+            let challenge = HeaderValue::from_static(CHALLENGE);
+            (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)]).into_response()
+        }
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "users not read");
+            ApiError::unavailable("the database of this shard is not available").into_response()
+        }
+    }
+}
+
+/// The list of engines and checking a password need no user, as in the reference.
+fn is_public(path: &str) -> bool {
+    let path = path.trim_end_matches('/');
+    path.ends_with("/engine") || path.ends_with("/identity/verify")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s0_16_basic_credentials_are_read_with_colons_and_umlauts_in_the_password() {
+        let header = |text: &str| HeaderValue::from_str(&format!("Basic {}", BASE64.encode(text))).unwrap();
+        assert_eq!(credentials(&header("jonny:a:ö")), Some(("jonny".into(), "a:ö".into())));
+        assert_eq!(credentials(&header("jonny")), None);
+        assert_eq!(credentials(&HeaderValue::from_static("Bearer abc")), None);
+    }
+
+    #[test]
+    fn s0_16_a_password_matches_its_hash_only() {
+        let hash = hash_password("secret").unwrap();
+        assert!(hash.starts_with("$argon2id$"));
+        assert!(verify_password("secret", &hash));
+        assert!(!verify_password("Secret", &hash) && !verify_password("secret", "plain"));
+    }
+}

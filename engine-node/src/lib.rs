@@ -1,0 +1,79 @@
+//! One node of a shard's cluster: the REST API, the engine's shell of I/O, its store and its job executor.
+//!
+//! [`start`] serves on a listener that the caller opened; [`run`] does that until shutdown, with an admin listener.
+//! The same code runs in `stellwerk engine-node`, `stellwerk dev` and tests.
+pub mod app;
+pub mod auth;
+pub mod internal;
+pub mod membership;
+pub mod metrics;
+pub mod options;
+pub mod query;
+pub mod replication;
+pub mod rest;
+mod serve;
+pub mod store;
+
+use app::Engine;
+use auth::Auth;
+use cluster::Cluster;
+use replication::Replication;
+use service::{Readiness, Secret, Shutdown};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use topology::ShardName;
+
+pub use options::Options;
+pub use serve::{Node, start};
+
+/// What handlers work with. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    pub engine: Engine,
+    pub replication: Arc<Replication>,
+    pub auth: Auth,
+    /// `None` for a node alone.
+    pub cluster: Option<Arc<dyn Cluster>>,
+    pub node: Arc<NodeFacts>,
+    /// Shared by router, nodes and shard-admin.
+    pub secret: Option<Secret>,
+    pub ready: Readiness,
+    /// Cancelled when the node stops taking work: long polls and streams end.
+    pub drain: CancellationToken,
+}
+
+/// What doesn't change while a node runs.
+#[derive(Clone, Debug)]
+pub struct NodeFacts {
+    /// Unique within the shard.
+    pub name: String,
+    pub shard: ShardName,
+    /// Where others reach it: `http://HOST:PORT`.
+    pub url: String,
+    pub schema: SchemaVersions,
+}
+
+/// Schema version of the database, and the versions that this build serves.
+#[derive(Clone, Copy, Debug)]
+pub struct SchemaVersions {
+    pub current: i32,
+    pub min: i32,
+    pub max: i32,
+}
+
+/// Runs a node until the shutdown and its drain are over. With `cluster` `None` the topology option decides.
+///
+/// # Errors
+/// Options that don't fit together; a database, topology or address that can't be used.
+pub async fn run(
+    options: Options,
+    listener: TcpListener,
+    cluster: Option<Arc<dyn Cluster>>,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
+    let admin = options.common.admin_listen.clone();
+    let node = start(options, listener, cluster, shutdown.clone()).await?;
+    service::serve_admin(&admin, node.app.ready.clone(), vec![node.registry.clone()], &shutdown).await?;
+    node.finished().await
+}

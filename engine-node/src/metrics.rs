@@ -1,0 +1,104 @@
+//! What a node counts, in the registry that its admin listener serves.
+use crate::app::Engine;
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric},
+    metrics::{
+        counter::{ConstCounter, Counter},
+        family::Family,
+        gauge::ConstGauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
+use std::{
+    fmt,
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
+
+/// Counters that requests write to.
+#[derive(Clone)]
+pub struct Metrics {
+    requests: Family<Answered, Counter>,
+    seconds: Histogram,
+}
+
+/// How a request was answered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    method: &'static str,
+    status: u16,
+}
+
+impl Metrics {
+    /// The metrics of a node and the registry that holds them.
+    pub fn new(engine: &Engine) -> (Metrics, Arc<Registry>) {
+        let metrics = Metrics {
+            requests: Family::default(),
+            // 0.5 ms to 16 s.
+            seconds: Histogram::new(exponential_buckets(0.0005, 2.0, 16)),
+        };
+        let mut registry = Registry::with_prefix("stellwerk_node");
+        registry.register("requests", "REST requests answered", metrics.requests.clone());
+        registry.register("request_seconds", "Time to answer a REST request", metrics.seconds.clone());
+        registry.register_collector(Box::new(EngineNumbers(engine.clone())));
+        (metrics, Arc::new(registry))
+    }
+}
+
+/// Counts a request and its time.
+pub async fn count(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
+    let method = match request.method().as_str() {
+        "GET" => "GET",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "DELETE" => "DELETE",
+        _ => "other",
+    };
+    let began = Instant::now();
+    let answer = next.run(request).await;
+    metrics.requests.get_or_create(&Answered { method, status: answer.status().as_u16() }).inc();
+    metrics.seconds.observe(began.elapsed().as_secs_f64());
+    answer
+}
+
+/// Numbers that the engine keeps itself, read when they are asked for.
+struct EngineNumbers(Engine);
+
+impl fmt::Debug for EngineNumbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EngineNumbers")
+    }
+}
+
+impl Collector for EngineNumbers {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        let (writers, executor) = (self.0.counters(), self.0.executor());
+        for (name, help, value) in [
+            ("batches", "Transactions of the writers", &writers.batches),
+            ("commands", "Commands in those transactions", &writers.commands),
+            ("conflicts", "Commands repeated after a conflict", &writers.conflicts),
+            ("jobs_executed", "Jobs run", &executor.executed),
+            ("jobs_failed", "Jobs that failed", &executor.failed),
+        ] {
+            let counter = ConstCounter::new(value.load(Ordering::Relaxed));
+            counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
+        }
+        let gauges = [
+            ("slots_owned", "Slots that this database owned when last looked at", self.0.owned().slots().len() as i64),
+            ("log_applied", "Index of the last reference log entry applied", self.0.catalog().view().applied as i64),
+            ("executor_active", "Whether the job executor acquires jobs", i64::from(self.0.executor_active())),
+        ];
+        for (name, help, value) in gauges {
+            let gauge = ConstGauge::new(value);
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        Ok(())
+    }
+}

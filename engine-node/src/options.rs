@@ -1,0 +1,198 @@
+//! Options of `stellwerk engine-node`. Each is a flag, `STELLWERK_…` in the environment, and a key of `--config`.
+use clap::{Args, ValueEnum};
+use cluster::TopologyOption;
+use service::{Common, ConfigError, HostPort, Secret};
+use std::{path::PathBuf, sync::Arc};
+
+use crate::app::Settings;
+
+/// Options of a node.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// Database of the shard: postgres://USER@HOST/DB or sqlite://FILE; an empty one is set up
+    #[arg(long, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// Name of the shard that this database is; needed with a topology
+    #[arg(long, value_name = "NAME")]
+    pub shard: Option<String>,
+    /// Where the cluster's topology lives: none (one node alone) or etcd://HOST:PORT,…
+    #[arg(long, value_name = "TOPOLOGY", default_value = "none")]
+    pub topology: TopologyOption,
+    /// Address of the REST API
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: HostPort,
+    /// URL under which routers and other nodes reach this node; the default is the listening address
+    #[arg(long, value_name = "URL")]
+    pub advertise: Option<String>,
+    /// Name of this node, unique within its shard; the default is its listening address
+    #[arg(long, value_name = "NAME")]
+    pub node_name: Option<String>,
+    /// How much history is written
+    #[arg(long, value_name = "LEVEL", default_value = "activity")]
+    pub history: History,
+    /// How clients prove who they are
+    #[arg(long, value_name = "WAY", default_value = "none")]
+    pub auth: AuthKind,
+    /// First user: created when no user exists yet
+    #[arg(long, value_name = "USER")]
+    pub admin_user: Option<String>,
+    /// File with the first user's password
+    #[arg(long, value_name = "FILE")]
+    pub admin_password_file: Option<PathBuf>,
+    /// The first user's password, from the environment or the configuration file only
+    #[arg(long, value_name = "PASSWORD", hide = true)]
+    pub admin_password: Option<Secret>,
+    /// File with the secret that routers, nodes and shard-admin share
+    #[arg(long, value_name = "FILE")]
+    pub cluster_secret_file: Option<PathBuf>,
+    /// The secret itself, from the environment or the configuration file only
+    #[arg(long, value_name = "SECRET", hide = true)]
+    pub cluster_secret: Option<Secret>,
+    /// Run on a database that may lose what it has acknowledged
+    #[arg(long)]
+    pub unsafe_durability: bool,
+    /// Serve other machines without authentication
+    #[arg(long)]
+    pub insecure_no_auth: bool,
+    /// Most connections to the database
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub pool_size: u32,
+    /// Whether the job executor runs (`jobExecutorActivate`)
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    pub job_executor_activate: bool,
+    /// Jobs that run at once on this node
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub executor_threads: usize,
+    /// Most jobs locked by one acquisition
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    pub jobs_per_acquisition: u32,
+    /// How long a job stays locked to a node that doesn't renew the lock
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = service::duration)]
+    pub job_lock_time: std::time::Duration,
+    /// Longest wait between two looks for due jobs
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = service::duration)]
+    pub job_wait_time: std::time::Duration,
+    /// Tries of a failing job before it becomes an incident
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub default_job_retries: i32,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// How much history is written. The levels above `activity` write what `activity` does for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum History {
+    None,
+    Activity,
+    Audit,
+    Full,
+}
+
+/// How clients prove who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AuthKind {
+    /// Not at all: on loopback addresses only.
+    None,
+    /// HTTP Basic with the engine's users.
+    Basic,
+}
+
+/// The secrets that options name, read.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets {
+    pub cluster: Option<Secret>,
+    /// First user and password.
+    pub admin: Option<(String, Secret)>,
+}
+
+impl Default for Options {
+    /// What tests and `dev` start from: a free port, no database, no topology.
+    fn default() -> Options {
+        Options {
+            database_url: None,
+            shard: None,
+            topology: TopologyOption::None,
+            listen: HostPort::loopback(0),
+            advertise: None,
+            node_name: None,
+            history: History::Activity,
+            auth: AuthKind::None,
+            admin_user: None,
+            admin_password_file: None,
+            admin_password: None,
+            cluster_secret_file: None,
+            cluster_secret: None,
+            unsafe_durability: false,
+            insecure_no_auth: false,
+            pool_size: 10,
+            job_executor_activate: true,
+            executor_threads: 8,
+            jobs_per_acquisition: 32,
+            job_lock_time: std::time::Duration::from_secs(300),
+            job_wait_time: std::time::Duration::from_secs(5),
+            default_job_retries: 3,
+            common: Common::default(),
+        }
+    }
+}
+
+impl Options {
+    /// The database URL.
+    ///
+    /// # Errors
+    /// It is missing.
+    pub fn database_url(&self) -> Result<&str, ConfigError> {
+        self.database_url.as_deref().ok_or_else(|| ConfigError::new("database-url", "is missing".to_owned()))
+    }
+
+    /// Reads the secrets and checks what one option alone can't say.
+    ///
+    /// # Errors
+    /// An unreadable file, a first user without password, or the other way round; names the option.
+    pub fn secrets(&self) -> Result<Secrets, ConfigError> {
+        let cluster =
+            Secret::resolve("cluster-secret", self.cluster_secret.as_ref(), self.cluster_secret_file.as_deref())?;
+        let password =
+            Secret::resolve("admin-password", self.admin_password.as_ref(), self.admin_password_file.as_deref())?;
+        let admin = match (&self.admin_user, password) {
+            (Some(user), Some(password)) => Some((user.clone(), password)),
+            (None, None) => None,
+            (Some(_), None) => {
+                return Err(ConfigError::new("admin-user", "needs --admin-password-file".to_owned()));
+            }
+            (None, Some(_)) => {
+                return Err(ConfigError::new("admin-password-file", "needs --admin-user".to_owned()));
+            }
+        };
+        Ok(Secrets { cluster, admin })
+    }
+
+    /// The engine's numbers.
+    pub fn settings(&self, node: &str) -> Settings {
+        Settings {
+            node: node.to_owned(),
+            executor_threads: self.executor_threads.max(1),
+            jobs_per_acquisition: self.jobs_per_acquisition.max(1),
+            job_lock_ms: self.job_lock_time.as_millis().min(i64::MAX as u128) as i64,
+            job_wait_ms: self.job_wait_time.as_millis().clamp(10, 3_600_000) as u64,
+            executor_active: self.job_executor_activate,
+            default_retries: self.default_job_retries.max(1),
+            history: self.history != History::None,
+            ..Settings::default()
+        }
+    }
+
+    /// The same options with the database there; for tests and `dev`.
+    pub fn on_database(url: &str) -> Options {
+        Options { database_url: Some(url.to_owned()), ..Options::default() }
+    }
+}
+
+/// What a running node tells whoever started it.
+#[derive(Clone, Debug)]
+pub struct Started {
+    /// The bound address of the REST API.
+    pub address: std::net::SocketAddr,
+    /// `http://HOST:PORT/engine-rest`.
+    pub base_url: Arc<str>,
+}

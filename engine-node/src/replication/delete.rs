@@ -1,0 +1,139 @@
+//! Deleting a deployment: no more starts, then nothing must run on any shard, then it goes everywhere.
+use super::{Replication, payload::Payload};
+use crate::{
+    app::{Answer, Caller, EngineError},
+    store::{Entity, schema::visible},
+};
+use bpmn_core::{Id, command::Command, command::Rejection};
+use http::Method;
+use sea_query::{Alias, Expr, ExprTrait, Query};
+use std::collections::BTreeMap;
+
+/// Instances cancelled per look when a deletion cascades.
+const CASCADE_PAGE: u64 = 500;
+/// Looks before a cascade gives up.
+const CASCADE_LOOKS: usize = 10_000;
+
+impl Replication {
+    /// Deletes a deployment with its definitions on every shard.
+    ///
+    /// # Errors
+    /// In the reference's words when instances run and `cascade` is false; [`EngineError::NotReplicated`] when a
+    /// shard can't be asked.
+    pub async fn delete_deployment(&self, caller: &Caller, id: Id, cascade: bool) -> Result<(), EngineError> {
+        self.ensure_applied().await?;
+        let view = self.engine.catalog().view();
+        let Some(deployment) = view.deployments.get(&id) else {
+            let message = format!("Deployment with id '{id}' do not exist");
+            return Err(EngineError::Invalid { kind: "InvalidRequestException", message });
+        };
+        if !cascade {
+            self.refuse_if_running(id).await?;
+        }
+        let active: Vec<Id> = deployment.definitions.iter().filter(|d| !d.suspended).map(|d| d.id).collect();
+        for definition in &active {
+            self.suspend_definition(*definition, true).await?;
+        }
+        let free = match cascade {
+            true => self.cancel_everywhere(caller, id).await,
+            false => self.refuse_if_running(id).await,
+        };
+        if let Err(refused) = free {
+            for definition in active {
+                self.suspend_definition(definition, false).await?;
+            }
+            return Err(refused);
+        }
+        self.replicate(Payload::DeleteDeployment { deployment: id }).await
+    }
+
+    /// Running instances of a deployment on this shard, by definition.
+    pub async fn running(&self, deployment: Id) -> Result<BTreeMap<String, u64>, EngineError> {
+        let view = self.engine.catalog().view();
+        let mut counts = BTreeMap::new();
+        for definition in view.deployments.get(&deployment).iter().flat_map(|d| &d.definitions) {
+            let query = instances(&[definition.id])
+                .expr(Expr::col((Alias::new("process_instance"), Alias::new("id"))).count())
+                .to_owned();
+            let rows = self.store.select(&query).await?.rows;
+            let count = rows.first().map_or(Ok(0), |row| row.i64(0))?;
+            counts.insert(definition.rest_id.clone(), count as u64);
+        }
+        Ok(counts)
+    }
+
+    /// Cancels every instance of a deployment on this shard.
+    pub async fn cancel_here(&self, caller: &Caller, deployment: Id) -> Result<(), EngineError> {
+        let view = self.engine.catalog().view();
+        let definitions: Vec<Id> =
+            view.deployments.get(&deployment).iter().flat_map(|d| &d.definitions).map(|d| d.id).collect();
+        if definitions.is_empty() {
+            return Ok(());
+        }
+        for _ in 0..CASCADE_LOOKS {
+            let query = instances(&definitions)
+                .expr(Expr::col((Alias::new("process_instance"), Alias::new("id"))))
+                .limit(CASCADE_PAGE)
+                .to_owned();
+            let rows = self.store.select(&query).await?.rows;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            for row in rows {
+                let command = Command::Delete { reason: Some("deployment deleted".into()) };
+                let render = Box::new(|_: &_, _: &_| Answer::no_content());
+                match self.engine.command(caller, row.id(0)?, command, render).await {
+                    // It has ended by itself, or moved: the next look tells.
+                    Ok(_) | Err(EngineError::NotFound { entity: Entity::Execution, .. }) => {}
+                    Err(EngineError::Misdirected { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Err(EngineError::Busy("instances of the deployment keep appearing".into()))
+    }
+
+    async fn refuse_if_running(&self, deployment: Id) -> Result<(), EngineError> {
+        let mut counts = self.running(deployment).await?;
+        for (shard, urls) in self.peers.others() {
+            let path = format!("/internal/deployment/{deployment}/instances");
+            let answer = self.peers.ask(&shard, &urls, Method::GET, &path, None).await;
+            let bytes = answer.map_err(EngineError::NotReplicated)?;
+            let theirs: BTreeMap<String, u64> = serde_json::from_slice(&bytes).map_err(super::log::internal)?;
+            for (definition, count) in theirs {
+                *counts.entry(definition).or_default() += count;
+            }
+        }
+        match counts.into_iter().find(|(_, count)| *count > 0) {
+            None => Ok(()),
+            Some((definition, count)) => Err(EngineError::Rejected(Rejection::Failure {
+                message: format!(
+                    "ENGINE-03076 Deletion of process definition without cascading failed. Process definition \
+                     with id: {definition} can't be deleted, because there are {count} dependent process instances."
+                ),
+                element: None,
+            })),
+        }
+    }
+
+    async fn cancel_everywhere(&self, caller: &Caller, deployment: Id) -> Result<(), EngineError> {
+        self.cancel_here(caller, deployment).await?;
+        for (shard, urls) in self.peers.others() {
+            let path = format!("/internal/deployment/{deployment}/instances");
+            let answer = self.peers.ask(&shard, &urls, Method::DELETE, &path, None).await;
+            answer.map_err(EngineError::NotReplicated)?;
+        }
+        Ok(())
+    }
+}
+
+/// Running instances of these definitions, as far as they may be seen here.
+fn instances(definitions: &[Id]) -> sea_query::SelectStatement {
+    let table = || Alias::new("process_instance");
+    let ids = definitions.iter().map(|id| sea_query::Value::from(id.0));
+    Query::select()
+        .from(table())
+        .and_where(Expr::col((table(), Alias::new("definition_id"))).is_in(ids))
+        .and_where(visible(table()))
+        .to_owned()
+}

@@ -1,0 +1,289 @@
+//! What is equal on all shards (deployments, suspensions, users): appended to the reference log by any node, applied
+//! by every shard in order, published once every shard has it.
+mod delete;
+mod follow;
+mod log;
+mod payload;
+pub mod peers;
+mod plan;
+mod start_timers;
+
+use crate::{
+    app::{Caller, Engine, EngineError},
+    store::{DefinitionRow, DeploymentRow, Store, UserRow},
+};
+use bpmn_core::Id;
+use cluster::Cluster;
+use log::{Appended, ClusterLog, LocalLog, Log, Memory, New};
+use payload::Payload;
+use peers::Peers;
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use topology::ShardName;
+
+pub use payload::digest;
+pub use plan::{NewDeployment, is_bpmn};
+
+/// How often an append is decided again when others append at the same time.
+const TRIES: usize = 64;
+
+tokio::task_local! {
+    /// Shards that were behind when a request's entry was published; see [`noting_behind`].
+    static BEHIND: Mutex<Vec<ShardName>>;
+}
+
+/// Runs a request and also gives the shards that did not apply in time what it replicated.
+pub async fn noting_behind<T>(request: impl Future<Output = T>) -> (T, Vec<ShardName>) {
+    BEHIND
+        .scope(Mutex::default(), async {
+            let answer = request.await;
+            (answer, BEHIND.with(|b| std::mem::take(&mut *b.lock().unwrap_or_else(|e| e.into_inner()))))
+        })
+        .await
+}
+
+/// The reference log as this node works with it.
+pub struct Replication {
+    engine: Engine,
+    store: Arc<dyn Store>,
+    log: Box<dyn Log>,
+    peers: Peers,
+    /// One entry of this node at a time is decided and appended.
+    appending: tokio::sync::Mutex<()>,
+    /// One at a time applies and reloads the catalog.
+    applying: tokio::sync::Mutex<()>,
+    /// Entries published as far as this node has applied the publishing.
+    published: AtomicU64,
+    /// Raised whenever something was applied: caches of users look at it.
+    generation: Arc<AtomicU64>,
+    /// Log index and owned slots for which the start timers are known to be armed.
+    timers_seen: Mutex<Option<(u64, u64)>>,
+    /// Since when (by this node) a deployment waits to be published.
+    waiting: Mutex<HashMap<Id, std::time::Instant>>,
+}
+
+impl Replication {
+    /// The log of a cluster, or of the database alone.
+    pub fn new(engine: Engine, cluster: Option<Arc<dyn Cluster>>, shard: ShardName, peers: Peers) -> Replication {
+        let store = engine.inner.store.clone();
+        let log: Box<dyn Log> = match cluster {
+            Some(cluster) => {
+                Box::new(ClusterLog { store: store.clone(), cluster, shard, peers: peers.clone() })
+            }
+            None => Box::new(LocalLog::new(store.clone())),
+        };
+        Replication {
+            engine,
+            store,
+            log,
+            peers,
+            appending: tokio::sync::Mutex::default(),
+            applying: tokio::sync::Mutex::default(),
+            published: AtomicU64::new(0),
+            generation: Arc::default(),
+            timers_seen: Mutex::default(),
+            waiting: Mutex::default(),
+        }
+    }
+
+    /// Raised whenever something was applied.
+    pub fn generation(&self) -> Arc<AtomicU64> {
+        self.generation.clone()
+    }
+
+    /// Log index up to which what is published is applied here.
+    pub fn published(&self) -> u64 {
+        self.published.load(Ordering::Acquire)
+    }
+
+    /// Deploys files. Answers when every shard that isn't behind has the deployment and it is published; a filtered
+    /// duplicate gives the earlier deployment and no definitions.
+    ///
+    /// # Errors
+    /// [`EngineError::Parse`] with every model's problems; [`EngineError::KeyReused`];
+    /// [`EngineError::NotReplicated`] when the log or a second shard can't be reached.
+    pub async fn deploy(
+        &self,
+        caller: &Caller,
+        new: NewDeployment,
+    ) -> Result<(DeploymentRow, Vec<DefinitionRow>), EngineError> {
+        let key = caller.idempotency.as_ref().map(|i| {
+            let scoped = format!("deployment\n{}\n{}", caller.user.as_deref().unwrap_or_default(), i.key);
+            (digest(scoped.as_bytes()), i.digest.clone())
+        });
+        let _turn = self.appending.lock().await;
+        for _ in 0..TRIES {
+            let head = self.catch_up().await?;
+            if let Some((hashed, request)) = &key
+                && let Some(memory) = self.remembered(hashed).await?
+            {
+                if memory.request != *request {
+                    let key = caller.idempotency.as_ref().map(|i| i.key.clone());
+                    return Err(EngineError::KeyReused(key.unwrap_or_default()));
+                }
+                return self.answer_again(head, memory.deployment).await;
+            }
+            let known = self.earlier(&new).await?;
+            let resources = plan::to_deploy(&new, &known.contents);
+            if resources.is_empty()
+                && let Some(duplicate) = known.newest
+            {
+                return Ok((duplicate, Vec::new()));
+            }
+            let (resources, parsed) = parse(resources).await?;
+            let view = self.engine.catalog().view();
+            let versions = |key: &str| {
+                let same = view.versions(key).filter(|d| d.row.tenant_id == new.tenant_id);
+                same.map(|d| d.row.version).max().unwrap_or(0)
+            };
+            let now = crate::app::writer::now();
+            let row = plan::rows(&new, resources, &parsed, now, versions, |slot| self.engine.new_id(slot))?;
+            let payload = Payload::Deploy { deployment: payload::Deployment::new(&row) };
+            if let Appended::At(index) = self.log.append(head, New { payload, idempotency: key.clone() }).await? {
+                self.publish(index).await?;
+                let definitions = row.definitions.clone();
+                return Ok((without_contents(row), definitions));
+            }
+        }
+        Err(EngineError::Busy("the reference log is being changed by too many others".into()))
+    }
+
+    /// Creates or changes a user on every shard.
+    pub async fn put_user(&self, user: UserRow) -> Result<(), EngineError> {
+        self.replicate(Payload::PutUser { user: payload::User::new(&user) }).await
+    }
+
+    /// Creates the user if there is none at all; whether it did. Of several nodes that try, one does.
+    pub async fn put_first_user(&self, user: UserRow) -> Result<bool, EngineError> {
+        let _turn = self.appending.lock().await;
+        for _ in 0..TRIES {
+            let head = self.catch_up().await?;
+            if self.store.user_count().await? > 0 {
+                return Ok(false);
+            }
+            let payload = Payload::PutUser { user: payload::User::new(&user) };
+            if let Appended::At(_) = self.log.append(head, New { payload, idempotency: None }).await? {
+                self.catch_up().await?;
+                return Ok(true);
+            }
+        }
+        Err(EngineError::Busy("the reference log is being changed by too many others".into()))
+    }
+
+    /// Suspends or activates a definition on every shard: a suspended one starts no instances.
+    pub async fn suspend_definition(&self, definition: Id, suspended: bool) -> Result<(), EngineError> {
+        self.replicate(Payload::SuspendDefinition { definition, suspended }).await
+    }
+
+    /// Appends an entry whose content doesn't depend on what stands before it, and waits until it is applied.
+    async fn replicate(&self, payload: Payload) -> Result<(), EngineError> {
+        let _turn = self.appending.lock().await;
+        for _ in 0..TRIES {
+            let head = self.catch_up().await?;
+            let new = New { payload: payload.clone(), idempotency: None };
+            if let Appended::At(index) = self.log.append(head, new).await? {
+                self.catch_up().await?;
+                self.note_behind(self.log.wait_for_shards(index).await?);
+                return Ok(());
+            }
+        }
+        Err(EngineError::Busy("the reference log is being changed by too many others".into()))
+    }
+
+    /// Waits until every shard has the entry, publishes it, and waits until every shard has that.
+    async fn publish(&self, index: u64) -> Result<(), EngineError> {
+        self.catch_up().await?;
+        self.log.wait_for_shards(index).await?;
+        self.log.publish(index).await?;
+        let head = self.catch_up().await?;
+        self.note_behind(self.log.wait_for_shards(head).await?);
+        Ok(())
+    }
+
+    fn note_behind(&self, shards: Vec<ShardName>) {
+        // An error means that nobody asked to be told.
+        let _ = BEHIND.try_with(|b| b.lock().unwrap_or_else(|e| e.into_inner()).extend(shards));
+    }
+
+    async fn remembered(&self, key: &str) -> Result<Option<Memory>, EngineError> {
+        let Some(bytes) = self.store.payload(key).await? else { return Ok(None) };
+        serde_json::from_slice(&bytes).map(Some).map_err(log::internal)
+    }
+
+    /// What the first request with this idempotency key was answered.
+    async fn answer_again(
+        &self,
+        head: u64,
+        deployment: Id,
+    ) -> Result<(DeploymentRow, Vec<DefinitionRow>), EngineError> {
+        let rows = self.store.deployments().await?;
+        let Some((row, published)) = rows.into_iter().find(|(d, _)| d.id == deployment) else {
+            let message = format!("Deployment with id '{deployment}' do not exist");
+            return Err(EngineError::Invalid { kind: "InvalidRequestException", message });
+        };
+        if !published {
+            self.publish(head).await?;
+        }
+        Ok((row.clone(), row.definitions))
+    }
+
+    /// What duplicate filtering compares with.
+    async fn earlier(&self, new: &NewDeployment) -> Result<Earlier, EngineError> {
+        let mut known = Earlier::default();
+        if !new.duplicate_filtering && !new.changed_only {
+            return Ok(known);
+        }
+        let view = self.engine.catalog().view();
+        let earlier = plan::earlier(new, view.deployments.values());
+        for (name, _) in &new.resources {
+            let holder = earlier.iter().find(|d| d.resources.iter().any(|r| r.name == *name));
+            if let Some(holder) = holder
+                && let Some(resource) = self.store.resource(holder.id, name).await?
+            {
+                known.contents.insert(name.clone(), resource.content);
+            }
+        }
+        known.newest = earlier.first().map(|d| (*d).clone());
+        Ok(known)
+    }
+}
+
+/// The deployments that a new one may repeat.
+#[derive(Default)]
+struct Earlier {
+    newest: Option<DeploymentRow>,
+    /// Content of each file in the newest deployment that has it.
+    contents: HashMap<String, Vec<u8>>,
+}
+
+type Files = Vec<(String, Vec<u8>)>;
+type Models = Vec<(String, Vec<bpmn_core::Definition>)>;
+
+/// Parses the models among the files, on a thread that may block.
+async fn parse(resources: Files) -> Result<(Files, Models), EngineError> {
+    let parsed = tokio::task::spawn_blocking(move || {
+        let mut models = Vec::new();
+        let mut problems = Vec::new();
+        for (name, content) in resources.iter().filter(|(name, _)| is_bpmn(name)) {
+            match bpmn_core::parse(content) {
+                Ok(definitions) => models.push((name.clone(), definitions)),
+                Err(errors) => problems.push((name.clone(), errors)),
+            }
+        }
+        match problems.first() {
+            None => Ok((resources, models)),
+            Some((name, errors)) => Err(EngineError::Parse { message: errors.message(name), problems }),
+        }
+    });
+    parsed.await.unwrap_or_else(|panic| Err(log::internal(panic)))
+}
+
+fn without_contents(mut row: DeploymentRow) -> DeploymentRow {
+    row.resources.iter_mut().for_each(|r| r.content.clear());
+    row
+}

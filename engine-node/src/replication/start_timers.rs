@@ -1,0 +1,159 @@
+//! Arming of start timers: by the shard that owns the home slot of the definition's key, exactly once.
+//!
+//! The jobs are written together with an idempotency row of the slot, so that of several nodes one arms, and what is
+//! armed moves with the slot. Jobs of versions that are no longer the newest are deleted in the same write.
+use super::{Replication, digest};
+use crate::{
+    app::{Deployed, EngineError, commands::Owned, writer::now},
+    store::{Applied, IdempotencyRow, Unit, schema::visible},
+};
+use bpmn_core::{
+    Id, Slot,
+    instance::{Job, JobKind},
+    timer,
+};
+use sea_query::{Alias, Expr, ExprTrait, Query};
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
+};
+
+impl Replication {
+    /// Brings the start timer jobs of the slots owned here to what is published. Repeatable; does nothing
+    /// while neither log nor slots have changed.
+    pub async fn arm_start_timers(&self) -> Result<(), EngineError> {
+        let view = self.engine.catalog().view();
+        let owned = self.engine.owned();
+        let seen = (view.applied, slots_hash(owned.slots()));
+        if self.timers_seen.lock().unwrap_or_else(|e| e.into_inner()).as_ref() == Some(&seen) {
+            return Ok(());
+        }
+        if view.all().any(|d| !d.definition.start_timers().is_empty()) || view.applied > 0 {
+            self.delete_outdated(&owned).await?;
+        }
+        let mut complete = true;
+        for deployed in view.all_latest().filter(|d| owned.owns(d.row.home)) {
+            if !deployed.definition.start_timers().is_empty() {
+                complete &= self.arm(deployed).await?;
+            }
+        }
+        if complete {
+            *self.timers_seen.lock().unwrap_or_else(|e| e.into_inner()) = Some(seen);
+        }
+        Ok(())
+    }
+
+    /// Deletes start timer jobs of definitions that are no longer the newest. The definitions are read after the
+    /// jobs and from the database: another node may have armed what this node's catalog doesn't show yet.
+    async fn delete_outdated(&self, owned: &Owned) -> Result<(), EngineError> {
+        let column = |name: &'static str| Expr::col((Alias::new("job"), Alias::new(name)));
+        let query = Query::select()
+            .expr(column("id"))
+            .expr(column("definition_id"))
+            .from(Alias::new("job"))
+            .and_where(column("kind").eq(JobKind::TimerStart as i16))
+            .and_where(visible(Alias::new("job")))
+            .to_owned();
+        let mut jobs = Vec::new();
+        for row in self.store.select(&query).await?.rows {
+            jobs.push((row.id(0)?, row.id(1)?));
+        }
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let mut newest: HashMap<(String, Option<String>), (i32, Id)> = HashMap::new();
+        for (deployment, _) in self.store.deployments().await?.into_iter().filter(|(_, published)| *published) {
+            for d in deployment.definitions {
+                let entry = newest.entry((d.key, d.tenant_id)).or_insert((d.version, d.id));
+                *entry = (*entry).max((d.version, d.id));
+            }
+        }
+        let newest: HashSet<Id> = newest.into_values().map(|(_, id)| id).collect();
+        for (job, definition) in jobs {
+            let Some(slot) = job.slot().filter(|slot| owned.owns(*slot) && !newest.contains(&definition)) else {
+                continue;
+            };
+            let unit = Unit { slots: vec![slot], start_jobs_gone: vec![job], ..Unit::default() };
+            // A conflict means that it fires just now; what it fires next is met at the next look.
+            if self.store.write(&[unit]).await?.first() != Some(&Applied::Done) {
+                tracing::debug!(job = %job, "start timer of an older version not deleted yet");
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the jobs of a definition if nobody has; false when the slot is not owned here any more.
+    async fn arm(&self, deployed: &Deployed) -> Result<bool, EngineError> {
+        let row = &deployed.row;
+        let mark = IdempotencyRow {
+            slot: row.home,
+            key: format!("start-timers\n{}", row.id),
+            digest: String::new(),
+            status: 204,
+            body: String::new(),
+            created: now(),
+            instance_id: None,
+        };
+        if self.store.idempotency(mark.slot, &mark.key).await?.is_some() {
+            return Ok(true);
+        }
+        let mut unit = Unit { slots: vec![row.home], idempotency: vec![mark], ..Unit::default() };
+        for start in deployed.definition.start_timers() {
+            match timer::next(start.kind, &start.text, now(), None) {
+                Ok(Some((due, repeat))) => {
+                    let id = job_id(row.id, &start.element, row.home);
+                    unit.start_jobs.push(Job {
+                        id,
+                        root_id: id,
+                        instance_id: None,
+                        token_id: None,
+                        execution_id: None,
+                        definition_id: row.id,
+                        element: start.element,
+                        kind: JobKind::TimerStart,
+                        due: Some(due),
+                        retries: self.engine.settings().default_retries,
+                        exclusive: start.exclusive,
+                        priority: 0,
+                        suspended: row.suspended,
+                        created: now(),
+                        lock_owner: None,
+                        lock_expires: None,
+                        error_message: None,
+                        stacktrace: None,
+                        repeat,
+                        tenant_id: row.tenant_id.clone(),
+                    });
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(definition = row.rest_id, element = start.element, %error, "start timer never fires");
+                }
+            }
+        }
+        match self.store.write(&[unit]).await?.first() {
+            Some(Applied::Done) => {
+                tracing::info!(definition = row.rest_id, "start timers armed");
+                self.engine.executor().wake();
+                Ok(true)
+            }
+            Some(Applied::Duplicate) => Ok(true),
+            _ => Ok(false),
+        }
+    }
+}
+
+/// Tells one set of owned slots from another, within this process.
+fn slots_hash(slots: &[Slot]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    slots.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The id of a definition's first start timer job: the same from every node.
+fn job_id(definition: Id, element: &str, home: Slot) -> Id {
+    let hash = digest(format!("{definition}\n{element}").as_bytes());
+    let random = u64::from_str_radix(&hash[..12], 16).unwrap_or_default();
+    let sequence = u16::from_str_radix(&hash[12..15], 16).unwrap_or_default();
+    Id::from_parts(definition.millis(), sequence, home, random)
+}

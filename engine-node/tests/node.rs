@@ -1,0 +1,528 @@
+//! Nodes on SQLite: alone, and as shards of a cluster in one process.
+use bpmn_core::Slot;
+use cluster::{Cluster, in_process};
+use engine_node::{
+    Node, Options,
+    app::{Caller, EngineError, IdempotencyKey},
+    options::AuthKind,
+    replication::NewDeployment,
+    store::{DefinitionRow, DeploymentRow},
+};
+use service::{Secret, Shutdown};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use tokio::net::TcpListener;
+use topology::{ShardName, SlotTable, table::Shard};
+
+/// A directory that is removed at the end of the test.
+struct Dir(PathBuf);
+
+impl Dir {
+    fn new() -> Dir {
+        let path = std::env::temp_dir().join(format!("stellwerk-node-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir(&path).unwrap();
+        Dir(path)
+    }
+
+    fn database(&self, name: &str) -> String {
+        format!("sqlite://{}", self.0.join(format!("{name}.db")).display())
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+async fn listener() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.unwrap()
+}
+
+/// A node on that database, and what stops it.
+async fn try_node(options: Options, cluster: Option<&Arc<dyn Cluster>>) -> anyhow::Result<(Node, Shutdown)> {
+    let shutdown = Shutdown::new(Duration::from_secs(5));
+    let node = engine_node::start(options, listener().await, cluster.cloned(), shutdown.clone()).await?;
+    Ok((node, shutdown))
+}
+
+async fn alone(url: &str) -> (Node, Shutdown) {
+    try_node(Options::on_database(url), None).await.unwrap()
+}
+
+async fn shard(dir: &Dir, name: &str, cluster: &Arc<dyn Cluster>) -> (Node, Shutdown) {
+    let options = Options {
+        shard: Some(name.into()),
+        ..Options::on_database(&dir.database(name))
+    };
+    try_node(options, Some(cluster)).await.unwrap()
+}
+
+async fn end((node, shutdown): (Node, Shutdown)) {
+    shutdown.start();
+    node.finished().await.unwrap();
+}
+
+async fn cluster_of(names: &[&str]) -> Arc<dyn Cluster> {
+    let cluster = in_process().await.unwrap();
+    let shards = names
+        .iter()
+        .map(|n| Shard {
+            name: ShardName::new(n),
+            weight: 100,
+        })
+        .collect();
+    cluster.cas_table(0, SlotTable::split(shards)).await.unwrap();
+    cluster
+}
+
+fn model(key: &str, start: &str) -> Vec<u8> {
+    format!(
+        r#"<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"
+             xmlns:camunda="http://camunda.org/schema/1.0/bpmn" targetNamespace="t">
+             <process id="{key}" isExecutable="true" camunda:historyTimeToLive="5">
+               <startEvent id="start">{start}</startEvent>
+               <sequenceFlow id="f" sourceRef="start" targetRef="task"/>
+               <userTask id="task"/>
+             </process></definitions>"#
+    )
+    .into_bytes()
+}
+
+fn files(name: &str, files: &[(&str, Vec<u8>)]) -> NewDeployment {
+    NewDeployment {
+        name: Some(name.into()),
+        resources: files.iter().map(|(n, c)| (n.to_string(), c.clone())).collect(),
+        ..NewDeployment::default()
+    }
+}
+
+async fn deploy(node: &Node, new: NewDeployment) -> (DeploymentRow, Vec<DefinitionRow>) {
+    node.app
+        .replication
+        .deploy(&Caller::default(), new)
+        .await
+        .unwrap()
+}
+
+/// Id, version and whether it may be started, of every definition a node knows.
+fn known(node: &Node) -> Vec<(String, i32, bool)> {
+    let view = node.app.engine.catalog().view();
+    view.all()
+        .map(|d| (d.row.rest_id.clone(), d.row.version, d.published))
+        .collect()
+}
+
+async fn until(what: &str, condition: impl AsyncFn() -> bool) {
+    let met = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), met)
+        .await
+        .unwrap_or_else(|_| panic!("never: {what}"));
+}
+
+#[tokio::test]
+async fn s0_12_versions_grow_and_duplicates_are_filtered_across_a_restart() {
+    let dir = Dir::new();
+    let url = dir.database("one");
+    let node = alone(&url).await;
+    let (first, definitions) = deploy(&node.0, files("d", &[("a.bpmn", model("a", ""))])).await;
+    let id = &definitions[0].id;
+    assert_eq!(definitions[0].rest_id, format!("a:1:{id}"));
+    assert_eq!(
+        (id.slot(), definitions[0].home),
+        (Some(Slot::of_key("a")), Slot::of_key("a"))
+    );
+    let again = NewDeployment {
+        duplicate_filtering: true,
+        ..files("d", &[("a.bpmn", model("a", ""))])
+    };
+    let (same, none) = deploy(&node.0, again.clone()).await;
+    assert_eq!((same.id, none), (first.id, Vec::new()));
+    end(node).await;
+
+    let node = alone(&url).await;
+    assert_eq!(known(&node.0), [(format!("a:1:{id}"), 1, true)]);
+    assert_eq!(deploy(&node.0, again).await.0.id, first.id);
+    let mut changed = files(
+        "d",
+        &[
+            ("a.bpmn", model("a", "<documentation/>")),
+            ("b.bpmn", model("b", "")),
+        ],
+    );
+    assert_eq!(
+        deploy(&node.0, changed.clone())
+            .await
+            .1
+            .iter()
+            .map(|d| d.version)
+            .collect::<Vec<_>>(),
+        [2, 1]
+    );
+    changed.changed_only = true;
+    changed.resources[0].1 = model("a", "");
+    let (_, definitions) = deploy(&node.0, changed).await;
+    assert_eq!(
+        definitions
+            .iter()
+            .map(|d| (d.key.as_str(), d.version))
+            .collect::<Vec<_>>(),
+        [("a", 3)]
+    );
+    end(node).await;
+}
+
+#[tokio::test]
+async fn a_model_with_problems_deploys_nothing() {
+    let dir = Dir::new();
+    let node = alone(&dir.database("one")).await;
+    let new = files(
+        "d",
+        &[
+            ("good.bpmn", model("good", "")),
+            ("bad.bpmn", b"<definitions".to_vec()),
+        ],
+    );
+    let refused = node
+        .0
+        .app
+        .replication
+        .deploy(&Caller::default(), new)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&refused, EngineError::Parse { problems, .. } if problems[0].0 == "bad.bpmn"),
+        "{refused}"
+    );
+    assert_eq!(known(&node.0), []);
+    end(node).await;
+}
+
+#[tokio::test]
+async fn a_deployment_with_the_same_idempotency_key_is_made_once() {
+    let dir = Dir::new();
+    let cluster = cluster_of(&["s1"]).await;
+    for node in [
+        alone(&dir.database("one")).await,
+        shard(&dir, "s1", &cluster).await,
+    ] {
+        let caller = |digest: &str| Caller {
+            idempotency: Some(IdempotencyKey {
+                key: "k".into(),
+                digest: digest.into(),
+            }),
+            ..Caller::default()
+        };
+        let new = files("d", &[("a.bpmn", model("a", ""))]);
+        let replication = &node.0.app.replication;
+        let first = replication.deploy(&caller("x"), new.clone()).await.unwrap();
+        let second = replication.deploy(&caller("x"), new.clone()).await.unwrap();
+        assert_eq!((first.0.id, first.1), (second.0.id, second.1));
+        let reused = replication.deploy(&caller("y"), new).await.unwrap_err();
+        assert!(matches!(reused, EngineError::KeyReused(_)), "{reused}");
+        assert_eq!(known(&node.0).len(), 1);
+        end(node).await;
+    }
+}
+
+#[tokio::test]
+async fn s0_12_every_shard_has_the_same_definition_and_one_added_later_catches_up_before_it_serves() {
+    let dir = Dir::new();
+    let cluster = cluster_of(&["s1", "s2"]).await;
+    let (one, two) = (
+        shard(&dir, "s1", &cluster).await,
+        shard(&dir, "s2", &cluster).await,
+    );
+    let (_, first) = deploy(&one.0, files("d", &[("a.bpmn", model("a", ""))])).await;
+    let (_, second) = deploy(&two.0, files("e", &[("a.bpmn", model("a", ""))])).await;
+    assert_eq!((first[0].version, second[0].version), (1, 2));
+    until("both shards show both versions", async || {
+        known(&one.0).len() == 2 && known(&one.0) == known(&two.0)
+    })
+    .await;
+    assert!(known(&one.0).iter().all(|d| d.2));
+
+    cluster
+        .add_shard(Shard {
+            name: ShardName::new("s3"),
+            weight: 100,
+        })
+        .await
+        .unwrap();
+    let three = shard(&dir, "s3", &cluster).await;
+    assert_eq!(known(&three.0), known(&one.0));
+    let view = cluster.view();
+    assert!(!view.shards[&ShardName::new("s3")].behind);
+    assert!(three.0.app.engine.owned().slots().is_empty());
+    assert_eq!(
+        one.0.app.engine.owned().slots().len() + two.0.app.engine.owned().slots().len(),
+        16_384
+    );
+    for node in [one, two, three] {
+        end(node).await;
+    }
+    assert!(cluster.view().shards.values().all(|s| s.nodes.is_empty()));
+}
+
+#[tokio::test]
+async fn nodes_that_deploy_at_once_make_different_versions() {
+    let dir = Dir::new();
+    let cluster = cluster_of(&["s1", "s2"]).await;
+    let (one, two) = (
+        shard(&dir, "s1", &cluster).await,
+        shard(&dir, "s2", &cluster).await,
+    );
+    let new = || files("d", &[("a.bpmn", model("a", ""))]);
+    let (a, b, c, d) = tokio::join!(
+        deploy(&one.0, new()),
+        deploy(&two.0, new()),
+        deploy(&one.0, new()),
+        deploy(&two.0, new())
+    );
+    let mut versions: Vec<i32> = [a, b, c, d].iter().map(|(_, d)| d[0].version).collect();
+    versions.sort();
+    assert_eq!(versions, [1, 2, 3, 4]);
+    until("both shards show all", async || {
+        known(&one.0).len() == 4 && known(&one.0) == known(&two.0)
+    })
+    .await;
+    end(one).await;
+    end(two).await;
+}
+
+#[tokio::test]
+async fn a_deployment_that_no_second_shard_can_keep_is_refused() {
+    let dir = Dir::new();
+    let cluster = cluster_of(&["s1", "s2"]).await;
+    let one = shard(&dir, "s1", &cluster).await;
+    let new = files("d", &[("a.bpmn", model("a", ""))]);
+    let refused = one
+        .0
+        .app
+        .replication
+        .deploy(&Caller::default(), new)
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, EngineError::NotReplicated(_)), "{refused}");
+    assert_eq!(known(&one.0), []);
+    end(one).await;
+}
+
+#[tokio::test]
+async fn a_start_timer_is_armed_once_in_the_cluster_and_replaced_by_the_next_version() {
+    let dir = Dir::new();
+    let cluster = cluster_of(&["s1", "s2"]).await;
+    let nodes = [
+        shard(&dir, "s1", &cluster).await,
+        shard(&dir, "s2", &cluster).await,
+    ];
+    let timer =
+        |cycle: &str| format!("<timerEventDefinition><timeCycle>{cycle}</timeCycle></timerEventDefinition>");
+    let mut newest = deploy(
+        &nodes[0].0,
+        files("d", &[("a.bpmn", model("a", &timer("R/PT1H")))]),
+    )
+    .await
+    .1;
+    let jobs = async || {
+        let mut jobs = Vec::new();
+        for (node, _) in &nodes {
+            let query = sea_query::Query::select()
+                .column("definition_id")
+                .from("job")
+                .to_owned();
+            for row in node.app.engine.store().select(&query).await.unwrap().rows {
+                jobs.push(row.id(0).unwrap());
+            }
+        }
+        jobs
+    };
+    until("armed", async || jobs().await == [newest[0].id]).await;
+    newest = deploy(
+        &nodes[1].0,
+        files("d", &[("a.bpmn", model("a", &timer("R/PT2H")))]),
+    )
+    .await
+    .1;
+    until("replaced", async || jobs().await == [newest[0].id]).await;
+    for (node, _) in &nodes {
+        node.app.replication.arm_start_timers().await.unwrap();
+    }
+    assert_eq!(jobs().await, [newest[0].id]);
+    for node in nodes {
+        end(node).await;
+    }
+}
+
+#[tokio::test]
+async fn s0_16_the_same_users_work_on_every_shard_and_others_get_401() {
+    let dir = Dir::new();
+    let cluster = cluster_of(&["s1", "s2"]).await;
+    let mut nodes = Vec::new();
+    for name in ["s1", "s2"] {
+        let options = Options {
+            shard: Some(name.into()),
+            auth: AuthKind::Basic,
+            admin_user: Some("jonny".into()),
+            admin_password: Some(Secret::new("s3cret")),
+            ..Options::on_database(&dir.database(name))
+        };
+        nodes.push(try_node(options, Some(&cluster)).await.unwrap());
+    }
+    let client = reqwest::Client::new();
+    for (node, _) in &nodes {
+        let url = format!("{}/version", node.base_url);
+        let get = async |password: Option<&str>| {
+            let request = client.get(&url);
+            let request = match password {
+                Some(password) => request.basic_auth("jonny", Some(password)),
+                None => request,
+            };
+            request.send().await.unwrap()
+        };
+        assert_eq!(get(Some("s3cret")).await.status(), 200);
+        for wrong in [None, Some("other")] {
+            let answer = get(wrong).await;
+            assert_eq!(answer.status(), 401);
+            assert_eq!(answer.headers()["www-authenticate"], "Basic realm=\"default\"");
+            assert!(!answer.headers().contains_key("set-cookie"));
+            assert_eq!(answer.text().await.unwrap(), "");
+        }
+        assert_eq!(get(Some("s3cret")).await.status(), 200);
+        assert_eq!(node.app.engine.store().user_count().await.unwrap(), 1);
+    }
+    let changed = engine_node::auth::new_user("jonny", "changed").unwrap();
+    nodes[0].0.app.replication.put_user(changed).await.unwrap();
+    until("the other shard knows the new password", async || {
+        let request = client
+            .get(format!("{}/version", nodes[1].0.base_url))
+            .basic_auth("jonny", Some("changed"));
+        request.send().await.unwrap().status() == 200
+    })
+    .await;
+    for node in nodes {
+        end(node).await;
+    }
+}
+
+#[tokio::test]
+async fn s0_16_authentication_is_off_by_default_and_only_on_loopback() {
+    let dir = Dir::new();
+    let node = alone(&dir.database("one")).await;
+    assert_eq!(
+        reqwest::get(format!("{}/version", node.0.base_url))
+            .await
+            .unwrap()
+            .status(),
+        200
+    );
+    end(node).await;
+    let open = TcpListener::bind("0.0.0.0:0").await.unwrap();
+    let options = Options::on_database(&dir.database("two"));
+    let refused = engine_node::start(options, open, None, Shutdown::new(Duration::ZERO)).await;
+    assert!(refused.err().unwrap().to_string().contains("--insecure-no-auth"));
+}
+
+#[tokio::test]
+async fn s0_08_a_wrong_base_path_is_told_where_the_api_is() {
+    let dir = Dir::new();
+    let node = alone(&dir.database("one")).await;
+    let base = node.0.base_url.trim_end_matches("/engine-rest").to_owned();
+    for path in ["/rest/engine/default/version", "/", "/version"] {
+        let answer = reqwest::get(format!("{base}{path}")).await.unwrap();
+        assert_eq!(answer.status(), 404);
+        assert!(answer.text().await.unwrap().contains("/engine-rest"));
+    }
+    end(node).await;
+}
+
+#[tokio::test]
+async fn internal_calls_and_headers_need_the_secret() {
+    let dir = Dir::new();
+    let cluster = cluster_of(&["s1"]).await;
+    let options = Options {
+        shard: Some("s1".into()),
+        cluster_secret: Some(Secret::new("s3cret")),
+        ..Options::on_database(&dir.database("s1"))
+    };
+    let node = try_node(options, Some(&cluster)).await.unwrap();
+    let url = format!("{}/internal/info", node.0.app.node.url);
+    let client = reqwest::Client::new();
+    assert_eq!(client.get(&url).send().await.unwrap().status(), 403);
+    let info = client
+        .get(&url)
+        .header("X-Stellwerk-Secret", "s3cret")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(info.status(), 200);
+    let info: serde_json::Value = info.json().await.unwrap();
+    assert_eq!(
+        (&info["shard"], &info["slots"]["owned"]),
+        (&"s1".into(), &16_384.into())
+    );
+    // A slot that can't be: believed, it is refused; from a stranger it isn't even read.
+    let version = |secret: &'static str| {
+        let request = client.get(format!("{}/version", node.0.base_url));
+        request
+            .header("X-Stellwerk-Slot", "99999")
+            .header("X-Stellwerk-Secret", secret)
+            .send()
+    };
+    assert_eq!(version("other").await.unwrap().status(), 200);
+    assert_eq!(version("s3cret").await.unwrap().status(), 400);
+    end(node).await;
+}
+
+#[tokio::test]
+async fn a_database_serves_only_the_cluster_and_shard_it_belongs_to() {
+    let dir = Dir::new();
+    let cluster = cluster_of(&["s1", "s2"]).await;
+    end(shard(&dir, "s1", &cluster).await).await;
+    let url = dir.database("s1");
+    let wrong_shard = Options {
+        shard: Some("s2".into()),
+        ..Options::on_database(&url)
+    };
+    let other = cluster_of(&["s1"]).await;
+    let right_shard = Options {
+        shard: Some("s1".into()),
+        ..Options::on_database(&url)
+    };
+    for (options, cluster) in [
+        (Options::on_database(&url), None),
+        (wrong_shard, Some(&cluster)),
+        (right_shard, Some(&other)),
+    ] {
+        let refused = try_node(options, cluster).await.err().unwrap().to_string();
+        assert!(
+            refused.contains("this database is shard 's1' of cluster"),
+            "{refused}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn two_nodes_alone_on_one_database_see_each_other_s_deployments() {
+    let dir = Dir::new();
+    let url = dir.database("one");
+    let (one, two) = (alone(&url).await, alone(&url).await);
+    let (_, definitions) = deploy(&one.0, files("d", &[("a.bpmn", model("a", ""))])).await;
+    let found = two
+        .0
+        .app
+        .replication
+        .definition(&definitions[0].rest_id)
+        .await
+        .unwrap();
+    assert!(found.is_some_and(|d| d.published));
+    assert_eq!(
+        deploy(&two.0, files("d", &[("a.bpmn", model("a", ""))])).await.1[0].version,
+        2
+    );
+    end(one).await;
+    end(two).await;
+}
