@@ -1,0 +1,107 @@
+//! Third phase: take the request in, within bounds: the whole body, because the key may stand at its end and because
+//! a request may have to be sent again.
+use crate::{classify::Call, headers, state::App, upstream::Outgoing};
+use bytes::{Bytes, BytesMut};
+use http::{Method, request};
+use http_body_util::BodyExt;
+use hyper::body::{Body as _, Incoming};
+use rest_api::{ApiError, operations::Class};
+use tokio::sync::OwnedSemaphorePermit;
+
+/// A request that is wholly here.
+#[derive(Debug)]
+pub struct Admitted {
+    /// What it asks.
+    pub call: Call,
+    /// What a node would get.
+    pub out: Outgoing,
+    /// The client's key for safe repetition.
+    pub idempotency_key: Option<String>,
+    /// The client takes a partial answer.
+    pub partial: bool,
+    _memory: Option<OwnedSemaphorePermit>,
+}
+
+impl Admitted {
+    /// Whether it may be sent again although it may have run: it only reads, or it carries an Idempotency-Key.
+    pub fn repeatable(&self) -> bool {
+        let reads = matches!(self.out.method, Method::GET | Method::HEAD | Method::OPTIONS)
+            || matches!(self.call.operation.class, Class::FanoutList | Class::FanoutSum);
+        reads || self.idempotency_key.is_some()
+    }
+}
+
+/// Reads the body and prepares what a node gets.
+///
+/// # Errors
+/// 413 for a body over the limit, 503 when all bodies together would hold too much, 400 if the client broke off.
+pub async fn admit(
+    app: &App,
+    call: Call,
+    parts: request::Parts,
+    body: Incoming,
+) -> Result<Admitted, ApiError> {
+    let (body, memory) = read(app, body).await?;
+    let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let idempotency_key = text(headers::IDEMPOTENCY_KEY).map(str::to_owned);
+    let partial = text(headers::PARTIAL).is_some_and(|value| value.eq_ignore_ascii_case("allow"));
+    let authority = parts.uri.authority().map(|authority| authority.as_str());
+    let target = match &call.query {
+        Some(query) => format!("{}?{query}", call.path),
+        None => call.path.clone(),
+    };
+    let out = Outgoing {
+        method: parts.method,
+        target,
+        headers: headers::to_node(parts.headers, authority),
+        body,
+    };
+    Ok(Admitted {
+        call,
+        out,
+        idempotency_key,
+        partial,
+        _memory: memory,
+    })
+}
+
+async fn read(app: &App, mut body: Incoming) -> Result<(Bytes, Option<OwnedSemaphorePermit>), ApiError> {
+    let limit = app.options.body_limit;
+    if body.size_hint().lower() > limit {
+        return Err(ApiError::too_large(limit));
+    }
+    let mut memory: Option<OwnedSemaphorePermit> = None;
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame =
+            frame.map_err(|e| ApiError::invalid_request(format!("the request body broke off: {e}")))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if (first.len() + rest.len() + data.len()) as u64 > limit {
+            return Err(ApiError::too_large(limit));
+        }
+        let kib = data.len().div_ceil(1024) as u32;
+        let full = |_| ApiError::unavailable("too many request bodies are held at the moment");
+        let permit = app
+            .body_memory
+            .clone()
+            .try_acquire_many_owned(kib)
+            .map_err(full)?;
+        match &mut memory {
+            Some(held) => held.merge(permit),
+            None => memory = Some(permit),
+        }
+        // Most bodies are one frame and need no copy.
+        match first.is_empty() && rest.is_empty() {
+            true => first = data,
+            false => {
+                if rest.is_empty() {
+                    rest.extend_from_slice(&first);
+                    first = Bytes::new();
+                }
+                rest.extend_from_slice(&data);
+            }
+        }
+    }
+    Ok((if rest.is_empty() { first } else { rest.freeze() }, memory))
+}

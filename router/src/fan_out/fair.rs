@@ -1,0 +1,510 @@
+//! `fetchAndLock` over shards (protocols 12).
+//!
+//! The first round asks the shards one after the other, beginning at a random one, each for what is still missing: so
+//! never more than maxTasks are locked in sum, and under load one question is enough. If nothing is found the request
+//! is parked here, and only shards that announce work are asked again.
+//!
+//! This runs inside the connection's task: when the client closes the connection, the server drops it. What a shard
+//! has locked by then is given back ([`Locked`]), and nothing is locked afterwards. A task counts as delivered from
+//! the moment its answer is handed to the socket.
+use super::{Part, Stop, missing, rows, wakeups::Woken};
+use crate::{
+    admit::Admitted,
+    forward::{is_trouble, to_any, to_shard},
+    headers,
+    metrics::ClassLabel,
+    respond::{self, Answer, BoxError},
+    snapshot::Shard,
+    state::App,
+    upstream::Outgoing,
+};
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, SizeHint};
+use rest_api::ApiError;
+use serde_json::{Map, Value, json, value::RawValue};
+use std::{
+    collections::BTreeSet,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::time::{Instant, sleep_until};
+use topology::{ShardName, Slot};
+
+/// Longest wait that the reference grants, in milliseconds.
+const LONGEST_WAIT: i64 = 1_800_000;
+
+/// What the router reads of a request's body.
+#[derive(Debug)]
+struct Fetch {
+    members: Vec<(String, Box<RawValue>)>,
+    max_tasks: i64,
+    wait: Option<i64>,
+    topics: Vec<Map<String, Value>>,
+}
+
+impl Fetch {
+    /// `None` for a body that isn't what the reference expects: a shard words the error.
+    fn read(body: &[u8]) -> Option<Fetch> {
+        let members: Vec<(String, Box<RawValue>)> = serde_json::from_slice::<rows::Members>(body)
+            .ok()?
+            .0
+            .into_iter()
+            .map(|(name, value)| (name.into_owned(), value.to_owned()))
+            .collect();
+        let value = |name: &str| -> Option<Value> {
+            let raw = &members.iter().rev().find(|(key, _)| key == name)?.1;
+            serde_json::from_str(raw.get()).ok()
+        };
+        let number = |value: Value| value.as_i64().or_else(|| value.as_str()?.trim().parse().ok());
+        let max_tasks = number(value("maxTasks")?)?;
+        let wait = match value("asyncResponseTimeout") {
+            None | Some(Value::Null) => None,
+            Some(value) => Some(number(value)?),
+        };
+        let topics: Vec<Map<String, Value>> = serde_json::from_value(value("topics")?).ok()?;
+        Some(Fetch {
+            members,
+            max_tasks,
+            wait,
+            topics,
+        })
+    }
+
+    fn names(&self) -> Vec<String> {
+        let names = self
+            .topics
+            .iter()
+            .filter_map(|topic| topic.get("topicName")?.as_str().map(str::to_owned));
+        names.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Whether it may find nothing where another request for the same topics would.
+    fn filtered(&self) -> bool {
+        let plain = [
+            "topicName",
+            "lockDuration",
+            "variables",
+            "localVariables",
+            "deserializeValues",
+            "includeExtensionProperties",
+        ];
+        let empty = |value: &Value| match value {
+            Value::Null | Value::Bool(false) => true,
+            Value::Array(list) => list.is_empty(),
+            Value::Object(map) => map.is_empty(),
+            _ => false,
+        };
+        self.topics
+            .iter()
+            .flatten()
+            .any(|(name, value)| !plain.contains(&name.as_str()) && !empty(value))
+    }
+
+    /// The slots of the business keys, if every topic names one.
+    fn slots(&self) -> Vec<Slot> {
+        let key = |topic: &Map<String, Value>| Some(Slot::of_key(topic.get("businessKey")?.as_str()?));
+        self.topics
+            .iter()
+            .map(key)
+            .collect::<Option<Vec<Slot>>>()
+            .unwrap_or_default()
+    }
+
+    /// The body for a shard: so many tasks at most, and no waiting there.
+    fn body(&self, max_tasks: u64) -> Vec<u8> {
+        let kept = self
+            .members
+            .iter()
+            .filter(|(name, _)| name != "maxTasks" && name != "asyncResponseTimeout");
+        let mut body = format!("{{\"maxTasks\":{max_tasks}").into_bytes();
+        for (name, value) in kept {
+            body.push(b',');
+            body.extend_from_slice(Value::from(name.as_str()).to_string().as_bytes());
+            body.push(b':');
+            body.extend_from_slice(value.get().as_bytes());
+        }
+        body.push(b'}');
+        body
+    }
+}
+
+/// Tasks that a shard has locked for a client. Dropped before delivery, it gives them back.
+#[derive(Debug)]
+struct Locked {
+    app: Arc<App>,
+    shard: Shard,
+    out: Outgoing,
+    tasks: Vec<Task>,
+}
+
+#[derive(Debug)]
+struct Task {
+    id: String,
+    revision: Option<Value>,
+    json: Vec<u8>,
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        if self.tasks.is_empty() {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        let (app, shard) = (self.app.clone(), self.shard.clone());
+        let tasks: Vec<Value> = self
+            .tasks
+            .drain(..)
+            .map(|task| json!({"id": task.id, "lockRevision": task.revision}))
+            .collect();
+        let out = self.out.internal(
+            "/internal/external-task/unlock",
+            Value::from(tasks.clone()).to_string().into(),
+        );
+        runtime.spawn(async move {
+            let deadline = Instant::now() + Duration::from_secs(10);
+            // It names the lock that it gives back, so it may be repeated.
+            match to_shard(&app, &shard, rand::random(), &out, true, deadline).await {
+                Ok(answer) if answer.status().is_success() => {
+                    app.metrics.tasks_given_back.inc_by(tasks.len() as u64);
+                }
+                Ok(answer) => {
+                    let status = answer.status().as_u16();
+                    tracing::warn!(shard = %shard.name, status, "tasks stay locked until their lock expires");
+                }
+                Err(failed) => {
+                    tracing::warn!(shard = %shard.name, why = failed.why, "tasks stay locked until their lock expires");
+                }
+            }
+        });
+    }
+}
+
+/// What a round has found.
+#[derive(Debug, Default)]
+struct Round {
+    locked: Vec<Locked>,
+    missing: Vec<ShardName>,
+    why: String,
+    refusal: Option<Part>,
+}
+
+/// Answers `fetchAndLock`.
+///
+/// # Errors
+/// The answer to give instead.
+pub async fn answer(app: &Arc<App>, request: &Admitted, only: Option<ShardName>) -> Result<Answer, Stop> {
+    let Some(fetch) = Fetch::read(&request.out.body) else {
+        return Ok(respond::relay(to_any(app, only.as_ref(), request).await?));
+    };
+    if fetch.wait.is_some_and(|wait| wait > LONGEST_WAIT) {
+        return Err(ApiError::invalid_request(format!(
+            "The asynchronous response timeout cannot be set to a value greater than {LONGEST_WAIT} milliseconds"
+        ))
+        .into());
+    }
+    let topics = fetch.names();
+    if fetch.max_tasks <= 0 || topics.is_empty() {
+        return Ok(respond::relay(to_any(app, only.as_ref(), request).await?));
+    }
+    let wait = fetch
+        .wait
+        .filter(|wait| *wait > 0)
+        .map(|wait| Duration::from_millis(wait as u64));
+    if wait.is_some() && app.hub.len() >= app.options.long_poll_limit {
+        return Err(ApiError::unavailable(
+            "At the moment the server has to handle too many requests at the same time. Please try again later.",
+        )
+        .into());
+    }
+    let until = Instant::now() + wait.unwrap_or_default();
+    // Before the first round: an announcement during it isn't lost.
+    let waiter = wait.map(|_| app.hub.enter(topics));
+    let mut counted = false;
+    let mut woken = Woken {
+        all: true,
+        ..Woken::default()
+    };
+    let mut first = true;
+    let mut lost: BTreeSet<ShardName> = BTreeSet::new();
+    loop {
+        let shards = shards(app, &fetch, only.as_ref(), &woken)?;
+        if shards.len() > 1 && !std::mem::replace(&mut counted, true) {
+            app.metrics
+                .fanouts
+                .get_or_create(&ClassLabel { class: "fanout-fair" })
+                .inc();
+        }
+        let asked = shards.len();
+        let round = round(app, &fetch, request, shards).await;
+        for shard in &round.missing {
+            lost.insert(shard.clone());
+        }
+        let found = !round.locked.is_empty();
+        if let (Some(waiter), false, true) = (&waiter, first, found || fetch.filtered()) {
+            waiter.pass_on(&woken);
+        }
+        if let (Some(part), false) = (round.refusal, found) {
+            return Ok(respond::relay_part(part));
+        }
+        if first && asked > 0 && round.missing.len() == asked {
+            return Err(missing(&round.missing, &round.why).into());
+        }
+        let lost_names: Vec<ShardName> = lost.iter().cloned().collect();
+        if found {
+            return Ok(deliver(round.locked, &lost_names));
+        }
+        let Some(waiter) = &waiter else {
+            return Ok(respond::json("[]", &lost_names));
+        };
+        tokio::select! {
+            biased;
+            () = app.stopping.cancelled() => return Ok(respond::json("[]", &lost_names)),
+            () = sleep_until(until) => return Ok(respond::json("[]", &lost_names)),
+            next = waiter.woken() => woken = next,
+        }
+        if woken.all {
+            lost.clear();
+        }
+        first = false;
+    }
+}
+
+/// The shards to ask in the order to ask them: those of the business keys first, then round from a random one.
+fn shards(app: &App, fetch: &Fetch, only: Option<&ShardName>, woken: &Woken) -> Result<Vec<Shard>, ApiError> {
+    let snapshot = app.snapshot();
+    let mut shards: Vec<Shard> = snapshot
+        .owners()
+        .filter(|shard| only.is_none_or(|name| *name == shard.name))
+        .filter(|shard| woken.all || woken.shards.contains(&shard.name))
+        .cloned()
+        .collect();
+    if shards.is_empty() && woken.all {
+        return Err(ApiError::unavailable("the cluster has no shard yet"));
+    }
+    if !shards.is_empty() {
+        let start = rand::random_range(0..shards.len());
+        shards.rotate_left(start);
+    }
+    let slots = fetch.slots();
+    let owners: BTreeSet<ShardName> = slots
+        .iter()
+        .filter_map(|slot| snapshot.owner(*slot).ok())
+        .map(|(shard, _)| shard.name.clone())
+        .collect();
+    shards.sort_by_key(|shard| !owners.contains(&shard.name));
+    Ok(shards)
+}
+
+async fn round(app: &Arc<App>, fetch: &Fetch, request: &Admitted, shards: Vec<Shard>) -> Round {
+    let mut round = Round::default();
+    let mut wanted = fetch.max_tasks as u64;
+    for shard in shards {
+        if wanted == 0 {
+            break;
+        }
+        let body = fetch.body(wanted).into();
+        let out = Outgoing {
+            body,
+            ..request.out.clone()
+        };
+        let name = shard.name.clone();
+        // A task of its own: if the client leaves meanwhile, it still learns what was locked, and gives it back.
+        let asking = tokio::spawn(ask(app.clone(), shard, out));
+        match asking.await {
+            Ok(Ok(locked)) => {
+                wanted = wanted.saturating_sub(locked.tasks.len() as u64);
+                if !locked.tasks.is_empty() {
+                    round.locked.push(locked);
+                }
+            }
+            Ok(Err(Refused::Part(part)))
+                if is_trouble(part.status) || part.status == StatusCode::MISDIRECTED_REQUEST =>
+            {
+                round.why = format!("it answered {}", part.status.as_u16());
+                round.missing.push(name);
+            }
+            Ok(Err(Refused::Part(part))) => {
+                if round.locked.is_empty() {
+                    round.refusal = Some(part);
+                    break;
+                }
+                round.missing.push(name);
+            }
+            Ok(Err(Refused::NoAnswer(why))) => {
+                round.why = why;
+                round.missing.push(name);
+            }
+            Err(error) => {
+                round.why = error.to_string();
+                round.missing.push(name);
+            }
+        }
+    }
+    round
+}
+
+#[derive(Debug)]
+enum Refused {
+    Part(Part),
+    NoAnswer(String),
+}
+
+async fn ask(app: Arc<App>, shard: Shard, out: Outgoing) -> Result<Locked, Refused> {
+    let deadline = Instant::now() + app.options.fanout_deadline;
+    let published = app.snapshot().published;
+    let sent = out
+        .clone()
+        .with(headers::FANOUT, HeaderValue::from_static("1"))
+        .with(headers::LOG_INDEX, HeaderValue::from(published));
+    let answer = to_shard(&app, &shard, rand::random(), &sent, false, deadline).await;
+    let (parts, body) = answer
+        .map_err(|failed| Refused::NoAnswer(failed.why))?
+        .into_parts();
+    let collected = tokio::time::timeout_at(deadline, body.collect()).await;
+    let body = collected
+        .map_err(|_| Refused::NoAnswer("its answer did not end in time".to_owned()))?
+        .map_err(|error| Refused::NoAnswer(format!("its answer broke off: {error}")))?
+        .to_bytes();
+    if !parts.status.is_success() {
+        let part = Part {
+            shard: shard.name,
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        };
+        return Err(Refused::Part(part));
+    }
+    let rows =
+        rows::read(&body).map_err(|error| Refused::NoAnswer(format!("its answer is no list: {error}")))?;
+    let tasks = rows
+        .iter()
+        .map(|row| {
+            let mut json = Vec::new();
+            row.write_without("_lockRevision", &mut json);
+            Task {
+                id: row.text("id").unwrap_or_default(),
+                revision: row.value("_lockRevision"),
+                json,
+            }
+        })
+        .collect();
+    Ok(Locked {
+        app,
+        shard,
+        out,
+        tasks,
+    })
+}
+
+/// The answer that holds the tasks; they count as delivered when its body is taken for writing.
+fn deliver(locked: Vec<Locked>, missing: &[ShardName]) -> Answer {
+    let tasks = locked
+        .iter()
+        .flat_map(|locked| &locked.tasks)
+        .map(|task| task.json.as_slice());
+    let mut bytes = vec![b'['];
+    bytes.extend_from_slice(&tasks.collect::<Vec<_>>().join(&b','));
+    bytes.push(b']');
+    let body = Delivery {
+        bytes: Some(bytes.into()),
+        locked,
+    };
+    let mut answer = http::Response::new(
+        body.map_err(|never| -> BoxError { match never {} })
+            .boxed_unsync(),
+    );
+    answer
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    respond::mark_missing(&mut answer, missing);
+    answer
+}
+
+struct Delivery {
+    bytes: Option<Bytes>,
+    locked: Vec<Locked>,
+}
+
+impl Body for Delivery {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let Some(bytes) = self.bytes.take() else {
+            return Poll::Ready(None);
+        };
+        for locked in &mut self.locked {
+            locked.tasks.clear();
+        }
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> Fetch {
+        Fetch::read(body.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_shard_is_asked_without_waiting_and_for_what_is_missing() {
+        let body = r#"{"workerId":"w","maxTasks":10,"asyncResponseTimeout":10000,"usePriority":true,
+            "topics":[{"topicName":"t","lockDuration":1000,"processVariables":{"x": 1.50}}],"sorting":[]}"#;
+        let fetch = read(body);
+        assert_eq!((fetch.max_tasks, fetch.wait), (10, Some(10_000)));
+        let sent = String::from_utf8(fetch.body(3)).unwrap();
+        assert!(
+            sent.starts_with(r#"{"maxTasks":3,"workerId":"w","usePriority":true,"topics":[{"#),
+            "{sent}"
+        );
+        assert!(
+            sent.contains("1.50") && !sent.contains("asyncResponseTimeout"),
+            "{sent}"
+        );
+    }
+
+    #[test]
+    fn explicit_nulls_of_the_java_client_are_no_filters() {
+        let fetch = read(
+            r#"{"maxTasks":1,"topics":[{"topicName":"t","lockDuration":1,"variables":null,"businessKey":null,
+            "processDefinitionIdIn":[],"withoutTenantId":false,"processVariables":{}}]}"#,
+        );
+        assert!(!fetch.filtered() && fetch.slots().is_empty() && fetch.wait.is_none());
+        let keyed = read(r#"{"maxTasks":1,"topics":[{"topicName":"t","businessKey":"k"}]}"#);
+        assert!(keyed.filtered());
+        assert_eq!(keyed.slots(), [Slot::of_key("k")]);
+    }
+
+    #[test]
+    fn bodies_that_are_not_understood_are_left_to_a_shard() {
+        for body in [
+            "",
+            "{x",
+            "[]",
+            r#"{"maxTasks":1}"#,
+            r#"{"topics":[]}"#,
+            r#"{"maxTasks":"x","topics":[]}"#,
+        ] {
+            assert!(Fetch::read(body.as_bytes()).is_none(), "{body}");
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! One shard answers: send there, to another node where that is safe, and again after a 421.
+//!
+//! The rule of S0-14: a request that may have run goes nowhere else unless it only reads or carries an
+//! Idempotency-Key. 421 says that nothing was done, so after it any request may go again.
+use crate::{
+    admit::Admitted,
+    headers,
+    snapshot::{Shard, Snapshot},
+    state::App,
+    upstream::Outgoing,
+};
+use http::{HeaderValue, Response, StatusCode};
+use hyper::body::Incoming;
+use rand::seq::SliceRandom;
+use rest_api::ApiError;
+use std::{sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout};
+use topology::{ShardName, Slot};
+
+/// Nodes of one shard that are tried for one request.
+const NODES_TRIED: usize = 4;
+/// Longest pause before a request is sent again when no new topology arrives.
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// A shard that gave no answer.
+#[derive(Debug, Clone)]
+pub struct NoAnswer {
+    /// The shard.
+    pub shard: ShardName,
+    /// Whether the request may have run there.
+    pub may_have_run: bool,
+    /// Why.
+    pub why: String,
+}
+
+impl From<NoAnswer> for ApiError {
+    fn from(failed: NoAnswer) -> ApiError {
+        let NoAnswer {
+            shard,
+            may_have_run,
+            why,
+        } = failed;
+        let error = match may_have_run {
+            false => ApiError::unavailable(format!("shard {shard} can't be reached: {why}")),
+            true => ApiError::bad_gateway(format!(
+                "shard {shard} gave no answer; the request may have run: {why}"
+            )),
+        };
+        error.with("shards", vec![shard.to_string()])
+    }
+}
+
+/// Sends a request to a shard, trying its nodes in the order of the affinity.
+///
+/// # Errors
+/// No node gave an answer; says whether the request may have run.
+pub async fn to_shard(
+    app: &App,
+    shard: &Shard,
+    affinity: u64,
+    out: &Outgoing,
+    repeatable: bool,
+    deadline: Instant,
+) -> Result<Response<Incoming>, NoAnswer> {
+    let mut why = "it has no registered node".to_owned();
+    let mut busy = None;
+    for node in shard.candidates(affinity).into_iter().take(NODES_TRIED) {
+        match app.upstream.send(&node, out, deadline).await {
+            // A node in trouble says so before it does anything; another one of the shard may do better.
+            Ok(answer) if repeatable && is_trouble(answer.status()) => busy = Some(answer),
+            Ok(answer) => return Ok(answer),
+            Err(failure) => {
+                why = format!("node {}: {}", node.id, failure.why);
+                if failure.written && !repeatable {
+                    return Err(NoAnswer {
+                        shard: shard.name.clone(),
+                        may_have_run: true,
+                        why,
+                    });
+                }
+            }
+        }
+    }
+    busy.ok_or(NoAnswer {
+        shard: shard.name.clone(),
+        may_have_run: false,
+        why,
+    })
+}
+
+/// Whether a status speaks of the machinery and not of the request.
+pub fn is_trouble(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
+    )
+}
+
+/// Sends a request to the owner of a slot. After a 421 it waits for a newer topology (within the parking bounds) and
+/// sends it again.
+///
+/// # Errors
+/// The shard gave no answer, or the slot found no owner in time.
+pub async fn to_slot(
+    app: &App,
+    slot: Slot,
+    out: &Outgoing,
+    repeatable: bool,
+) -> Result<Response<Incoming>, SlotError> {
+    let deadline = Instant::now() + app.options.upstream_timeout;
+    let give_up = Instant::now() + app.options.park_timeout;
+    let mut pause = Duration::from_millis(10);
+    let mut parked = None;
+    loop {
+        let mut changes = app.changes();
+        let snapshot = app.snapshot();
+        let (shard, epoch) = snapshot.owner(slot)?;
+        let out = out
+            .clone()
+            .with(headers::SLOT, slot.number())
+            .with(headers::EPOCH, epoch)
+            .with(headers::LOG_INDEX, snapshot.published);
+        let answer = to_shard(app, shard, u64::from(slot.number()), &out, repeatable, deadline).await?;
+        if answer.status() != StatusCode::MISDIRECTED_REQUEST {
+            return Ok(answer);
+        }
+        tracing::debug!(%slot, shard = %shard.name, epoch, "misdirected: waiting for a newer topology");
+        app.metrics.rerouted.inc();
+        if parked.is_none() {
+            let full = |_| ApiError::unavailable("too many requests wait for slots that are being moved");
+            parked = Some(app.park.try_acquire().map_err(full)?);
+        }
+        if Instant::now() + pause > give_up {
+            let message = format!("slot {slot} has no owner that takes requests at the moment");
+            return Err(ApiError::unavailable(message).into());
+        }
+        // Anything new may be the new owner; without news the fence may have been lifted.
+        let _ = timeout(pause, changes.changed()).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Why a slot gave no answer.
+#[derive(Debug)]
+pub enum SlotError {
+    /// Its shard gave none.
+    NoAnswer(NoAnswer),
+    /// The router refuses.
+    Refused(ApiError),
+}
+
+impl From<NoAnswer> for SlotError {
+    fn from(failed: NoAnswer) -> SlotError {
+        SlotError::NoAnswer(failed)
+    }
+}
+
+impl From<ApiError> for SlotError {
+    fn from(error: ApiError) -> SlotError {
+        SlotError::Refused(error)
+    }
+}
+
+impl From<SlotError> for ApiError {
+    fn from(error: SlotError) -> ApiError {
+        match error {
+            SlotError::NoAnswer(failed) => failed.into(),
+            SlotError::Refused(error) => error,
+        }
+    }
+}
+
+/// Sends a start that names no slot to one that the router draws. If its shard turns out to be unreachable and
+/// nothing was written, another slot is drawn.
+///
+/// # Errors
+/// As [`to_slot`].
+pub async fn to_drawn_slot(
+    app: &App,
+    only: Option<&ShardName>,
+    request: &Admitted,
+) -> Result<Response<Incoming>, ApiError> {
+    let mut tries = 0;
+    loop {
+        let slot = app.snapshot().draw(only)?;
+        tries += 1;
+        match to_slot(app, slot, &request.out, request.repeatable()).await {
+            Err(SlotError::NoAnswer(failed)) if !failed.may_have_run && tries < 4 => continue,
+            other => return other.map_err(ApiError::from),
+        }
+    }
+}
+
+/// Sends a request to any shard that is up to date, one after the other until one can be reached.
+///
+/// # Errors
+/// None could.
+pub async fn to_any(
+    app: &App,
+    only: Option<&ShardName>,
+    request: &Admitted,
+) -> Result<Response<Incoming>, ApiError> {
+    let snapshot: Arc<Snapshot> = app.snapshot();
+    let deadline = Instant::now() + app.options.upstream_timeout;
+    let mut shards: Vec<&Shard> = snapshot
+        .shards
+        .iter()
+        .filter(|s| only.is_none_or(|name| *name == s.name))
+        .collect();
+    shards.shuffle(&mut rand::rng());
+    // A stable sort: in order first, then behind; of each those that are up first.
+    shards.sort_by_key(|shard| (!shard.is_up(), shard.behind));
+    let out = request
+        .out
+        .clone()
+        .with(headers::LOG_INDEX, HeaderValue::from(snapshot.published));
+    let mut error = ApiError::unavailable("the cluster has no shard yet");
+    let mut busy = None;
+    let last = shards.len();
+    for (i, shard) in shards.into_iter().enumerate() {
+        match to_shard(app, shard, rand::random(), &out, request.repeatable(), deadline).await {
+            Ok(answer) if request.repeatable() && is_trouble(answer.status()) && i + 1 < last => {
+                busy = Some(answer)
+            }
+            Ok(answer) => return Ok(answer),
+            Err(failed) if failed.may_have_run => return Err(failed.into()),
+            Err(failed) => error = failed.into(),
+        }
+    }
+    busy.ok_or(error)
+}

@@ -1,0 +1,158 @@
+//! One request from end to end: classify → admit → locate → forward | fan out → respond.
+use crate::{
+    admit::{Admitted, admit},
+    classify::{Call, Classified, Scope, classify},
+    fan_out::{Stop, command, correlate, fair, list, single, sum},
+    forward::{to_any, to_drawn_slot, to_slot},
+    locate::{Target, locate},
+    metrics::RequestLabels,
+    respond::{self, Answer},
+    state::App,
+};
+use futures_util::FutureExt;
+use http::{HeaderValue, Request, header};
+use hyper::body::Incoming;
+use rest_api::{
+    ApiError,
+    operations::{Class, Merge},
+};
+use serde_json::{Value, json};
+use std::{panic::AssertUnwindSafe, sync::Arc};
+use topology::{ShardName, Slot};
+
+/// Answers a request. Never fails: every error is an answer.
+pub async fn handle(app: Arc<App>, request: Request<Incoming>) -> Answer {
+    let (parts, body) = request.into_parts();
+    let classified = classify(&parts.method, parts.uri.path(), parts.uri.query());
+    let mut class = "none";
+    let answered = async {
+        match classified? {
+            Classified::Engines => Ok(engines(&app)),
+            Classified::Options(methods) => Ok(allow(&methods)),
+            Classified::Call(call) => {
+                class = call.operation.class.name();
+                let only = restrict(&app, &call)?;
+                let admitted = admit(&app, call, parts, body).await?;
+                dispatch(&app, &admitted, only).await
+            }
+        }
+    };
+    // Our own mistakes cost one request, not the connection's others.
+    let answer = match AssertUnwindSafe(answered).catch_unwind().await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(Stop(answer))) => *answer,
+        Err(_) => respond::error(ApiError::internal(
+            "the router failed at this request; its log says where",
+        )),
+    };
+    let labels = RequestLabels {
+        class,
+        status: u32::from(answer.status().as_u16()),
+    };
+    app.metrics.requests.get_or_create(&labels).inc();
+    answer
+}
+
+/// `[{"name":"default"}]` and the shards, each of which may be asked alone.
+fn engines(app: &App) -> Answer {
+    let snapshot = app.snapshot();
+    let names = std::iter::once("default").chain(snapshot.shards.iter().map(|shard| shard.name.as_str()));
+    let list: Vec<Value> = names.map(|name| json!({"name": name})).collect();
+    respond::json(Value::from(list).to_string(), &[])
+}
+
+fn allow(methods: &[&'static str]) -> Answer {
+    let mut answer = respond::no_content();
+    let mut allowed = vec!["OPTIONS"];
+    allowed.extend(methods);
+    if methods.contains(&"GET") {
+        allowed.push("HEAD");
+    }
+    if let Ok(value) = HeaderValue::from_str(&allowed.join(",")) {
+        answer.headers_mut().insert(header::ALLOW, value);
+    }
+    answer
+}
+
+/// The one shard that a request names as its engine.
+///
+/// # Errors
+/// 400 in the reference's words for a name that nobody has. `version` never looks at the engine, as in the reference.
+fn restrict(app: &App, call: &Call) -> Result<Option<ShardName>, ApiError> {
+    let Scope::Shard(name) = &call.scope else {
+        return Ok(None);
+    };
+    match app.snapshot().shard(name) {
+        Some(shard) => Ok(Some(shard.name.clone())),
+        None if call.operation.path == "/version" => Ok(None),
+        None => Err(ApiError::invalid_request("No process engine available")),
+    }
+}
+
+async fn dispatch(app: &Arc<App>, request: &Admitted, only: Option<ShardName>) -> Result<Answer, Stop> {
+    let operation = request.call.operation;
+    let target = locate(
+        &request.call,
+        &request.out.body,
+        request.idempotency_key.as_deref(),
+    );
+    match target {
+        Target::Slot(slot) => one_slot(app, request, only, slot).await,
+        Target::AnySlot => Ok(respond::relay(to_drawn_slot(app, only.as_ref(), request).await?)),
+        Target::AnyShard => Ok(respond::relay(to_any(app, only.as_ref(), request).await?)),
+        Target::Many => match (operation.class, &operation.merge) {
+            (Class::FanoutList | Class::FanoutSum, _) if wants_hal(request) => {
+                Err(ApiError::not_acceptable().into())
+            }
+            (Class::FanoutList, _) => list::answer(app, request, only).await,
+            (Class::FanoutSum, _) => sum::answer(app, request, only).await,
+            (Class::FanoutFair, _) => fair::answer(app, request, only).await,
+            (Class::FanoutFirst, Merge::Correlate) => correlate::answer(app, request, only).await,
+            (Class::FanoutFirst, _) => single::answer(app, request, only).await,
+            (Class::BroadcastCommand, _) => command::answer(app, request, only).await,
+            // With one shard there is nothing to divide.
+            (Class::Batch, _) if only.is_some() || app.snapshot().shards.len() == 1 => {
+                Ok(respond::relay(to_any(app, only.as_ref(), request).await?))
+            }
+            _ => Err(ApiError::not_implemented(&format!("{} over several shards", operation.id)).into()),
+        },
+    }
+}
+
+async fn one_slot(
+    app: &App,
+    request: &Admitted,
+    only: Option<ShardName>,
+    slot: Slot,
+) -> Result<Answer, Stop> {
+    let Some(only) = only else {
+        let answer = to_slot(app, slot, &request.out, request.repeatable())
+            .await
+            .map_err(ApiError::from)?;
+        return Ok(respond::relay(answer));
+    };
+    let owner = app.snapshot().owner(slot)?.0.name.clone();
+    if owner == only {
+        let answer = to_slot(app, slot, &request.out, request.repeatable())
+            .await
+            .map_err(ApiError::from)?;
+        return Ok(respond::relay(answer));
+    }
+    if request.call.operation.class == Class::Key {
+        let message = format!("the business key belongs to engine {owner}, not to {only}");
+        return Err(ApiError::invalid_request(message).into());
+    }
+    // The named shard doesn't have it, and says so in the engine's own words.
+    Ok(respond::relay(to_any(app, Some(&only), request).await?))
+}
+
+/// HAL lists embed counts and definitions that the merge doesn't know.
+fn wants_hal(request: &Admitted) -> bool {
+    let accept = request
+        .out
+        .headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
+    accept.contains("application/hal+json") && !accept.contains("application/json") && !accept.contains("*/*")
+}

@@ -1,0 +1,145 @@
+//! Which headers pass from client to node and back.
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{self, CONNECTION, HOST},
+};
+
+/// Slot that the router chose.
+pub const SLOT: HeaderName = HeaderName::from_static("x-stellwerk-slot");
+/// Epoch at which the shard owns that slot.
+pub const EPOCH: HeaderName = HeaderName::from_static("x-stellwerk-epoch");
+/// Published index of the reference log.
+pub const LOG_INDEX: HeaderName = HeaderName::from_static("x-stellwerk-log-index");
+/// Marks a part of a fan-out.
+pub const FANOUT: HeaderName = HeaderName::from_static("x-stellwerk-fanout");
+/// The cluster's secret.
+pub const SECRET: HeaderName = HeaderName::from_static("x-stellwerk-secret");
+/// The slots that an answer covers.
+pub const COVERAGE: HeaderName = HeaderName::from_static("x-stellwerk-coverage");
+/// `allow`: a client that takes a partial answer.
+pub const PARTIAL: HeaderName = HeaderName::from_static("x-stellwerk-partial");
+/// Shards that an answer lacks.
+pub const MISSING: HeaderName = HeaderName::from_static("x-stellwerk-missing");
+/// A client's key for repeating a command safely.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+const OURS: &str = "x-stellwerk-";
+
+/// Headers that belong to one connection (RFC 9110, 7.6.1), and those of the h2c upgrade that some clients offer on
+/// every request. `Expect` is answered by the router itself.
+const HOP_BY_HOP: [&str; 10] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "http2-settings",
+    "expect",
+];
+
+fn strip(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in named {
+        headers.remove(name);
+    }
+    for name in HOP_BY_HOP {
+        headers.remove(name);
+    }
+    let internal: Vec<HeaderName> = headers
+        .keys()
+        .filter(|n| n.as_str().starts_with(OURS))
+        .cloned()
+        .collect();
+    for name in internal {
+        headers.remove(name);
+    }
+}
+
+/// What a node gets of a client's headers: everything but connection headers and ours, plus what the client called.
+pub fn to_node(mut headers: HeaderMap, authority: Option<&str>) -> HeaderMap {
+    strip(&mut headers);
+    let host = headers.remove(HOST);
+    headers.remove(header::CONTENT_LENGTH);
+    if !headers.contains_key(&FORWARDED_HOST) {
+        let host = host.or_else(|| HeaderValue::from_str(authority?).ok());
+        if let Some(host) = host {
+            headers.insert(FORWARDED_HOST, host);
+        }
+    }
+    if !headers.contains_key(&FORWARDED_PROTO) {
+        headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+    }
+    headers
+}
+
+/// What a client gets of a node's headers.
+pub fn to_client(headers: &mut HeaderMap) {
+    let missing = headers.get(&MISSING).cloned();
+    strip(headers);
+    if let Some(missing) = missing {
+        headers.insert(MISSING, missing);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offered_h2c_upgrade_and_internal_headers_do_not_reach_a_node() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "Upgrade, HTTP2-Settings, x-own"),
+            ("upgrade", "h2c"),
+            ("http2-settings", "AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA"),
+            ("x-own", "1"),
+            ("x-stellwerk-slot", "5"),
+            ("x-stellwerk-secret", "guess"),
+            ("host", "engine.example:8080"),
+            ("authorization", "Basic eA=="),
+            ("idempotency-key", "k"),
+        ] {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        let sent = to_node(headers, None);
+        let mut names: Vec<&str> = sent.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            [
+                "authorization",
+                "idempotency-key",
+                "x-forwarded-host",
+                "x-forwarded-proto"
+            ]
+        );
+        assert_eq!(sent["x-forwarded-host"], "engine.example:8080");
+    }
+
+    #[test]
+    fn an_answer_keeps_what_it_lacks_and_its_challenge() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("x-stellwerk-missing", "b"),
+            ("x-stellwerk-coverage", "1:00"),
+            ("www-authenticate", "Basic realm=\"x\""),
+            ("connection", "close"),
+        ] {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        to_client(&mut headers);
+        assert_eq!(headers.len(), 2);
+        assert_eq!(headers["x-stellwerk-missing"], "b");
+    }
+}

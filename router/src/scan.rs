@@ -1,0 +1,241 @@
+//! Finds members of a JSON object's top level without building the document.
+//!
+//! It reads what routing needs and checks nothing else: a node parses the whole body and refuses what is malformed.
+//! The last member of a name wins, and text after the first object is not read, as in the reference.
+
+/// A member's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found<'b> {
+    /// `null`.
+    Null,
+    /// A string, decoded.
+    Text(String),
+    /// A number, `true` or `false` as it stands in the body: the reference reads it into a text member as it is.
+    Scalar(&'b str),
+    /// An array or object, raw.
+    Nested(&'b [u8]),
+}
+
+impl Found<'_> {
+    /// The text that the reference would read into a text member; `None` for null, arrays and objects.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Found::Text(text) => Some(text),
+            Found::Scalar(text) => Some(text),
+            Found::Null | Found::Nested(_) => None,
+        }
+    }
+
+    /// Its texts: one, or those of an array of strings.
+    pub fn texts(&self) -> Vec<String> {
+        match self {
+            Found::Nested(raw) => serde_json::from_slice(raw).unwrap_or_default(),
+            other => other.text().map(str::to_owned).into_iter().collect(),
+        }
+    }
+}
+
+/// The wanted members in the order of `wanted`; `None` where the body has none of that name. A body that isn't a
+/// JSON object has none at all; of a malformed one, those before the damage.
+pub fn members<'b>(body: &'b [u8], wanted: &[&str]) -> Vec<Option<Found<'b>>> {
+    let mut found = vec![None; wanted.len()];
+    // A BOM is skipped, as Jackson does.
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let mut scanner = Scanner { body, at: 0 };
+    let _ = scanner.object(wanted, &mut found);
+    found
+}
+
+struct Scanner<'b> {
+    body: &'b [u8],
+    at: usize,
+}
+
+impl<'b> Scanner<'b> {
+    fn object(&mut self, wanted: &[&str], found: &mut [Option<Found<'b>>]) -> Option<()> {
+        self.expect(b'{')?;
+        loop {
+            if self.peek()? == b'}' {
+                return Some(());
+            }
+            let name = self.string()?;
+            self.expect(b':')?;
+            let value = self.value()?;
+            let index = match name.contains(&b'\\') {
+                false => wanted
+                    .iter()
+                    .position(|w| w.as_bytes() == &name[1..name.len() - 1]),
+                true => serde_json::from_slice::<String>(name)
+                    .ok()
+                    .and_then(|n| wanted.iter().position(|w| *w == n)),
+            };
+            if let Some(index) = index {
+                found[index] = Some(decode(value)?);
+            }
+            match self.peek()? {
+                b',' => self.at += 1,
+                b'}' => return Some(()),
+                _ => return None,
+            }
+        }
+    }
+
+    /// The next byte that isn't white space, not taken.
+    fn peek(&mut self) -> Option<u8> {
+        while self.body.get(self.at)?.is_ascii_whitespace() {
+            self.at += 1;
+        }
+        self.body.get(self.at).copied()
+    }
+
+    fn expect(&mut self, byte: u8) -> Option<()> {
+        (self.peek()? == byte).then(|| self.at += 1)
+    }
+
+    /// A string with its quotes.
+    fn string(&mut self) -> Option<&'b [u8]> {
+        self.expect(b'"')?;
+        let start = self.at - 1;
+        loop {
+            match self.body.get(self.at)? {
+                b'\\' => self.at += 2,
+                b'"' => {
+                    self.at += 1;
+                    return Some(&self.body[start..self.at]);
+                }
+                _ => self.at += 1,
+            }
+        }
+    }
+
+    /// Any value, raw.
+    fn value(&mut self) -> Option<&'b [u8]> {
+        let first = self.peek()?;
+        let start = self.at;
+        match first {
+            b'"' => return self.string(),
+            b'{' | b'[' => {
+                // Only depth counts: whether brackets match is the node's to judge.
+                let mut depth = 0usize;
+                loop {
+                    match self.peek()? {
+                        b'"' => {
+                            self.string()?;
+                            continue;
+                        }
+                        b'{' | b'[' => depth += 1,
+                        b'}' | b']' => depth -= 1,
+                        _ => {}
+                    }
+                    self.at += 1;
+                    if depth == 0 {
+                        break;
+                    }
+                }
+            }
+            _ => {
+                let ends = |b: &u8| matches!(b, b',' | b'}' | b']') || b.is_ascii_whitespace();
+                while !ends(self.body.get(self.at)?) {
+                    self.at += 1;
+                }
+                if self.at == start {
+                    return None;
+                }
+            }
+        }
+        Some(&self.body[start..self.at])
+    }
+}
+
+fn decode(raw: &[u8]) -> Option<Found<'_>> {
+    Some(match raw.first()? {
+        b'"' => Found::Text(serde_json::from_slice(raw).ok()?),
+        b'{' | b'[' => Found::Nested(raw),
+        _ if raw == b"null" => Found::Null,
+        _ => Found::Scalar(std::str::from_utf8(raw).ok()?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn key(body: &str) -> Option<String> {
+        members(body.as_bytes(), &["businessKey"])
+            .remove(0)?
+            .text()
+            .map(str::to_owned)
+    }
+
+    #[test]
+    fn the_business_key_is_found_whatever_surrounds_it() {
+        let cases = [
+            (r#"{}"#, None),
+            ("", None),
+            (r#"{"businessKey":"a"}"#, Some("a")),
+            (
+                " { \"x\" : [1,{\"businessKey\":\"no\"},\"]\"] ,\n\"businessKey\"\t: \"a\" } ",
+                Some("a"),
+            ),
+            (r#"{"businessKey":"a","businessKey":"b"}"#, Some("b")),
+            (r#"{"businessKey":"a","businessKey":null}"#, None),
+            (r#"{"business\u004bey":"a"}"#, Some("a")),
+            (r#"{"businessKey":"\"}{\\\u00e4\ud83d\ude00"}"#, Some("\"}{\\ä😀")),
+            (
+                r#"{"variables":{"businessKey":{"value":"x"}},"businessKey":"Ä/ß & Söhne"}"#,
+                Some("Ä/ß & Söhne"),
+            ),
+            (r#"{"x":"\\","businessKey":"a"}"#, Some("a")),
+            (r#"{"businessKey":5}"#, Some("5")),
+            (r#"{"businessKey":true,"y":1}"#, Some("true")),
+            (r#"{"businessKey":["a"]}"#, None),
+            (r#"{"businessKey":"a"} {"businessKey":"b"}"#, Some("a")),
+            (r#"["businessKey","a"]"#, None),
+            (r#"{"businessKey":"#, None),
+            (r#"{"businessKey":"a"#, None),
+            ("\u{feff}{\"businessKey\":\"a\"}", Some("a")),
+        ];
+        for (body, expected) in cases {
+            assert_eq!(key(body).as_deref(), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn lists_of_ids_are_read() {
+        let found = members(br#"{"ids":["a","b"],"one":"c"}"#, &["one", "ids", "none"]);
+        assert_eq!(found[0].as_ref().unwrap().texts(), ["c"]);
+        assert_eq!(found[1].as_ref().unwrap().texts(), ["a", "b"]);
+        assert_eq!(found[2], None);
+    }
+
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            any::<String>().prop_map(Into::into),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
+                prop::collection::vec((any::<String>(), inner), 0..4)
+                    .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn it_agrees_with_a_parser(before in json(), wanted in any::<String>(), after in json(), pretty in any::<bool>()) {
+            let document = serde_json::json!({"a": before, "businessKey": wanted, "b": after});
+            let body = if pretty { serde_json::to_string_pretty(&document) } else { serde_json::to_string(&document) };
+            prop_assert_eq!(key(&body.unwrap()), Some(wanted));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(body in prop::collection::vec(prop::sample::select(b"{}[]\",:\\ a1n".to_vec()), 0..40)) {
+            members(&body, &["a", "n"]);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The listener: connections in, requests to [`handle`], and a drain at the end.
+use crate::{classify::ROOT, handle::handle, respond::Answer, state::App};
+use http::Request;
+use http_body_util::BodyExt;
+use hyper::{
+    body::Incoming,
+    service::{Service, service_fn},
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+    service::TowerToHyperService,
+};
+use service::Shutdown;
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use tokio::net::TcpListener;
+
+/// How long a connection may wait for the head of a request; longer than the pools of known clients keep one idle.
+const IDLE: Duration = Duration::from_secs(120);
+
+/// Serves until the shutdown begins, then lets running requests end within the drain time. What `beside` holds is
+/// served outside the REST root.
+///
+/// # Errors
+/// The listener's address can't be read.
+pub async fn serve(
+    app: Arc<App>,
+    listener: TcpListener,
+    beside: Option<axum::Router>,
+    shutdown: Shutdown,
+) -> io::Result<()> {
+    let address = listener.local_addr()?;
+    tracing::info!("REST at http://{address}{}", crate::classify::ROOT);
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server.http1().timer(TokioTimer::new()).header_read_timeout(IDLE);
+    server.http2().timer(TokioTimer::new());
+    let connections = GracefulShutdown::new();
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of file descriptors, or a connection that was gone at once: neither ends the router.
+                    tracing::warn!(%error, "accepting a connection failed");
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    continue;
+                }
+            },
+            () = shutdown.started() => break,
+        };
+        let _ = stream.set_nodelay(true);
+        let (app, beside) = (app.clone(), beside.clone());
+        let service = service_fn(move |request| {
+            let (app, beside) = (app.clone(), beside.clone());
+            async move { Ok::<_, Infallible>(answer(app, beside, request).await) }
+        });
+        let connection = server
+            .serve_connection(TokioIo::new(stream), service)
+            .into_owned();
+        let connection = connections.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(error, "connection ended");
+            }
+        });
+    }
+    drop(listener);
+    if shutdown.drain(connections.shutdown()).await.is_none() {
+        tracing::warn!("requests were still running when the drain time was over");
+    }
+    Ok(())
+}
+
+async fn answer(app: Arc<App>, beside: Option<axum::Router>, request: Request<Incoming>) -> Answer {
+    match beside {
+        Some(routes) if !request.uri().path().starts_with(ROOT) => {
+            let Ok(answer) = TowerToHyperService::new(routes).call(request).await;
+            answer.map(|body| body.map_err(Into::into).boxed_unsync())
+        }
+        _ => handle(app, request).await,
+    }
+}

@@ -1,0 +1,323 @@
+//! What the hot path routes by: one immutable value, made anew from each view of the cluster.
+use cluster::View;
+use rest_api::ApiError;
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use topology::{Coverage, ShardName, Slot, SlotTable};
+use xxhash_rust::xxh64::xxh64;
+
+/// A node and whether it answered last; shared by all snapshots in which it occurs.
+#[derive(Debug)]
+pub struct Node {
+    /// Shard it belongs to.
+    pub shard: ShardName,
+    /// Its id.
+    pub id: String,
+    /// `http://HOST:PORT`.
+    pub url: String,
+    up: AtomicBool,
+}
+
+impl Node {
+    /// A node that is taken for healthy until something else is known.
+    pub fn new(shard: ShardName, id: &str, url: &str) -> Node {
+        Node {
+            shard,
+            id: id.to_owned(),
+            url: url.trim_end_matches('/').to_owned(),
+            up: AtomicBool::new(true),
+        }
+    }
+
+    /// Whether it answered last.
+    pub fn is_up(&self) -> bool {
+        self.up.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether it answers; true if that is news.
+    pub fn set_up(&self, up: bool) -> bool {
+        self.up.swap(up, Ordering::Relaxed) != up
+    }
+}
+
+/// A shard as the router sees it.
+#[derive(Debug, Clone)]
+pub struct Shard {
+    /// Its name.
+    pub name: ShardName,
+    /// Its registered nodes.
+    pub nodes: Vec<Arc<Node>>,
+    /// It gets no starts and no reads that any shard may answer.
+    pub behind: bool,
+    /// The slots that it owns.
+    pub coverage: Coverage,
+}
+
+impl Shard {
+    /// Whether a node of it answered last.
+    pub fn is_up(&self) -> bool {
+        self.nodes.iter().any(|node| node.is_up())
+    }
+
+    /// Its nodes in the order in which to try them for a slot: rendezvous hashing over those that are up, so that a
+    /// slot keeps its node while others come and go; then those that are down, as a last resort.
+    pub fn candidates(&self, affinity: u64) -> Vec<Arc<Node>> {
+        let mut nodes: Vec<(bool, u64, &Arc<Node>)> = self
+            .nodes
+            .iter()
+            .map(|node| (node.is_up(), xxh64(node.id.as_bytes(), affinity), node))
+            .collect();
+        nodes.sort_by(|a, b| (b.0, b.1).cmp(&(a.0, a.1)));
+        nodes.into_iter().map(|(_, _, node)| node.clone()).collect()
+    }
+}
+
+/// The cluster for one request.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// Version of the slot table.
+    pub version: u64,
+    /// Published index of the reference log.
+    pub published: u64,
+    /// Every shard of the table, in its order.
+    pub shards: Vec<Shard>,
+    table: Option<Arc<SlotTable>>,
+    index: HashMap<ShardName, usize>,
+}
+
+impl Snapshot {
+    /// The snapshot of a view; keeps the nodes (and what is known of them) that the previous one has.
+    pub fn build(view: &View, previous: &Snapshot) -> Snapshot {
+        let known: HashMap<(&ShardName, &str, &str), &Arc<Node>> = previous
+            .shards
+            .iter()
+            .flat_map(|shard| &shard.nodes)
+            .map(|node| ((&node.shard, node.id.as_str(), node.url.as_str()), node))
+            .collect();
+        let Some(table) = &view.table else {
+            return Snapshot::default();
+        };
+        let mut shards: Vec<Shard> = Vec::new();
+        for entry in table.shards() {
+            let seen = view.shards.get(&entry.name);
+            let nodes = seen.into_iter().flat_map(|shard| &shard.nodes).map(|info| {
+                let url = info.url.trim_end_matches('/');
+                let same = known.get(&(&entry.name, info.id.as_str(), url));
+                same.map_or_else(
+                    || Arc::new(Node::new(entry.name.clone(), &info.id, url)),
+                    |node| (*node).clone(),
+                )
+            });
+            shards.push(Shard {
+                name: entry.name.clone(),
+                nodes: nodes.collect(),
+                behind: seen.is_some_and(|shard| shard.behind),
+                coverage: Coverage::default(),
+            });
+        }
+        let index: HashMap<ShardName, usize> = shards
+            .iter()
+            .enumerate()
+            .map(|(i, s)| (s.name.clone(), i))
+            .collect();
+        for slot in Slot::all() {
+            if let Some(shard) = index.get(table.owner(slot).0) {
+                let coverage = &mut shards[*shard].coverage;
+                *coverage = [*coverage, Coverage::of(slot)].into_iter().sum();
+            }
+        }
+        Snapshot {
+            version: view.version,
+            published: view.published,
+            shards,
+            table: Some(table.clone()),
+            index,
+        }
+    }
+
+    /// A shard by name.
+    pub fn shard(&self, name: &str) -> Option<&Shard> {
+        self.index
+            .get(&ShardName::new(name))
+            .map(|index| &self.shards[*index])
+    }
+
+    /// Owner and epoch of a slot.
+    ///
+    /// # Errors
+    /// 503 before the first shard.
+    pub fn owner(&self, slot: Slot) -> Result<(&Shard, u32), ApiError> {
+        let table = self.table.as_ref().ok_or_else(no_shard)?;
+        let (name, epoch) = table.owner(slot);
+        let shard = self
+            .index
+            .get(name)
+            .map(|index| &self.shards[*index])
+            .ok_or_else(no_shard)?;
+        Ok((shard, epoch))
+    }
+
+    /// Shards that own slots: those that a fan-out asks.
+    pub fn owners(&self) -> impl Iterator<Item = &Shard> {
+        self.shards.iter().filter(|shard| shard.coverage.slots > 0)
+    }
+
+    /// A slot for a start that names none: at random over the slots whose shard takes starts and is up, so that
+    /// starts spread as the slots do and a dead shard costs only its own keys.
+    ///
+    /// # Errors
+    /// 503 if no shard takes starts.
+    pub fn draw(&self, only: Option<&ShardName>) -> Result<Slot, ApiError> {
+        let table = self.table.as_ref().ok_or_else(no_shard)?;
+        let takes =
+            |shard: &Shard| !shard.behind && shard.is_up() && only.is_none_or(|name| *name == shard.name);
+        if !self.owners().any(takes) {
+            return Err(ApiError::unavailable(
+                "no shard takes new instances at the moment",
+            ));
+        }
+        let fits = |slot: Slot| {
+            self.index
+                .get(table.owner(slot).0)
+                .is_some_and(|i| takes(&self.shards[*i]))
+        };
+        let first = Slot::from_bits(rand::random());
+        for attempt in 0..64 {
+            let slot = if attempt == 0 {
+                first
+            } else {
+                Slot::from_bits(rand::random())
+            };
+            if fits(slot) {
+                return Ok(slot);
+            }
+        }
+        // Few slots fit: take the next one round the table.
+        let rotated = Slot::all().map(|s| Slot::from_bits(u64::from(s.number()) + u64::from(first.number())));
+        rotated.into_iter().find(|s| fits(*s)).ok_or_else(no_shard)
+    }
+
+    /// Whether every slot has a shard with a node that answers; otherwise the reason, for the operator. A dead shard
+    /// among live ones is degraded, and still ready: it costs its own keys and nothing else.
+    pub fn readiness(&self) -> Result<(), String> {
+        if self.table.is_none() {
+            return Err("no slot table yet: the cluster has no shard".to_owned());
+        }
+        if self.owners().any(Shard::is_up) {
+            Ok(())
+        } else {
+            Err("no shard has a node that answers".to_owned())
+        }
+    }
+}
+
+fn no_shard() -> ApiError {
+    ApiError::unavailable("the cluster has no shard yet")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cluster::{NodeInfo, ShardView};
+    use topology::table;
+
+    fn view(shards: usize, nodes: usize) -> View {
+        let names: Vec<ShardName> = (0..shards).map(|i| ShardName::new(&format!("s{i}"))).collect();
+        let listed = names
+            .iter()
+            .map(|name| table::Shard {
+                name: name.clone(),
+                weight: 100,
+            })
+            .collect();
+        let node = |i: usize| NodeInfo {
+            id: format!("n{i}"),
+            url: format!("http://h{i}:1/"),
+            version: String::new(),
+        };
+        let shard = || ShardView {
+            nodes: (0..nodes).map(node).collect(),
+            ..ShardView::default()
+        };
+        View {
+            version: 1,
+            table: Some(Arc::new(SlotTable::split(listed))),
+            shards: names.into_iter().map(|name| (name, shard())).collect(),
+            ..View::default()
+        }
+    }
+
+    #[test]
+    fn a_slot_keeps_its_node_and_moves_only_when_that_one_is_down() {
+        let snapshot = Snapshot::build(&view(1, 3), &Snapshot::default());
+        let shard = &snapshot.shards[0];
+        let before: Vec<String> = (0..300)
+            .map(|slot| shard.candidates(slot)[0].id.clone())
+            .collect();
+        for node in &shard.nodes {
+            assert!(
+                before.iter().filter(|id| **id == node.id).count() > 50,
+                "{before:?}"
+            );
+        }
+        shard.nodes[1].set_up(false);
+        for (slot, first) in before.iter().enumerate() {
+            let now = shard.candidates(slot as u64);
+            assert_eq!(now.len(), 3);
+            assert_eq!(now[2].id, "n1");
+            if first != "n1" {
+                assert_eq!(&now[0].id, first);
+            }
+        }
+    }
+
+    #[test]
+    fn a_new_view_keeps_what_is_known_of_nodes_and_coverage_adds_up() {
+        let first = Snapshot::build(&view(3, 2), &Snapshot::default());
+        first.shards[1].nodes[0].set_up(false);
+        let second = Snapshot::build(&view(3, 2), &first);
+        assert!(!second.shards[1].nodes[0].is_up());
+        assert!(Arc::ptr_eq(&first.shards[1].nodes[1], &second.shards[1].nodes[1]));
+        assert_eq!(
+            second.shards.iter().map(|s| s.coverage).sum::<Coverage>(),
+            Coverage::whole()
+        );
+    }
+
+    #[test]
+    fn s0_13_keyless_starts_spread_over_the_shards_that_take_them() {
+        let mut view = view(3, 1);
+        let snapshot = Snapshot::build(&view, &Snapshot::default());
+        let mut counts = [0; 3];
+        for _ in 0..3_000 {
+            let slot = snapshot.draw(None).unwrap();
+            counts[snapshot
+                .shards
+                .iter()
+                .position(|s| s.name == snapshot.owner(slot).unwrap().0.name)
+                .unwrap()] += 1;
+        }
+        assert!(counts.iter().all(|n| (800..1200).contains(n)), "{counts:?}");
+        view.shards.get_mut(&ShardName::new("s0")).unwrap().behind = true;
+        let snapshot = Snapshot::build(&view, &Snapshot::default());
+        snapshot.shards[2].nodes[0].set_up(false);
+        for _ in 0..50 {
+            let slot = snapshot.draw(None).unwrap();
+            assert_eq!(snapshot.owner(slot).unwrap().0.name.as_str(), "s1");
+        }
+        snapshot.shards[1].nodes[0].set_up(false);
+        assert_eq!(snapshot.draw(None).unwrap_err().status, 503);
+        assert_eq!(
+            Snapshot::build(&View::default(), &snapshot)
+                .draw(None)
+                .unwrap_err()
+                .status,
+            503
+        );
+    }
+}

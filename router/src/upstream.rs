@@ -1,0 +1,180 @@
+//! Calling one node: a pool of connections, and for each failure whether the request may have run.
+use crate::{headers, metrics::FailureLabels, metrics::Metrics, snapshot::Node};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use service::Secret;
+use std::{error::Error, time::Duration};
+use tokio::time::{Instant, timeout_at};
+
+/// A request as a node gets it. Cloning shares the body.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// Method.
+    pub method: Method,
+    /// Path and query.
+    pub target: String,
+    /// Headers, already without those of the client's connection.
+    pub headers: HeaderMap,
+    /// Whole body.
+    pub body: Bytes,
+}
+
+impl Outgoing {
+    /// The same with one more header.
+    pub fn with(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Outgoing {
+        self.headers.insert(name, value.into());
+        self
+    }
+
+    /// A call of a node's own interface with a JSON body; keeps who asks.
+    pub fn internal(&self, path: &str, body: Vec<u8>) -> Outgoing {
+        let mut headers = self.headers.clone();
+        headers.insert(
+            http::header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        Outgoing {
+            method: Method::POST,
+            target: path.to_owned(),
+            headers,
+            body: body.into(),
+        }
+    }
+}
+
+/// A call that got no answer.
+#[derive(Debug)]
+pub struct Failure {
+    /// Whether a byte of the request may have reached the node: then it may have run.
+    pub written: bool,
+    /// `connect`, `lost` or `timeout`.
+    pub kind: &'static str,
+    /// Why, for log and answer.
+    pub why: String,
+}
+
+/// The pool of connections to all nodes.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    client: Client<HttpConnector, Full<Bytes>>,
+    secret: Option<HeaderValue>,
+    metrics: Metrics,
+}
+
+impl Upstream {
+    /// A pool that shows this secret to nodes.
+    ///
+    /// # Errors
+    /// The secret holds characters that no header can carry.
+    pub fn new(
+        secret: Option<&Secret>,
+        metrics: Metrics,
+    ) -> Result<Upstream, http::header::InvalidHeaderValue> {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(Duration::from_secs(1)));
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(Duration::from_secs(30))
+            .pool_max_idle_per_host(256)
+            .build(connector);
+        let secret = secret
+            .map(|secret| {
+                let mut value = HeaderValue::from_str(secret.reveal())?;
+                value.set_sensitive(true);
+                Ok(value)
+            })
+            .transpose()?;
+        Ok(Upstream {
+            client,
+            secret,
+            metrics,
+        })
+    }
+
+    /// Sends a request and waits for the head of its answer. Notes on the node whether it is there.
+    ///
+    /// # Errors
+    /// No answer until the deadline, or no connection, or one that broke; says whether it may have run.
+    pub async fn send(
+        &self,
+        node: &Node,
+        out: &Outgoing,
+        deadline: Instant,
+    ) -> Result<Response<Incoming>, Failure> {
+        let result = self.attempt(node, out, deadline).await;
+        if let Err(failure) = &result {
+            let labels = FailureLabels {
+                shard: node.shard.to_string(),
+                kind: failure.kind,
+            };
+            self.metrics.upstream_failures.get_or_create(&labels).inc();
+            // A slow answer says nothing about the node; a connection that failed does. The health probe readmits it.
+            if failure.kind != "timeout" && node.set_up(false) {
+                tracing::warn!(shard = %node.shard, node = node.id, why = failure.why, "node is unreachable");
+            }
+        }
+        result
+    }
+
+    async fn attempt(
+        &self,
+        node: &Node,
+        out: &Outgoing,
+        deadline: Instant,
+    ) -> Result<Response<Incoming>, Failure> {
+        let unsent = |why: String| Failure {
+            written: false,
+            kind: "connect",
+            why,
+        };
+        let uri: Uri = format!("{}{}", node.url, out.target)
+            .parse()
+            .map_err(|e| unsent(format!("bad URL: {e}")))?;
+        let mut request = Request::new(Full::new(out.body.clone()));
+        *request.method_mut() = out.method.clone();
+        *request.uri_mut() = uri;
+        *request.headers_mut() = out.headers.clone();
+        if let Some(secret) = &self.secret {
+            request.headers_mut().insert(headers::SECRET, secret.clone());
+        }
+        match timeout_at(deadline, self.client.request(request)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => {
+                // Connecting failed, or the pool's connection closed before it took the request: nothing was written.
+                // Everything else may have reached the node.
+                let cancelled = error
+                    .source()
+                    .and_then(|source| source.downcast_ref::<hyper::Error>())
+                    .is_some_and(hyper::Error::is_canceled);
+                let written = !error.is_connect() && !cancelled;
+                Err(Failure {
+                    written,
+                    kind: if written { "lost" } else { "connect" },
+                    why: chain(&error),
+                })
+            }
+            Err(_) => Err(Failure {
+                written: true,
+                kind: "timeout",
+                why: "no answer in time".to_owned(),
+            }),
+        }
+    }
+}
+
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}

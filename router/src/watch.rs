@@ -1,0 +1,121 @@
+//! Keeps the routing snapshot, the nodes' health and the streams of announcements up to date, without being asked.
+use crate::{
+    fan_out::wakeups,
+    headers,
+    snapshot::{Node, Snapshot},
+    state::App,
+    upstream::Outgoing,
+};
+use bytes::Bytes;
+use cluster::View;
+use http::{HeaderMap, Method};
+use http_body_util::BodyExt;
+use service::Readiness;
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio::{
+    sync::watch::Receiver,
+    task::{AbortHandle, JoinSet},
+    time::{Instant, MissedTickBehavior, interval, sleep},
+};
+
+/// The part of readiness that this module answers for.
+pub const READY: &str = "topology";
+
+type NodeKey = (String, String, String);
+
+/// Follows the cluster's view until dropped or until the view's sender is gone.
+pub async fn follow(app: Arc<App>, mut views: Receiver<Arc<View>>, ready: Readiness) {
+    let mut tasks = JoinSet::new();
+    let mut per_node: HashMap<NodeKey, Vec<AbortHandle>> = HashMap::new();
+    let mut tick = interval(Duration::from_secs(1));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    tasks.spawn(wakeups::poll(app.clone()));
+    loop {
+        let view = views.borrow_and_update().clone();
+        let snapshot = Snapshot::build(&view, &app.snapshot());
+        let nodes: HashMap<NodeKey, Arc<Node>> = snapshot
+            .shards
+            .iter()
+            .flat_map(|shard| &shard.nodes)
+            .map(|node| (key(node), node.clone()))
+            .collect();
+        tracing::debug!(
+            version = snapshot.version,
+            shards = snapshot.shards.len(),
+            nodes = nodes.len(),
+            "new topology"
+        );
+        per_node.retain(|key, running| {
+            let keep = nodes.contains_key(key);
+            if !keep {
+                running.iter().for_each(AbortHandle::abort);
+            }
+            keep
+        });
+        for (key, node) in nodes {
+            per_node.entry(key).or_insert_with(|| {
+                let probe = tasks.spawn(probe(app.clone(), node.clone()));
+                let listen = tasks.spawn(wakeups::listen(app.clone(), node));
+                vec![probe, listen]
+            });
+        }
+        app.publish(snapshot);
+        loop {
+            tell(&app, &views.borrow(), &ready);
+            tokio::select! {
+                changed = views.changed() => match changed {
+                    Ok(()) => break,
+                    // The cluster handle is gone: serve on with the last topology.
+                    Err(_) => return std::future::pending().await,
+                },
+                _ = tick.tick() => {}
+                Some(_) = tasks.join_next() => {}
+            }
+        }
+    }
+}
+
+fn key(node: &Node) -> NodeKey {
+    (node.shard.to_string(), node.id.clone(), node.url.clone())
+}
+
+fn tell(app: &App, view: &View, ready: &Readiness) {
+    app.metrics.view_age.set(view.age().as_secs_f64());
+    match app.snapshot().readiness() {
+        Ok(()) => ready.ready(READY),
+        Err(why) => ready.not_ready(READY, why),
+    }
+}
+
+/// Asks a node about once a second whether it is ready.
+async fn probe(app: Arc<App>, node: Arc<Node>) {
+    let out = Outgoing {
+        method: Method::GET,
+        target: "/internal/health".to_owned(),
+        headers: HeaderMap::new(),
+        body: Bytes::new(),
+    };
+    loop {
+        let out = out.clone().with(headers::LOG_INDEX, app.snapshot().published);
+        let answer = app
+            .upstream
+            .send(&node, &out, Instant::now() + Duration::from_millis(1_500))
+            .await;
+        let (up, why) = match answer {
+            Ok(answer) => {
+                let status = answer.status();
+                // Read to its end, so that the connection can be used again.
+                let _ = answer.into_body().collect().await;
+                (status.is_success(), format!("health is {}", status.as_u16()))
+            }
+            Err(failure) => (false, failure.why),
+        };
+        if node.set_up(up) {
+            match up {
+                true => tracing::info!(shard = %node.shard, node = node.id, "node answers"),
+                false => tracing::warn!(shard = %node.shard, node = node.id, why, "node is not ready"),
+            }
+        }
+        sleep(Duration::from_millis(rand::random_range(800..1_000))).await;
+    }
+}
