@@ -1,0 +1,24 @@
+//! Incidents on the wire.
+use crate::Date;
+use serde::Serialize;
+
+/// An incident.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Incident {
+    pub id: String,
+    pub process_definition_id: Option<String>,
+    pub process_instance_id: Option<String>,
+    pub execution_id: Option<String>,
+    pub incident_timestamp: Date,
+    pub incident_type: String,
+    pub activity_id: String,
+    pub failed_activity_id: String,
+    pub cause_incident_id: String,
+    pub root_cause_incident_id: String,
+    pub configuration: Option<String>,
+    pub incident_message: Option<String>,
+    pub tenant_id: Option<String>,
+    pub job_definition_id: Option<String>,
+    pub annotation: Option<String>,
+}

@@ -1,0 +1,18 @@
+//! What router and nodes share of the Camunda 7 REST API: the table of operations, error bodies, DTOs.
+pub mod date;
+pub mod definition;
+pub mod deployment;
+pub mod error;
+pub mod external_task;
+pub mod filters;
+pub mod history;
+pub mod incident;
+pub mod job;
+pub mod known;
+pub mod operations;
+pub mod runtime;
+pub mod task;
+pub mod variable;
+
+pub use date::Date;
+pub use error::{ApiError, ApiResult};

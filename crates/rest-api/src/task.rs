@@ -1,0 +1,33 @@
+//! User tasks on the wire.
+use crate::Date;
+use serde::Serialize;
+
+/// A user task.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Task {
+    pub id: String,
+    pub name: Option<String>,
+    pub assignee: Option<String>,
+    pub created: Date,
+    pub due: Option<Date>,
+    pub follow_up: Option<Date>,
+    pub last_updated: Option<Date>,
+    pub delegation_state: Option<String>,
+    pub description: Option<String>,
+    pub execution_id: Option<String>,
+    pub owner: Option<String>,
+    pub parent_task_id: Option<String>,
+    pub priority: i32,
+    pub process_definition_id: Option<String>,
+    pub process_instance_id: Option<String>,
+    pub task_definition_key: Option<String>,
+    pub case_execution_id: Option<String>,
+    pub case_instance_id: Option<String>,
+    pub case_definition_id: Option<String>,
+    pub suspended: bool,
+    pub form_key: Option<String>,
+    pub camunda_form_ref: Option<String>,
+    pub tenant_id: Option<String>,
+    pub task_state: &'static str,
+}

@@ -1,0 +1,214 @@
+//! Historic process instances: what runs is read from the runtime table, what has ended from history.
+use super::{Kind, Listing, SortBy, Where, col, null, of_definition};
+use crate::store::{Row, StoreError, schema::visible};
+use bpmn_core::{Id, instance::EndState};
+use rest_api::{ApiResult, known};
+use sea_query::{Expr, ExprTrait, Query, SelectStatement, UnionType};
+
+const H: &str = "h";
+
+/// A row of [`listing`].
+pub struct ProcessRow {
+    pub id: Id,
+    pub root_id: Id,
+    pub definition_id: Id,
+    pub business_key: Option<String>,
+    pub suspended: bool,
+    pub started: i64,
+    pub start_user: Option<String>,
+    pub start_element: String,
+    pub tenant_id: Option<String>,
+    /// `None` while it runs.
+    pub ended: Option<i64>,
+    pub state: Option<i64>,
+    pub delete_reason: Option<String>,
+    pub super_instance: Option<Id>,
+    /// End of the root of its tree.
+    pub root_ended: Option<i64>,
+}
+
+impl ProcessRow {
+    /// REST's `state`.
+    pub fn word(&self) -> &'static str {
+        match self.state {
+            Some(state) if state == EndState::Completed as i64 => "COMPLETED",
+            Some(state) if state == EndState::ExternallyTerminated as i64 => "EXTERNALLY_TERMINATED",
+            Some(_) => "INTERNALLY_TERMINATED",
+            None if self.suspended => "SUSPENDED",
+            None => "ACTIVE",
+        }
+    }
+}
+
+const SHARED: [&str; 10] = [
+    "id",
+    "root_id",
+    "definition_id",
+    "business_key",
+    "suspended",
+    "started",
+    "start_user",
+    "start_element",
+    "tenant_id",
+    "super_token_id",
+];
+
+/// Reads a row of [`listing`].
+pub fn row(row: &dyn Row) -> Result<ProcessRow, StoreError> {
+    Ok(ProcessRow {
+        id: row.id(0)?,
+        root_id: row.id(1)?,
+        definition_id: row.id(2)?,
+        business_key: row.text_opt(3)?,
+        suspended: row.bool(4)?,
+        started: row.i64(5)?,
+        start_user: row.text_opt(6)?,
+        start_element: row.text(7)?,
+        tenant_id: row.text_opt(8)?,
+        ended: row.i64_opt(9)?,
+        state: row.i64_opt(10)?,
+        delete_reason: row.text_opt(11)?,
+        super_instance: row.id_opt(12)?,
+        root_ended: row.i64_opt(13)?,
+    })
+}
+
+fn columns() -> Vec<Expr> {
+    let mut columns: Vec<Expr> = SHARED[..9].iter().map(|name| col(H, name)).collect();
+    columns.extend(["ended", "state", "delete_reason"].map(|name| col(H, name)));
+    let caller = Query::select()
+        .expr(col("st", "instance_id"))
+        .from_as("token", "st")
+        .and_where(col("st", "id").equals((H, "super_token_id")))
+        .take();
+    columns.push(super::scalar(caller));
+    columns.push(root_ended(H));
+    columns
+}
+
+/// When the root of a row's tree ended.
+pub fn root_ended(alias: &'static str) -> Expr {
+    let query = Query::select()
+        .expr(col("re", "ended"))
+        .from_as("history_process", "re")
+        .and_where(col("re", "id").equals((alias, "root_id")))
+        .take();
+    super::scalar(query)
+}
+
+fn base() -> SelectStatement {
+    let mut ended = Query::select();
+    for name in SHARED {
+        ended.expr_as(col("e", name), name);
+    }
+    for name in ["ended", "state", "delete_reason"] {
+        ended.expr_as(col("e", name), name);
+    }
+    ended.from_as("history_process", "e").and_where(visible("e"));
+    let mut running = Query::select();
+    for name in SHARED {
+        running.expr_as(col("p", name), name);
+    }
+    for name in ["ended", "state", "delete_reason"] {
+        running.expr_as(null(), name);
+    }
+    running.from_as("process_instance", "p").and_where(visible("p"));
+    Query::select().from_subquery(ended.union(UnionType::All, running).take(), H).take()
+}
+
+/// The process instance of that id.
+pub fn by_id(id: Id) -> SelectStatement {
+    base().exprs(columns()).and_where(col(H, "id").eq(id.0)).take()
+}
+
+/// Historic process instances that meet the filters.
+pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
+    w.id("processInstanceId", col(H, "id"))?;
+    if let Some(ids) = w.filters.list("processInstanceIds")? {
+        if ids.is_empty() && w.filters.is_post() {
+            return Err(super::empty_list("process instance ids"));
+        }
+        w.and(col(H, "id").is_in(super::uuids(&ids)));
+    }
+    if let Some(ids) = w.filters.list("processInstanceIdNotIn")?.filter(|l| !l.is_empty()) {
+        w.and(col(H, "id").is_not_in(super::uuids(&ids)));
+    }
+    w.definition(col(H, "definition_id"))?;
+    w.definition_name(col(H, "definition_id"))?;
+    if let Some(keys) = w.filters.list("processDefinitionKeyNotIn")?.filter(|l| !l.is_empty()) {
+        w.definitions(col(H, "definition_id"), |d| !keys.contains(&d.row.key));
+    }
+    w.text("processInstanceBusinessKey", col(H, "business_key"))?;
+    w.texts("processInstanceBusinessKeyIn", col(H, "business_key"))?;
+    w.like("processInstanceBusinessKeyLike", col(H, "business_key"))?;
+    w.id("rootProcessInstanceId", col(H, "root_id"))?;
+    w.switch("rootProcessInstances", col(H, "super_token_id").is_null())?;
+    states(&mut w)?;
+    w.date("startedBefore", |d| col(H, "started").lte(d))?;
+    w.date("startedAfter", |d| col(H, "started").gte(d))?;
+    w.date("finishedBefore", |d| col(H, "ended").lte(d))?;
+    w.date("finishedAfter", |d| col(H, "ended").gte(d))?;
+    w.text("startedBy", col(H, "start_user"))?;
+    w.tenants(col(H, "tenant_id"))?;
+    activities(&mut w)?;
+    for name in ["caseInstanceId", "superCaseInstanceId", "subCaseInstanceId"] {
+        if w.filters.has(name) {
+            w.and(super::never());
+        }
+    }
+    let filters = w.filters;
+    let condition = w.finish(known::HISTORY_PROCESS)?;
+    Listing::new(base().cond_where(condition).take(), columns(), col(H, "id")).sorted(filters, &sort)
+}
+
+fn states(w: &mut Where<'_>) -> ApiResult<()> {
+    let running = || col(H, "ended").is_null();
+    w.switch("finished", running().not())?;
+    w.switch("unfinished", running())?;
+    w.switch("active", running().and(col(H, "suspended").eq(false)))?;
+    w.switch("suspended", running().and(col(H, "suspended").eq(true)))?;
+    for (name, state) in [
+        ("completed", EndState::Completed),
+        ("externallyTerminated", EndState::ExternallyTerminated),
+        ("internallyTerminated", EndState::InternallyTerminated),
+    ] {
+        w.switch(name, col(H, "state").eq(state as i16))?;
+    }
+    Ok(())
+}
+
+fn activities(w: &mut Where<'_>) -> ApiResult<()> {
+    let at = |table: &'static str, elements: &[String]| {
+        let query = Query::select()
+            .expr(Expr::val(1))
+            .from_as(table, "a")
+            .and_where(col("a", "instance_id").equals((H, "id")))
+            .and_where(col("a", "element").is_in(elements.iter().map(String::as_str)))
+            .take();
+        Expr::exists(query)
+    };
+    if let Some(elements) = w.filters.list("executedActivityIdIn")?.filter(|l| !l.is_empty()) {
+        w.and(at("history_activity", &elements));
+    }
+    if let Some(elements) = w.filters.list("activeActivityIdIn")?.filter(|l| !l.is_empty()) {
+        w.and(at("token", &elements));
+    }
+    Ok(())
+}
+
+fn sort(by: &str) -> Option<SortBy> {
+    let definition = |column| of_definition(col(H, "definition_id"), column);
+    Some(match by {
+        "instanceId" => (col(H, "id"), Kind::Id),
+        "definitionId" => (definition("rest_id"), Kind::Text),
+        "definitionKey" => (definition("key"), Kind::Text),
+        "definitionName" => (definition("name"), Kind::Text),
+        "definitionVersion" => (definition("version"), Kind::Number),
+        "businessKey" => (col(H, "business_key"), Kind::Text),
+        "startTime" => (col(H, "started"), Kind::Number),
+        "endTime" => (col(H, "ended"), Kind::Number),
+        "duration" => (col(H, "ended").sub(col(H, "started")), Kind::Number),
+        "tenantId" => (col(H, "tenant_id"), Kind::Text),
+        _ => return None,
+    })
+}

@@ -1,0 +1,214 @@
+//! The list of jobs.
+use super::{Kind, Listing, SortBy, Where, col, never, of_definition};
+use crate::store::{Row, StoreError, schema::visible};
+use bpmn_core::{
+    Id,
+    instance::{Job, JobKind},
+};
+use rest_api::{
+    ApiError, ApiResult, date,
+    filters::{Filters, Operator},
+    known,
+};
+use sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
+
+const J: &str = "j";
+
+const COLUMNS: [&str; 20] = [
+    "id",
+    "root_id",
+    "instance_id",
+    "token_id",
+    "execution_id",
+    "definition_id",
+    "element",
+    "kind",
+    "due",
+    "retries",
+    "exclusive",
+    "priority",
+    "suspended",
+    "created",
+    "lock_owner",
+    "lock_expires",
+    "error_message",
+    "stacktrace",
+    "repeat",
+    "tenant_id",
+];
+
+/// Reads a row of [`listing`].
+pub fn row(row: &dyn Row) -> Result<Job, StoreError> {
+    let kind = row.i64(7)? as i16;
+    Ok(Job {
+        id: row.id(0)?,
+        root_id: row.id(1)?,
+        instance_id: row.id_opt(2)?,
+        token_id: row.id_opt(3)?,
+        execution_id: row.id_opt(4)?,
+        definition_id: row.id(5)?,
+        element: row.text(6)?,
+        kind: JobKind::from_i16(kind).ok_or_else(|| StoreError::Internal(format!("job kind {kind}")))?,
+        due: row.i64_opt(8)?,
+        retries: row.i64(9)? as i32,
+        exclusive: row.bool(10)?,
+        priority: row.i64(11)?,
+        suspended: row.bool(12)?,
+        created: row.i64(13)?,
+        lock_owner: row.text_opt(14)?,
+        lock_expires: row.i64_opt(15)?,
+        error_message: row.text_opt(16)?,
+        stacktrace: row.text_opt(17)?,
+        repeat: row.text_opt(18)?,
+        tenant_id: row.text_opt(19)?,
+    })
+}
+
+/// The job of that id.
+pub fn by_id(id: Id) -> SelectStatement {
+    let mut query = base(Condition::all().add(col(J, "id").eq(id.0)));
+    query.exprs(COLUMNS.map(|name| col(J, name)));
+    query
+}
+
+/// Jobs that meet the filters; `now` in Unix milliseconds decides which are due.
+pub fn listing(mut w: Where<'_>, now: i64) -> ApiResult<Listing> {
+    w.id("jobId", col(J, "id"))?;
+    w.ids("jobIds", col(J, "id"))?;
+    w.id("processInstanceId", col(J, "instance_id"))?;
+    w.ids("processInstanceIds", col(J, "instance_id"))?;
+    w.id("executionId", col(J, "execution_id"))?;
+    w.definition(col(J, "definition_id"))?;
+    w.text("activityId", col(J, "element"))?;
+    let failed = || col(J, "error_message").is_not_null();
+    if let Some(element) = w.filters.text("failedActivityId")? {
+        w.and(failed().and(col(J, "element").eq(element)));
+    }
+    w.switch("withException", failed())?;
+    w.text("exceptionMessage", col(J, "error_message"))?;
+    w.switch("withRetriesLeft", col(J, "retries").gt(0))?;
+    w.switch("noRetriesLeft", col(J, "retries").eq(0))?;
+    let due = col(J, "due").is_null().or(col(J, "due").lte(now));
+    w.switch("executable", col(J, "retries").gt(0).and(due))?;
+    w.switch("acquired", col(J, "lock_owner").is_not_null().and(col(J, "lock_expires").gt(now)))?;
+    kinds(&mut w)?;
+    w.suspension(col(J, "suspended"))?;
+    w.long("priorityHigherThanOrEquals", |n| col(J, "priority").gte(n))?;
+    w.long("priorityLowerThanOrEquals", |n| col(J, "priority").lte(n))?;
+    for (name, column) in [("dueDates", "due"), ("createTimes", "created")] {
+        for (operator, millis) in date_conditions(w.filters, name)? {
+            w.and(match operator {
+                Operator::Gt => col(J, column).gt(millis),
+                _ => col(J, column).lt(millis),
+            });
+        }
+    }
+    tenants(&mut w)?;
+    // No job definitions are kept.
+    if w.filters.has("jobDefinitionId") {
+        w.and(never());
+    }
+    let filters = w.filters;
+    let condition = w.finish(known::JOB)?;
+    let columns = COLUMNS.map(|name| col(J, name)).to_vec();
+    Listing::new(base(condition), columns, col(J, "id")).sorted(filters, &sort)
+}
+
+fn kinds(w: &mut Where<'_>) -> ApiResult<()> {
+    let (timers, messages) = (w.filters.on("timers")?, w.filters.on("messages")?);
+    if timers && messages {
+        return Err(ApiError::invalid_request("Parameter timers cannot be used together with parameter messages."));
+    }
+    let of = |kinds: [JobKind; 2]| col(J, "kind").is_in(kinds.map(|kind| kind as i16));
+    if timers {
+        w.and(of([JobKind::Timer, JobKind::TimerStart]));
+    }
+    if messages {
+        w.and(of([JobKind::AsyncBefore, JobKind::AsyncAfter]));
+    }
+    Ok(())
+}
+
+fn tenants(w: &mut Where<'_>) -> ApiResult<()> {
+    let tenant = || col(J, "tenant_id");
+    if w.filters.on("includeJobsWithoutTenantId")?
+        && let Some(list) = w.filters.list("tenantIdIn")?
+    {
+        w.and(tenant().is_in(list).or(tenant().is_null()));
+        return Ok(());
+    }
+    w.tenants(tenant())
+}
+
+fn base(condition: Condition) -> SelectStatement {
+    Query::select().from_as("job", J).cond_where(condition).and_where(visible(J)).take()
+}
+
+fn sort(by: &str) -> Option<SortBy> {
+    Some(match by {
+        "jobId" => (col(J, "id"), Kind::Id),
+        "executionId" => (col(J, "execution_id"), Kind::Id),
+        "processInstanceId" => (col(J, "instance_id"), Kind::Id),
+        "processDefinitionId" => (of_definition(col(J, "definition_id"), "rest_id"), Kind::Text),
+        "processDefinitionKey" => (of_definition(col(J, "definition_id"), "key"), Kind::Text),
+        "jobPriority" => (col(J, "priority"), Kind::Number),
+        "jobRetries" => (col(J, "retries"), Kind::Number),
+        "jobDueDate" => (col(J, "due"), Kind::Number),
+        "tenantId" => (col(J, "tenant_id"), Kind::Text),
+        _ => return None,
+    })
+}
+
+/// `gt_DATE,lt_DATE` in a query, `[{"operator","value"}]` in a body.
+fn date_conditions(filters: &Filters, name: &str) -> ApiResult<Vec<(Operator, i64)>> {
+    let mut found = Vec::new();
+    let mut add = |operator: &str, value: &str| {
+        let operator = match operator {
+            "gt" => Operator::Gt,
+            "lt" => Operator::Lt,
+            other => {
+                return Err(ApiError::invalid_request(format!(
+                    "Invalid {} comparator specified: {other}",
+                    if name == "dueDates" { "due date" } else { "create time" }
+                )));
+            }
+        };
+        let millis = date::parse(value).ok_or_else(|| {
+            let what = if name == "dueDates" { "due date" } else { "create time" };
+            ApiError::invalid_request(format!(
+                "Invalid {what} format: Cannot convert value \"{value}\" to java type java.util.Date"
+            ))
+        })?;
+        found.push((operator, millis));
+        Ok(())
+    };
+    if filters.is_post() {
+        for item in filters.array(name)?.into_iter().flatten() {
+            let member = |m: &str| item.get(m).and_then(|v| v.as_str()).unwrap_or("null").to_owned();
+            add(&member("operator"), &member("value"))?;
+        }
+        return Ok(found);
+    }
+    let text = filters.text(name)?.unwrap_or_default();
+    for part in text.split(',').filter(|part| !part.is_empty()) {
+        let Some((operator, value)) = part.split_once('_') else {
+            return Err(ApiError::invalid_request(format!(
+                "Cannot set query parameter '{name}' to value '{text}': condition query parameter has to have format \
+                 OPERATOR_VALUE."
+            )));
+        };
+        add(operator, value)?;
+    }
+    Ok(found)
+}
+
+/// Jobs without retries, counted per element of one definition, or per definition: (group, count).
+pub fn failed_by(group: &'static str, definition: Option<Id>) -> SelectStatement {
+    let mut query = Query::select();
+    query.expr(col(J, group)).expr(Expr::cust("COUNT(*)")).from_as("job", J);
+    query.and_where(visible(J)).and_where(col(J, "retries").eq(0));
+    if let Some(definition) = definition {
+        query.and_where(col(J, "definition_id").eq(definition.0));
+    }
+    query.group_by_col((J, group)).take()
+}

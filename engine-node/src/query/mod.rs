@@ -1,0 +1,374 @@
+//! From the filters of a list to one SELECT, the same for both databases. Knows columns, not JSON bodies of rows.
+//!
+//! Definitions are found in the catalog, so a filter by key becomes `definition_id IN (…)`.
+pub mod definition;
+pub mod deployment;
+pub mod event_subscription;
+pub mod execution;
+pub mod external_task;
+pub mod history_activity;
+pub mod history_process;
+pub mod incident;
+pub mod job;
+pub mod memory;
+pub mod process_instance;
+pub mod task;
+pub mod variable;
+
+use crate::{
+    app::{CatalogView, Deployed},
+    store::{Row, StoreError},
+};
+use bpmn_core::Id;
+use rest_api::{
+    ApiError, ApiResult,
+    filters::{Filters, Paging, Sorting, sorting},
+};
+use sea_query::{
+    Condition, Expr, ExprTrait, LikeExpr, NullOrdering, Order, Query, SelectStatement, SubQueryStatement,
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// A column of a table or alias.
+pub fn col(alias: &'static str, name: &'static str) -> Expr {
+    Expr::col((alias, name))
+}
+
+/// A condition that nothing meets.
+pub fn never() -> Expr {
+    Expr::val(1).eq(0)
+}
+
+/// A condition that everything meets.
+pub fn always() -> Expr {
+    Expr::val(1).eq(1)
+}
+
+/// The literal NULL, whose type the other branch of a UNION decides.
+pub fn null() -> Expr {
+    Expr::cust("NULL")
+}
+
+/// `column LIKE pattern`, a backslash escapes.
+pub fn like(column: Expr, pattern: &str) -> Expr {
+    column.like(LikeExpr::new(pattern).escape('\\'))
+}
+
+/// A subquery as a value.
+pub fn scalar(query: SelectStatement) -> Expr {
+    Expr::from(SubQueryStatement::SelectStatement(query))
+}
+
+/// A column of the definition that `definition_id` names.
+pub fn of_definition(definition_id: Expr, column: &'static str) -> Expr {
+    let query = Query::select()
+        .expr(col("sd", column))
+        .from_as("definition", "sd")
+        .and_where(col("sd", "id").eq(definition_id))
+        .take();
+    scalar(query)
+}
+
+/// The type of a sort value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Id,
+    Text,
+    Number,
+}
+
+/// What a criterion sorts by.
+pub type SortBy = (Expr, Kind);
+
+/// A list that can be counted, sorted and paged.
+pub struct Listing {
+    /// FROM and WHERE, no columns.
+    base: SelectStatement,
+    columns: Vec<Expr>,
+    id: Expr,
+    sorts: Vec<(Sorting, SortBy)>,
+}
+
+impl Listing {
+    /// A list of `columns`; `id` is the row's uuid, the last criterion of every order.
+    pub fn new(base: SelectStatement, columns: Vec<Expr>, id: Expr) -> Listing {
+        Listing { base, columns, id, sorts: Vec::new() }
+    }
+
+    /// Sorts as the request asks; `by` gives what a criterion sorts by.
+    pub fn sorted(mut self, filters: &Filters, by: &dyn Fn(&str) -> Option<SortBy>) -> ApiResult<Listing> {
+        for one in sorting(filters, &|name| by(name).is_some())? {
+            if let Some(sort) = by(&one.by) {
+                self.sorts.push((one, sort));
+            }
+        }
+        Ok(self)
+    }
+
+    /// The rows of a page; the sort values follow the columns.
+    pub fn page(&self, paging: Paging) -> SelectStatement {
+        let mut query = self.base.clone();
+        query.exprs(self.columns.iter().cloned());
+        query.exprs(self.sorts.iter().map(|(_, (expr, _))| expr.clone()));
+        query.expr(self.id.clone());
+        for (sorting, (expr, _)) in &self.sorts {
+            let (order, nulls) = match sorting.descending {
+                false => (Order::Asc, NullOrdering::Last),
+                true => (Order::Desc, NullOrdering::First),
+            };
+            query.order_by_expr_with_nulls(expr.clone(), order, nulls);
+        }
+        query.order_by_expr(self.id.clone(), Order::Asc);
+        if let Some(max) = paging.max {
+            query.limit(max);
+        }
+        if paging.first > 0 {
+            // SQLite takes an offset only behind a limit.
+            if paging.max.is_none() {
+                query.limit(i64::MAX as u64);
+            }
+            query.offset(paging.first);
+        }
+        query
+    }
+
+    /// The number of rows.
+    pub fn count(&self) -> SelectStatement {
+        let mut query = self.base.clone();
+        query.expr(Expr::cust("COUNT(*)"));
+        query
+    }
+
+    /// The columns alone, unordered and whole, for use inside another query.
+    pub fn subquery(&self) -> SelectStatement {
+        let mut query = self.base.clone();
+        query.exprs(self.columns.iter().cloned());
+        query
+    }
+
+    /// The sort values of a row of [`Listing::page`], the id last.
+    pub fn sort_values(&self, row: &dyn Row) -> Result<Vec<Value>, StoreError> {
+        let mut values = Vec::with_capacity(self.sorts.len() + 1);
+        let at = self.columns.len();
+        for (i, (_, (_, kind))) in self.sorts.iter().enumerate() {
+            values.push(match kind {
+                Kind::Id => json!(row.id_opt(at + i)?.map(|id| id.to_string())),
+                Kind::Text => json!(row.text_opt(at + i)?),
+                Kind::Number => json!(row.i64_opt(at + i)?),
+            });
+        }
+        values.push(json!(row.id(at + self.sorts.len())?.to_string()));
+        Ok(values)
+    }
+}
+
+/// Collects conditions from filters.
+pub struct Where<'a> {
+    pub filters: &'a Filters,
+    pub view: &'a CatalogView,
+    pub condition: Condition,
+}
+
+impl<'a> Where<'a> {
+    /// No condition yet.
+    pub fn new(filters: &'a Filters, view: &'a CatalogView) -> Where<'a> {
+        Where { filters, view, condition: Condition::all() }
+    }
+
+    /// Adds a condition.
+    pub fn and(&mut self, condition: Expr) {
+        self.condition = std::mem::replace(&mut self.condition, Condition::all()).add(condition);
+    }
+
+    /// Adds a condition if the switch is on.
+    pub fn switch(&mut self, name: &str, condition: Expr) -> ApiResult<()> {
+        if self.filters.on(name)? {
+            self.and(condition);
+        }
+        Ok(())
+    }
+
+    /// `column = text`.
+    pub fn text(&mut self, name: &str, column: Expr) -> ApiResult<()> {
+        if let Some(text) = self.filters.text(name)? {
+            self.and(column.eq(text));
+        }
+        Ok(())
+    }
+
+    /// `column LIKE pattern`.
+    pub fn like(&mut self, name: &str, column: Expr) -> ApiResult<()> {
+        if let Some(pattern) = self.filters.text(name)? {
+            self.and(like(column, &pattern));
+        }
+        Ok(())
+    }
+
+    /// `column IN (texts)`.
+    pub fn texts(&mut self, name: &str, column: Expr) -> ApiResult<()> {
+        if let Some(list) = self.filters.list(name)?.filter(|l| !l.is_empty()) {
+            self.and(column.is_in(list));
+        }
+        Ok(())
+    }
+
+    /// `column NOT IN (texts)`, where null is not in.
+    pub fn not_texts(&mut self, name: &str, column: Expr) -> ApiResult<()> {
+        if let Some(list) = self.filters.list(name)?.filter(|l| !l.is_empty()) {
+            self.and(column.clone().is_null().or(column.is_not_in(list)));
+        }
+        Ok(())
+    }
+
+    /// `column = id`; a text that is no id of ours finds nothing.
+    pub fn id(&mut self, name: &str, column: Expr) -> ApiResult<()> {
+        if let Some(id) = self.filters.text(name)? {
+            self.and(equals_id(column, &id));
+        }
+        Ok(())
+    }
+
+    /// `column IN (ids)`.
+    pub fn ids(&mut self, name: &str, column: Expr) -> ApiResult<()> {
+        if let Some(list) = self.filters.list(name)?.filter(|l| !l.is_empty()) {
+            self.and(column.is_in(uuids(&list)));
+        }
+        Ok(())
+    }
+
+    /// `column = number`.
+    pub fn long(&mut self, name: &str, compare: impl Fn(i64) -> Expr) -> ApiResult<()> {
+        if let Some(number) = self.filters.long(name)? {
+            self.and(compare(number));
+        }
+        Ok(())
+    }
+
+    /// A comparison with a date in Unix milliseconds.
+    pub fn date(&mut self, name: &str, compare: impl Fn(i64) -> Expr) -> ApiResult<()> {
+        if let Some(millis) = self.filters.date(name)? {
+            self.and(compare(millis));
+        }
+        Ok(())
+    }
+
+    /// `active`, `suspended`: switches on one boolean column.
+    pub fn suspension(&mut self, column: Expr) -> ApiResult<()> {
+        self.switch("active", column.clone().eq(false))?;
+        self.switch("suspended", column.eq(true))
+    }
+
+    /// `tenantIdIn`, `withoutTenantId`.
+    pub fn tenants(&mut self, column: Expr) -> ApiResult<()> {
+        self.texts("tenantIdIn", column.clone())?;
+        self.switch("withoutTenantId", column.is_null())
+    }
+
+    /// Keeps the rows whose definition meets the test.
+    pub fn definitions(&mut self, column: Expr, test: impl Fn(&Deployed) -> bool) {
+        let found: Vec<Uuid> = self.view.all().filter(|d| test(d)).map(|d| d.row.id.0).collect();
+        self.and(column.is_in(found));
+    }
+
+    /// `processDefinitionId`, `processDefinitionKey`, `processDefinitionKeyIn`.
+    pub fn definition(&mut self, column: Expr) -> ApiResult<()> {
+        if let Some(id) = self.filters.text("processDefinitionId")? {
+            let found = self.view.by_rest_id(&id).map(|d| d.row.id.0);
+            self.and(found.map_or_else(never, |id| column.clone().eq(id)));
+        }
+        if let Some(key) = self.filters.text("processDefinitionKey")? {
+            self.definitions(column.clone(), |d| d.row.key == key);
+        }
+        if let Some(keys) = self.filters.list("processDefinitionKeyIn")?.filter(|l| !l.is_empty()) {
+            self.definitions(column, |d| keys.contains(&d.row.key));
+        }
+        Ok(())
+    }
+
+    /// `processDefinitionName`, `processDefinitionNameLike`.
+    pub fn definition_name(&mut self, column: Expr) -> ApiResult<()> {
+        if let Some(name) = self.filters.text("processDefinitionName")? {
+            self.definitions(column.clone(), |d| d.row.name.as_deref() == Some(name.as_str()));
+        }
+        if let Some(pattern) = self.filters.text("processDefinitionNameLike")? {
+            self.definitions(column, |d| d.row.name.as_deref().is_some_and(|n| matches(&pattern, n)));
+        }
+        Ok(())
+    }
+
+    /// The conditions, after every filter that was given and not read has been refused.
+    pub fn finish(self, known: &[&str]) -> ApiResult<Condition> {
+        self.filters.refuse_rest(known)?;
+        Ok(self.condition)
+    }
+}
+
+/// `column = id`, or never if the text is no id of ours.
+pub fn equals_id(column: Expr, id: &str) -> Expr {
+    id.parse::<Id>().map_or_else(|_| never(), |id| column.eq(id.0))
+}
+
+/// The uuids among texts.
+pub fn uuids(texts: &[String]) -> Vec<Uuid> {
+    texts.iter().filter_map(|text| text.parse::<Id>().ok()).map(|id| id.0).collect()
+}
+
+/// SQL's LIKE on a text in memory: `%` any characters, `_` one, a backslash escapes.
+pub fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut p, mut t) = (0, 0);
+    // Where to go on after a mismatch: behind the last `%`, one character of the text further.
+    let mut retry: Option<(usize, usize)> = None;
+    while t < text.len() {
+        let step = match pattern.get(p) {
+            Some('%') => {
+                retry = Some((p + 1, t));
+                p += 1;
+                continue;
+            }
+            Some('_') => Some(1),
+            Some('\\') if pattern.get(p + 1) == Some(&text[t]) => Some(2),
+            Some(c) if *c != '\\' && *c == text[t] => Some(1),
+            _ => None,
+        };
+        match (step, retry) {
+            (Some(step), _) => {
+                p += step;
+                t += 1;
+            }
+            (None, Some((behind, from))) => {
+                retry = Some((behind, from + 1));
+                (p, t) = (behind, from + 1);
+            }
+            (None, None) => return false,
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '%')
+}
+
+/// The error of a list that is empty where the reference demands content.
+pub fn empty_list(what: &str) -> ApiError {
+    ApiError::engine(format!("Set of {what} is empty"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn like_in_memory_is_sql_s_like() {
+        for (pattern, text, expected) in [
+            ("%", "", true),
+            ("a%", "abc", true),
+            ("%c", "abc", true),
+            ("a_c", "abc", true),
+            ("a\\_c", "abc", false),
+            ("a\\_c", "a_c", true),
+            ("%b%b%", "abcb", true),
+            ("abc", "ab", false),
+        ] {
+            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+}

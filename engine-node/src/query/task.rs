@@ -1,0 +1,295 @@
+//! The list of user tasks.
+use super::{Kind, Listing, SortBy, Where, col, equals_id, like, variable};
+use crate::store::{Row, StoreError, schema::visible};
+use bpmn_core::{Id, instance::UserTask};
+use rest_api::{
+    ApiError, ApiResult,
+    filters::{Filters, variable_filters},
+    known,
+};
+use sea_query::{Condition, Expr, ExprTrait, Func, Query, SelectStatement};
+
+const T: &str = "t";
+
+const COLUMNS: [&str; 20] = [
+    "id",
+    "instance_id",
+    "token_id",
+    "execution_id",
+    "activity_id",
+    "definition_id",
+    "element",
+    "name",
+    "description",
+    "assignee",
+    "owner",
+    "delegation",
+    "priority",
+    "created",
+    "last_updated",
+    "due",
+    "follow_up",
+    "suspended",
+    "form_key",
+    "tenant_id",
+];
+
+/// Reads a row of [`listing`]; candidates are left out.
+pub fn row(row: &dyn Row) -> Result<UserTask, StoreError> {
+    Ok(UserTask {
+        id: row.id(0)?,
+        instance_id: row.id_opt(1)?,
+        token_id: row.id_opt(2)?,
+        execution_id: row.id_opt(3)?,
+        activity_id: row.id_opt(4)?,
+        definition_id: row.id_opt(5)?,
+        element: row.text_opt(6)?,
+        name: row.text_opt(7)?,
+        description: row.text_opt(8)?,
+        assignee: row.text_opt(9)?,
+        owner: row.text_opt(10)?,
+        delegation: row.text_opt(11)?,
+        priority: row.i64(12)? as i32,
+        created: row.i64(13)?,
+        last_updated: row.i64_opt(14)?,
+        due: row.i64_opt(15)?,
+        follow_up: row.i64_opt(16)?,
+        suspended: row.bool(17)?,
+        form_key: row.text_opt(18)?,
+        tenant_id: row.text_opt(19)?,
+        candidates: Vec::new(),
+    })
+}
+
+/// The task of that id.
+pub fn by_id(id: Id) -> SelectStatement {
+    let condition = Condition::all().add(col(T, "id").eq(id.0));
+    let mut query = base(condition);
+    query.exprs(COLUMNS.map(|name| col(T, name)));
+    query
+}
+
+/// Tasks that meet the filters.
+pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
+    fields(&mut w)?;
+    times(&mut w)?;
+    candidates(&mut w)?;
+    instance(&mut w)?;
+    variables(&mut w)?;
+    if w.filters.array_if_post("orQueries")?.is_some_and(|queries| !queries.is_empty()) {
+        return Err(ApiError::not_implemented("the filter 'orQueries'"));
+    }
+    let filters = w.filters;
+    let condition = w.finish(known::TASK)?;
+    let columns = COLUMNS.map(|name| col(T, name)).to_vec();
+    refuse_variable_sort(filters)?;
+    Listing::new(base(condition), columns, col(T, "id")).sorted(filters, &sort)
+}
+
+fn base(condition: Condition) -> SelectStatement {
+    Query::select().from_as("task", T).cond_where(condition).and_where(visible(T)).take()
+}
+
+/// Sorting by a variable exists in the reference's POST; it is refused rather than ignored.
+fn refuse_variable_sort(filters: &Filters) -> ApiResult<()> {
+    for item in filters.array_if_post("sorting")?.into_iter().flatten() {
+        let by = item.get("sortBy").and_then(|v| v.as_str()).unwrap_or_default();
+        if by.ends_with("Variable") {
+            return Err(ApiError::not_implemented(&format!("sorting tasks by '{by}'")));
+        }
+    }
+    Ok(())
+}
+
+fn sort(by: &str) -> Option<SortBy> {
+    let text = |name| (col(T, name), Kind::Text);
+    let number = |name| (col(T, name), Kind::Number);
+    Some(match by {
+        "instanceId" => (col(T, "instance_id"), Kind::Id),
+        "executionId" => (col(T, "execution_id"), Kind::Id),
+        "id" => (col(T, "id"), Kind::Id),
+        "dueDate" => number("due"),
+        "followUpDate" => number("follow_up"),
+        "created" => number("created"),
+        "lastUpdated" => number("last_updated"),
+        "priority" => number("priority"),
+        "assignee" => text("assignee"),
+        "description" => text("description"),
+        "name" => text("name"),
+        "tenantId" => text("tenant_id"),
+        "nameCaseInsensitive" => (Expr::from(Func::lower(col(T, "name"))), Kind::Text),
+        // No case engine: null for every task, so the id alone orders.
+        "caseInstanceId" | "caseExecutionId" => (super::null(), Kind::Text),
+        _ => return None,
+    })
+}
+
+fn fields(w: &mut Where<'_>) -> ApiResult<()> {
+    w.id("taskId", col(T, "id"))?;
+    w.ids("taskIdIn", col(T, "id"))?;
+    w.text("name", col(T, "name"))?;
+    w.like("nameLike", col(T, "name"))?;
+    if let Some(name) = w.filters.text("nameNotEqual")? {
+        w.and(col(T, "name").ne(name));
+    }
+    if let Some(pattern) = w.filters.text("nameNotLike")? {
+        w.and(like(col(T, "name"), &pattern).not());
+    }
+    w.text("description", col(T, "description"))?;
+    w.like("descriptionLike", col(T, "description"))?;
+    w.text("assignee", col(T, "assignee"))?;
+    w.like("assigneeLike", col(T, "assignee"))?;
+    w.texts("assigneeIn", col(T, "assignee"))?;
+    w.not_texts("assigneeNotIn", col(T, "assignee"))?;
+    w.switch("assigned", col(T, "assignee").is_not_null())?;
+    w.switch("unassigned", col(T, "assignee").is_null())?;
+    w.text("owner", col(T, "owner"))?;
+    w.text("taskDefinitionKey", col(T, "element"))?;
+    w.texts("taskDefinitionKeyIn", col(T, "element"))?;
+    w.not_texts("taskDefinitionKeyNotIn", col(T, "element"))?;
+    w.like("taskDefinitionKeyLike", col(T, "element"))?;
+    w.long("priority", |n| col(T, "priority").eq(n))?;
+    w.long("minPriority", |n| col(T, "priority").gte(n))?;
+    w.long("maxPriority", |n| col(T, "priority").lte(n))?;
+    w.suspension(col(T, "suspended"))?;
+    w.tenants(col(T, "tenant_id"))?;
+    match w.filters.text("delegationState")?.as_deref() {
+        None => {}
+        Some(state) if matches!(state.to_uppercase().as_str(), "PENDING" | "RESOLVED") => {
+            w.and(col(T, "delegation").eq(state.to_uppercase()));
+        }
+        Some(state) => {
+            let message = format!("Valid values for property 'delegationState' are 'PENDING' or 'RESOLVED', but was '{state}'");
+            return Err(ApiError::invalid_request(message));
+        }
+    }
+    // Tasks have no parents and belong to no case.
+    for name in ["parentTaskId", "caseInstanceId", "caseExecutionId", "caseDefinitionId", "caseDefinitionKey"] {
+        if w.filters.has(name) {
+            w.and(super::never());
+        }
+    }
+    Ok(())
+}
+
+fn times(w: &mut Where<'_>) -> ApiResult<()> {
+    w.date("createdOn", |d| col(T, "created").eq(d))?;
+    w.date("createdBefore", |d| col(T, "created").lt(d))?;
+    w.date("createdAfter", |d| col(T, "created").gt(d))?;
+    w.date("updatedAfter", |d| {
+        let updated = col(T, "last_updated").gt(d);
+        updated.or(col(T, "last_updated").is_null().and(col(T, "created").gt(d)))
+    })?;
+    for (names, column) in [
+        (["dueDate", "dueBefore", "dueAfter"], "due"),
+        (["followUpDate", "followUpBefore", "followUpAfter"], "follow_up"),
+    ] {
+        w.date(names[0], |d| col(T, column).eq(d))?;
+        w.date(names[1], |d| col(T, column).lt(d))?;
+        w.date(names[2], |d| col(T, column).gt(d))?;
+    }
+    w.date("followUpBeforeOrNotExistent", |d| {
+        col(T, "follow_up").is_null().or(col(T, "follow_up").lt(d))
+    })?;
+    w.switch("withoutDueDate", col(T, "due").is_null())
+}
+
+fn candidate(group: Option<bool>, condition: Option<Expr>) -> Expr {
+    let mut query = Query::select();
+    query.expr(Expr::val(1)).from_as("task_candidate", "c").and_where(col("c", "task_id").equals((T, "id")));
+    if let Some(group) = group {
+        query.and_where(col("c", "is_group").eq(group));
+    }
+    query.and_where_option(condition);
+    Expr::exists(query)
+}
+
+fn candidates(w: &mut Where<'_>) -> ApiResult<()> {
+    let name = || col("c", "name");
+    let mut asked = Vec::new();
+    if let Some(user) = w.filters.text("candidateUser")? {
+        asked.push(candidate(Some(false), Some(name().eq(user))));
+    }
+    if let Some(group) = w.filters.text("candidateGroup")? {
+        asked.push(candidate(Some(true), Some(name().eq(group))));
+    }
+    if let Some(pattern) = w.filters.text("candidateGroupLike")? {
+        asked.push(candidate(Some(true), Some(like(name(), &pattern))));
+    }
+    if let Some(groups) = w.filters.list("candidateGroups")?.filter(|l| !l.is_empty()) {
+        asked.push(candidate(Some(true), Some(name().is_in(groups))));
+    }
+    let include_assigned = w.filters.on("includeAssignedTasks")?;
+    let any = !asked.is_empty();
+    for condition in asked {
+        w.and(condition);
+    }
+    if include_assigned && !any {
+        return Err(ApiError::bad_user_request(
+            "ProcessEngineException",
+            "Invalid query usage: candidateUser, candidateGroup, candidateGroupIn, withCandidateGroups, \
+             withoutCandidateGroups, withCandidateUsers, withoutCandidateUsers has to be called before \
+             'includeAssignedTasks'.",
+        )
+        .with_status(http::StatusCode::INTERNAL_SERVER_ERROR));
+    }
+    // Asking for candidates means tasks that nobody has taken yet.
+    if any && !include_assigned {
+        w.and(col(T, "assignee").is_null());
+    }
+    w.switch("withCandidateGroups", candidate(Some(true), None))?;
+    w.switch("withoutCandidateGroups", candidate(Some(true), None).not())?;
+    w.switch("withCandidateUsers", candidate(Some(false), None))?;
+    w.switch("withoutCandidateUsers", candidate(Some(false), None).not())?;
+    if let Some(user) = w.filters.text("involvedUser")? {
+        let involved = candidate(Some(false), Some(name().eq(user.as_str())));
+        w.and(involved.or(col(T, "assignee").eq(user.as_str())).or(col(T, "owner").eq(user.as_str())));
+    }
+    Ok(())
+}
+
+fn instance(w: &mut Where<'_>) -> ApiResult<()> {
+    w.id("processInstanceId", col(T, "instance_id"))?;
+    w.ids("processInstanceIdIn", col(T, "instance_id"))?;
+    w.id("executionId", col(T, "execution_id"))?;
+    w.definition(col(T, "definition_id"))?;
+    w.definition_name(col(T, "definition_id"))?;
+    if let Some(ids) = w.filters.list("activityInstanceIdIn")?.filter(|l| !l.is_empty()) {
+        let uuids: Vec<_> = ids.iter().map(|id| id.rsplit(':').next().unwrap_or(id).to_owned()).collect();
+        w.and(col(T, "activity_id").is_in(super::uuids(&uuids)));
+    }
+    let instance = |condition: Expr| {
+        let query = Query::select()
+            .expr(col("p", "id"))
+            .from_as("process_instance", "p")
+            .and_where(condition)
+            .take();
+        col(T, "instance_id").in_subquery(query)
+    };
+    if let Some(key) = w.filters.text("processInstanceBusinessKey")? {
+        w.and(instance(col("p", "business_key").eq(key)));
+    }
+    if let Some(keys) = w.filters.list("processInstanceBusinessKeyIn")?.filter(|l| !l.is_empty()) {
+        w.and(instance(col("p", "business_key").is_in(keys)));
+    }
+    if let Some(pattern) = w.filters.text("processInstanceBusinessKeyLike")? {
+        w.and(instance(like(col("p", "business_key"), &pattern)));
+    }
+    Ok(())
+}
+
+fn variables(w: &mut Where<'_>) -> ApiResult<()> {
+    let ignore = variable::IgnoreCase::of(w.filters)?;
+    for filter in variable_filters(w.filters, "processVariables")? {
+        w.and(variable::exists(&filter, ignore, col("v", "scope_id").equals((T, "instance_id")))?);
+    }
+    for filter in variable_filters(w.filters, "taskVariables")? {
+        w.and(variable::exists(&filter, ignore, col("v", "task_id").equals((T, "id")))?);
+    }
+    Ok(())
+}
+
+/// That a task of that id exists.
+pub fn is(id: &str) -> Expr {
+    equals_id(col(T, "id"), id)
+}

@@ -1,0 +1,159 @@
+//! Conditions on variables, and the list of variable instances.
+use super::{Listing, Where, col, like};
+use crate::store::schema::visible;
+use rest_api::{
+    ApiError, ApiResult, date,
+    filters::{Filters, Operator, VariableFilter},
+    known,
+};
+use sea_query::{Condition, Expr, ExprTrait, Func, Query, SelectStatement};
+use serde_json::Value;
+
+/// How names and values are compared.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct IgnoreCase {
+    pub names: bool,
+    pub values: bool,
+}
+
+impl IgnoreCase {
+    /// `variableNamesIgnoreCase`, `variableValuesIgnoreCase`.
+    pub fn of(filters: &Filters) -> ApiResult<IgnoreCase> {
+        Ok(IgnoreCase {
+            names: filters.on("variableNamesIgnoreCase")?,
+            values: filters.on("variableValuesIgnoreCase")?,
+        })
+    }
+}
+
+/// That a variable which meets the filter exists in the scope; `scope` speaks of alias `v`.
+pub fn exists(filter: &VariableFilter, ignore: IgnoreCase, scope: Expr) -> ApiResult<Expr> {
+    let mut query = Query::select();
+    query.expr(Expr::val(1)).from_as("variable", "v").and_where(scope);
+    query.and_where(match ignore.names {
+        true => lower(col("v", "name")).eq(filter.name.to_lowercase()),
+        false => col("v", "name").eq(filter.name.as_str()),
+    });
+    query.cond_where(compares(filter, ignore.values)?);
+    Ok(Expr::exists(query))
+}
+
+fn lower(expr: Expr) -> Expr {
+    Expr::from(Func::lower(expr))
+}
+
+fn of_type(types: &[&'static str]) -> Expr {
+    col("v", "type").is_in(types.iter().copied())
+}
+
+/// The condition on the value columns of alias `v`. Numbers compare across number types, as in the reference.
+fn compares(filter: &VariableFilter, ignore_case: bool) -> ApiResult<Condition> {
+    let all = Condition::all();
+    Ok(match &filter.value {
+        Value::Null => match filter.operator {
+            Operator::Eq => all.add(of_type(&["Null"])),
+            Operator::Neq => all.add(of_type(&["Null"]).not()),
+            _ => {
+                return Err(ApiError::bad_user_request(
+                    "NotValidException",
+                    "Booleans and null cannot be used in 'greater than', 'less than' or 'like' condition",
+                ));
+            }
+        },
+        Value::Bool(value) => {
+            let number = i64::from(*value);
+            let condition = match filter.operator {
+                Operator::Eq => col("v", "number").eq(number),
+                Operator::Neq => col("v", "number").ne(number),
+                _ => {
+                    return Err(ApiError::bad_user_request(
+                        "NotValidException",
+                        "Booleans and null cannot be used in 'greater than', 'less than' or 'like' condition",
+                    ));
+                }
+            };
+            all.add(of_type(&["Boolean"])).add(condition)
+        }
+        Value::Number(number) => {
+            let float = compare(col("v", "float"), filter.operator, number.as_f64().unwrap_or_default())?;
+            let mut any = Condition::any().add(of_type(&["Double"]).and(float));
+            if let Some(whole) = number.as_i64() {
+                let whole = compare(col("v", "number"), filter.operator, whole)?;
+                any = any.add(of_type(&["Short", "Integer", "Long"]).and(whole));
+            }
+            all.add(any)
+        }
+        Value::String(text) => match date::parse(text) {
+            Some(millis) => {
+                all.add(of_type(&["Date"])).add(compare(col("v", "number"), filter.operator, millis)?)
+            }
+            None => all.add(of_type(&["String"])).add(text_condition(filter.operator, text, ignore_case)),
+        },
+        Value::Array(_) | Value::Object(_) => return Err(ApiError::invalid_request("")),
+    })
+}
+
+fn compare<V: Into<Expr>>(column: Expr, operator: Operator, value: V) -> ApiResult<Expr> {
+    Ok(match operator {
+        Operator::Eq => column.eq(value),
+        Operator::Neq => column.ne(value),
+        Operator::Gt => column.gt(value),
+        Operator::Gteq => column.gte(value),
+        Operator::Lt => column.lt(value),
+        Operator::Lteq => column.lte(value),
+        Operator::Like | Operator::NotLike => {
+            return Err(ApiError::bad_user_request(
+                "NotValidException",
+                "Only string values can be used with the operators like and notLike",
+            ));
+        }
+    })
+}
+
+fn text_condition(operator: Operator, text: &str, ignore_case: bool) -> Expr {
+    let (column, text) = match ignore_case {
+        true => (lower(col("v", "text")), text.to_lowercase()),
+        false => (col("v", "text"), text.to_owned()),
+    };
+    match operator {
+        Operator::Eq => column.eq(text),
+        Operator::Neq => column.ne(text),
+        Operator::Gt => column.gt(text),
+        Operator::Gteq => column.gte(text),
+        Operator::Lt => column.lt(text),
+        Operator::Lteq => column.lte(text),
+        Operator::Like => like(column, &text),
+        Operator::NotLike => like(column, &text).not(),
+    }
+}
+
+/// Variable instances: id and instance of each; their values come with the instance.
+pub fn listing(w: Where<'_>) -> ApiResult<Listing> {
+    let mut w = w;
+    w.text("variableName", col("v", "name"))?;
+    w.like("variableNameLike", col("v", "name"))?;
+    w.ids("processInstanceIdIn", col("v", "instance_id"))?;
+    w.ids("taskIdIn", col("v", "task_id"))?;
+    w.ids("variableScopeIdIn", col("v", "scope_id"))?;
+    w.filters.flag("deserializeValues")?;
+    let ignore = IgnoreCase::of(w.filters)?;
+    for filter in rest_api::filters::variable_filters(w.filters, "variableValues")? {
+        w.and(match ignore.names {
+            true => lower(col("v", "name")).eq(filter.name.to_lowercase()),
+            false => col("v", "name").eq(filter.name.as_str()),
+        });
+        w.condition = std::mem::replace(&mut w.condition, Condition::all()).add(compares(&filter, ignore.values)?);
+    }
+    let filters = w.filters;
+    let condition = w.finish(known::VARIABLE_INSTANCE)?;
+    let columns = vec![col("v", "id"), col("v", "instance_id")];
+    Listing::new(base(condition), columns, col("v", "id")).sorted(filters, &|by| match by {
+        "variableName" => Some((col("v", "name"), super::Kind::Text)),
+        "variableType" => Some((col("v", "type"), super::Kind::Text)),
+        _ => None,
+    })
+}
+
+fn base(condition: Condition) -> SelectStatement {
+    Query::select().from_as("variable", "v").cond_where(condition).and_where(visible("v")).take()
+}

@@ -1,0 +1,256 @@
+//! One request as handlers take it, and the answers they give.
+use super::{caller::caller, error};
+use crate::{
+    App,
+    app::{Answer, Caller, CatalogView},
+    store::Snapshot,
+};
+use axum::{
+    body::{Body, to_bytes},
+    extract::{FromRequest, FromRequestParts, RawPathParams, Request},
+    response::{IntoResponse, Response},
+};
+use bpmn_core::{Id, Slot};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use rest_api::{
+    ApiError, ApiResult,
+    filters::{Filters, Paging},
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// Which slots an answer saw.
+pub const COVERAGE: HeaderName = HeaderName::from_static("x-stellwerk-coverage");
+/// Largest body of a request, in bytes.
+pub const BODY_MAX: usize = 64 << 20;
+
+/// A request, whole: its body has been read, its slot belongs to this shard.
+pub struct Call {
+    pub app: App,
+    pub caller: Caller,
+    /// Decoded pairs of the query.
+    pub query: Vec<(String, String)>,
+    pub body: Bytes,
+    pub content_type: Option<String>,
+    params: Vec<(String, String)>,
+}
+
+impl FromRequest<App> for Call {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> ApiResult<Call> {
+        let (mut parts, body) = request.into_parts();
+        let params = match RawPathParams::from_request_parts(&mut parts, app).await {
+            Ok(params) => params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            Err(_) => Vec::new(),
+        };
+        let read_only = matches!(parts.method, Method::GET | Method::HEAD);
+        let body = to_bytes(body, BODY_MAX).await.map_err(|_| ApiError::too_large(BODY_MAX as u64))?;
+        let content_type = parts.headers.get(header::CONTENT_TYPE);
+        let content_type = content_type.and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let caller = caller(&parts, &body)?;
+        let call =
+            Call { app: app.clone(), caller, query: query(parts.uri.query()), body, content_type, params };
+        if let Some(slot) = call.caller.slot {
+            if read_only {
+                call.shows(slot).await?;
+            } else {
+                call.app.engine.check_slot(slot).await.map_err(error::api)?;
+            }
+        }
+        Ok(call)
+    }
+}
+
+/// Decoded pairs of a query: `+` is a space, escapes are UTF-8.
+pub fn query(query: Option<&str>) -> Vec<(String, String)> {
+    let pairs = query.unwrap_or("").split('&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(name), decode(value))
+        })
+        .collect()
+}
+
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'+' => bytes.push(b' '),
+            b'%' => {
+                let mut ahead = rest.clone();
+                let digit = |b: Option<u8>| b.and_then(|b| (b as char).to_digit(16));
+                match (digit(ahead.next()), digit(ahead.next())) {
+                    (Some(high), Some(low)) => {
+                        bytes.push((high * 16 + low) as u8);
+                        rest = ahead;
+                    }
+                    _ => bytes.push(byte),
+                }
+            }
+            other => bytes.push(other),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+impl Call {
+    /// A path parameter, decoded.
+    pub fn param(&self, name: &str) -> &str {
+        self.params.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value)
+    }
+
+    /// The id in the path; a text that isn't one of ours is `None`: an unknown id.
+    pub fn id(&self, name: &str) -> Option<Id> {
+        self.param(name).parse().ok()
+    }
+
+    /// A name in the path, such as a variable's.
+    pub fn name(&self, param: &str) -> ApiResult<String> {
+        let name = self.param(param);
+        if name.contains('\0') {
+            return Err(ApiError::invalid_request("the path contains a NUL character"));
+        }
+        Ok(name.to_owned())
+    }
+
+    /// The first query parameter of that name.
+    pub fn query_param(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Query parameters as filters.
+    pub fn filters(&self) -> Filters {
+        Filters::from_query(&self.query)
+    }
+
+    /// `firstResult`, `maxResults`.
+    pub fn paging(&self) -> ApiResult<Paging> {
+        Paging::from_query(&self.query)
+    }
+
+    /// The JSON body, which may be empty; anything but an object is refused.
+    pub fn body(&self) -> ApiResult<Filters> {
+        if let Some(kind) = &self.content_type {
+            let media_type = kind.split(';').next().unwrap_or("").trim();
+            if !media_type.eq_ignore_ascii_case("application/json") {
+                return Err(ApiError::unsupported_media_type());
+            }
+        } else if !self.body.is_empty() {
+            return Err(ApiError::unsupported_media_type());
+        }
+        if self.body.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Filters::from_body(Map::new()));
+        }
+        let value: Value =
+            serde_json::from_slice(&self.body).map_err(|error| ApiError::json_text(error.to_string()))?;
+        let Value::Object(members) = value else {
+            return Err(ApiError::invalid_request(""));
+        };
+        if members.iter().any(|(name, value)| name.contains('\0') || has_nul(value)) {
+            return Err(ApiError::invalid_request("the body contains a NUL character, which cannot be stored"));
+        }
+        Ok(Filters::from_body(members))
+    }
+
+    /// Deployed definitions, as of now.
+    pub fn catalog(&self) -> Arc<CatalogView> {
+        self.app.engine.catalog().view()
+    }
+
+    /// 421 unless this shard answers reads of the slot.
+    pub async fn shows(&self, slot: Slot) -> ApiResult<()> {
+        if !self.app.engine.owned().shows(slot) {
+            self.app.engine.refresh_owned().await;
+            let owned = self.app.engine.owned();
+            if !owned.shows(slot) {
+                let epoch = owned.epoch(slot);
+                return Err(error::api(crate::app::EngineError::Misdirected { slot, epoch }));
+            }
+        }
+        Ok(())
+    }
+
+    /// The error for an id that nothing was found for: 421 if its slot isn't here, else `missing`.
+    pub async fn missing(&self, id: Option<Id>, missing: ApiError) -> ApiError {
+        match id.and_then(Id::slot) {
+            Some(slot) => self.shows(slot).await.err().unwrap_or(missing),
+            None => missing,
+        }
+    }
+
+    /// Runs a query.
+    pub async fn select(&self, query: &sea_query::SelectStatement) -> ApiResult<Snapshot> {
+        self.app.engine.store().select(query).await.map_err(error::store)
+    }
+
+    /// A JSON answer that tells, within a fan-out, which slots it saw.
+    pub fn covered(&self, value: &impl Serialize, snapshot: &Snapshot) -> Response {
+        let mut response = json(value);
+        if self.caller.fanout
+            && let Ok(coverage) = HeaderValue::from_str(&snapshot.coverage.to_string())
+        {
+            response.headers_mut().insert(COVERAGE, coverage);
+        }
+        response
+    }
+}
+
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(map) => map.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
+        _ => false,
+    }
+}
+
+/// 200 with a JSON body.
+pub fn json(value: &impl Serialize) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(body) => typed("application/json", body),
+        Err(error) => ApiError::internal(error.to_string()).into_response(),
+    }
+}
+
+/// 200 with a body of that type.
+pub fn typed(media_type: &str, body: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(body));
+    let media_type = HeaderValue::from_str(media_type);
+    let media_type = media_type.unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+    response
+}
+
+/// 204.
+pub fn no_content() -> Response {
+    StatusCode::NO_CONTENT.into_response()
+}
+
+/// A command's answer.
+pub fn answer(answer: Answer) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if answer.body.is_empty() {
+        return status.into_response();
+    }
+    let mut response = typed("application/json", answer.body.into_bytes());
+    *response.status_mut() = status;
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_decoded_as_utf_8_with_plus_for_space() {
+        let pairs = query(Some("businessKey=bk+%C3%A4%C3%9F%2F%26%2B&x&y=%zz"));
+        let expected = [("businessKey", "bk äß/&+"), ("x", ""), ("y", "%zz")];
+        let expected: Vec<_> = expected.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
+        assert_eq!(pairs, expected);
+    }
+}

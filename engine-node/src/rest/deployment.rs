@@ -1,0 +1,230 @@
+//! `/deployment`: create from a multipart upload, list, read, delete.
+use super::{
+    call::{Call, json, no_content, typed},
+    error,
+    process_definition,
+};
+use crate::{
+    App,
+    query::{self, memory},
+    replication::NewDeployment,
+    store::{DeploymentRow, ResourceRow},
+};
+use axum::{
+    Router,
+    body::Body,
+    extract::{FromRequest, Multipart},
+    response::Response,
+    routing::{get, post},
+};
+use http::{HeaderValue, Request, StatusCode, header};
+use rest_api::{
+    ApiError, ApiResult, Date,
+    deployment::{Deployed, Deployment, Link, Resource},
+    filters::sorting,
+};
+use serde_json::json;
+
+/// Routes of this resource.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/deployment", get(list))
+        .route("/deployment/count", get(count))
+        .route("/deployment/create", post(create))
+        .route("/deployment/{id}", get(one).delete(delete))
+        .route("/deployment/{id}/resources", get(resources))
+        .route("/deployment/{id}/resources/{resource}", get(resource))
+        .route("/deployment/{id}/resources/{resource}/data", get(data))
+}
+
+fn dto(row: &DeploymentRow, links: Vec<Link>) -> Deployment {
+    Deployment {
+        links,
+        id: row.id.to_string(),
+        name: row.name.clone(),
+        source: row.source.clone(),
+        deployment_time: Date(row.deployed),
+        tenant_id: row.tenant_id.clone(),
+    }
+}
+
+async fn list(call: Call) -> ApiResult<Response> {
+    let (filters, view) = (call.filters(), call.catalog());
+    let sortings = sorting(&filters, &|by| query::deployment::SORTS.contains(&by))?;
+    let rows = query::deployment::find(&filters, &view)?;
+    let rows = memory::page(
+        rows,
+        &sortings,
+        call.paging()?,
+        |d, by| query::deployment::key(d, by),
+        |d| d.id.to_string(),
+    );
+    Ok(json(&rows.into_iter().map(|d| dto(d, Vec::new())).collect::<Vec<_>>()))
+}
+
+async fn count(call: Call) -> ApiResult<Response> {
+    let count = query::deployment::find(&call.filters(), &call.catalog())?.len();
+    Ok(json(&json!({ "count": count })))
+}
+
+fn found(call: &Call, missing: impl Fn(&str) -> String) -> ApiResult<DeploymentRow> {
+    let view = call.catalog();
+    let row = call.id("id").and_then(|id| view.deployments.get(&id).cloned());
+    row.ok_or_else(|| ApiError::not_found(missing(call.param("id"))))
+}
+
+async fn one(call: Call) -> ApiResult<Response> {
+    let row = found(&call, |id| format!("Deployment with id '{id}' does not exist"))?;
+    Ok(json(&dto(&row, Vec::new())))
+}
+
+async fn delete(call: Call) -> ApiResult<Response> {
+    let row = found(&call, |id| format!("Deployment with id '{id}' do not exist"))?;
+    let filters = call.filters();
+    let cascade = filters.on("cascade")?;
+    let deleted = call.app.replication.delete_deployment(&call.caller, row.id, cascade).await;
+    deleted.map_err(error::api)?;
+    Ok(no_content())
+}
+
+fn resources_missing(id: &str) -> String {
+    format!("Deployment resources for deployment id '{id}' do not exist.")
+}
+
+fn resource_dto(deployment: &DeploymentRow, row: &ResourceRow) -> Resource {
+    Resource { id: row.id.to_string(), name: row.name.clone(), deployment_id: deployment.id.to_string() }
+}
+
+async fn resources(call: Call) -> ApiResult<Response> {
+    let row = found(&call, resources_missing)?;
+    Ok(json(&row.resources.iter().map(|r| resource_dto(&row, r)).collect::<Vec<_>>()))
+}
+
+async fn resource(call: Call) -> ApiResult<Response> {
+    let row = found(&call, resources_missing)?;
+    let wanted = call.param("resource");
+    let Some(resource) = row.resources.iter().find(|r| r.id.to_string() == wanted) else {
+        return Err(ApiError::not_found(format!(
+            "Deployment resource with resource id '{wanted}' for deployment id '{}' does not exist.",
+            row.id
+        )));
+    };
+    Ok(json(&resource_dto(&row, resource)))
+}
+
+async fn data(call: Call) -> ApiResult<Response> {
+    let wanted = call.param("resource");
+    let missing = || {
+        let id = call.param("id");
+        ApiError::null_value(format!("no resource found with id '{wanted}' in deployment '{id}': resource is null"))
+    };
+    let row = found(&call, |_| String::new()).map_err(|_| missing())?;
+    let resource = row.resources.iter().find(|r| r.id.to_string() == wanted).ok_or_else(missing)?;
+    let content = call.app.engine.store().resource(row.id, &resource.name).await.map_err(error::store)?;
+    let content = content.ok_or_else(missing)?.content;
+    Ok(attachment(&resource.name, media_type(&resource.name), content))
+}
+
+/// 200 with a file.
+pub fn attachment(name: &str, media_type: &str, content: Vec<u8>) -> Response {
+    let mut response = typed(media_type, content);
+    let plain: String =
+        name.rsplit('/').next().unwrap_or(name).chars().map(|c| if c.is_ascii_graphic() && c != '"' || c == ' ' { c } else { '_' }).collect();
+    let encoded: String = name
+        .rsplit('/')
+        .next()
+        .unwrap_or(name)
+        .bytes()
+        .map(|b| match b {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => (b as char).to_string(),
+            other => format!("%{other:02X}"),
+        })
+        .collect();
+    let value = format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}");
+    if let Ok(value) = HeaderValue::from_str(&value) {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
+    }
+    response
+}
+
+fn media_type(name: &str) -> &'static str {
+    match name.rsplit('.').next().unwrap_or("") {
+        "bpmn" | "xml" | "dmn" | "cmmn" => "application/xml",
+        "html" | "htm" => "text/html",
+        "txt" => "text/plain",
+        "json" | "form" => "application/json",
+        "js" => "application/javascript",
+        "png" => "image/png",
+        "svg" => "image/svg+xml",
+        _ => "application/octet-stream",
+    }
+}
+
+async fn create(call: Call) -> ApiResult<Response> {
+    let new = upload(&call).await?;
+    let (row, definitions) = call.app.replication.deploy(&call.caller, new).await.map_err(error::api)?;
+    let href = format!("{}/deployment/{}", call.caller.base_url, row.id);
+    let links = vec![Link { method: "GET", href, rel: "self" }];
+    let definitions: Vec<_> = definitions.iter().map(process_definition::dto).collect();
+    Ok(json(&Deployed::new(dto(&row, links), &definitions)))
+}
+
+/// Reads the parts: the reserved names are the deployment's fields, all others are files named by their file name.
+async fn upload(call: &Call) -> ApiResult<NewDeployment> {
+    let content_type = call.content_type.as_deref().unwrap_or_default();
+    if !content_type.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
+        return Err(ApiError::unsupported_media_type());
+    }
+    let request = Request::builder().method("POST").header(header::CONTENT_TYPE, content_type);
+    let mut request = request.body(Body::from(call.body.clone())).map_err(|_| malformed("bad content type"))?;
+    // The limit is on the whole body, which has been read.
+    request.extensions_mut().insert(axum::extract::DefaultBodyLimit::disable());
+    let mut parts = Multipart::from_request(request, &()).await.map_err(malformed)?;
+    let mut new = NewDeployment {
+        name: None,
+        source: None,
+        tenant_id: None,
+        resources: Vec::new(),
+        duplicate_filtering: false,
+        changed_only: false,
+    };
+    while let Some(part) = parts.next_field().await.map_err(malformed)? {
+        let name = part.name().unwrap_or_default().to_owned();
+        let file_name = part.file_name().map(str::to_owned);
+        let bytes = part.bytes().await.map_err(malformed)?;
+        let text = || {
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            if text.contains('\0') { Err(malformed(format!("part '{name}' contains a NUL character"))) } else { Ok(text) }
+        };
+        let on = || Ok::<bool, ApiError>(text()?.trim().eq_ignore_ascii_case("true"));
+        match name.as_str() {
+            "deployment-name" => new.name = Some(text()?),
+            "deployment-source" => new.source = Some(text()?),
+            "tenant-id" => new.tenant_id = Some(text()?).filter(|t| !t.is_empty()),
+            "enable-duplicate-filtering" => new.duplicate_filtering = on()?,
+            "deploy-changed-only" => new.changed_only = on()?,
+            "deployment-activation-time" => {
+                return Err(ApiError::not_implemented("a deployment with 'deployment-activation-time'"));
+            }
+            _ => match file_name.filter(|f| !f.is_empty()) {
+                Some(file) => {
+                    new.resources.retain(|(known, _)| *known != file);
+                    new.resources.push((file, bytes.to_vec()));
+                }
+                None => {
+                    return Err(ApiError::invalid_request(
+                        "No file name found in the deployment resource described by form parameter 'null'.",
+                    ));
+                }
+            },
+        }
+    }
+    if new.resources.is_empty() {
+        return Err(ApiError::invalid_request("No deployment resources contained in the form upload."));
+    }
+    Ok(new)
+}
+
+fn malformed(why: impl std::fmt::Display) -> ApiError {
+    ApiError::new(StatusCode::BAD_REQUEST, "InvalidRequestException", format!("the multipart body is malformed: {why}"))
+}

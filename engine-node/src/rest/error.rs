@@ -1,0 +1,104 @@
+//! Engine errors as the reference answers them. What differs by operation is said where the operation is, with
+//! [`wrapped`] and [`unknown`].
+use crate::{app::EngineError, store::StoreError};
+use bpmn_core::{command::Rejection, problem::ParseErrors};
+use http::{HeaderName, HeaderValue, StatusCode};
+use rest_api::ApiError;
+use serde_json::{Map, Value, json};
+
+/// Epoch known for the slot of a 421.
+pub const EPOCH: HeaderName = HeaderName::from_static("x-stellwerk-epoch");
+
+/// An engine error as an answer, for operations without a rule of their own.
+pub fn api(error: EngineError) -> ApiError {
+    match error {
+        EngineError::Rejected(rejection) => rejected(rejection),
+        EngineError::NotFound { .. } => ApiError::not_found(error.to_string()),
+        EngineError::Parse { message, problems } => parse(message, &problems),
+        EngineError::Mismatch(text) => ApiError::rest(
+            StatusCode::BAD_REQUEST,
+            format!("org.camunda.bpm.engine.MismatchingMessageCorrelationException: {text}"),
+        ),
+        EngineError::KeyReused(_) => {
+            ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "IdempotencyKeyException", error.to_string())
+        }
+        EngineError::Misdirected { epoch, .. } => {
+            ApiError::new(StatusCode::MISDIRECTED_REQUEST, "MisdirectedRequestException", error.to_string())
+                .with_header(EPOCH, HeaderValue::from(epoch))
+        }
+        EngineError::Busy(text) | EngineError::NotReplicated(text) => ApiError::unavailable(text),
+        EngineError::Invalid { kind, message } => {
+            ApiError::new(StatusCode::BAD_REQUEST, kind, message).with_code(0)
+        }
+        EngineError::Store(error) => store(error),
+    }
+}
+
+/// The store's trouble: 503, or 500 for what is our own fault; causes go to the log only.
+pub fn store(error: StoreError) -> ApiError {
+    match &error {
+        StoreError::Unavailable(cause) => tracing::warn!(error = %cause, "database not available"),
+        StoreError::UnknownOutcome(cause) => tracing::warn!(error = %cause, "outcome of a commit unknown"),
+        StoreError::Internal(text) => {
+            tracing::error!(error = %text, "store failed");
+            return ApiError::internal("internal error; its cause is in the log of the node");
+        }
+    }
+    ApiError::unavailable(error.to_string())
+}
+
+fn rejected(rejection: Rejection) -> ApiError {
+    match rejection {
+        Rejection::NotFound { .. } => ApiError::not_found(rejection.to_string()),
+        Rejection::WrongWorker { .. } | Rejection::LockExpired(_) => {
+            ApiError::rest(StatusCode::BAD_REQUEST, rejection.to_string())
+        }
+        Rejection::Suspended(text) => ApiError::bad_user_request("SuspendedEntityInteractionException", text),
+        Rejection::BadRequest(text) => ApiError::bad_user_request("BadUserRequestException", text),
+        Rejection::Failure { message, .. } => ApiError::engine(message),
+    }
+}
+
+fn parse(message: String, problems: &[(String, ParseErrors)]) -> ApiError {
+    if problems.iter().any(|(_, p)| p.malformed) {
+        return ApiError::engine(message);
+    }
+    let one = |p: &bpmn_core::problem::Problem| {
+        // The reference spells this member with a Cyrillic first letter.
+        json!({"message": p.message, "line": p.line, "column": p.column, "mainElementId": p.main_element,
+               "\u{435}lementIds": p.element_ids})
+    };
+    let details: Map<String, Value> = problems
+        .iter()
+        .map(|(resource, p)| {
+            let errors: Vec<Value> = p.errors().map(one).collect();
+            let warnings: Vec<Value> = p.warnings().map(one).collect();
+            (resource.clone(), json!({"errors": errors, "warnings": warnings}))
+        })
+        .collect();
+    ApiError::new(StatusCode::BAD_REQUEST, "ParseException", message).with_code(0).with("details", details)
+}
+
+/// For operations where the reference puts any engine exception into a RestException of that status, behind a
+/// prefix that names the command.
+pub fn wrapped(prefix: impl Into<String>, status: StatusCode) -> impl Fn(EngineError) -> ApiError {
+    let prefix = prefix.into();
+    move |error| match error {
+        EngineError::Rejected(Rejection::BadRequest(text)) => {
+            ApiError::rest(StatusCode::BAD_REQUEST, format!("{prefix}: {text}"))
+        }
+        EngineError::Rejected(rejection) => ApiError::rest(status, format!("{prefix}: {rejection}")),
+        other => api(other),
+    }
+}
+
+/// The answer for an unknown entity, where `missing` says what the reference answers there; all else as `other`.
+pub fn unknown(
+    missing: impl Fn() -> ApiError,
+    other: impl Fn(EngineError) -> ApiError,
+) -> impl Fn(EngineError) -> ApiError {
+    move |error| match error {
+        EngineError::NotFound { .. } | EngineError::Rejected(Rejection::NotFound { .. }) => missing(),
+        error => other(error),
+    }
+}

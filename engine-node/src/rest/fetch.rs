@@ -1,0 +1,231 @@
+//! `POST /external-task/fetchAndLock`: locking tasks for a worker, with a long poll.
+use super::{
+    call::{Call, json},
+    error, instance_view,
+};
+use crate::{
+    App,
+    app::{CatalogView, external::Fetch},
+    store::{FetchOrder, TopicRequest},
+};
+use axum::{Router, response::Response, routing::post};
+use bpmn_core::{
+    Id,
+    instance::{ExternalTask, Instance},
+    value::TypedValue,
+};
+use rest_api::{
+    ApiError, ApiResult, Date,
+    external_task::LockedExternalTask,
+    filters::Filters,
+    variable::{self, Style},
+};
+use serde_json::{Value, json as value};
+use std::collections::HashMap;
+
+/// Longest wait that a client may ask for, in ms.
+const WAIT_MAX: i64 = 1_800_000;
+
+/// Routes of this resource.
+pub fn routes() -> Router<App> {
+    Router::new().route("/external-task/fetchAndLock", post(fetch_and_lock))
+}
+
+/// What a topic's tasks are shown with.
+struct Shown {
+    /// Names of variables; `None` is all that the task sees.
+    variables: Option<Vec<String>>,
+    local: bool,
+    deserialize: bool,
+}
+
+async fn fetch_and_lock(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let view = call.catalog();
+    let (fetch, shown) = request(&body, &view)?;
+    if fetch.topics.is_empty() || fetch.max == 0 {
+        return Ok(json(&Value::Array(Vec::new())));
+    }
+    let tasks = call.app.engine.fetch_and_lock(&fetch).await.map_err(error::api)?;
+    let rows = rows(&call, tasks, &fetch, &shown).await?;
+    Ok(json(&rows))
+}
+
+async fn rows(
+    call: &Call,
+    tasks: Vec<ExternalTask>,
+    fetch: &Fetch,
+    shown: &[Shown],
+) -> ApiResult<Vec<LockedExternalTask>> {
+    if tasks.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut ids: Vec<Id> = tasks.iter().map(|task| task.instance_id).collect();
+    ids.sort();
+    ids.dedup();
+    let loaded = match call.app.engine.store().load(&ids).await {
+        Ok(loaded) => loaded,
+        Err(failure) => {
+            // The client gets none of them, so nobody would work on them until the locks expire.
+            let locks: Vec<(Id, i64)> = tasks.iter().map(|task| (task.id, task.lock_revision)).collect();
+            if let Err(error) = call.app.engine.unlock_fetched(&locks).await {
+                tracing::warn!(error = %error, "tasks that were fetched but not delivered stay locked");
+            }
+            return Err(error::store(failure));
+        }
+    };
+    let instances: HashMap<Id, Instance> = loaded.into_iter().map(|i| (i.process.id, i)).collect();
+    // A definition may have arrived while the request waited.
+    let view = call.catalog();
+    let rows = tasks.into_iter().map(|task| {
+        let topic = fetch.topics.iter().position(|t| t.topic == task.topic);
+        let shown = topic.and_then(|at| shown.get(at));
+        let variables = instances.get(&task.instance_id).zip(shown).map(|(i, s)| variables(i, &task, s));
+        row(&view, task, variables.unwrap_or_else(|| value!({})), call.caller.fanout)
+    });
+    Ok(rows.collect())
+}
+
+fn variables(instance: &Instance, task: &ExternalTask, shown: &Shown) -> Value {
+    let scopes = match shown.local {
+        true => vec![task.token_id],
+        false => instance_view::scopes_of_token(instance, task.token_id),
+    };
+    let visible = instance_view::visible(instance, &scopes);
+    let style = Style { deserialize: shown.deserialize, binary: true };
+    match &shown.variables {
+        None => variable::write_all(visible, style),
+        Some(names) => {
+            let found = names.iter().filter_map(|name| Some((name.as_str(), *visible.get(name.as_str())?)));
+            variable::write_all(found.collect::<Vec<(&str, &TypedValue)>>(), style)
+        }
+    }
+}
+
+fn row(
+    view: &CatalogView,
+    task: ExternalTask,
+    variables: Value,
+    fanout: bool,
+) -> LockedExternalTask {
+    let deployed = view.by_id(task.definition_id);
+    LockedExternalTask {
+        activity_instance_id: format!("{}:{}", task.element, task.activity_id),
+        activity_id: task.element,
+        error_message: task.error_message,
+        error_details: task.error_details,
+        execution_id: task.execution_id.to_string(),
+        id: task.id.to_string(),
+        lock_expiration_time: task.lock_expires.map(Date),
+        create_time: Date(task.created),
+        process_definition_id: instance_view::definition_id(view, task.definition_id),
+        process_definition_key: deployed.map(|d| d.row.key.clone()).unwrap_or_default(),
+        process_definition_version_tag: deployed.and_then(|d| d.row.version_tag.clone()),
+        process_instance_id: task.instance_id.to_string(),
+        retries: task.retries,
+        suspended: task.suspended,
+        worker_id: task.worker_id,
+        topic_name: task.topic,
+        tenant_id: task.tenant_id,
+        variables,
+        priority: task.priority,
+        business_key: task.business_key,
+        extension_properties: value!({}),
+        lock_revision: fanout.then_some(task.lock_revision),
+    }
+}
+
+fn request(body: &Filters, view: &CatalogView) -> ApiResult<(Fetch, Vec<Shown>)> {
+    let timeout = body.long("asyncResponseTimeout")?;
+    if timeout.is_some_and(|ms| ms > WAIT_MAX) {
+        return Err(ApiError::invalid_request(format!(
+            "The asynchronous response timeout cannot be set to a value greater than {WAIT_MAX} milliseconds"
+        )));
+    }
+    let order = order(body)?;
+    let worker = body.text("workerId")?;
+    let max = body.int("maxTasks")?.unwrap_or(0);
+    let worker = worker.ok_or_else(|| ApiError::null_value("workerId is null"))?;
+    let max = u32::try_from(max).map_err(|_| ApiError::engine("maxResults is not greater than or equal to 0"))?;
+    let (mut topics, mut shown) = (Vec::new(), Vec::new());
+    for item in body.array("topics")?.into_iter().flatten() {
+        let Value::Object(members) = item else {
+            return Err(ApiError::invalid_request(""));
+        };
+        let topic = Filters::from_body(members.clone());
+        topics.push(topic_request(&topic, view)?);
+        shown.push(Shown {
+            variables: topic.list("variables")?,
+            local: topic.on("localVariables")?,
+            deserialize: topic.on("deserializeValues")?,
+        });
+        if topic.on("includeExtensionProperties")? {
+            return Err(ApiError::not_implemented("a fetch with 'includeExtensionProperties'"));
+        }
+    }
+    let timeout_ms = timeout.filter(|ms| *ms > 0).map(|ms| ms as u64);
+    Ok((Fetch { worker, max, topics, order, timeout_ms }, shown))
+}
+
+fn order(body: &Filters) -> ApiResult<FetchOrder> {
+    let mut created_ascending = None;
+    for item in body.array("sorting")?.into_iter().flatten() {
+        let member = |name: &str| item.get(name).and_then(Value::as_str);
+        let by = member("sortBy").unwrap_or("null");
+        if by != "createTime" {
+            return Err(ApiError::invalid_request(format!("Cannot set query sortBy parameter to value {by}")));
+        }
+        created_ascending = match member("sortOrder") {
+            Some("asc") => Some(true),
+            Some("desc") => Some(false),
+            other => {
+                let other = other.unwrap_or("null");
+                let message = format!("Cannot set query sortOrder parameter to value {other}");
+                return Err(ApiError::invalid_request(message));
+            }
+        };
+    }
+    Ok(FetchOrder { by_priority: body.on("usePriority")?, created_ascending })
+}
+
+fn topic_request(topic: &Filters, view: &CatalogView) -> ApiResult<TopicRequest> {
+    let name = topic.text("topicName")?.ok_or_else(|| ApiError::null_value("topicName is null"))?;
+    let lock_duration = topic.long("lockDuration")?.unwrap_or(0);
+    if lock_duration <= 0 {
+        return Err(ApiError::engine("lockTime is not greater than 0"));
+    }
+    let process_variables = topic.object("processVariables")?.into_iter().flatten();
+    let process_variables =
+        process_variables.map(|(name, value)| (name.clone(), variable::implicit(value))).collect();
+    // An empty list of tenants is no filter on the wire; null neither.
+    let tenants = topic.list("tenantIdIn")?.filter(|list| !list.is_empty());
+    Ok(TopicRequest {
+        topic: name,
+        lock_duration,
+        business_key: topic.text("businessKey")?,
+        definitions: definitions(topic, view)?,
+        tenants,
+        without_tenant: topic.on("withoutTenantId")?,
+        process_variables,
+    })
+}
+
+/// The definitions that all of the topic's filters allow.
+fn definitions(topic: &Filters, view: &CatalogView) -> ApiResult<Option<Vec<Id>>> {
+    let id = topic.text("processDefinitionId")?;
+    let ids = topic.list("processDefinitionIdIn")?.filter(|list| !list.is_empty());
+    let key = topic.text("processDefinitionKey")?;
+    let keys = topic.list("processDefinitionKeyIn")?.filter(|list| !list.is_empty());
+    let tag = topic.text("processDefinitionVersionTag")?;
+    if id.is_none() && ids.is_none() && key.is_none() && keys.is_none() && tag.is_none() {
+        return Ok(None);
+    }
+    let found = view.all().filter(|d| {
+        id.as_ref().is_none_or(|id| d.row.rest_id == *id)
+            && ids.as_ref().is_none_or(|ids| ids.contains(&d.row.rest_id))
+            && key.as_ref().is_none_or(|key| d.row.key == *key)
+            && keys.as_ref().is_none_or(|keys| keys.contains(&d.row.key))
+            && tag.as_ref().is_none_or(|tag| d.row.version_tag.as_ref() == Some(tag))
+    });
+    Ok(Some(found.map(|d| d.row.id).collect()))
+}

@@ -1,0 +1,172 @@
+//! `/history/process-instance` and `/history/activity-instance`: list, count, read.
+use super::{
+    call::{Call, json},
+    instance_view, lists,
+};
+use crate::{
+    App,
+    app::CatalogView,
+    query::{
+        Where,
+        history_activity::{self, ActivityRow},
+        history_process::{self, ProcessRow},
+    },
+};
+use axum::{Router, response::Response, routing::get};
+use bpmn_core::Id;
+use rest_api::{
+    ApiError, ApiResult, Date,
+    filters::Filters,
+    history::{HistoricActivityInstance, HistoricProcessInstance},
+};
+
+/// Routes of this resource.
+pub fn routes() -> Router<App> {
+    let (process, activity) = ("/history/process-instance", "/history/activity-instance");
+    Router::new()
+        .route(process, get(processes).post(processes_post))
+        .route(&format!("{process}/count"), get(process_count).post(process_count_post))
+        .route(&format!("{process}/{{id}}"), get(process_one))
+        .route(activity, get(activities).post(activities_post))
+        .route(&format!("{activity}/count"), get(activity_count).post(activity_count_post))
+        .route(&format!("{activity}/{{id}}"), get(activity_one))
+}
+
+const DAY: i64 = 86_400_000;
+
+/// When history may go: the definition's time to live after the end of the whole tree.
+fn removal(view: &CatalogView, definition: Id, root_ended: Option<i64>) -> Option<Date> {
+    let days = view.by_id(definition)?.row.history_ttl_days?;
+    Some(Date(root_ended? + i64::from(days) * DAY))
+}
+
+fn process_dto(view: &CatalogView, row: ProcessRow) -> HistoricProcessInstance {
+    let deployed = view.by_id(row.definition_id);
+    HistoricProcessInstance {
+        state: row.word(),
+        id: row.id.to_string(),
+        business_key: row.business_key,
+        process_definition_id: instance_view::definition_id(view, row.definition_id),
+        process_definition_key: deployed.map(|d| d.row.key.clone()),
+        process_definition_name: deployed.and_then(|d| d.row.name.clone()),
+        process_definition_version: deployed.map(|d| d.row.version),
+        start_time: Date(row.started),
+        end_time: row.ended.map(Date),
+        removal_time: removal(view, row.definition_id, row.root_ended),
+        duration_in_millis: row.ended.map(|ended| ended - row.started),
+        start_user_id: row.start_user,
+        start_activity_id: row.start_element,
+        delete_reason: row.delete_reason,
+        root_process_instance_id: row.root_id.to_string(),
+        super_process_instance_id: row.super_instance.map(|id| id.to_string()),
+        super_case_instance_id: None,
+        case_instance_id: None,
+        tenant_id: row.tenant_id,
+        restarted_process_instance_id: None,
+    }
+}
+
+fn activity_dto(view: &CatalogView, row: ActivityRow) -> HistoricActivityInstance {
+    let deployed = view.by_id(row.definition_id);
+    let node = deployed.and_then(|d| d.definition.node(&row.element));
+    // The parent is the process instance or the scope that the element lies in.
+    let parent = match node.and_then(|n| n.parent).zip(deployed) {
+        Some((scope, deployed)) if row.parent_id != row.instance_id => {
+            format!("{}:{}", deployed.definition.nodes[scope].id, row.parent_id)
+        }
+        _ => row.parent_id.to_string(),
+    };
+    HistoricActivityInstance {
+        id: format!("{}:{}", row.element, row.id),
+        parent_activity_instance_id: parent,
+        activity_name: row.name.or_else(|| node.and_then(|n| n.name.clone())),
+        activity_type: row.kind.unwrap_or_else(|| node.map_or("", |n| n.activity_type).to_owned()),
+        activity_id: row.element,
+        process_definition_key: deployed.map(|d| d.row.key.clone()),
+        process_definition_id: instance_view::definition_id(view, row.definition_id),
+        process_instance_id: row.instance_id.to_string(),
+        execution_id: row.execution_id.to_string(),
+        task_id: row.task_id.map(|id| id.to_string()),
+        called_process_instance_id: row.called_instance_id.map(|id| id.to_string()),
+        called_case_instance_id: None,
+        assignee: row.assignee,
+        start_time: Date(row.started),
+        end_time: row.ended.map(Date),
+        duration_in_millis: row.ended.map(|ended| ended - row.started),
+        canceled: row.canceled,
+        complete_scope: row.complete_scope,
+        tenant_id: row.tenant_id,
+        removal_time: removal(view, row.definition_id, row.root_ended),
+        root_process_instance_id: row.root_id.to_string(),
+    }
+}
+
+async fn processes(call: Call) -> ApiResult<Response> {
+    find_processes(&call, &call.filters()).await
+}
+
+async fn processes_post(call: Call) -> ApiResult<Response> {
+    find_processes(&call, &call.body()?).await
+}
+
+async fn find_processes(call: &Call, filters: &Filters) -> ApiResult<Response> {
+    let view = call.catalog();
+    let listing = history_process::listing(Where::new(filters, &view))?;
+    lists::page(call, &listing, history_process::row, |row| process_dto(&view, row)).await
+}
+
+async fn process_count(call: Call) -> ApiResult<Response> {
+    count_processes(&call, &call.filters()).await
+}
+
+async fn process_count_post(call: Call) -> ApiResult<Response> {
+    count_processes(&call, &call.body()?).await
+}
+
+async fn count_processes(call: &Call, filters: &Filters) -> ApiResult<Response> {
+    let view = call.catalog();
+    lists::count(call, &history_process::listing(Where::new(filters, &view))?).await
+}
+
+async fn process_one(call: Call) -> ApiResult<Response> {
+    let id = call.param("id");
+    let missing = || ApiError::not_found(format!("Historic process instance with id {id} does not exist"));
+    let row = lists::one(&call, call.id("id"), history_process::by_id, history_process::row, missing).await?;
+    Ok(json(&process_dto(&call.catalog(), row)))
+}
+
+async fn activities(call: Call) -> ApiResult<Response> {
+    find_activities(&call, &call.filters()).await
+}
+
+async fn activities_post(call: Call) -> ApiResult<Response> {
+    find_activities(&call, &call.body()?).await
+}
+
+async fn find_activities(call: &Call, filters: &Filters) -> ApiResult<Response> {
+    let view = call.catalog();
+    let listing = history_activity::listing(Where::new(filters, &view))?;
+    lists::page(call, &listing, history_activity::row, |row| activity_dto(&view, row)).await
+}
+
+async fn activity_count(call: Call) -> ApiResult<Response> {
+    count_activities(&call, &call.filters()).await
+}
+
+async fn activity_count_post(call: Call) -> ApiResult<Response> {
+    count_activities(&call, &call.body()?).await
+}
+
+async fn count_activities(call: &Call, filters: &Filters) -> ApiResult<Response> {
+    let view = call.catalog();
+    lists::count(call, &history_activity::listing(Where::new(filters, &view))?).await
+}
+
+async fn activity_one(call: Call) -> ApiResult<Response> {
+    let text = call.param("id");
+    let missing = || ApiError::not_found(format!("Historic activity instance with id '{text}' does not exist"));
+    // `ELEMENT:UUID`; a bare uuid is the id of a process instance's scope, which has no row of its own.
+    let id = text.rsplit_once(':').and_then(|(_, id)| id.parse().ok());
+    let row = lists::one(&call, id, history_activity::by_id, history_activity::row, missing).await?;
+    Ok(json(&activity_dto(&call.catalog(), row)))
+}

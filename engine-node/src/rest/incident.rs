@@ -1,0 +1,79 @@
+//! `/incident`: list, read, resolve.
+use super::{
+    call::{Call, answer, json},
+    error, instance_view, lists,
+};
+use crate::{
+    App,
+    app::{Answer, CatalogView},
+    query::{Where, incident},
+    store::Entity,
+};
+use axum::{Router, response::Response, routing::get};
+use bpmn_core::{command::Command, instance::Incident as IncidentRow};
+use rest_api::{ApiError, ApiResult, Date, incident::Incident};
+
+/// Routes of this resource.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/incident", get(list))
+        .route("/incident/count", get(count))
+        .route("/incident/{id}", get(one).delete(resolve))
+}
+
+fn dto(view: &CatalogView, row: IncidentRow) -> Incident {
+    Incident {
+        id: row.id.to_string(),
+        process_definition_id: Some(instance_view::definition_id(view, row.definition_id)),
+        process_instance_id: row.instance_id.map(|id| id.to_string()),
+        execution_id: row.execution_id.map(|id| id.to_string()),
+        incident_timestamp: Date(row.created),
+        incident_type: row.kind,
+        activity_id: row.element.clone(),
+        failed_activity_id: row.element,
+        cause_incident_id: row.cause_id.to_string(),
+        root_cause_incident_id: row.root_cause_id.to_string(),
+        configuration: row.configuration,
+        incident_message: row.message,
+        tenant_id: row.tenant_id,
+        job_definition_id: None,
+        annotation: None,
+    }
+}
+
+async fn list(call: Call) -> ApiResult<Response> {
+    let (filters, view) = (call.filters(), call.catalog());
+    let listing = incident::listing(Where::new(&filters, &view))?;
+    lists::page(&call, &listing, incident::row, |row| dto(&view, row)).await
+}
+
+async fn count(call: Call) -> ApiResult<Response> {
+    let (filters, view) = (call.filters(), call.catalog());
+    lists::count(&call, &incident::listing(Where::new(&filters, &view))?).await
+}
+
+async fn row(call: &Call, missing: impl Fn() -> ApiError) -> ApiResult<IncidentRow> {
+    lists::one(call, call.id("id"), incident::by_id, incident::row, missing).await
+}
+
+async fn one(call: Call) -> ApiResult<Response> {
+    let missing = || ApiError::not_found(format!("No matching incident with id {}", call.param("id")));
+    let found = row(&call, missing).await?;
+    Ok(json(&dto(&call.catalog(), found)))
+}
+
+async fn resolve(call: Call) -> ApiResult<Response> {
+    let missing = || {
+        let id = call.param("id");
+        ApiError::not_found(format!("Cannot find an incident with id '{id}': incident is null"))
+    };
+    let found = row(&call, missing).await?;
+    if matches!(found.kind.as_str(), "failedJob" | "failedExternalTask") {
+        // These go when their job or task gets retries.
+        return Err(ApiError::invalid_request(format!("Cannot resolve an incident of type {}", found.kind)));
+    }
+    let render = Box::new(|_: &bpmn_core::instance::Instance, _: &bpmn_core::command::Outcome| Answer::no_content());
+    let command = Command::ResolveIncident { incident: found.id };
+    let result = call.app.engine.entity_command(&call.caller, Entity::Incident, found.id, command, render).await;
+    result.map(answer).map_err(error::unknown(missing, error::api))
+}

@@ -1,0 +1,164 @@
+//! Instances as REST shows them: the instance itself, its tree of activities, the variables a scope sees.
+use crate::app::{Answer, CatalogView};
+use bpmn_core::{
+    Id,
+    definition::Definition,
+    instance::{Instance, TokenState, Variable},
+    value::TypedValue,
+};
+use rest_api::{
+    deployment::Link,
+    runtime::{ActivityIncident, ActivityInstance, ProcessInstance, TransitionInstance},
+    variable::{self, Style},
+};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// REST's id of a definition; the row's id if this node doesn't know it (any more).
+pub fn definition_id(view: &CatalogView, id: Id) -> String {
+    view.by_id(id).map_or_else(|| id.to_string(), |d| d.row.rest_id.clone())
+}
+
+/// Key of a definition.
+pub fn definition_key(view: &CatalogView, id: Id) -> Option<String> {
+    view.by_id(id).map(|d| d.row.key.clone())
+}
+
+/// A process instance as its start answers it, with links.
+pub fn started(view: &CatalogView, instance: &Instance, base_url: &str) -> ProcessInstance {
+    let process = &instance.process;
+    let href = format!("{base_url}/process-instance/{}", process.id);
+    ProcessInstance {
+        links: vec![Link { method: "GET", href, rel: "self" }],
+        id: process.id.to_string(),
+        definition_id: definition_id(view, process.definition_id),
+        business_key: process.business_key.clone(),
+        case_instance_id: None,
+        ended: instance.ended,
+        suspended: process.suspended,
+        tenant_id: process.tenant_id.clone(),
+        definition_key: definition_key(view, process.definition_id).unwrap_or_default(),
+        variables: None,
+    }
+}
+
+/// Variables of the process instance itself, as text, objects not deserialized.
+pub fn instance_variables(instance: &Instance) -> Value {
+    let own = instance.variables.iter().filter(|v| v.scope_id == instance.process.id && v.task_id.is_none());
+    variable::write_all(own.map(|v| (v.name.as_str(), &v.value)), Style { deserialize: false, binary: true })
+}
+
+/// The answer of a command: 204, or 200 with the instance's variables if they were asked for.
+pub fn done(instance: &Instance, with_variables: bool) -> Answer {
+    if with_variables { Answer::json(&instance_variables(instance)) } else { Answer::no_content() }
+}
+
+/// The scopes a token sees, inner first: its own activity, the scopes around it, the process instance.
+pub fn scopes_of_token(instance: &Instance, token: Id) -> Vec<Id> {
+    let mut scopes = Vec::new();
+    let mut next = Some(token);
+    while let Some(id) = next {
+        scopes.push(id);
+        next = instance.tokens.get(id).and_then(|token| token.parent_id);
+    }
+    scopes.push(instance.process.id);
+    scopes
+}
+
+/// Variables that these scopes hold, an inner one hiding an outer one of the same name.
+pub fn visible<'a>(instance: &'a Instance, scopes: &[Id]) -> BTreeMap<&'a str, &'a TypedValue> {
+    let mut found = BTreeMap::new();
+    for scope in scopes.iter().rev() {
+        for variable in instance.variables.iter().filter(|v| v.scope_id == *scope && v.task_id.is_none()) {
+            found.insert(variable.name.as_str(), &variable.value);
+        }
+    }
+    found
+}
+
+/// Variables local to a task.
+pub fn local_to_task(instance: &Instance, task: Id) -> impl Iterator<Item = &Variable> {
+    instance.variables.iter().filter(move |v| v.task_id == Some(task))
+}
+
+/// The tree of activity instances. `definition` is the instance's, `rest_id` REST's id of it.
+pub fn tree(instance: &Instance, definition: &Definition, rest_id: &str) -> ActivityInstance {
+    let root = instance.process.id;
+    let mut tree = ActivityInstance {
+        id: root.to_string(),
+        parent_activity_instance_id: None,
+        activity_id: rest_id.to_owned(),
+        activity_type: "processDefinition".into(),
+        process_instance_id: root.to_string(),
+        process_definition_id: rest_id.to_owned(),
+        child_activity_instances: Vec::new(),
+        child_transition_instances: Vec::new(),
+        execution_ids: vec![root.to_string()],
+        activity_name: definition.name.clone(),
+        incident_ids: Vec::new(),
+        incidents: Vec::new(),
+        name: definition.name.clone(),
+    };
+    children(instance, definition, rest_id, None, &mut tree);
+    tree
+}
+
+fn children(
+    instance: &Instance,
+    definition: &Definition,
+    rest_id: &str,
+    scope: Option<Id>,
+    parent: &mut ActivityInstance,
+) {
+    for token in instance.tokens.iter().filter(|token| token.parent_id == scope) {
+        let node = definition.node(&token.element);
+        let name = node.and_then(|n| n.name.clone());
+        let kind = node.map_or("", |n| n.activity_type).to_owned();
+        let incidents: Vec<ActivityIncident> = instance
+            .incidents
+            .iter()
+            .filter(|i| i.execution_id == Some(token.execution_id) && i.element == token.element)
+            .map(|i| ActivityIncident { id: i.id.to_string(), activity_id: i.element.clone() })
+            .collect();
+        let incident_ids = incidents.iter().map(|i| i.id.clone()).collect();
+        let execution = token.execution_id.to_string();
+        if matches!(token.state, TokenState::BeforeAsync | TokenState::AfterAsync) {
+            parent.child_transition_instances.push(TransitionInstance {
+                id: execution.clone(),
+                parent_activity_instance_id: parent.id.clone(),
+                process_instance_id: parent.process_instance_id.clone(),
+                process_definition_id: rest_id.to_owned(),
+                activity_id: token.element.clone(),
+                activity_name: name,
+                activity_type: kind,
+                execution_id: execution,
+                incident_ids,
+                incidents,
+                target_activity_id: token.element.clone(),
+            });
+            continue;
+        }
+        let Some(activity) = token.activity_id else {
+            continue;
+        };
+        let mut child = ActivityInstance {
+            id: format!("{}:{activity}", token.element),
+            parent_activity_instance_id: Some(parent.id.clone()),
+            activity_id: token.element.clone(),
+            activity_type: kind,
+            process_instance_id: parent.process_instance_id.clone(),
+            process_definition_id: rest_id.to_owned(),
+            child_activity_instances: Vec::new(),
+            child_transition_instances: Vec::new(),
+            execution_ids: vec![execution],
+            activity_name: name.clone(),
+            incident_ids,
+            incidents,
+            name,
+        };
+        if token.state == TokenState::Scope {
+            children(instance, definition, rest_id, Some(token.id), &mut child);
+        }
+        parent.child_activity_instances.push(child);
+    }
+}

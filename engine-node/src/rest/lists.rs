@@ -1,0 +1,70 @@
+//! Answers of lists, counts and single rows.
+use super::{
+    call::{Call, json},
+    error,
+};
+use crate::{
+    query::Listing,
+    store::{Row, StoreError},
+};
+use axum::response::Response;
+use bpmn_core::Id;
+use rest_api::{ApiError, ApiResult};
+use sea_query::SelectStatement;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// A row within a fan-out, with what the router merges by.
+#[derive(Serialize)]
+struct Sorted<D> {
+    #[serde(flatten)]
+    row: D,
+    #[serde(rename = "_sort")]
+    sort: Vec<Value>,
+}
+
+/// One page of a list.
+pub async fn page<R, D: Serialize>(
+    call: &Call,
+    listing: &Listing,
+    read: impl Fn(&dyn Row) -> Result<R, StoreError>,
+    render: impl Fn(R) -> D,
+) -> ApiResult<Response> {
+    let snapshot = call.select(&listing.page(call.paging()?)).await?;
+    if !call.caller.fanout {
+        let rows = snapshot.rows.iter().map(|row| Ok(render(read(&**row)?)));
+        let rows: Vec<D> = rows.collect::<Result<_, StoreError>>().map_err(error::store)?;
+        return Ok(json(&rows));
+    }
+    let rows = snapshot.rows.iter().map(|row| {
+        let sort = listing.sort_values(&**row)?;
+        Ok(Sorted { row: render(read(&**row)?), sort })
+    });
+    let rows: Vec<Sorted<D>> = rows.collect::<Result<_, StoreError>>().map_err(error::store)?;
+    Ok(call.covered(&rows, &snapshot))
+}
+
+/// `{"count":n}` of a list.
+pub async fn count(call: &Call, listing: &Listing) -> ApiResult<Response> {
+    let snapshot = call.select(&listing.count()).await?;
+    let count = snapshot.rows.first().map_or(Ok(0), |row| row.i64(0)).map_err(error::store)?;
+    Ok(call.covered(&json!({ "count": count }), &snapshot))
+}
+
+/// The row of an id, if there is one; `query` makes the statement that finds it.
+pub async fn one<R>(
+    call: &Call,
+    id: Option<Id>,
+    query: impl Fn(Id) -> SelectStatement,
+    read: impl Fn(&dyn Row) -> Result<R, StoreError>,
+    missing: impl Fn() -> ApiError,
+) -> ApiResult<R> {
+    let Some(known) = id else {
+        return Err(missing());
+    };
+    let snapshot = call.select(&query(known)).await?;
+    match snapshot.rows.first() {
+        Some(row) => read(&**row).map_err(error::store),
+        None => Err(call.missing(id, missing()).await),
+    }
+}

@@ -1,0 +1,114 @@
+//! `POST /message` correlates; `POST /signal` is not served yet.
+use super::{
+    call::{Call, json, no_content},
+    error, instance_view,
+};
+use crate::{
+    App,
+    app::correlate::{self, Message},
+};
+use axum::{Router, response::Response, routing::post};
+use bpmn_core::{Id, instance::Instance};
+use rest_api::{
+    ApiError, ApiResult,
+    filters::Filters,
+    runtime::{Correlated, Execution},
+    variable,
+};
+
+/// Routes of this resource.
+pub fn routes() -> Router<App> {
+    Router::new().route("/message", post(message)).route("/signal", post(signal))
+}
+
+async fn signal(call: Call) -> ApiResult<Response> {
+    if call.body()?.text("name")?.is_none() {
+        return Err(ApiError::invalid_request("No signal name given"));
+    }
+    Err(ApiError::not_implemented("POST /signal"))
+}
+
+/// The body of `/message`, and whether anything can match it: not if its `processInstanceId` is no id of ours.
+///
+/// # Errors
+/// As the reference words them.
+pub fn read(body: &Filters) -> ApiResult<(Message, bool)> {
+    let name = body.text("messageName")?;
+    let name = name.ok_or_else(|| ApiError::invalid_request("No message name supplied"))?;
+    let instance = body.text("processInstanceId")?;
+    let known = instance.as_ref().map(|id| id.parse::<Id>());
+    let variables = |member: &str| {
+        variable::read_all(body.raw(member)).map_err(|e| e.api("Cannot deliver message"))
+    };
+    let message = Message {
+        name,
+        business_key: body.text("businessKey")?,
+        instance: known.clone().and_then(Result::ok),
+        correlation_keys: variables("correlationKeys")?,
+        local_correlation_keys: variables("localCorrelationKeys")?,
+        variables: variables("processVariables")?,
+        local_variables: variables("processVariablesLocal")?,
+        tenant_id: body.text("tenantId")?,
+        without_tenant: body.on("withoutTenantId")?,
+        all: body.on("all")?,
+    };
+    if message.tenant_id.is_some() && message.without_tenant {
+        let text = "Parameter 'tenantId' cannot be used together with parameter 'withoutTenantId'.";
+        return Err(ApiError::invalid_request(text));
+    }
+    if body.object("processVariablesToTriggeredScope")?.is_some_and(|map| !map.is_empty()) {
+        return Err(ApiError::not_implemented("a message with 'processVariablesToTriggeredScope'"));
+    }
+    Ok((message, known.is_none_or(|id| id.is_ok())))
+}
+
+async fn message(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let (result, with_variables) = (body.on("resultEnabled")?, body.on("variablesInResultEnabled")?);
+    if body.text("messageName")?.is_some() && with_variables && !result {
+        return Err(ApiError::invalid_request(
+            "Parameter 'variablesInResultEnabled' cannot be used without 'resultEnabled' set to true.",
+        ));
+    }
+    let (message, may_match) = read(&body)?;
+    let found = if may_match {
+        call.app.engine.correlate(&call.caller, &message).await.map_err(error::api)?
+    } else if message.all {
+        Vec::new()
+    } else {
+        return Err(error::api(correlate::no_match(&message.name)));
+    };
+    if !result {
+        return Ok(no_content());
+    }
+    let rows: Vec<Correlated> = found.iter().map(|one| row(&call, one, with_variables)).collect();
+    Ok(json(&rows))
+}
+
+/// One result on the wire.
+pub fn row(call: &Call, correlated: &correlate::Correlated, with_variables: bool) -> Correlated {
+    let variables = |instance: &Instance| with_variables.then(|| instance_view::instance_variables(instance));
+    match correlated {
+        correlate::Correlated::Execution { execution, instance } => Correlated {
+            result_type: "Execution",
+            execution: Some(Execution {
+                id: execution.to_string(),
+                process_instance_id: instance.process.id.to_string(),
+                ended: instance.ended,
+                tenant_id: instance.process.tenant_id.clone(),
+            }),
+            process_instance: None,
+            variables: variables(instance),
+        },
+        correlate::Correlated::Started { instance } => Correlated {
+            result_type: "ProcessDefinition",
+            execution: None,
+            process_instance: Some({
+                let mut started = instance_view::started(&call.catalog(), instance, &call.caller.base_url);
+                started.links.clear();
+                started
+            }),
+            variables: variables(instance),
+        },
+    }
+}

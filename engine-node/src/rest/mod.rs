@@ -1,0 +1,149 @@
+//! The Camunda 7 REST API on axum, one file per resource. Handlers translate: what a request means is said by
+//! `app`, what a list finds by `query`.
+pub mod call;
+pub mod caller;
+pub mod deployment;
+pub mod engine;
+pub mod error;
+pub mod event_subscription;
+pub mod execution;
+pub mod external_task;
+pub mod fetch;
+pub mod history;
+pub mod incident;
+pub mod instance_view;
+pub mod job;
+pub mod lists;
+pub mod message;
+pub mod process_definition;
+pub mod process_instance;
+pub mod scope_variables;
+pub mod statistics;
+pub mod task;
+pub mod variable_instance;
+
+use crate::App;
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, Method, Uri, header, uri::PathAndQuery};
+use rest_api::ApiError;
+use tower::ServiceExt;
+
+/// The API as a router whose paths start behind the REST root (`/process-instance`, `/engine/default/task` …).
+pub fn router(app: App) -> Router {
+    let resources = Router::new()
+        .merge(deployment::routes())
+        .merge(engine::routes())
+        .merge(event_subscription::routes())
+        .merge(execution::routes())
+        .merge(external_task::routes())
+        .merge(fetch::routes())
+        .merge(history::routes())
+        .merge(incident::routes())
+        .merge(job::routes())
+        .merge(message::routes())
+        .merge(process_definition::routes())
+        .merge(process_instance::routes())
+        .merge(statistics::routes())
+        .merge(task::routes())
+        .merge(variable_instance::routes())
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(app);
+    Router::new().fallback(move |request: Request| front(resources.clone(), request))
+}
+
+async fn unknown_path() -> ApiError {
+    ApiError::unknown_path()
+}
+
+async fn method_not_allowed() -> ApiError {
+    ApiError::method_not_allowed()
+}
+
+/// What holds for every operation: spelling of paths, media types, caching.
+async fn front(resources: Router, mut request: Request) -> Response {
+    let Some(path) = canonical(request.uri().path()) else {
+        return ApiError::unknown_path().into_response();
+    };
+    let path = match engine_of(&path) {
+        None => path,
+        Some(("default", rest)) => rest.to_owned(),
+        // The reference answers this one without looking at the engine.
+        Some((_, "/version")) => "/version".to_owned(),
+        Some(_) => return ApiError::invalid_request("No process engine available").into_response(),
+    };
+    if !acceptable(&request, &path) {
+        return ApiError::not_acceptable().into_response();
+    }
+    let uri = match request.uri().query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.clone(),
+    };
+    match uri.parse::<PathAndQuery>() {
+        Ok(uri) => *request.uri_mut() = Uri::from(uri),
+        Err(_) => return ApiError::unknown_path().into_response(),
+    }
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let mut response = resources.oneshot(request).await.unwrap_or_else(|never| match never {});
+    if reads && !path.ends_with("xml") {
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    }
+    if response.status() == http::StatusCode::NO_CONTENT {
+        *response.body_mut() = Body::empty();
+    }
+    response
+}
+
+/// The path without one trailing slash; `None` for a doubled slash, which the reference doesn't know.
+fn canonical(path: &str) -> Option<String> {
+    if path.contains("//") {
+        return None;
+    }
+    Some(path.strip_suffix('/').unwrap_or(path).to_owned())
+}
+
+/// Engine name and the rest of `/engine/NAME/…`.
+fn engine_of(path: &str) -> Option<(&str, &str)> {
+    let rest = path.strip_prefix("/engine/")?;
+    let slash = rest.find('/')?;
+    Some(rest.split_at(slash))
+}
+
+/// Whether the client takes what the operation gives: JSON, or for contents any type or text.
+fn acceptable(request: &Request, path: &str) -> bool {
+    let Some(accept) = request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok()) else {
+        return true;
+    };
+    if path.ends_with("/data") {
+        return true;
+    }
+    let offered = if path.ends_with("/errorDetails") || path.ends_with("/stacktrace") {
+        ["text/plain", "text/*"]
+    } else {
+        ["application/json", "application/*"]
+    };
+    accept.split(',').any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let media_type = parts.next().unwrap_or("").to_ascii_lowercase();
+        let refused = parts.any(|p| p.strip_prefix("q=").is_some_and(|q| q.parse::<f32>() == Ok(0.0)));
+        !refused && (media_type == "*/*" || media_type.is_empty() || offered.contains(&media_type.as_str()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trailing_slash_is_taken_and_a_doubled_one_is_not() {
+        assert_eq!(canonical("/version/").as_deref(), Some("/version"));
+        assert_eq!(canonical("//version"), None);
+        assert_eq!(engine_of("/engine/default/version"), Some(("default", "/version")));
+        assert_eq!(engine_of("/engine"), None);
+    }
+}

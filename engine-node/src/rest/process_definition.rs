@@ -1,0 +1,234 @@
+//! `/process-definition`: list, models, starts, suspension.
+use super::{
+    call::{Call, answer, json, no_content},
+    error, instance_view,
+};
+use crate::{
+    App,
+    app::{Answer, Deployed, commands::Start},
+    query::{self, memory},
+    store::DefinitionRow,
+};
+use axum::{
+    Router,
+    response::Response,
+    routing::{get, post, put},
+};
+use http::StatusCode;
+use rest_api::{
+    ApiError, ApiResult,
+    definition::{ProcessDefinition, Xml},
+    filters::{Filters, sorting},
+    variable,
+};
+use serde_json::json;
+use std::sync::Arc;
+
+/// Routes of this resource.
+pub fn routes() -> Router<App> {
+    let root = "/process-definition";
+    let mut router = Router::new()
+        .route(root, get(list))
+        .route(&format!("{root}/count"), get(count))
+        .route(&format!("{root}/suspended"), put(suspend_by_key_in_body));
+    for place in ["{id}", "key/{key}", "key/{key}/tenant-id/{tenant}"] {
+        router = router
+            .route(&format!("{root}/{place}"), get(one))
+            .route(&format!("{root}/{place}/xml"), get(xml))
+            .route(&format!("{root}/{place}/diagram"), get(diagram))
+            .route(&format!("{root}/{place}/start"), post(start))
+            .route(&format!("{root}/{place}/suspended"), put(suspend));
+    }
+    router
+}
+
+/// A definition on the wire. Of a row as just deployed, all members are there; lists agree.
+pub fn dto(row: &DefinitionRow) -> ProcessDefinition {
+    ProcessDefinition {
+        id: row.rest_id.clone(),
+        key: row.key.clone(),
+        category: row.category.clone(),
+        description: row.description.clone(),
+        name: row.name.clone(),
+        version: row.version,
+        resource: row.resource_name.clone(),
+        deployment_id: row.deployment_id.to_string(),
+        diagram: None,
+        suspended: row.suspended,
+        tenant_id: row.tenant_id.clone(),
+        version_tag: row.version_tag.clone(),
+        history_time_to_live: row.history_ttl_days,
+        startable_in_tasklist: row.startable_in_tasklist,
+    }
+}
+
+fn unknown_id(id: &str) -> ApiError {
+    ApiError::not_found(format!("No matching definition with id {id}")).with_code(0)
+}
+
+/// The definition that the path names by id, or by key and perhaps tenant; `missing` words an unknown id.
+pub fn named(call: &Call, missing: impl Fn(&str) -> ApiError) -> ApiResult<Arc<Deployed>> {
+    let view = call.catalog();
+    let (id, key, tenant) = (call.param("id"), call.param("key"), call.param("tenant"));
+    if !id.is_empty() {
+        let found = view.by_rest_id(id).filter(|d| d.published);
+        return found.cloned().ok_or_else(|| missing(id));
+    }
+    let found = if !tenant.is_empty() {
+        view.latest(key, Some(tenant)).cloned()
+    } else {
+        view.latest(key, None).cloned()
+    };
+    found.ok_or_else(|| {
+        let of = if tenant.is_empty() { "no tenant-id".to_owned() } else { format!("tenant-id: {tenant}") };
+        let message = format!("No matching process definition with key: {key} and {of}");
+        ApiError::new(StatusCode::NOT_FOUND, "RestException", message)
+    })
+}
+
+async fn list(call: Call) -> ApiResult<Response> {
+    let (filters, view) = (call.filters(), call.catalog());
+    let sortings = sorting(&filters, &|by| query::definition::SORTS.contains(&by))?;
+    let rows = query::definition::find(&filters, &view)?;
+    let rows = memory::page(
+        rows,
+        &sortings,
+        call.paging()?,
+        |d, by| query::definition::key(&view, d, by),
+        |d| d.row.rest_id.clone(),
+    );
+    Ok(json(&rows.iter().map(|d| dto(&d.row)).collect::<Vec<_>>()))
+}
+
+async fn count(call: Call) -> ApiResult<Response> {
+    let rows = query::definition::find(&call.filters(), &call.catalog())?;
+    Ok(json(&json!({"count": rows.len()})))
+}
+
+async fn one(call: Call) -> ApiResult<Response> {
+    Ok(json(&dto(&named(&call, unknown_id)?.row)))
+}
+
+async fn xml(call: Call) -> ApiResult<Response> {
+    let deployed = named(&call, unknown_id)?;
+    let row = &deployed.row;
+    let resource = call.app.engine.store().resource(row.deployment_id, &row.resource_name).await;
+    let resource = resource.map_err(error::store)?.ok_or_else(|| unknown_id(&row.rest_id))?;
+    let bpmn20_xml = String::from_utf8_lossy(&resource.content).into_owned();
+    Ok(json(&Xml { id: row.rest_id.clone(), bpmn20_xml }))
+}
+
+/// Models carry no image: 204, as the reference without one.
+async fn diagram(call: Call) -> ApiResult<Response> {
+    named(&call, unknown_id)?;
+    Ok(no_content())
+}
+
+async fn start(call: Call) -> ApiResult<Response> {
+    let deployed = named(&call, |id| {
+        ApiError::rest(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!(
+                "Cannot instantiate process definition {id}: no deployed process definition found with id '{id}': \
+                 processDefinition is null"
+            ),
+        )
+    })?;
+    let body = call.body()?;
+    let prefix = format!("Cannot instantiate process definition {}", deployed.row.rest_id);
+    let request = start_request(&body, &prefix)?;
+    if deployed.row.suspended {
+        let text = format!("{prefix}: ENGINE-03043 Process Definition with id '{}' is suspended.", deployed.row.rest_id);
+        return Err(ApiError::rest(StatusCode::INTERNAL_SERVER_ERROR, text));
+    }
+    let (view, base_url) = (call.catalog(), call.caller.base_url.clone());
+    let with_variables = request.with_variables;
+    let render = move |instance: &bpmn_core::instance::Instance, _: &bpmn_core::command::Outcome| {
+        let mut started = instance_view::started(&view, instance, &base_url);
+        started.variables = with_variables.then(|| instance_view::instance_variables(instance));
+        Answer::json(&started)
+    };
+    let start = Start {
+        deployed,
+        element: None,
+        business_key: request.business_key,
+        variables: request.variables,
+    };
+    let result = call.app.engine.start(&call.caller, start, Box::new(render)).await;
+    result.map(answer).map_err(error::wrapped(prefix, StatusCode::INTERNAL_SERVER_ERROR))
+}
+
+struct StartRequest {
+    business_key: Option<String>,
+    variables: bpmn_core::value::Variables,
+    with_variables: bool,
+}
+
+fn start_request(body: &Filters, prefix: &str) -> ApiResult<StartRequest> {
+    if body.array("startInstructions")?.is_some_and(|list| !list.is_empty()) {
+        return Err(ApiError::not_implemented("a start with 'startInstructions'"));
+    }
+    for name in ["skipCustomListeners", "skipIoMappings"] {
+        if body.on(name)? {
+            return Err(ApiError::not_implemented(&format!("a start with '{name}'")));
+        }
+    }
+    if body.text("caseInstanceId")?.is_some() {
+        return Err(ApiError::not_implemented("a start with 'caseInstanceId'"));
+    }
+    Ok(StartRequest {
+        business_key: body.text("businessKey")?,
+        variables: variable::read_all(body.raw("variables")).map_err(|e| e.api(prefix))?,
+        with_variables: body.on("withVariablesInReturn")?,
+    })
+}
+
+async fn suspend(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let suspended = suspension(&body)?;
+    // The reference answers 204 for an id that it doesn't know.
+    let deployed = match named(&call, unknown_id) {
+        Err(error) if call.param("id").is_empty() => return Err(error),
+        Err(_) => return Ok(no_content()),
+        Ok(deployed) => deployed,
+    };
+    set_suspended(&call, &[deployed], suspended).await
+}
+
+async fn suspend_by_key_in_body(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let suspended = suspension(&body)?;
+    let view = call.catalog();
+    let found: Vec<Arc<Deployed>> = match (body.text("processDefinitionKey")?, body.text("processDefinitionId")?) {
+        (Some(_), Some(_)) => {
+            return Err(ApiError::invalid_request(
+                "Only one of processDefinitionId or processDefinitionKey should be set to update the suspension state.",
+            ));
+        }
+        (Some(key), None) => view.versions(&key).filter(|d| d.published).cloned().collect(),
+        (None, Some(id)) => view.by_rest_id(&id).cloned().into_iter().collect(),
+        (None, None) => {
+            return Err(ApiError::invalid_request(
+                "Either processDefinitionId or processDefinitionKey should be set to update the suspension state.",
+            ));
+        }
+    };
+    set_suspended(&call, &found, suspended).await
+}
+
+fn suspension(body: &Filters) -> ApiResult<bool> {
+    if body.on("includeProcessInstances")? {
+        return Err(ApiError::not_implemented("a suspension with 'includeProcessInstances'"));
+    }
+    if body.text("executionDate")?.is_some() {
+        return Err(ApiError::not_implemented("a suspension with 'executionDate'"));
+    }
+    Ok(body.on("suspended")?)
+}
+
+async fn set_suspended(call: &Call, definitions: &[Arc<Deployed>], suspended: bool) -> ApiResult<Response> {
+    for deployed in definitions.iter().filter(|d| d.row.suspended != suspended) {
+        call.app.replication.suspend_definition(deployed.row.id, suspended).await.map_err(error::api)?;
+    }
+    Ok(no_content())
+}

@@ -1,0 +1,144 @@
+//! `/process-instance`: list, read, delete, suspend, variables, activity instances.
+use super::{
+    call::{Call, answer, json, no_content},
+    error, instance_view, lists,
+    scope_variables::{self, Place},
+};
+use crate::{
+    App,
+    app::{Answer, CatalogView, EngineError},
+    query::{
+        Where,
+        process_instance::{self, InstanceRow},
+    },
+};
+use axum::{
+    Router,
+    response::Response,
+    routing::{get, put},
+};
+use bpmn_core::{
+    Id,
+    command::{Command, Rejection},
+};
+use rest_api::{ApiError, ApiResult, filters::Filters, runtime::ProcessInstance};
+
+/// Routes of this resource.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/process-instance", get(list).post(list_post))
+        .route("/process-instance/count", get(count).post(count_post))
+        .route("/process-instance/{id}", get(one).delete(delete))
+        .route("/process-instance/{id}/suspended", put(suspend))
+        .route("/process-instance/{id}/activity-instances", get(tree))
+        .merge(scope_variables::routes("/process-instance/{id}/variables", Place::Instance))
+}
+
+fn dto(view: &CatalogView, row: InstanceRow) -> ProcessInstance {
+    ProcessInstance {
+        links: Vec::new(),
+        id: row.id.to_string(),
+        definition_id: instance_view::definition_id(view, row.definition_id),
+        business_key: row.business_key,
+        case_instance_id: None,
+        ended: false,
+        suspended: row.suspended,
+        tenant_id: row.tenant_id,
+        definition_key: instance_view::definition_key(view, row.definition_id).unwrap_or_default(),
+        variables: None,
+    }
+}
+
+async fn list(call: Call) -> ApiResult<Response> {
+    find(&call, &call.filters()).await
+}
+
+async fn list_post(call: Call) -> ApiResult<Response> {
+    find(&call, &call.body()?).await
+}
+
+async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
+    let view = call.catalog();
+    let listing = process_instance::listing(Where::new(filters, &view))?;
+    lists::page(call, &listing, process_instance::row, |row| dto(&view, row)).await
+}
+
+async fn count(call: Call) -> ApiResult<Response> {
+    number(&call, &call.filters()).await
+}
+
+async fn count_post(call: Call) -> ApiResult<Response> {
+    number(&call, &call.body()?).await
+}
+
+async fn number(call: &Call, filters: &Filters) -> ApiResult<Response> {
+    let view = call.catalog();
+    lists::count(call, &process_instance::listing(Where::new(filters, &view))?).await
+}
+
+fn missing(id: &str) -> ApiError {
+    ApiError::not_found(format!("Process instance with id {id} does not exist"))
+}
+
+async fn one(call: Call) -> ApiResult<Response> {
+    let view = call.catalog();
+    let query = process_instance::by_id;
+    let row =
+        lists::one(&call, call.id("id"), query, process_instance::row, || missing(call.param("id"))).await?;
+    Ok(json(&dto(&view, row)))
+}
+
+async fn tree(call: Call) -> ApiResult<Response> {
+    let gone = || missing(call.param("id"));
+    let id = call.id("id").ok_or_else(gone)?;
+    let instance = call.app.engine.load(id).await.map_err(error::api)?.ok_or_else(gone)?;
+    let view = call.catalog();
+    let deployed = view.by_id(instance.process.definition_id).ok_or_else(|| {
+        let id = instance.process.definition_id;
+        ApiError::unavailable(format!("process definition {id} has not arrived at this node yet"))
+    })?;
+    Ok(json(&instance_view::tree(&instance, &deployed.definition, &deployed.row.rest_id)))
+}
+
+fn is_missing(error: &EngineError) -> bool {
+    matches!(error, EngineError::NotFound { .. } | EngineError::Rejected(Rejection::NotFound { .. }))
+}
+
+async fn delete(call: Call) -> ApiResult<Response> {
+    let filters = call.filters();
+    let must_exist = filters.flag("failIfNotExists")? != Some(false);
+    let gone = || {
+        if !must_exist {
+            return Ok(no_content());
+        }
+        let id = call.param("id");
+        let message = format!("No process instance found for id '{id}': processInstance is null");
+        Err(ApiError::not_found(message).with_code(0))
+    };
+    let Some(id) = call.id("id") else {
+        return gone();
+    };
+    let command = Command::Delete { reason: filters.text("deleteReason")? };
+    match run(&call, id, command).await {
+        Ok(answered) => Ok(answer(answered)),
+        Err(error) if is_missing(&error) => gone(),
+        Err(error) => Err(error::api(error)),
+    }
+}
+
+async fn suspend(call: Call) -> ApiResult<Response> {
+    let suspended = call.body()?.on("suspended")?;
+    let Some(id) = call.id("id") else {
+        return Ok(no_content());
+    };
+    match run(&call, id, Command::SetSuspended { suspended }).await {
+        Ok(answered) => Ok(answer(answered)),
+        // The reference answers 204 for an id that it doesn't know.
+        Err(error) if is_missing(&error) => Ok(no_content()),
+        Err(error) => Err(error::api(error)),
+    }
+}
+
+async fn run(call: &Call, id: Id, command: Command) -> Result<Answer, EngineError> {
+    call.app.engine.command(&call.caller, id, command, Box::new(|_, _| Answer::no_content())).await
+}

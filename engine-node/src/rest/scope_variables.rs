@@ -1,0 +1,242 @@
+//! Variables of a process instance, an execution or a task: the same operations under four paths.
+use super::{
+    call::{Call, answer, json, no_content, typed},
+    deployment::attachment,
+    error, instance_view,
+};
+use crate::{
+    App,
+    app::{Answer, EngineError},
+    store::Entity,
+};
+use axum::{
+    Router,
+    response::Response,
+    routing::{get, post},
+};
+use bpmn_core::{
+    Id,
+    command::{Command, Rejection},
+    instance::Instance,
+    value::{TypedValue, Variables},
+};
+use http::StatusCode;
+use rest_api::{
+    ApiError, ApiResult,
+    filters::Filters,
+    variable::{self, Style},
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Whose variables a path names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Instance,
+    /// Local to an execution.
+    Execution,
+    /// What a task sees.
+    Task,
+    /// Local to a task.
+    TaskLocal,
+}
+
+impl Place {
+    /// The reference's word in its messages.
+    fn word(self) -> &'static str {
+        match self {
+            Place::Instance => "process instance",
+            Place::Execution => "execution",
+            Place::Task | Place::TaskLocal => "task",
+        }
+    }
+
+    fn is_task(self) -> bool {
+        matches!(self, Place::Task | Place::TaskLocal)
+    }
+
+    fn local(self) -> bool {
+        matches!(self, Place::Execution | Place::TaskLocal)
+    }
+
+    fn gone(self, id: &str) -> String {
+        match self.is_task() {
+            true => format!("task {id} doesn't exist: task is null"),
+            false => format!("execution {id} doesn't exist: execution is null"),
+        }
+    }
+}
+
+/// Routes for one kind of scope under `path`, which holds `{id}`.
+pub fn routes(path: &str, place: Place) -> Router<App> {
+    Router::new()
+        .route(
+            path,
+            get(move |call: Call| list(call, place)).post(move |call: Call| modify(call, place)),
+        )
+        .route(
+            &format!("{path}/{{name}}"),
+            get(move |call: Call| one(call, place))
+                .put(move |call: Call| put(call, place))
+                .delete(move |call: Call| delete(call, place)),
+        )
+        .route(
+            &format!("{path}/{{name}}/data"),
+            get(move |call: Call| data(call, place)).post(post_data),
+        )
+        .route(&format!("{path}/{{name}}/upload"), post(post_data))
+}
+
+async fn post_data(_: Call) -> ApiError {
+    ApiError::not_implemented("setting a variable by multipart upload")
+}
+
+/// The instance that has the scope.
+async fn load(call: &Call, place: Place) -> ApiResult<Option<Arc<Instance>>> {
+    let Some(id) = call.id("id") else {
+        return Ok(None);
+    };
+    let engine = &call.app.engine;
+    let found = match place {
+        Place::Instance => engine.load(id).await,
+        Place::Execution => match engine.load(id).await {
+            Ok(None) => engine.load_entity(Entity::Execution, id).await,
+            found => found,
+        },
+        Place::Task | Place::TaskLocal => engine.load_entity(Entity::Task, id).await,
+    };
+    found.map_err(error::api)
+}
+
+/// The variables that the path shows.
+fn shown(instance: &Instance, place: Place, id: Id) -> BTreeMap<&str, &TypedValue> {
+    let mut found = match place {
+        Place::Instance => instance_view::visible(instance, &[instance.process.id]),
+        Place::Execution => {
+            let tokens = instance.tokens.iter().filter(|t| t.execution_id == id && id != instance.process.id);
+            let mut scopes: Vec<Id> = tokens.map(|t| t.id).collect();
+            scopes.push(id);
+            instance_view::visible(instance, &scopes)
+        }
+        Place::Task => {
+            let token = instance.tasks.get(id).and_then(|task| task.token_id);
+            let scopes = token.map_or_else(|| vec![instance.process.id], |t| instance_view::scopes_of_token(instance, t));
+            instance_view::visible(instance, &scopes)
+        }
+        Place::TaskLocal => BTreeMap::new(),
+    };
+    if place.is_task() {
+        found.extend(instance_view::local_to_task(instance, id).map(|v| (v.name.as_str(), &v.value)));
+    }
+    found
+}
+
+fn deserialize(filters: &Filters, name: &str) -> ApiResult<bool> {
+    Ok(filters.flag(name)? != Some(false))
+}
+
+async fn list(call: Call, place: Place) -> ApiResult<Response> {
+    let style = Style { deserialize: deserialize(&call.filters(), "deserializeValues")?, binary: true };
+    let (Some(instance), Some(id)) = (load(&call, place).await?, call.id("id")) else {
+        return Err(ApiError::null_value(place.gone(call.param("id"))));
+    };
+    Ok(json(&variable::write_all(shown(&instance, place, id), style)))
+}
+
+async fn value(call: &Call, place: Place, name: &str) -> ApiResult<TypedValue> {
+    let (Some(instance), Some(id)) = (load(call, place).await?, call.id("id")) else {
+        let text = format!("Cannot get {} variable {name}: {}", place.word(), place.gone(call.param("id")));
+        return Err(ApiError::rest(StatusCode::INTERNAL_SERVER_ERROR, text));
+    };
+    let found = shown(&instance, place, id).get(name).map(|value| (*value).clone());
+    found.ok_or_else(|| ApiError::not_found(format!("{} variable with name {name} does not exist", place.word())))
+}
+
+async fn one(call: Call, place: Place) -> ApiResult<Response> {
+    let name = call.name("name")?;
+    let style = Style { deserialize: deserialize(&call.filters(), "deserializeValue")?, binary: true };
+    Ok(json(&variable::write(&value(&call, place, &name).await?, style)))
+}
+
+async fn data(call: Call, place: Place) -> ApiResult<Response> {
+    let name = call.name("name")?;
+    match value(&call, place, &name).await? {
+        TypedValue::Bytes(bytes) => Ok(typed("application/octet-stream", bytes)),
+        TypedValue::File { content, filename, mime_type, encoding } => {
+            let mut media_type = mime_type.unwrap_or_else(|| "application/octet-stream".into());
+            if let Some(encoding) = encoding {
+                media_type = format!("{media_type};charset={encoding}");
+            }
+            Ok(attachment(&filename, &media_type, content))
+        }
+        _ => {
+            let text = format!("Value of variable with id {} is not a binary value.", call.param("id"));
+            Err(ApiError::invalid_request(text))
+        }
+    }
+}
+
+/// Sends the change; `prefix` names the command in errors, `gone` words an unknown scope.
+async fn change(
+    call: &Call,
+    place: Place,
+    set: Variables,
+    delete: Vec<String>,
+    prefix: &str,
+    gone: String,
+) -> ApiResult<Response> {
+    let missing =
+        || ApiError::rest(StatusCode::INTERNAL_SERVER_ERROR, format!("{prefix}: {gone}"));
+    let Some(id) = call.id("id") else {
+        return Err(missing());
+    };
+    let command = Command::SetVariables { scope: id, local: place.local(), set, delete };
+    let engine = &call.app.engine;
+    let render = || Box::new(|_: &Instance, _: &bpmn_core::command::Outcome| Answer::no_content());
+    let result = match place {
+        Place::Instance => engine.command(&call.caller, id, command, render()).await,
+        Place::Task | Place::TaskLocal => {
+            engine.entity_command(&call.caller, Entity::Task, id, command, render()).await
+        }
+        Place::Execution => match engine.command(&call.caller, id, command.clone(), render()).await {
+            Err(EngineError::NotFound { .. } | EngineError::Rejected(Rejection::NotFound { .. })) => {
+                engine.entity_command(&call.caller, Entity::Execution, id, command, render()).await
+            }
+            result => result,
+        },
+    };
+    let other = error::wrapped(prefix.to_owned(), StatusCode::INTERNAL_SERVER_ERROR);
+    result.map(answer).map_err(error::unknown(missing, other))
+}
+
+async fn put(call: Call, place: Place) -> ApiResult<Response> {
+    let name = call.name("name")?;
+    let prefix = format!("Cannot put {} variable {name}", place.word());
+    let body = call.body()?.into_value();
+    let variables = variable::read_all(Some(&serde_json::json!({ name.clone(): body }))).map_err(|e| e.api(&prefix))?;
+    change(&call, place, variables, Vec::new(), &prefix, place.gone(call.param("id"))).await
+}
+
+async fn delete(call: Call, place: Place) -> ApiResult<Response> {
+    let name = call.name("name")?;
+    let prefix = format!("Cannot delete {} variable {name}", place.word());
+    let id = call.param("id");
+    let gone = match place.is_task() {
+        true => format!("Cannot find task with id {id}: task is null"),
+        false => place.gone(id),
+    };
+    change(&call, place, Vec::new(), vec![name], &prefix, gone).await
+}
+
+async fn modify(call: Call, place: Place) -> ApiResult<Response> {
+    let body = call.body()?;
+    let word = place.word();
+    let set = variable::read_all(body.raw("modifications"));
+    let set = set.map_err(|e| e.api(&format!("Cannot modify variables for {word}")))?;
+    let delete = body.list("deletions")?.unwrap_or_default();
+    let id = call.param("id");
+    if set.is_empty() && delete.is_empty() {
+        return Ok(no_content());
+    }
+    let prefix = format!("Cannot modify variables for {word} {id}");
+    change(&call, place, set, delete, &prefix, place.gone(id)).await
+}

@@ -1,0 +1,147 @@
+//! Statistics of process definitions: what runs per definition, or per activity of one.
+use super::{
+    call::Call,
+    error,
+    process_definition::{dto, named},
+};
+use crate::{
+    App,
+    app::Deployed,
+    query::{execution, incident, job},
+    store::StoreError,
+};
+use axum::{Router, response::Response, routing::get};
+use bpmn_core::Id;
+use rest_api::{
+    ApiError, ApiResult,
+    definition::{
+        ACTIVITY_STATISTICS, ActivityStatistics, DEFINITION_STATISTICS, DefinitionStatistics, IncidentCount,
+    },
+    filters::Filters,
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Routes of this resource.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/process-definition/statistics", get(by_definition))
+        .route("/process-definition/{id}/statistics", get(by_activity))
+        .route("/process-definition/key/{key}/statistics", get(by_activity))
+        .route("/process-definition/key/{key}/tenant-id/{tenant}/statistics", get(by_activity))
+}
+
+/// What a request wants counted besides instances.
+struct Wanted {
+    failed_jobs: bool,
+    incidents: bool,
+    incident_type: Option<String>,
+}
+
+impl Wanted {
+    fn of(filters: &Filters) -> ApiResult<Wanted> {
+        // A value that is no boolean counts as false here.
+        let on = |name: &str| Ok::<bool, ApiError>(filters.text(name)?.as_deref() == Some("true"));
+        let wanted = Wanted {
+            failed_jobs: on("failedJobs")?,
+            incidents: on("incidents")? || on("rootIncidents")?,
+            incident_type: filters.text("incidentsForType")?,
+        };
+        if wanted.incidents && wanted.incident_type.is_some() {
+            let message = "Only one of the query parameter includeIncidents or includeIncidentsForType can be set.";
+            return Err(ApiError::invalid_request(message));
+        }
+        Ok(wanted)
+    }
+}
+
+type Incidents<K> = BTreeMap<K, Vec<IncidentCount>>;
+
+async fn by_activity(call: Call) -> ApiResult<Response> {
+    let wanted = Wanted::of(&call.filters())?;
+    let deployed: Option<Arc<Deployed>> = match named(&call, |_| ApiError::unknown_path()) {
+        Err(error) if call.param("id").is_empty() => return Err(error),
+        // The reference answers an unknown id with an empty list.
+        found => found.ok(),
+    };
+    let id = deployed.map_or(Id(uuid::Uuid::nil()), |d| d.row.id);
+    let snapshot = call.select(&execution::tokens_by_element(id)).await?;
+    let mut instances: BTreeMap<String, i64> = BTreeMap::new();
+    for row in &snapshot.rows {
+        instances.insert(row.text(0).map_err(error::store)?, row.i64(1).map_err(error::store)?);
+    }
+    let mut failed: BTreeMap<String, i64> = BTreeMap::new();
+    if wanted.failed_jobs {
+        for row in call.select(&job::failed_by("element", Some(id))).await?.rows {
+            failed.insert(row.text(0).map_err(error::store)?, row.i64(1).map_err(error::store)?);
+        }
+    }
+    let mut incidents: Incidents<String> = BTreeMap::new();
+    if wanted.incidents || wanted.incident_type.is_some() {
+        let query = incident::counted_by("element", Some(id), wanted.incident_type.as_deref());
+        for row in call.select(&query).await?.rows {
+            let count = incident_count(&*row).map_err(error::store)?;
+            incidents.entry(row.text(0).map_err(error::store)?).or_default().push(count);
+        }
+    }
+    let mut elements: Vec<&String> = instances.keys().chain(failed.keys()).chain(incidents.keys()).collect();
+    elements.sort();
+    elements.dedup();
+    let rows: Vec<ActivityStatistics> = elements
+        .into_iter()
+        .map(|element| ActivityStatistics {
+            class: ACTIVITY_STATISTICS,
+            id: element.clone(),
+            instances: instances.get(element).copied().unwrap_or(0),
+            failed_jobs: failed.get(element).copied().unwrap_or(0),
+            incidents: incidents.get(element).cloned().unwrap_or_default(),
+        })
+        .collect();
+    Ok(call.covered(&rows, &snapshot))
+}
+
+fn incident_count(row: &dyn crate::store::Row) -> Result<IncidentCount, StoreError> {
+    Ok(IncidentCount { incident_type: row.text(1)?, incident_count: row.i64(2)? })
+}
+
+async fn by_definition(call: Call) -> ApiResult<Response> {
+    let wanted = Wanted::of(&call.filters())?;
+    let snapshot = call.select(&execution::instances_by_definition()).await?;
+    let mut instances: BTreeMap<Id, i64> = BTreeMap::new();
+    for row in &snapshot.rows {
+        instances.insert(row.id(0).map_err(error::store)?, row.i64(1).map_err(error::store)?);
+    }
+    let mut failed: BTreeMap<Id, i64> = BTreeMap::new();
+    if wanted.failed_jobs {
+        for row in call.select(&job::failed_by("definition_id", None)).await?.rows {
+            failed.insert(row.id(0).map_err(error::store)?, row.i64(1).map_err(error::store)?);
+        }
+    }
+    let mut incidents: Incidents<Id> = BTreeMap::new();
+    if wanted.incidents || wanted.incident_type.is_some() {
+        let query = incident::counted_by("definition_id", None, wanted.incident_type.as_deref());
+        for row in call.select(&query).await?.rows {
+            let count = incident_count(&*row).map_err(error::store)?;
+            incidents.entry(row.id(0).map_err(error::store)?).or_default().push(count);
+        }
+    }
+    let view = call.catalog();
+    let mut deployed: Vec<&Arc<Deployed>> = view.all().filter(|d| d.published).collect();
+    deployed.sort_by(|a, b| a.row.rest_id.cmp(&b.row.rest_id));
+    let rows: Vec<DefinitionStatistics> = deployed
+        .into_iter()
+        .map(|d| {
+            let mut definition = dto(&d.row);
+            // The reference's statistics leave these two out.
+            (definition.description, definition.history_time_to_live) = (None, None);
+            DefinitionStatistics {
+                class: DEFINITION_STATISTICS,
+                id: d.row.rest_id.clone(),
+                instances: instances.get(&d.row.id).copied().unwrap_or(0),
+                failed_jobs: failed.get(&d.row.id).copied().unwrap_or(0),
+                incidents: incidents.get(&d.row.id).cloned().unwrap_or_default(),
+                definition,
+            }
+        })
+        .collect();
+    Ok(call.covered(&rows, &snapshot))
+}

@@ -1,0 +1,301 @@
+//! `/task`: list, read, claim, complete, delegate, and the variables of tasks.
+use super::{
+    call::{Call, answer, json},
+    error, instance_view, lists,
+    scope_variables::{self, Place},
+};
+use crate::{
+    App,
+    app::{Answer, CatalogView, EngineError, commands::Render},
+    query::{Where, task},
+    store::Entity,
+};
+use axum::{
+    Router,
+    response::Response,
+    routing::{get, post},
+};
+use bpmn_core::{
+    Id,
+    command::{Command, Rejection, TaskChange},
+    instance::{Instance, UserTask},
+};
+use http::StatusCode;
+use rest_api::{ApiError, ApiResult, Date, filters::Filters, task::Task, variable};
+
+/// Routes of this resource.
+pub fn routes() -> Router<App> {
+    let root = "/task";
+    Router::new()
+        .route(root, get(list).post(list_post))
+        .route(&format!("{root}/count"), get(count).post(count_post))
+        .route(&format!("{root}/{{id}}"), get(one).put(update))
+        .route(&format!("{root}/{{id}}/claim"), post(claim))
+        .route(&format!("{root}/{{id}}/unclaim"), post(unclaim))
+        .route(&format!("{root}/{{id}}/assignee"), post(assign))
+        .route(&format!("{root}/{{id}}/delegate"), post(delegate))
+        .route(&format!("{root}/{{id}}/resolve"), post(resolve))
+        .route(&format!("{root}/{{id}}/complete"), post(complete))
+        .route(&format!("{root}/{{id}}/bpmnError"), post(bpmn_error))
+        .route(&format!("{root}/{{id}}/identity-links"), get(identity_links))
+        .merge(scope_variables::routes(&format!("{root}/{{id}}/variables"), Place::Task))
+        .merge(scope_variables::routes(&format!("{root}/{{id}}/localVariables"), Place::TaskLocal))
+}
+
+fn dto(view: &CatalogView, task: UserTask) -> Task {
+    Task {
+        id: task.id.to_string(),
+        name: task.name,
+        assignee: task.assignee,
+        created: Date(task.created),
+        due: task.due.map(Date),
+        follow_up: task.follow_up.map(Date),
+        last_updated: task.last_updated.map(Date),
+        delegation_state: task.delegation,
+        description: task.description,
+        execution_id: task.execution_id.map(|id| id.to_string()),
+        owner: task.owner,
+        parent_task_id: None,
+        priority: task.priority,
+        process_definition_id: task.definition_id.map(|id| instance_view::definition_id(view, id)),
+        process_instance_id: task.instance_id.map(|id| id.to_string()),
+        task_definition_key: task.element,
+        case_execution_id: None,
+        case_instance_id: None,
+        case_definition_id: None,
+        suspended: task.suspended,
+        form_key: task.form_key,
+        camunda_form_ref: None,
+        tenant_id: task.tenant_id,
+        task_state: if task.last_updated.is_some() { "Updated" } else { "Created" },
+    }
+}
+
+async fn list(call: Call) -> ApiResult<Response> {
+    find(&call, &call.filters()).await
+}
+
+async fn list_post(call: Call) -> ApiResult<Response> {
+    find(&call, &call.body()?).await
+}
+
+async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
+    let view = call.catalog();
+    lists::page(call, &task::listing(Where::new(filters, &view))?, task::row, |row| dto(&view, row)).await
+}
+
+async fn count(call: Call) -> ApiResult<Response> {
+    number(&call, &call.filters()).await
+}
+
+async fn count_post(call: Call) -> ApiResult<Response> {
+    number(&call, &call.body()?).await
+}
+
+async fn number(call: &Call, filters: &Filters) -> ApiResult<Response> {
+    let view = call.catalog();
+    lists::count(call, &task::listing(Where::new(filters, &view))?).await
+}
+
+fn no_match(id: &str) -> ApiError {
+    ApiError::not_found(format!("No matching task with id {id}"))
+}
+
+async fn one(call: Call) -> ApiResult<Response> {
+    let missing = || no_match(call.param("id"));
+    let row = lists::one(&call, call.id("id"), task::by_id, task::row, missing).await?;
+    Ok(json(&dto(&call.catalog(), row)))
+}
+
+/// The reference's words for a task that isn't there.
+fn gone(id: &str) -> String {
+    format!("Cannot find task with id {id}: task is null")
+}
+
+fn null_value(id: &str) -> ApiError {
+    ApiError::null_value(gone(id))
+}
+
+fn not_found(id: &str) -> ApiError {
+    ApiError::bad_user_request("NotFoundException", gone(id))
+}
+
+fn no_content() -> Render {
+    Box::new(|_, _| Answer::no_content())
+}
+
+/// Changes the task as `decide` says of its present state; `missing` words an unknown task.
+async fn change(
+    call: &Call,
+    missing: impl Fn(&str) -> ApiError,
+    decide: impl Fn(&UserTask) -> Result<TaskChange, EngineError> + Send + Sync + 'static,
+) -> ApiResult<Response> {
+    let missing = || missing(call.param("id"));
+    let id = call.id("id").ok_or_else(missing)?;
+    let decide = move |instance: &Instance| {
+        let task = instance.tasks.get(id).ok_or(EngineError::NotFound { entity: Entity::Task, id })?;
+        if task.suspended {
+            let text = format!("ENGINE-03043 task with id '{id}' is suspended.");
+            return Err(EngineError::Rejected(Rejection::Suspended(text)));
+        }
+        Ok(Command::UpdateTask { task: id, change: decide(task)? })
+    };
+    let engine = &call.app.engine;
+    let result = engine.decide_entity(&call.caller, Entity::Task, id, Box::new(decide), no_content()).await;
+    let claimed = |error| match error {
+        EngineError::Invalid { kind: CLAIMED, message } => {
+            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, CLAIMED, message).with_code(0)
+        }
+        other => error::api(other),
+    };
+    result.map(answer).map_err(error::unknown(missing, claimed))
+}
+
+const CLAIMED: &str = "TaskAlreadyClaimedException";
+
+async fn claim(call: Call) -> ApiResult<Response> {
+    let user = call.body()?.text("userId")?;
+    change(&call, null_value, move |task| {
+        match (&task.assignee, &user) {
+            (Some(owner), Some(user)) if owner != user => {
+                let message = format!("Task '{}' is already claimed by someone else.", task.id);
+                return Err(EngineError::Invalid { kind: CLAIMED, message });
+            }
+            _ => {}
+        }
+        Ok(TaskChange { assignee: Some(user.clone()), ..TaskChange::default() })
+    })
+    .await
+}
+
+async fn unclaim(call: Call) -> ApiResult<Response> {
+    change(&call, not_found, |_| Ok(TaskChange { assignee: Some(None), ..TaskChange::default() })).await
+}
+
+async fn assign(call: Call) -> ApiResult<Response> {
+    let user = call.body()?.text("userId")?;
+    change(&call, not_found, move |_| Ok(TaskChange { assignee: Some(user.clone()), ..TaskChange::default() })).await
+}
+
+async fn delegate(call: Call) -> ApiResult<Response> {
+    let user = call.body()?.text("userId")?;
+    change(&call, null_value, move |task| {
+        // Whoever delegates stays the owner and gets it back.
+        let owner = task.owner.is_none().then(|| task.assignee.clone());
+        Ok(TaskChange {
+            assignee: Some(user.clone()),
+            owner,
+            delegation: Some(Some("PENDING".into())),
+            ..TaskChange::default()
+        })
+    })
+    .await
+}
+
+async fn resolve(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let prefix = format!("Cannot resolve task {}", call.param("id"));
+    let variables = variable::read_all(body.raw("variables")).map_err(|e| e.api(&prefix))?;
+    if !variables.is_empty() {
+        return Err(ApiError::not_implemented("resolving a task with 'variables'"));
+    }
+    change(&call, null_value, |task| {
+        Ok(TaskChange {
+            assignee: Some(task.owner.clone()),
+            delegation: Some(Some("RESOLVED".into())),
+            ..TaskChange::default()
+        })
+    })
+    .await
+}
+
+/// Sets all of a task's fields: what the body lacks becomes null.
+async fn update(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    for name in ["parentTaskId", "caseInstanceId"] {
+        if body.has(name) {
+            return Err(ApiError::not_implemented(&format!("updating a task with '{name}'")));
+        }
+    }
+    let delegation = body.text("delegationState")?.map(|state| state.to_uppercase());
+    if delegation.as_deref().is_some_and(|state| !matches!(state, "PENDING" | "RESOLVED")) {
+        return Err(ApiError::invalid_request(""));
+    }
+    let wanted = TaskChange {
+        assignee: Some(body.text("assignee")?),
+        owner: Some(body.text("owner")?),
+        delegation: Some(delegation),
+        name: Some(body.text("name")?),
+        description: Some(body.text("description")?),
+        priority: Some(body.int("priority")?.unwrap_or(0)),
+        due: Some(body.date("due")?),
+        follow_up: Some(body.date("followUp")?),
+    };
+    change(&call, no_match, move |_| Ok(wanted.clone())).await
+}
+
+async fn run(
+    call: &Call,
+    command: impl Fn(Id) -> Command,
+    missing: impl Fn() -> ApiError,
+    other: impl Fn(EngineError) -> ApiError,
+    render: Render,
+) -> ApiResult<Response> {
+    let id = call.id("id").ok_or_else(&missing)?;
+    let result = call.app.engine.entity_command(&call.caller, Entity::Task, id, command(id), render).await;
+    result.map(answer).map_err(error::unknown(missing, other))
+}
+
+async fn complete(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let prefix = format!("Cannot complete task {}", call.param("id"));
+    let variables = variable::read_all(body.raw("variables")).map_err(|e| e.api(&prefix))?;
+    let with_variables = body.on("withVariablesInReturn")?;
+    let missing = || {
+        let text = format!("{prefix}: {}", gone(call.param("id")));
+        ApiError::rest(StatusCode::INTERNAL_SERVER_ERROR, text)
+    };
+    let command = |task| Command::CompleteTask { task, variables: variables.clone(), local_variables: Vec::new() };
+    let other = error::wrapped(prefix.clone(), StatusCode::INTERNAL_SERVER_ERROR);
+    let render: Render = Box::new(move |instance, _| instance_view::done(instance, with_variables));
+    run(&call, command, missing, other, render).await
+}
+
+async fn bpmn_error(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let code = body.text("errorCode")?.filter(|code| !code.is_empty());
+    let code = code.ok_or_else(|| ApiError::rest(StatusCode::BAD_REQUEST, "errorCode is null"))?;
+    let prefix = format!("Cannot report an error of task {}", call.param("id"));
+    let variables = variable::read_all(body.raw("variables")).map_err(|e| e.api(&prefix))?;
+    let message = body.text("errorMessage")?;
+    let missing = || ApiError::rest(StatusCode::NOT_FOUND, gone(call.param("id")));
+    let command = |task| Command::TaskError {
+        task,
+        code: code.clone(),
+        message: message.clone(),
+        variables: variables.clone(),
+    };
+    run(&call, command, missing, error::api, no_content()).await
+}
+
+/// Assignee, owner and candidates.
+async fn identity_links(call: Call) -> ApiResult<Response> {
+    let missing = || null_value(call.param("id"));
+    let id = call.id("id").ok_or_else(missing)?;
+    let instance = call.app.engine.load_entity(Entity::Task, id).await.map_err(error::api)?;
+    let task = instance.as_ref().and_then(|i| i.tasks.get(id)).ok_or_else(missing)?;
+    let link = |user: Option<&String>, group: Option<&String>, kind: &str| {
+        serde_json::json!({"userId": user, "groupId": group, "type": kind})
+    };
+    let mut links = Vec::new();
+    links.extend(task.assignee.iter().map(|user| link(Some(user), None, "assignee")));
+    links.extend(task.owner.iter().map(|user| link(Some(user), None, "owner")));
+    links.extend(task.candidates.iter().map(|(group, name)| match group {
+        true => link(None, Some(name), "candidate"),
+        false => link(Some(name), None, "candidate"),
+    }));
+    if let Some(kind) = call.filters().text("type")? {
+        links.retain(|link| link["type"] == kind.as_str());
+    }
+    Ok(json(&links))
+}

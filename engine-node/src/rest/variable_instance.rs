@@ -1,0 +1,122 @@
+//! `/variable-instance`: list, count, read.
+use super::{
+    call::{Call, json},
+    error, instance_view, lists,
+};
+use crate::{
+    App,
+    app::CatalogView,
+    query::{Where, variable as query},
+    store::Entity,
+};
+use axum::{Router, response::Response, routing::get};
+use bpmn_core::{
+    Id,
+    instance::{Instance, Variable},
+};
+use rest_api::{
+    ApiError, ApiResult,
+    filters::Filters,
+    runtime::VariableInstance,
+    variable::{self, Style},
+};
+use std::collections::HashMap;
+
+/// Routes of this resource.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/variable-instance", get(list).post(list_post))
+        .route("/variable-instance/count", get(count).post(count_post))
+        .route("/variable-instance/{id}", get(one))
+}
+
+fn dto(view: &CatalogView, instance: &Instance, row: &Variable, style: Style) -> VariableInstance {
+    let token = instance.tokens.get(row.scope_id);
+    let execution = token.map_or(row.scope_id, |token| token.execution_id);
+    let activity = match token.and_then(|token| Some((token.element.as_str(), token.activity_id?))) {
+        Some((element, activity)) => format!("{element}:{activity}"),
+        None => instance.process.id.to_string(),
+    };
+    VariableInstance {
+        kind: row.value.name(),
+        value: variable::plain(&row.value, style),
+        value_info: variable::info(&row.value),
+        id: row.id.to_string(),
+        name: row.name.clone(),
+        process_definition_id: Some(instance_view::definition_id(view, instance.process.definition_id)),
+        process_instance_id: Some(row.instance_id.to_string()),
+        execution_id: Some(execution.to_string()),
+        case_instance_id: None,
+        case_execution_id: None,
+        task_id: row.task_id.map(|id| id.to_string()),
+        batch_id: None,
+        activity_instance_id: Some(activity),
+        error_message: None,
+        tenant_id: instance.process.tenant_id.clone(),
+    }
+}
+
+async fn list(call: Call) -> ApiResult<Response> {
+    find(&call, &call.filters()).await
+}
+
+async fn list_post(call: Call) -> ApiResult<Response> {
+    find(&call, &call.body()?).await
+}
+
+/// A row before its value is known.
+type Place = (Id, Id);
+
+async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
+    let view = call.catalog();
+    let listing = query::listing(Where::new(filters, &view))?;
+    let deserialize = call.filters().flag("deserializeValues")? != Some(false);
+    let style = Style { deserialize, binary: false };
+    let read = |row: &dyn crate::store::Row| -> Result<Place, _> { Ok((row.id(0)?, row.id(1)?)) };
+    let page = call.select(&listing.page(call.paging()?)).await?;
+    let mut ids: Vec<Id> = Vec::with_capacity(page.rows.len());
+    for row in &page.rows {
+        ids.push(read(&**row).map_err(error::store)?.1);
+    }
+    ids.sort();
+    ids.dedup();
+    let loaded = call.app.engine.store().load(&ids).await.map_err(error::store)?;
+    let instances: HashMap<Id, Instance> = loaded.into_iter().map(|i| (i.process.id, i)).collect();
+    let mut rows = Vec::with_capacity(page.rows.len());
+    for row in &page.rows {
+        let (id, instance) = read(&**row).map_err(error::store)?;
+        // A variable that went between the two looks is left out, as if it had gone before the first.
+        let Some(instance) = instances.get(&instance) else { continue };
+        let Some(variable) = instance.variables.get(id) else { continue };
+        let mut value = serde_json::to_value(dto(&view, instance, variable, style)).unwrap_or_default();
+        if call.caller.fanout {
+            value["_sort"] = listing.sort_values(&**row).map_err(error::store)?.into();
+        }
+        rows.push(value);
+    }
+    Ok(call.covered(&rows, &page))
+}
+
+async fn count(call: Call) -> ApiResult<Response> {
+    number(&call, &call.filters()).await
+}
+
+async fn count_post(call: Call) -> ApiResult<Response> {
+    number(&call, &call.body()?).await
+}
+
+async fn number(call: &Call, filters: &Filters) -> ApiResult<Response> {
+    let view = call.catalog();
+    lists::count(call, &query::listing(Where::new(filters, &view))?).await
+}
+
+async fn one(call: Call) -> ApiResult<Response> {
+    let missing =
+        || ApiError::not_found(format!("Variable instance with Id '{}' does not exist.", call.param("id")));
+    let id = call.id("id").ok_or_else(missing)?;
+    let instance = call.app.engine.load_entity(Entity::Variable, id).await.map_err(error::api)?;
+    let instance = instance.ok_or_else(missing)?;
+    let row = instance.variables.get(id).ok_or_else(missing)?;
+    let deserialize = call.filters().flag("deserializeValue")? != Some(false);
+    Ok(json(&dto(&call.catalog(), &instance, row, Style { deserialize, binary: true })))
+}
