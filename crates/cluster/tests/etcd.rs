@@ -243,3 +243,70 @@ async fn etcd_is_reached_over_tls_with_certificates_on_both_sides() {
     let missing = parse(format!("{url}?ca={files}/no.pem"));
     assert!(open(&missing).await.err().unwrap().to_string().contains("no.pem"));
 }
+
+#[tokio::test]
+async fn one_dead_member_of_several_is_not_noticed() {
+    let etcd = Etcd::start().await;
+    // Bound and closed again: connections are refused there.
+    let dead = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let option: TopologyOption = format!("etcd://{dead},127.0.0.1:{}/t", etcd.client_port)
+        .parse()
+        .unwrap();
+    for _ in 0..5 {
+        let cluster = open(&option).await.unwrap();
+        for weight in 100..120 {
+            cluster
+                .add_shard(Shard {
+                    name: ShardName::new("s1"),
+                    weight,
+                })
+                .await
+                .unwrap();
+        }
+        let lease = cluster
+            .register_node(&ShardName::new("s1"), node("n1"))
+            .await
+            .unwrap();
+        lease.revoke().await;
+    }
+}
+
+#[tokio::test]
+async fn the_loss_of_each_member_in_turn_is_survived() {
+    let mut members = Etcd::start_cluster(3).await;
+    let hosts: Vec<String> = members
+        .iter()
+        .map(|m| format!("127.0.0.1:{}", m.client_port))
+        .collect();
+    let option: TopologyOption = format!("etcd://{}/t", hosts.join(",")).parse().unwrap();
+    let (one, other) = (open(&option).await.unwrap(), open(&option).await.unwrap());
+    let s1 = ShardName::new("s1");
+    let _lease = one.register_node(&s1, node("n1")).await.unwrap();
+    for (round, member) in members.iter_mut().enumerate() {
+        member.kill();
+        // A write that was under way, or meets the election of a leader, may fail and is repeated by its caller.
+        let weight = 200 + round as u32;
+        let added = loop {
+            match one
+                .add_shard(Shard {
+                    name: s1.clone(),
+                    weight,
+                })
+                .await
+            {
+                Ok(added) => break added,
+                Err(Error::Unavailable { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
+        };
+        until(&other, "the change", |v| v.version == added.version).await;
+        until(&other, "the node", |v| {
+            v.shards.get(&s1).is_some_and(|s| s.nodes.len() == 1)
+        })
+        .await;
+        assert!(member.resume().await);
+    }
+}

@@ -1,8 +1,8 @@
 //! Keeps a key in etcd as long as its lease. The client's keep-alive doesn't resume by itself; this task renews the
 //! lease, and after its loss takes a new one and sets the key again.
-use super::Etcd;
+use super::{Etcd, members::Repeat};
 use crate::{NodeLease, Result};
-use etcd_client::PutOptions;
+use etcd_client::{Client, PutOptions};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -43,16 +43,19 @@ struct Held {
 impl Held {
     /// Takes a new lease and sets the key under it. An old key is replaced, so its old lease no longer removes it.
     async fn take(&mut self) -> Result<()> {
-        let mut client = self.etcd.client.clone();
-        let granted = self
-            .etcd
-            .limited(client.lease_grant(LEASE_TTL.as_secs() as i64, None))
-            .await?;
+        let members = self.etcd.members.clone();
+        let ttl = LEASE_TTL.as_secs() as i64;
+        let grant = |client: Client| async move { client.lease_client().grant(ttl, None).await };
+        // A lease that was granted without our hearing of it just ends.
+        let granted = members.ask(Repeat::Always, grant).await?;
         // Remembered first: a withdrawal during the put must find it.
         self.lease = granted.id();
-        let options = PutOptions::new().with_lease(self.lease);
-        let put = client.put(self.etcd.key(&self.key), self.value.clone(), Some(options));
-        self.etcd.limited(put).await?;
+        let put = |client: Client| {
+            let (key, value) = (self.etcd.key(&self.key), self.value.clone());
+            let options = PutOptions::new().with_lease(self.lease);
+            async move { client.kv_client().put(key, value, Some(options)).await }
+        };
+        members.ask(Repeat::Always, put).await?;
         Ok(())
     }
 
@@ -81,23 +84,29 @@ impl Held {
 
     /// Renews the lease until something is wrong.
     async fn renew(&self) -> Result<()> {
-        let mut client = self.etcd.client.lease_client();
-        let (mut keeper, mut answers) = self.etcd.limited(client.keep_alive(self.lease)).await?;
+        let members = &self.etcd.members;
+        let member = members.choose();
+        let mut client = member.client.lease_client();
+        let (mut keeper, mut answers) = members.limited(&member, client.keep_alive(self.lease)).await?;
         loop {
             tokio::time::sleep(RENEW_EVERY).await;
-            self.etcd.limited(keeper.keep_alive()).await?;
-            match self.etcd.limited(answers.message()).await? {
+            members.limited(&member, keeper.keep_alive()).await?;
+            match members.limited(&member, answers.message()).await? {
                 Some(answer) if answer.ttl() > 0 => {}
-                Some(_) => return Err(self.etcd.unavailable("the lease has ended")),
-                None => return Err(self.etcd.unavailable("the keep-alive ended")),
+                Some(_) => return Err(members.unavailable("the lease has ended")),
+                None => {
+                    members.leave(&member);
+                    return Err(members.unavailable("the keep-alive ended"));
+                }
             }
         }
     }
 
     /// Gives the lease back, and with it the key. If etcd is away, both expire.
     async fn let_go(&self) {
-        let mut client = self.etcd.client.lease_client();
-        if let Err(error) = self.etcd.limited(client.revoke(self.lease)).await {
+        let lease = self.lease;
+        let revoke = |client: Client| async move { client.lease_client().revoke(lease).await };
+        if let Err(error) = self.etcd.members.ask(Repeat::IfUnsent, revoke).await {
             tracing::warn!(%error, key = self.key, "a registration couldn't be withdrawn; it expires");
         }
     }

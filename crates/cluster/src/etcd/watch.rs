@@ -1,9 +1,12 @@
 //! Keeps the view equal to the keys below `topology/`. The client's watch streams don't resume by themselves; this
 //! task remembers the revision it has seen, goes on from the next one, reads everything anew after a compaction, and
 //! keeps the last good view while etcd is away.
-use super::{Etcd, REQUEST_LIMIT};
+use super::{
+    Etcd, REQUEST_LIMIT,
+    members::{Member, Repeat},
+};
 use crate::{Contact, Error, Result, View, keys, store::Entry};
-use etcd_client::{EventType, GetOptions, WatchOptions, WatchResponse, WatchStream};
+use etcd_client::{Client, EventType, GetOptions, WatchOptions, WatchResponse, WatchStream};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -80,18 +83,31 @@ impl Feed {
         if fresh {
             self.read_all().await?;
         }
-        let mut client = self.etcd.client.watch_client();
+        let member = self.etcd.members.choose();
+        let ended = self.stream(&member, fresh).await;
+        if ended.is_err() {
+            self.etcd.members.leave(&member);
+        }
+        ended
+    }
+
+    /// The stream of a session on one member.
+    async fn stream(&mut self, member: &Member, fresh: bool) -> Result<()> {
+        let members = self.etcd.members.clone();
+        let mut client = member.client.watch_client();
         let options = WatchOptions::new()
             .with_prefix()
             .with_start_revision(self.revision as i64 + 1);
         let key = self.etcd.key(keys::TOPOLOGY);
-        let mut stream = self.etcd.limited(client.watch(key, Some(options))).await?;
+        let mut stream = members.limited(member, client.watch(key, Some(options))).await?;
         let opened = self.next(&mut stream, REQUEST_LIMIT).await?;
-        if opened
-            .header()
-            .is_some_and(|h| (h.revision() as u64) < self.revision)
+        if !fresh
+            && opened
+                .header()
+                .is_some_and(|h| (h.revision() as u64) < self.revision)
         {
-            // Either a lagging member or an etcd restored from a backup; reading anew tells.
+            // Either a lagging member, which will catch up, or an etcd restored from a backup: a fresh read, which
+            // the leader answers, tells.
             tracing::error!("etcd answers with an older revision than before; reading the topology anew");
             self.revision = 0;
             return Ok(());
@@ -107,15 +123,15 @@ impl Feed {
                 answer = stream.message() => answer,
                 _ = probe.tick() => {
                     if last.elapsed() > SILENCE_LIMIT {
-                        return Err(self.etcd.unavailable("the watch is silent"));
+                        return Err(self.etcd.members.unavailable("the watch is silent"));
                     }
-                    stream.request_progress().await.map_err(|e| self.etcd.unavailable(e))?;
+                    stream.request_progress().await.map_err(|e| self.etcd.members.unavailable(e))?;
                     continue;
                 }
             };
             last = tokio::time::Instant::now();
-            let answer = answer.map_err(|e| self.etcd.unavailable(e))?;
-            let answer = answer.ok_or_else(|| self.etcd.unavailable("the watch ended"))?;
+            let answer = answer.map_err(|e| self.etcd.members.unavailable(e))?;
+            let answer = answer.ok_or_else(|| self.etcd.members.unavailable("the watch ended"))?;
             if self.take(&answer)? {
                 return Ok(());
             }
@@ -127,10 +143,10 @@ impl Feed {
 
     async fn next(&self, stream: &mut WatchStream, limit: Duration) -> Result<WatchResponse> {
         let answer = tokio::time::timeout(limit, stream.message()).await;
-        let answer = answer.map_err(|_| self.etcd.unavailable("the watch doesn't open"))?;
+        let answer = answer.map_err(|_| self.etcd.members.unavailable("the watch doesn't open"))?;
         answer
-            .map_err(|e| self.etcd.unavailable(e))?
-            .ok_or_else(|| self.etcd.unavailable("the watch ended"))
+            .map_err(|e| self.etcd.members.unavailable(e))?
+            .ok_or_else(|| self.etcd.members.unavailable("the watch ended"))
     }
 
     /// Takes in one answer of the watch; true if everything must be read anew.
@@ -147,6 +163,7 @@ impl Feed {
             }
             return Err(self
                 .etcd
+                .members
                 .unavailable(format!("the watch was cancelled: {}", answer.cancel_reason())));
         }
         // The revision of an answer without events isn't taken: etcd may send it ahead of events still to come.
@@ -165,12 +182,13 @@ impl Feed {
     }
 
     async fn read_all(&mut self) -> Result<()> {
-        let mut client = self.etcd.client.kv_client();
-        let options = GetOptions::new().with_prefix();
-        let answer = self
-            .etcd
-            .limited(client.get(self.etcd.key(keys::TOPOLOGY), Some(options)))
-            .await?;
+        let key = self.etcd.key(keys::TOPOLOGY);
+        let get = |client: Client| {
+            let key = key.clone();
+            let mut client = client.kv_client().max_decoding_message_size(usize::MAX);
+            async move { client.get(key, Some(GetOptions::new().with_prefix())).await }
+        };
+        let answer = self.etcd.members.ask(Repeat::Always, get).await?;
         let revision = answer.header().map_or(0, |h| h.revision()) as u64;
         if revision == 0 {
             return Err(Error::Busy("etcd's revision"));

@@ -23,6 +23,9 @@ pub struct Etcd {
     pub client_port: u16,
     peer_port: u16,
     tls: bool,
+    name: String,
+    /// `--initial-cluster`: `NAME=URL` of every member.
+    members: String,
 }
 
 /// A port that was free a moment ago. etcd can't take port 0, so a collision means another try.
@@ -45,20 +48,42 @@ impl Etcd {
         Etcd::start_with(true).await
     }
 
-    async fn start_with(tls: bool) -> Etcd {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
+    /// Several that form one cluster.
+    pub async fn start_cluster(size: usize) -> Vec<Etcd> {
         for _ in 0..10 {
-            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-            let directory =
-                std::env::temp_dir().join(format!("stellwerk-cluster-{}-{number}", std::process::id()));
-            let mut etcd = Etcd {
-                child: None,
-                directory,
-                client_port: free_port(),
-                peer_port: free_port(),
-                tls,
-            };
-            std::fs::create_dir_all(&etcd.directory).unwrap();
+            let mut members: Vec<Etcd> = (0..size).map(|_| Etcd::new(false)).collect();
+            let all: Vec<String> = members.iter().map(|m| m.members.clone()).collect();
+            members.iter_mut().for_each(|m| m.members = all.join(","));
+            let started = futures_util::future::join_all(members.iter_mut().map(Etcd::resume)).await;
+            if started.iter().all(|up| *up) {
+                return members;
+            }
+        }
+        panic!("a cluster of etcd doesn't start");
+    }
+
+    fn new(tls: bool) -> Etcd {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let directory =
+            std::env::temp_dir().join(format!("stellwerk-cluster-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let (client_port, peer_port, name) = (free_port(), free_port(), format!("m{number}"));
+        let members = format!("{name}=http://127.0.0.1:{peer_port}");
+        Etcd {
+            child: None,
+            directory,
+            client_port,
+            peer_port,
+            tls,
+            name,
+            members,
+        }
+    }
+
+    async fn start_with(tls: bool) -> Etcd {
+        for _ in 0..10 {
+            let mut etcd = Etcd::new(tls);
             if tls {
                 make_certificates(&etcd.directory);
             }
@@ -99,8 +124,10 @@ impl Etcd {
                 &peer,
             ])
             .args([
+                "--name",
+                &self.name,
                 "--initial-cluster",
-                &format!("default={peer}"),
+                &self.members,
                 "--unsafe-no-fsync",
             ])
             .stdout(Stdio::null())
