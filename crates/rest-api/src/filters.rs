@@ -1,7 +1,10 @@
 //! The filters of a list: query parameters of a GET or members of a POST's body, with the reference's errors.
 use crate::{ApiError, ApiResult, date};
 use serde_json::{Map, Value};
-use std::{cell::RefCell, collections::BTreeSet};
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, MutexGuard},
+};
 
 /// A request's filters, read by name. What has been read is remembered, so that [`Filters::refuse_rest`] can name
 /// filters that are not served.
@@ -9,7 +12,7 @@ use std::{cell::RefCell, collections::BTreeSet};
 pub struct Filters {
     post: bool,
     members: Map<String, Value>,
-    read: RefCell<BTreeSet<String>>,
+    read: Mutex<BTreeSet<String>>,
 }
 
 impl Filters {
@@ -47,9 +50,13 @@ impl Filters {
         self.post
     }
 
+    fn marks(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.read.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
     /// A member as it came; null is none.
     pub fn raw(&self, name: &str) -> Option<&Value> {
-        self.read.borrow_mut().insert(name.to_owned());
+        self.marks().insert(name.to_owned());
         self.members.get(name).filter(|v| !v.is_null())
     }
 
@@ -190,7 +197,7 @@ impl Filters {
     /// Refuses, with 501, a filter of the reference's (`known`) that is given but that nobody has read: a list
     /// that ignored a filter would be wrong.
     pub fn refuse_rest(&self, known: &[&str]) -> ApiResult<()> {
-        let read = self.read.borrow();
+        let read = self.marks();
         let given = self.members.iter().filter(|(_, value)| match value {
             Value::Null | Value::Bool(false) => false,
             Value::String(text) if !self.post => !text.is_empty() && text != "false",

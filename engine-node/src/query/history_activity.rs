@@ -218,7 +218,7 @@ fn from_model(view: &CatalogView, column: &'static str, part: Part) -> Expr {
     if !known {
         return col(H, column);
     }
-    Expr::from(Func::coalesce([col(H, column), Expr::from(case)]))
+    Expr::from(Func::coalesce([col(H, column), Expr::Case(Box::new(case))]))
 }
 
 fn sort(by: &str, view: &CatalogView) -> Option<SortBy> {
