@@ -149,8 +149,7 @@ pub async fn require_user(State(auth): State<Auth>, mut request: Request, next: 
 
 /// The list of engines and checking a password need no user, as in the reference.
 fn is_public(path: &str) -> bool {
-    let path = path.trim_end_matches('/');
-    path.ends_with("/engine") || path.ends_with("/identity/verify")
+    matches!(path.trim_end_matches('/'), "/engine-rest/engine" | "/engine-rest/identity/verify")
 }
 
 #[cfg(test)]

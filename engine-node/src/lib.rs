@@ -4,6 +4,7 @@
 //! The same code runs in `stellwerk engine-node`, `stellwerk dev` and tests.
 pub mod app;
 pub mod auth;
+mod fresh;
 pub mod internal;
 pub mod membership;
 pub mod metrics;

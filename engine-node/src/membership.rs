@@ -17,23 +17,15 @@ const LOOK: Duration = Duration::from_secs(5);
 /// Checks that this database is the one of this cluster and shard, and marks a fresh one as such.
 ///
 /// # Errors
-/// It belongs to another cluster or shard, or to a stand-alone node; or to a cluster while `--topology none` is said.
+/// It belongs to another cluster or shard, or was used by a node alone.
 pub async fn check_stamp(
     store: &dyn Store,
     cluster: Option<&Arc<dyn Cluster>>,
     shard: &ShardName,
 ) -> anyhow::Result<()> {
+    // A node alone: opening the database has refused a stamped one.
+    let Some(cluster) = cluster else { return Ok(()) };
     let stamp = store.stamp().await?;
-    let Some(cluster) = cluster else {
-        if let Some(stamp) = stamp {
-            bail!(
-                "this database is shard '{}' of cluster {}: a node with --topology none would take slots that others may own; use that cluster's --topology",
-                stamp.shard,
-                stamp.cluster
-            );
-        }
-        return Ok(());
-    };
     let id = cluster.cluster_id().await?;
     match stamp {
         Some(stamp) if stamp.cluster == id && stamp.shard == shard.as_str() => Ok(()),
@@ -44,7 +36,7 @@ pub async fn check_stamp(
             cluster.describe()
         ),
         None => {
-            if store.applied_index().await? > 0 {
+            if store.applied_index().await? > 0 || !store.slots().await?.is_empty() {
                 bail!("this database was used by a node alone; `shard-admin shard add --adopt` takes it into a cluster");
             }
             let stamp = Stamp { cluster: id, shard: shard.to_string(), generation: 1 };

@@ -3,13 +3,14 @@ use crate::{
     App, NodeFacts, SchemaVersions,
     app::{Engine, executor},
     auth::{self, Auth},
+    fresh,
     internal::{self, trust},
     membership,
     metrics::{self, Metrics},
     options::{AuthKind, Options, Secrets},
     replication::{Replication, peers::Peers},
     rest,
-    store::Store,
+    store::{self, Store},
 };
 use anyhow::Context;
 use axum::{
@@ -21,6 +22,7 @@ use axum::{
 };
 use cluster::{Cluster, NodeLease, TopologyOption};
 use http::{StatusCode, Uri};
+use migrations::{Db, Schema};
 use prometheus_client::registry::Registry;
 use rest_api::ApiError;
 use service::{ConfigError, Readiness, Shutdown};
@@ -88,6 +90,7 @@ pub async fn start(
     membership::check_stamp(&*store, cluster.as_ref(), &shard).await?;
 
     let drain = CancellationToken::new();
+    let unless_started = drain.clone().drop_guard();
     let engine = Engine::new(store.clone(), options.settings(&name), drain.clone()).await?;
     let peers = Peers::new(cluster.clone(), shard.clone(), secrets.cluster.clone())?;
     let replication = Arc::new(Replication::new(engine.clone(), cluster.clone(), shard.clone(), peers));
@@ -125,6 +128,7 @@ pub async fn start(
     if options.auth == AuthKind::None {
         tracing::info!("no authentication (--auth none)");
     }
+    unless_started.disarm();
     let ended = tokio::spawn(stop(shutdown, ready, lease, drain, served, jobs, store));
     Ok(Node { app, address, base_url, registry, ended })
 }
@@ -158,6 +162,7 @@ fn routes(app: App, metrics: Metrics) -> Router {
     let rest = rest::router(app.clone());
     let rest = Router::new()
         .nest("/engine-rest", rest)
+        .layer(middleware::from_fn_with_state(app.clone(), fresh::look))
         .layer(middleware::from_fn_with_state(app.auth.clone(), auth::require_user))
         .layer(middleware::from_fn_with_state(app.clone(), caught_up))
         .layer(middleware::from_fn_with_state(metrics, metrics::count));
@@ -280,7 +285,25 @@ async fn stop(
 
 /// Opens the database, bringing an empty one to this build's schema.
 async fn open(options: &Options, in_cluster: bool) -> anyhow::Result<(Arc<dyn Store>, SchemaVersions)> {
-    let _ = in_cluster;
-    let _ = options;
-    anyhow::bail!("store")
+    let url = options.database_url()?;
+    let schema = Schema::current();
+    let serves = schema.serves();
+    let how = store::OpenOptions {
+        pool_size: options.pool_size,
+        unsafe_durability: options.unsafe_durability,
+        migrate_empty: true,
+        stand_alone: !in_cluster,
+        schema: schema.clone(),
+    };
+    let store = store::open(url, how).await.with_context(|| format!("database {}", service::mask(url)))?;
+    let current = match url.contains(":memory:") {
+        true => serves.first,
+        false => {
+            let mut db = Db::connect(url).await?;
+            let current = schema.check(&mut db).await?;
+            db.close().await?;
+            current
+        }
+    };
+    Ok((store, SchemaVersions { current, min: serves.first, max: serves.last }))
 }

@@ -133,8 +133,8 @@ impl Replication {
             waiting.retain(|id, _| open.contains(id));
             open.iter().any(|id| waiting.entry(*id).or_insert_with(Instant::now).elapsed() > PUBLISH_FOR_OTHERS)
         };
-        if overdue {
-            let _turn = self.appending.lock().await;
+        // While this node deploys itself, what is open may be its own.
+        if overdue && let Ok(_turn) = self.appending.try_lock() {
             let head = self.catch_up().await?;
             tracing::info!(index = head, "publishing a deployment whose writer is gone");
             self.publish(head).await?;

@@ -114,13 +114,17 @@ impl Log for LocalLog {
         let mut references = vec![reference.clone()];
         if let Reference::Deploy(row) = &reference {
             references.push(Reference::Publish { deployment: row.id });
-            if let Some((key, request)) = &new.idempotency {
-                let memory = Memory { request: request.clone(), deployment: row.id };
-                self.store.put_payload(key, &serde_json::to_vec(&memory).unwrap_or_default()).await?;
-            }
         }
         self.store.apply_reference(head + 1, &references).await?;
-        Ok(if self.holds(&reference).await? { Appended::At(head + 1) } else { Appended::Again })
+        if !self.holds(&reference).await? {
+            return Ok(Appended::Again);
+        }
+        if let (Reference::Deploy(row), Some((key, request))) = (&reference, new.idempotency) {
+            // Not in one transaction: a node that dies right here deploys once more when it is asked again.
+            let memory = Memory { request, deployment: row.id };
+            self.store.put_payload(&key, &serde_json::to_vec(&memory).map_err(internal)?).await?;
+        }
+        Ok(Appended::At(head + 1))
     }
 
     fn published(&self) -> u64 {
