@@ -263,10 +263,13 @@ impl Place<'_, '_, '_> {
     }
 }
 
-/// Java lists and maps that were made here, or came as JSON, are lists and maps again in expressions.
-fn is_collection(type_name: &str) -> bool {
-    let class = type_name.split('<').next().unwrap_or(type_name);
-    class.starts_with("java.util.") && (class.ends_with("List") || class.ends_with("Map"))
+/// The element type of a Java list or map of ours; lists and maps that came as JSON are that again in expressions.
+fn collection(type_name: &str) -> Option<&str> {
+    let (class, elements) = type_name
+        .split_once('<')
+        .unwrap_or((type_name, "java.lang.Object>"));
+    let known = class.starts_with("java.util.") && (class.ends_with("List") || class.ends_with("Map"));
+    known.then(|| elements.trim_end_matches('>'))
 }
 
 /// A variable as expressions see it.
@@ -294,10 +297,15 @@ pub(crate) fn to_value(value: &TypedValue) -> Value {
         } => {
             if let Some(text) = text
                 && format.contains("json")
-                && is_collection(type_name)
+                && let Some(elements) = collection(type_name)
                 && let Ok(json) = serde_json::from_str(text)
             {
-                return from_json(json);
+                return match from_json(json) {
+                    Value::List(items) => {
+                        Value::List(items.into_iter().map(|i| retyped(i, elements)).collect())
+                    }
+                    other => other,
+                };
             }
             Value::Object {
                 type_name: type_name.clone(),
@@ -308,7 +316,8 @@ pub(crate) fn to_value(value: &TypedValue) -> Value {
     }
 }
 
-/// What an expression gave, as a variable. Lists and maps become objects serialized as JSON.
+/// What an expression gave, as a variable. Lists and maps become objects serialized as JSON, typed as the reference
+/// types them: a list by its first element.
 pub(crate) fn from_value(value: Value) -> TypedValue {
     match value {
         Value::Null => TypedValue::Null,
@@ -331,17 +340,41 @@ pub(crate) fn from_value(value: Value) -> TypedValue {
             type_name,
             format,
         },
-        Value::List(_) => object("java.util.ArrayList<java.lang.Object>", value),
-        Value::Map(_) => object("java.util.HashMap<java.lang.String,java.lang.Object>", value),
+        Value::List(items) => {
+            let elements = items.first().map_or("java.lang.Object", Value::class_name);
+            let type_name = format!("java.util.ArrayList<{elements}>");
+            object(type_name, Value::List(items))
+        }
+        Value::Map(mut entries) => {
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            object(
+                "java.util.TreeMap<java.lang.Object,java.lang.Object>".to_owned(),
+                Value::Map(entries),
+            )
+        }
         Value::Bean(name) => TypedValue::String(name),
     }
 }
 
-fn object(type_name: &str, value: Value) -> TypedValue {
+fn object(type_name: String, value: Value) -> TypedValue {
+    let text = Some(into_json(value).to_string());
     TypedValue::Object {
-        text: Some(into_json(value).to_string()),
-        type_name: type_name.to_owned(),
+        text,
+        type_name,
         format: "application/json".to_owned(),
+    }
+}
+
+/// An element of a list as the reference reads it back: all of the type of the first.
+fn retyped(value: Value, class: &str) -> Value {
+    match (class, value) {
+        (
+            "java.lang.String",
+            value @ (Value::Int(_) | Value::Long(_) | Value::Double(_) | Value::Bool(_)),
+        ) => Value::Str(value.to_text()),
+        ("java.lang.Long", Value::Int(number)) => Value::Long(number.into()),
+        ("java.util.Date", Value::Long(at)) => Value::Date(at),
+        (_, value) => value,
     }
 }
 

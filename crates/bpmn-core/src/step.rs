@@ -71,7 +71,7 @@ impl Ctx<'_, '_> {
                 variables,
             } => {
                 let (token, _) = self.active_task(task)?;
-                self.set_variables(Some(token), Some(task), &variables);
+                self.set_variables(Some(token), &variables);
                 self.throw_error(token, &code, message.as_deref())
             }
             Command::Trigger {
@@ -86,7 +86,7 @@ impl Ctx<'_, '_> {
                 })?;
                 let (token, execution) = (row.token_id, row.execution_id);
                 self.active_execution(execution)?;
-                self.set_variables(Some(token), None, &variables);
+                self.set_variables(Some(token), &variables);
                 self.set_local_variables(token, &local_variables);
                 self.leave(token, self.node_of(token)?)
             }
@@ -152,7 +152,7 @@ impl Ctx<'_, '_> {
             })?,
         };
         self.inst.process.start_element.clone_from(&self.node(ix).id);
-        self.set_variables(None, None, variables);
+        self.set_variables(None, variables);
         self.spawn(None, ix);
         Ok(())
     }
@@ -174,7 +174,8 @@ impl Ctx<'_, '_> {
 
     fn complete_task(&mut self, task: Id, variables: &Variables, local: &Variables) -> Result<(), Rejection> {
         let (token, _) = self.active_task(task)?;
-        self.set_variables(Some(token), Some(task), variables);
+        // Set on the execution: what is local to the task ends with it.
+        self.set_variables(Some(token), variables);
         for (name, value) in local {
             self.set_local(token, Some(task), name, value.clone());
         }
@@ -263,24 +264,24 @@ impl Ctx<'_, '_> {
         }
         let now = self.env.now;
         let row = self.job_mut(job)?;
-        row.retries = retries;
+        let before = std::mem::replace(&mut row.retries, retries);
         if let Some(due) = due {
             row.due = due;
         }
-        let (due, element, execution, message) = (
-            row.due,
-            row.element.clone(),
-            row.execution_id,
-            row.error_message.clone(),
-        );
-        if retries > 0 {
+        let row = row.clone();
+        if retries == 0 && before > 0 {
+            self.add_incident(
+                "failedJob",
+                &row.element,
+                row.execution_id,
+                row.error_message,
+                job,
+            );
+        } else if retries > 0 {
             self.remove_incidents_of(job);
-            if due.is_none_or(|due| due <= now) {
+            if row.due.is_none_or(|due| due <= now) {
                 self.outcome.due_jobs.push(job);
             }
-        } else {
-            self.remove_incidents_of(job);
-            self.add_incident("failedJob", &element, execution, message, job);
         }
         Ok(())
     }

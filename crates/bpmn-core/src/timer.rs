@@ -1,4 +1,4 @@
-//! Timers: ISO 8601 dates, durations and repeats, and Quartz cron, read as Camunda 7 reads them. Pure; zone UTC.
+//! Timers: ISO 8601 dates, durations and repeats, and cron, read as Camunda 7 reads them. Pure; zone UTC.
 use crate::Millis;
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::{Span, Timestamp, Zoned, civil, tz::TimeZone};
@@ -22,7 +22,8 @@ const MAX_REPEATS: u64 = 1_000_000;
 /// When a timer is due next, and what to pass as `repeat` after that firing.
 ///
 /// `repeat` is `None` for the first due time; afterwards what the last call gave. Dates and durations fire once, so
-/// they answer `None` for a second time; so does a cycle that has run out. Times are Unix milliseconds.
+/// they answer `None` for a second time; so does a cycle that has run out. Times are Unix milliseconds. As the
+/// reference does, a date may be given where a duration is expected and the other way round.
 ///
 /// # Errors
 /// The text is not of that kind.
@@ -33,33 +34,39 @@ pub fn next(
     repeat: Option<&str>,
 ) -> Result<Option<(Millis, Option<String>)>, TimerError> {
     let text = text.trim();
-    match kind {
-        TimerKind::Date if repeat.is_none() => Ok(Some((date(text)?, None))),
-        TimerKind::Duration if repeat.is_none() => Ok(Some((duration(text, now)?, None))),
-        TimerKind::Date | TimerKind::Duration => Ok(None),
-        TimerKind::Cycle => {
-            let cycle = repeat.unwrap_or(text);
-            if !cycle.starts_with('R') {
-                return Ok(cron(cycle, now)?.map(|due| (due, Some(cycle.to_owned()))));
-            }
-            // As the reference does, a repeat without a start gets the time of its first reading as its start.
-            let parts: Vec<&str> = cycle.split('/').collect();
-            let cycle = match parts[..] {
-                [times, period] => format!("{times}/{}/{period}", zoned(now)?.datetime()),
-                _ => cycle.to_owned(),
-            };
-            Ok(repeated(&cycle, now)?.map(|due| (due, Some(cycle))))
+    if kind == TimerKind::Cycle {
+        let cycle = repeat.unwrap_or(text);
+        if !cycle.starts_with('R') {
+            return Ok(cron(cycle, now)?.map(|due| (due, Some(cycle.to_owned()))));
         }
+        // As the reference does, a repeat without a start gets the time of its first reading as its start.
+        let parts: Vec<&str> = cycle.split('/').collect();
+        let cycle = match parts[..] {
+            [times, period] => format!("{times}/{}/{period}", zoned(now)?.datetime()),
+            _ => cycle.to_owned(),
+        };
+        return Ok(repeated(&cycle, now, repeat.is_none())?.map(|due| (due, Some(cycle))));
     }
+    if repeat.is_some() {
+        return Ok(None);
+    }
+    let due = if text.starts_with('P') {
+        duration(text, now)?
+    } else {
+        date(text)?
+    };
+    Ok(Some((due, None)))
 }
 
-/// A date: `2030-01-01T10:00:00Z`, with an offset, without a zone (UTC), with hours and minutes only, or a day.
+/// A date: `2030-01-01T10:00:00Z`, with an offset, or without a zone (UTC); parts may be missing from the end.
 pub fn date(text: &str) -> Result<Millis, TimerError> {
     parse_date(text).ok_or_else(|| TimerError(format!("Invalid format: \"{text}\"")))
 }
 
 fn parse_date(text: &str) -> Option<Millis> {
-    if let Ok(instant) = text.parse::<Timestamp>() {
+    if let Ok(instant) = text.parse::<Timestamp>()
+        && text.contains('T')
+    {
         return Some(instant.as_millisecond());
     }
     // Camunda's own spelling of an offset has no colon; jiff's `%z` reads it.
@@ -68,9 +75,19 @@ fn parse_date(text: &str) -> Option<Millis> {
             return Some(instant.as_millisecond());
         }
     }
-    let civil = civil::DateTime::strptime("%Y-%m-%dT%H:%M", text)
-        .or_else(|_| text.parse::<civil::DateTime>())
-        .or_else(|_| text.parse::<civil::Date>().map(|day| day.at(0, 0, 0, 0)))
+    // Only the forms of the standard that Joda reads: no space, no form without separators.
+    if text.contains(' ') || (text.len() > 4 && text.as_bytes()[4] != b'-') {
+        return None;
+    }
+    let filled = match text.len() {
+        4 => format!("{text}-01-01"),
+        7 => format!("{text}-01"),
+        13 => format!("{text}:00"),
+        _ => text.to_owned(),
+    };
+    let civil = civil::DateTime::strptime("%Y-%m-%dT%H:%M", &filled)
+        .or_else(|_| filled.parse::<civil::DateTime>())
+        .or_else(|_| filled.parse::<civil::Date>().map(|day| day.at(0, 0, 0, 0)))
         .ok()?;
     Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond())
 }
@@ -85,14 +102,12 @@ pub fn duration(text: &str, now: Millis) -> Result<Millis, TimerError> {
 }
 
 fn span(text: &str) -> Result<Span, TimerError> {
+    // The reference's whole message is the text.
+    let wrong = TimerError(text.to_owned());
     if !text.starts_with('P') {
-        return Err(not_a_duration(text));
+        return Err(wrong);
     }
-    text.parse().map_err(|_| not_a_duration(text))
-}
-
-fn not_a_duration(text: &str) -> TimerError {
-    TimerError(format!("Cannot parse duration: {text}"))
+    text.parse().map_err(|_| wrong)
 }
 
 fn zoned(at: Millis) -> Result<Zoned, TimerError> {
@@ -100,51 +115,60 @@ fn zoned(at: Millis) -> Result<Zoned, TimerError> {
     Ok(instant.to_zoned(TimeZone::UTC))
 }
 
-/// The first time after `now` of `Rn/start/period` or `Rn/period/end`.
-fn repeated(cycle: &str, now: Millis) -> Result<Option<Millis>, TimerError> {
+/// The next time of `Rn/start/period` or `Rn/period/end` after now; the first may be now itself.
+fn repeated(cycle: &str, now: Millis, first_time: bool) -> Result<Option<Millis>, TimerError> {
     let parts: Vec<&str> = cycle.split('/').collect();
     let [times, first, second] = parts[..] else {
-        return Err(not_a_duration(cycle));
+        return Err(TimerError(format!("'{cycle}' is no repeated interval")));
     };
-    let times = match &times[1..] {
-        "" => u64::MAX,
-        number => number.parse().map_err(|_| not_a_duration(cycle))?,
+    let times: i64 = match &times[1..] {
+        "" => i64::MAX,
+        number => number
+            .parse::<i64>()
+            .map_err(|_| TimerError(format!("For input string: \"{number}\"")))?
+            .max(0),
     };
-    if times == 0 {
-        return Ok(None);
-    }
-    let now_at = zoned(now)?;
-    if first.starts_with('P') {
-        // Counted back from the end: the earliest of the last `times` points that is after now.
-        let (period, end) = (span(first)?, zoned(date(second)?)?);
-        let mut next = None;
-        for count in 0..times.min(MAX_REPEATS) {
-            let point = step(&end, period, -(count as i64))?;
-            if point <= now_at {
-                break;
-            }
-            next = Some(point);
-        }
-        return Ok(next.map(|at| at.timestamp().as_millisecond()));
-    }
-    let (start, period) = (zoned(date(first)?)?, span(second)?);
-    if start > now_at {
-        return Ok(Some(start.timestamp().as_millisecond()));
+    let backwards = first.starts_with('P');
+    let (period, anchor) = if backwards {
+        (first, second)
+    } else {
+        (second, first)
+    };
+    let (period, anchor) = (span(period)?, zoned(date(anchor)?)?);
+    let from = anchor.timestamp().as_millisecond();
+    let length = step(&anchor, period, 1)?.timestamp().as_millisecond() - from;
+    let point = |count: i64| -> Result<Millis, TimerError> {
+        Ok(step(&anchor, period, if backwards { -count } else { count })?
+            .timestamp()
+            .as_millisecond())
+    };
+    let is_next = |at: Millis| at > now || (first_time && at == now);
+    if length <= 0 || times == 0 {
+        return Ok(Some(from).filter(|&at| is_next(at)));
     }
     // Near the right repetition by the period's length, then exactly: months differ in length.
-    let length = step(&start, period, 1)?.timestamp().as_millisecond() - start.timestamp().as_millisecond();
-    if length <= 0 {
-        return Err(not_a_duration(cycle));
-    }
-    let passed = (now - start.timestamp().as_millisecond()) / length;
-    let mut count = (passed - passed / 10 - 1).max(0) as u64;
-    for _ in 0..MAX_REPEATS {
-        if count > times {
-            return Ok(None);
+    let passed = (if backwards { from - now } else { now - from }) / length;
+    let mut count = (passed - passed / 10 - 1).clamp(0, times);
+    if backwards {
+        // Counted back from the end: the earliest of the last `times` points that is after now.
+        let mut next = None;
+        for _ in 0..MAX_REPEATS {
+            let at = point(count)?;
+            if count > times || !is_next(at) {
+                break;
+            }
+            next = Some(at);
+            count += 1;
         }
-        let point = step(&start, period, count as i64)?;
-        if point > now_at {
-            return Ok(Some(point.timestamp().as_millisecond()));
+        return Ok(next);
+    }
+    for _ in 0..MAX_REPEATS {
+        let at = point(count)?;
+        if is_next(at) && (at > now || count == times) {
+            return Ok(Some(at));
+        }
+        if count == times {
+            break;
         }
         count += 1;
     }
@@ -157,76 +181,130 @@ fn step(from: &Zoned, period: Span, count: i64) -> Result<Zoned, TimerError> {
     from.checked_add(span).map_err(|e| TimerError(e.to_string()))
 }
 
-/// The first time after `now` of a Quartz cron expression; `None` when it never comes again.
+/// Names for common cron expressions.
+const NICKNAMES: [(&str, &str); 7] = [
+    ("@yearly", "0 0 0 1 1 *"),
+    ("@annually", "0 0 0 1 1 *"),
+    ("@monthly", "0 0 0 1 * *"),
+    ("@weekly", "0 0 0 * * 0"),
+    ("@daily", "0 0 0 * * *"),
+    ("@midnight", "0 0 0 * * *"),
+    ("@hourly", "0 0 * * * *"),
+];
+
+/// The first time after `now` of a cron expression; `None` when it never comes.
+///
+/// Camunda 7.24 reads the cron of Spring unless told otherwise, not that of Quartz: six fields, no year, weekdays
+/// from 0 or 7 (Sunday), and both day of month and weekday must match.
 fn cron(text: &str, now: Millis) -> Result<Option<Millis>, TimerError> {
+    let spelled = NICKNAMES
+        .iter()
+        .find(|(name, _)| *name == text)
+        .map_or(text, |(_, spelled)| spelled);
+    let fields: Vec<String> = spelled.split_whitespace().map(str::to_ascii_uppercase).collect();
+    if fields.len() != 6 {
+        let message = format!(
+            "Cron expression contains {} parts but we expect one of [6]",
+            fields.len()
+        );
+        return Err(TimerError(message));
+    }
+    let wrong = |cause: String| TimerError(format!("Failed to parse cron expression. {cause}"));
+    let mut fields = rewritten(fields).map_err(wrong)?;
     let parser = CronParser::builder()
         .seconds(Seconds::Required)
-        .year(Year::Optional)
-        .alternative_weekdays(true)
+        .year(Year::Disallowed)
+        .dom_and_dow(true)
         .build();
-    let cron = parser.parse(&quartz(text)).map_err(|cause| {
-        TimerError(format!(
-            "Exception while parsing cron expression '{text}': {cause}"
-        ))
-    })?;
-    // An error means that no date matches within croner's bounds, such as a year that has passed.
-    Ok(cron
-        .find_next_occurrence(&zoned(now)?, false)
-        .ok()
-        .map(|at| at.timestamp().as_millisecond()))
-}
-
-/// Months and weekdays by name, numbered from 1 as Quartz does.
-const NAMES: [(usize, &[&str]); 2] = [
-    (
-        4,
-        &[
-            "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
-        ],
-    ),
-    (5, &["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]),
-];
-/// Lowest and highest value of seconds, minutes, hours, days, months, weekdays.
-const BOUNDS: [(u32, u32); 6] = [(0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (1, 7)];
-
-/// Rewrites what Quartz knows and croner doesn't: steps from a number (`0/5`), ranges that wrap around (`22-2`), and
-/// the weekday `L` alone, which is Saturday.
-fn quartz(text: &str) -> String {
-    let mut fields: Vec<String> = text.split_whitespace().map(str::to_ascii_uppercase).collect();
-    for (at, names) in NAMES {
-        if let Some(field) = fields.get_mut(at) {
-            for (number, name) in names.iter().enumerate() {
-                *field = field.replace(name, &(number + 1).to_string());
+    let start = zoned(now)?;
+    let find = |fields: &[String], from: &Zoned, inclusive| {
+        let cron = parser
+            .parse(&fields.join(" "))
+            .map_err(|cause| wrong(cause.to_string()))?;
+        // An error means that no date matches within croner's bounds, such as a 31st of February.
+        Ok(cron.find_next_occurrence(from, inclusive).ok())
+    };
+    let Some(before_last) = fields[3].strip_prefix("L-").map(str::to_owned) else {
+        return Ok(find(&fields, &start, false)?.map(|at| at.timestamp().as_millisecond()));
+    };
+    // croner knows no days counted from the end: each coming month is asked for that day by its number.
+    let before_last: i8 = before_last
+        .parse()
+        .map_err(|_| wrong(format!("Invalid expression: {}", fields[3])))?;
+    let mut month = start.date().first_of_month();
+    for _ in 0..MAX_MONTHS {
+        let day = month.days_in_month() - before_last;
+        if day >= 1 {
+            fields[3] = day.to_string();
+            let from = month
+                .to_zoned(TimeZone::UTC)
+                .map_err(|e| TimerError(e.to_string()))?;
+            let (from, inclusive) = if from > start {
+                (from, true)
+            } else {
+                (start.clone(), false)
+            };
+            let found: Option<Zoned> = find(&fields, &from, inclusive)?;
+            if let Some(at) = found.filter(|at| at.date().first_of_month() == month) {
+                return Ok(Some(at.timestamp().as_millisecond()));
             }
         }
+        month = month
+            .checked_add(Span::new().months(1))
+            .map_err(|e| TimerError(e.to_string()))?;
     }
-    for (field, (low, top)) in fields.iter_mut().zip(BOUNDS) {
-        let items: Vec<String> = field.split(',').map(|item| rewritten(item, low, top)).collect();
-        *field = items.join(",");
-    }
-    if let Some(weekday) = fields.get_mut(5)
-        && weekday == "L"
-    {
-        *weekday = "7".to_owned();
-    }
-    fields.join(" ")
+    Ok(None)
 }
 
-/// One item of a field's list.
-fn rewritten(item: &str, low: u32, top: u32) -> String {
+/// Months looked through for a day counted from the end of one.
+const MAX_MONTHS: usize = 60;
+/// Months and weekdays by name.
+const MONTHS: [&str; 12] = [
+    "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
+];
+const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
+/// Highest value of seconds, minutes, hours, days, months, weekdays.
+const HIGHEST: [u32; 6] = [59, 59, 23, 31, 12, 6];
+
+/// Rewrites what the reference knows and croner doesn't: steps from a number (`0/5`), ranges of months and weekdays
+/// that wrap around (`FRI-MON`), and the weekday `L` alone, which is Sunday.
+fn rewritten(mut fields: Vec<String>) -> Result<Vec<String>, String> {
+    for (at, names, lowest) in [(4, &MONTHS[..], 1), (5, &WEEKDAYS[..], 0)] {
+        for (number, name) in names.iter().enumerate() {
+            fields[at] = fields[at].replace(name, &(number + lowest).to_string());
+        }
+    }
+    if fields[5] == "L" {
+        fields[5] = "0".to_owned();
+    }
+    for (at, field) in fields.iter_mut().enumerate() {
+        let items: Result<Vec<String>, String> =
+            field.split(',').map(|item| rewritten_item(item, at)).collect();
+        *field = items?.join(",");
+    }
+    Ok(fields)
+}
+
+/// One item of the list in field `at`.
+fn rewritten_item(item: &str, at: usize) -> Result<String, String> {
+    let top = HIGHEST[at];
     let (range, step) = item
         .split_once('/')
         .map_or((item, None), |(range, step)| (range, Some(step)));
     let step = step.map_or(String::new(), |step| format!("/{step}"));
     if !step.is_empty() && range.parse::<u32>().is_ok() {
-        return format!("{range}-{top}{step}");
+        return Ok(format!("{range}-{top}{step}"));
     }
-    let bounds = range
+    let ends = range
         .split_once('-')
-        .and_then(|(from, to)| Some((from.parse::<u32>().ok()?, to.parse::<u32>().ok()?)));
-    match bounds {
-        Some((from, to)) if from > to && from <= top => format!("{from}-{top}{step},{low}-{to}{step}"),
-        _ => item.to_owned(),
+        .and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+    match ends {
+        Some((from, to)) if u32::gt(&from, &to) && at < 4 => Err(format!("Invalid range! [{from},{to}]")),
+        Some((from, to)) if from > to && from <= top => {
+            let low = if at == 4 { 1 } else { 0 };
+            Ok(format!("{from}-{top}{step},{low}-{to}{step}"))
+        }
+        _ => Ok(item.to_owned()),
     }
 }
 
@@ -245,12 +323,15 @@ mod tests {
             "2030-01-01T12:00:00Z",
             "2030-01-01T12:00:00",
             "2030-01-01T12:00",
+            "2030-01-01T12",
             "2030-01-01T14:00:00+02:00",
             "2030-01-01T14:00:00.000+0200",
         ] {
             assert_eq!(date(text), Ok(noon), "{text}");
         }
-        assert_eq!(date("2030-01-01"), Ok(noon - 12 * 3_600_000));
+        for text in ["2030-01-01", "2030-01", "2030"] {
+            assert_eq!(date(text), Ok(noon - 12 * 3_600_000), "{text}");
+        }
         assert!(date("tomorrow").is_err());
     }
 
@@ -309,32 +390,78 @@ mod tests {
     #[test]
     fn a_repeat_may_end_at_a_date() {
         let cycle = "R2/PT1H/2030-01-01T12:00:00";
-        assert_eq!(
-            next(TimerKind::Cycle, cycle, 0, None).unwrap().unwrap().0,
-            at("2030-01-01T11:00:00")
-        );
-        assert_eq!(
-            next(TimerKind::Cycle, cycle, at("2030-01-01T12:00:00"), None),
-            Ok(None)
-        );
+        let due = |now| {
+            next(TimerKind::Cycle, cycle, now, None)
+                .unwrap()
+                .map(|(due, _)| due)
+        };
+        assert_eq!(due(0), Some(at("2030-01-01T10:00:00")));
+        assert_eq!(due(at("2030-01-01T10:30:00")), Some(at("2030-01-01T11:00:00")));
+        assert_eq!(due(at("2030-01-01T12:00:01")), None);
+    }
+
+    // Every expectation here is what Camunda 7.24 answered at that time.
+    #[test]
+    fn cron_is_read_as_the_reference_reads_it() {
+        let cron = |text: &str| {
+            next(TimerKind::Cycle, text, at("2026-11-21T01:50:24"), None).map(|o| o.map(|d| d.0))
+        };
+        for (text, expected) in [
+            ("0 0 12 ? * 1", "2026-11-23T12:00:00"),
+            ("0 0 12 ? * 0", "2026-11-22T12:00:00"),
+            ("0 0 12 ? * 7", "2026-11-22T12:00:00"),
+            ("0 0 12 * * MON", "2026-11-23T12:00:00"),
+            ("0 0 12 ? * MON-FRI", "2026-11-23T12:00:00"),
+            ("0 0 12 ? * FRI-MON", "2026-11-21T12:00:00"),
+            ("0 0/5 * * * ?", "2026-11-21T01:55:00"),
+            ("0 */5 * * * *", "2026-11-21T01:55:00"),
+            ("0 0 12 L * ?", "2026-11-30T12:00:00"),
+            ("0 0 12 ? * L", "2026-11-22T12:00:00"),
+            ("0 0 12 ? * 6L", "2026-11-28T12:00:00"),
+            ("0 0 12 ? * 6#3", "2026-11-21T12:00:00"),
+            ("0 0 12 ? * FRI#3", "2026-12-18T12:00:00"),
+            ("0 0 12 L-3 * ?", "2026-11-27T12:00:00"),
+            ("0 0 12 LW * ?", "2026-11-30T12:00:00"),
+            ("0 0 12 15W * ?", "2026-12-15T12:00:00"),
+            ("0 0 0 1 1 *", "2027-01-01T00:00:00"),
+            ("@daily", "2026-11-22T00:00:00"),
+            ("0 0 12 1 DEC-FEB ?", "2026-12-01T12:00:00"),
+            ("0 0 12 10,20 * MON", "2027-05-10T12:00:00"),
+            ("0 0 12 10 * ?", "2026-12-10T12:00:00"),
+            ("0 0 12 ? * sun", "2026-11-22T12:00:00"),
+            ("0 0 12 ? * FRIL", "2026-11-27T12:00:00"),
+        ] {
+            assert_eq!(cron(text), Ok(Some(at(expected))), "{text}");
+        }
+        for (text, expected) in [
+            (
+                "0 0 22-2 * * ?",
+                "Failed to parse cron expression. Invalid range! [22,2]",
+            ),
+            (
+                "0 0 0 1 1 ? 2030",
+                "Cron expression contains 7 parts but we expect one of [6]",
+            ),
+            (
+                "nonsense",
+                "Cron expression contains 1 parts but we expect one of [6]",
+            ),
+        ] {
+            assert_eq!(cron(text), Err(TimerError(expected.to_owned())), "{text}");
+        }
+        // Where the reference answers "now" for a date that never comes, this one answers "never".
+        assert_eq!(cron("0 0 12 31 2 ?"), Ok(None));
     }
 
     #[test]
-    fn quartz_cron_counts_sunday_as_one() {
-        let cron = |text: &str| {
-            next(TimerKind::Cycle, text, at("2026-11-21T10:00:00"), None).map(|o| o.map(|d| d.0))
-        };
-        assert_eq!(cron("0 0/5 * * * ?"), Ok(Some(at("2026-11-21T10:05:00"))));
-        assert_eq!(cron("0 0 12 ? * 1"), Ok(Some(at("2026-11-22T12:00:00"))));
-        assert_eq!(cron("0 0 12 ? * MON-FRI"), Ok(Some(at("2026-11-23T12:00:00"))));
-        assert_eq!(cron("0 0 12 ? * FRI-MON"), Ok(Some(at("2026-11-21T12:00:00"))));
-        assert_eq!(cron("0 0 12 1 DEC-FEB ?"), Ok(Some(at("2026-12-01T12:00:00"))));
-        assert_eq!(cron("0 0 12 ? * 6L"), Ok(Some(at("2026-11-27T12:00:00"))));
-        assert_eq!(cron("0 0 12 ? * 6#3"), Ok(Some(at("2026-12-18T12:00:00"))));
-        assert_eq!(cron("0 0 12 L * ?"), Ok(Some(at("2026-11-30T12:00:00"))));
-        assert_eq!(cron("0 0 22-2 * * ?"), Ok(Some(at("2026-11-21T22:00:00"))));
-        assert_eq!(cron("0 0 12 ? * L"), Ok(Some(at("2026-11-21T12:00:00"))));
-        assert_eq!(cron("0 0 0 1 1 ? 2020"), Ok(None));
-        assert!(cron("nonsense").is_err());
+    fn wrong_texts_are_told_in_the_words_of_the_reference() {
+        let wrong = |kind, text| next(kind, text, 0, None).unwrap_err().0;
+        assert_eq!(wrong(TimerKind::Duration, "soon"), "Invalid format: \"soon\"");
+        assert_eq!(wrong(TimerKind::Duration, "PT"), "PT");
+        assert_eq!(
+            wrong(TimerKind::Date, "2030-01-01 10:00"),
+            "Invalid format: \"2030-01-01 10:00\""
+        );
+        assert_eq!(wrong(TimerKind::Cycle, "Rx/PT1H"), "For input string: \"x\"");
     }
 }

@@ -37,15 +37,12 @@ fn parse<'x>(reader: &mut Reader<'x>, xml: Xml<'x, 'x>) -> Option<Box<dyn Behavi
             "ENGINE-09008 Exception while instantiating class '{class}': ENGINE-09017 Cannot load class '{class}': \
              Java classes can't be run here; make it an external task"
         );
-        return Some(Box::new(Java { message }));
+        return Some(Box::new(JavaClass { message }));
     }
-    if let Some(delegate) = extension(xml, "delegateExpression") {
-        let message = format!(
-            "ENGINE-02033 Delegate Expression '{delegate}' did neither resolve to an implementation of 'interface \
-             org.camunda.bpm.engine.impl.pvm.delegate.ActivityBehavior' nor 'interface \
-             org.camunda.bpm.engine.delegate.JavaDelegate'. Java objects can't be run here; make it an external task"
-        );
-        return Some(Box::new(Java { message }));
+    if let Some(text) = extension(xml, "delegateExpression") {
+        return Some(Box::new(Delegate {
+            expression: reader.expression(xml, id, text)?,
+        }));
     }
     if let Some(text) = extension(xml, "expression") {
         let expression = reader.expression(xml, id, text)?;
@@ -165,14 +162,33 @@ impl Behavior for Evaluate {
     }
 }
 
-/// Java code, which isn't there.
+/// A Java class, which isn't there.
 #[derive(Debug)]
-struct Java {
+struct JavaClass {
     message: String,
 }
 
-impl Behavior for Java {
+impl Behavior for JavaClass {
     fn enter(&self, at: &Node, _: Id, _: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
         Err(Ctx::failure(at, self.message.clone()))
+    }
+}
+
+/// An expression that should give a Java object, which it can't.
+#[derive(Debug)]
+struct Delegate {
+    expression: Expression,
+}
+
+impl Behavior for Delegate {
+    fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
+        ctx.eval(&self.expression, Some(token))?;
+        let message = format!(
+            "ENGINE-02033 Delegate Expression '{}' did neither resolve to an implementation of 'interface \
+             org.camunda.bpm.engine.impl.pvm.delegate.ActivityBehavior' nor 'interface \
+             org.camunda.bpm.engine.delegate.JavaDelegate'.",
+            self.expression.text()
+        );
+        Err(Ctx::failure(at, message))
     }
 }

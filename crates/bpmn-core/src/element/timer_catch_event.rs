@@ -76,7 +76,7 @@ impl TimerDefinition {
             Ctx::failure(at, message)
         };
         let due = timer::next(self.kind, &text, ctx.env.now, None).map_err(|cause| failure(&cause.0))?;
-        due.ok_or_else(|| failure("it has no time after now"))
+        due.ok_or_else(|| Ctx::failure(at, "duedate is null"))
     }
 }
 

@@ -32,7 +32,7 @@ impl Ctx<'_, '_> {
                 }
                 active(row)?;
                 let token = row.token_id;
-                self.set_variables(Some(token), None, &variables);
+                self.set_variables(Some(token), &variables);
                 self.set_local_variables(token, &local_variables);
                 self.leave(token, self.node_of(token)?)
             }
@@ -46,7 +46,7 @@ impl Ctx<'_, '_> {
                 let row = self.held(task, &worker, "Bpmn error of External Task")?;
                 active(row)?;
                 let token = row.token_id;
-                self.set_variables(Some(token), None, &variables);
+                self.set_variables(Some(token), &variables);
                 self.throw_error(token, &code, message.as_deref())
             }
             Command::FailExternalTask {
@@ -64,7 +64,7 @@ impl Ctx<'_, '_> {
                 let row = self.held(task, &worker, "Failure of External Task")?;
                 active(row)?;
                 let (token, due) = (row.token_id, self.after(retry_timeout));
-                self.set_variables(Some(token), None, &variables);
+                self.set_variables(Some(token), &variables);
                 self.set_local_variables(token, &local_variables);
                 let row = self.external_mut(task)?;
                 row.error_message = error_message.map(|m| m.chars().take(MAX_MESSAGE).collect());

@@ -61,9 +61,6 @@ impl<'a> Ctx<'a, '_> {
                 row.execution_id = new;
             }
             self.move_execution(token, old, new);
-            if alone {
-                self.move_variables(token, scope.unwrap_or(self.inst.process.id));
-            }
         }
     }
 

@@ -113,9 +113,9 @@ impl<'a> Ctx<'a, '_> {
     }
 
     /// Sets several variables as [`Ctx::set_variable`] does.
-    pub(crate) fn set_variables(&mut self, token: Option<Id>, task: Option<Id>, variables: &Variables) {
+    pub(crate) fn set_variables(&mut self, token: Option<Id>, variables: &Variables) {
         for (name, value) in variables {
-            self.set_variable(token, task, name, value.clone());
+            self.set_variable(token, None, name, value.clone());
         }
     }
 
@@ -131,21 +131,6 @@ impl<'a> Ctx<'a, '_> {
     pub(crate) fn remove_variable(&mut self, token: Option<Id>, task: Option<Id>, name: &str) {
         if let Some(id) = self.find_variable(token, task, name).map(|v| v.id) {
             self.inst.variables.remove(id);
-        }
-    }
-
-    /// Moves a token's variables to its scope, whose execution it takes over. Variables of a task stay the task's.
-    pub(crate) fn move_variables(&mut self, token: Id, scope: Id) {
-        let found: Vec<Variable> = self
-            .inst
-            .variables
-            .iter()
-            .filter(|v| v.scope_id == token && v.task_id.is_none())
-            .cloned()
-            .collect();
-        for variable in found {
-            self.inst.variables.remove(variable.id);
-            self.set_local(scope, None, &variable.name, variable.value);
         }
     }
 

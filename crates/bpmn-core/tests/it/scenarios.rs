@@ -155,6 +155,7 @@ impl World {
             head.join("")
         );
         self.names = Names::default();
+        self.twin = None;
         match parse(xml.as_bytes()) {
             Ok(definitions) => match definitions.into_iter().next() {
                 Some(definition) => {
