@@ -175,15 +175,15 @@ impl<'a> Run<'a> {
         match value {
             Value::Array(items) => items.iter().map(|v| self.normal(v)).collect(),
             Value::Object(members) => {
-                let mut normal = Map::new();
-                for (name, value) in members {
+                // Member order is no contract, so placeholders are given in the order of names, ids in names aside.
+                let mut members: Vec<(&String, &Value)> = members.iter().collect();
+                members.sort_by_key(|(name, _)| masked(name));
+                let members = members.into_iter().map(|(name, value)| {
                     let name = self.normal_text(name);
                     let value = self.normal(value);
-                    normal.insert(name, value);
-                }
-                // Member order is no contract.
-                normal.sort_keys();
-                Value::Object(normal)
+                    (name, value)
+                });
+                Value::Object(members.collect())
             }
             Value::String(text) => Value::String(self.normal_text(text)),
             other => other.clone(),
@@ -223,6 +223,11 @@ fn without(value: Value, names: &[&str]) -> Value {
             .into(),
         other => other,
     }
+}
+
+/// A member's name without the ids in it.
+fn masked(name: &str) -> String {
+    name.split(':').filter(|part| part.len() != 36 || !is_uuid(part)).collect::<Vec<_>>().join(":")
 }
 
 fn is_uuid(text: &str) -> bool {

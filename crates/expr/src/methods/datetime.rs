@@ -74,7 +74,7 @@ pub(crate) fn call(ms: i64, name: &str, arguments: &[Value], now: i64) -> Called
         ("compareTo", [Value::DateTime(other)]) => return Ok(Some(Value::Int(ms.cmp(other) as i32))),
         _ => {}
     }
-    if let [] = arguments {
+    if arguments.is_empty() {
         return match name
             .strip_prefix("get")
             .and_then(|rest| Some((rest.chars().next()?, rest)))

@@ -158,7 +158,8 @@ fn one(node: &Node, name: &str, argument: &Value) -> Called {
             Value::Int(i32::try_from(found).unwrap_or(i32::MAX))
         }
         "append" => changed(node, |items| {
-            Ok(items.push(node_of(argument).ok_or_else(|| missing(&text))?))
+            items.push(node_of(argument).ok_or_else(|| missing(&text))?);
+            Ok(())
         })?,
         "remove" => {
             let at = place(false)?.ok_or_else(|| missing(&text))?;
