@@ -87,7 +87,10 @@ impl Router {
 
     /// The same router with more routes on its listener, outside the REST root.
     pub fn beside(self, routes: axum::Router) -> Router {
-        Router { beside: Some(routes), ..self }
+        Router {
+            beside: Some(routes),
+            ..self
+        }
     }
 
     /// Serves until the shutdown has begun and running requests have ended (at most the drain time).

@@ -72,7 +72,7 @@ impl Shard {
             .iter()
             .map(|node| (node.is_up(), xxh64(node.id.as_bytes(), affinity), node))
             .collect();
-        nodes.sort_by(|a, b| (b.0, b.1).cmp(&(a.0, a.1)));
+        nodes.sort_by_key(|(up, hash, _)| std::cmp::Reverse((*up, *hash)));
         nodes.into_iter().map(|(_, _, node)| node.clone()).collect()
     }
 }

@@ -115,8 +115,11 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
             "Cannot correlate message '{name}': No process definition or execution matches the parameters"
         ))
         .into()),
-        ([], n) => Err(ambiguous(&name, n, "process definitions", request).into()),
-        (many, _) => Err(ambiguous(&name, many.len(), "executions", request).into()),
+        // Definitions are the same everywhere: the shard that would start it refuses several in the engine's words.
+        ([], _) => Ok(respond::relay(
+            start(app, request, only.as_ref(), key.as_deref()).await?,
+        )),
+        (many, _) => Err(ambiguous(&name, many.len(), request).into()),
     }
 }
 
@@ -125,10 +128,10 @@ fn mismatch(text: String) -> ApiError {
     ApiError::rest(StatusCode::BAD_REQUEST, format!("{class}: {text}"))
 }
 
-fn ambiguous(name: &str, count: usize, what: &str, request: &Admitted) -> ApiError {
+fn ambiguous(name: &str, count: usize, request: &Admitted) -> ApiError {
     mismatch(format!(
         "ENGINE-13031 Cannot correlate a message with name '{name}' to a single execution. \
-         {count} {what} match the correlation keys: {}",
+         {count} executions match the correlation keys: {}",
         correlation_set(&request.out.body)
     ))
 }
@@ -145,14 +148,12 @@ fn correlation_set(body: &[u8]) -> String {
     let map = |name: &str| match body.get(name).and_then(Value::as_object) {
         None => "null".to_owned(),
         Some(members) => {
-            let pair = |(key, value): (&String, &Value)| {
+            let line = |(key, value): (&String, &Value)| {
                 let value = value.get("value").unwrap_or(&Value::Null);
-                format!(
-                    "{key}={}",
-                    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-                )
+                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                format!("\n  {key} => Untyped value '{value}', isTransient = false")
             };
-            format!("{{{}}}", members.iter().map(pair).collect::<Vec<_>>().join(", "))
+            format!("{{{}\n}}", members.iter().map(line).collect::<String>())
         }
     };
     let without_tenant = body.get("withoutTenantId").and_then(Value::as_bool) == Some(true);
@@ -291,7 +292,8 @@ mod tests {
             br#"{"businessKey":"k","correlationKeys":{"a":{"value":1},"b":{"value":"x","type":"String"}}}"#;
         let set = correlation_set(body);
         assert!(
-            set.contains("businessKey=k,") && set.contains("correlationKeys={a=1, b=x},"),
+            set.contains("businessKey=k,")
+                && set.contains("correlationKeys={\n  a => Untyped value '1', isTransient = false\n  b"),
             "{set}"
         );
     }
