@@ -13,6 +13,8 @@ use topology::{ShardName, Slot};
 
 /// Longest time until a change of slots by another node of the shard is noticed without a request meeting it.
 const LOOK: Duration = Duration::from_secs(5);
+/// How long the database may take to answer before the node is not ready: with the pause, within 2 s (S0-03).
+const NO_ANSWER: Duration = Duration::from_millis(1_500);
 
 /// Checks that this database is the one of this cluster and shard, and marks a fresh one as such.
 ///
@@ -117,9 +119,10 @@ pub async fn watch(
             }
         }
         engine.refresh_owned().await;
+        let seen = cluster.as_ref().map_or(0, |c| c.view().version);
         let news = async {
             match &mut view {
-                Some(view) => drop(view.changed().await),
+                Some(view) => while view.borrow_and_update().version == seen && view.changed().await.is_ok() {},
                 None => std::future::pending().await,
             }
         };
@@ -130,12 +133,12 @@ pub async fn watch(
 /// Asks the database until `stop` whether it answers: the part `database` of `ready`.
 pub async fn watch_database(store: Arc<dyn Store>, ready: Readiness, stop: CancellationToken) {
     loop {
-        match timeout(Duration::from_secs(1), store.ping()).await {
+        match timeout(NO_ANSWER, store.ping()).await {
             Ok(Ok(())) => ready.ready("database"),
             Ok(Err(error)) => ready.not_ready("database", error.to_string()),
-            Err(_) => ready.not_ready("database", "no answer within a second"),
+            Err(_) => ready.not_ready("database", "it does not answer"),
         }
-        let pause = tokio::time::sleep(Duration::from_millis(500));
+        let pause = tokio::time::sleep(Duration::from_millis(300));
         tokio::select! { () = stop.cancelled() => return, () = pause => {} }
     }
 }

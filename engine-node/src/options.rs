@@ -75,6 +75,9 @@ pub struct Options {
     /// Tries of a failing job before it becomes an incident
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub default_job_retries: i32,
+    /// How long a shard may take to apply a deployment before it counts as behind
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = service::duration)]
+    pub replication_timeout: std::time::Duration,
     #[command(flatten)]
     pub common: Common,
 }
@@ -131,6 +134,7 @@ impl Default for Options {
             job_lock_time: std::time::Duration::from_secs(300),
             job_wait_time: std::time::Duration::from_secs(5),
             default_job_retries: 3,
+            replication_timeout: std::time::Duration::from_secs(10),
             common: Common::default(),
         }
     }

@@ -93,7 +93,9 @@ pub async fn start(
     let unless_started = drain.clone().drop_guard();
     let engine = Engine::new(store.clone(), options.settings(&name), drain.clone()).await?;
     let peers = Peers::new(cluster.clone(), shard.clone(), secrets.cluster.clone())?;
-    let replication = Arc::new(Replication::new(engine.clone(), cluster.clone(), shard.clone(), peers));
+    let confirm_within = options.replication_timeout;
+    let replication = Replication::new(engine.clone(), cluster.clone(), shard.clone(), peers, confirm_within);
+    let replication = Arc::new(replication);
     let auth = Auth::new(options.auth, store.clone(), replication.generation());
     let ready = Readiness::waiting_for(&["database", "process", "reference-log"]);
     let app = App {

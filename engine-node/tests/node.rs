@@ -526,3 +526,82 @@ async fn two_nodes_alone_on_one_database_see_each_other_s_deployments() {
     end(one).await;
     end(two).await;
 }
+
+#[tokio::test]
+async fn a_shard_that_does_not_apply_is_marked_named_and_caught_up_later() {
+    let dir = Dir::new();
+    let cluster = cluster_of(&["s1", "s2", "s3"]).await;
+    let options = |name: &str| Options {
+        shard: Some(name.into()),
+        replication_timeout: Duration::from_millis(100),
+        ..Options::on_database(&dir.database(name))
+    };
+    let one = try_node(options("s1"), Some(&cluster)).await.unwrap();
+    let two = try_node(options("s2"), Some(&cluster)).await.unwrap();
+    let form = || {
+        let part = reqwest::multipart::Part::bytes(model("a", "")).file_name("a.bpmn");
+        reqwest::multipart::Form::new().text("deployment-name", "d").part("a.bpmn", part)
+    };
+    let url = format!("{}/deployment/create", one.0.base_url);
+    let answer = reqwest::Client::new().post(&url).multipart(form()).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), &answer.headers()["x-stellwerk-behind"]), (200, &"s3".parse().unwrap()));
+    assert!(cluster.view().shards[&ShardName::new("s3")].behind);
+    let three = try_node(options("s3"), Some(&cluster)).await.unwrap();
+    assert_eq!(known(&three.0), known(&one.0));
+    assert!(!cluster.view().shards[&ShardName::new("s3")].behind);
+    let answer = reqwest::Client::new().post(&url).multipart(form()).send().await.unwrap();
+    assert!(!answer.headers().contains_key("x-stellwerk-behind"));
+    for node in [one, two, three] {
+        end(node).await;
+    }
+}
+
+#[tokio::test]
+async fn a_deployment_is_deleted_on_every_shard_only_without_instances_or_with_cascade() {
+    let dir = Dir::new();
+    let cluster = cluster_of(&["s1", "s2"]).await;
+    let nodes = [shard(&dir, "s1", &cluster).await, shard(&dir, "s2", &cluster).await];
+    let (row, definitions) = deploy(&nodes[0].0, files("d", &[("a.bpmn", model("a", ""))])).await;
+    let client = reqwest::Client::new();
+    let start = async |node: &Node| {
+        let url = format!("{}/process-definition/{}/start", node.base_url, definitions[0].rest_id);
+        client.post(url).json(&serde_json::json!({})).send().await.unwrap().status()
+    };
+    assert_eq!(start(&nodes[1].0).await, 200);
+    let url = format!("{}/deployment/{}", nodes[0].0.base_url, row.id);
+    let refused = client.delete(&url).send().await.unwrap();
+    assert_eq!(refused.status(), 500);
+    assert!(refused.text().await.unwrap().contains("there are 1 dependent process instances."));
+    assert_eq!(start(&nodes[0].0).await, 200);
+    assert_eq!(client.delete(format!("{url}?cascade=true")).send().await.unwrap().status(), 204);
+    for (node, _) in &nodes {
+        let gone = format!("{}/process-definition/{}", node.base_url, definitions[0].rest_id);
+        assert_eq!(client.get(gone).send().await.unwrap().status(), 404);
+        let count = reqwest::get(format!("{}/process-instance/count", node.base_url)).await.unwrap();
+        assert_eq!(count.text().await.unwrap(), "{\"count\":0}");
+    }
+    let (_, definitions) = deploy(&nodes[1].0, files("d", &[("a.bpmn", model("a", ""))])).await;
+    assert_eq!(definitions[0].version, 1);
+    for node in nodes {
+        end(node).await;
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_stops_withdraws_and_answers_its_long_polls() {
+    let dir = Dir::new();
+    let cluster = cluster_of(&["s1"]).await;
+    let (node, shutdown) = shard(&dir, "s1", &cluster).await;
+    let url = format!("{}/external-task/fetchAndLock", node.base_url);
+    let body = serde_json::json!({"workerId": "w", "maxTasks": 1, "asyncResponseTimeout": 600_000,
+        "topics": [{"topicName": "t", "lockDuration": 1000}]});
+    let poll = tokio::spawn(async move { reqwest::Client::new().post(url).json(&body).send().await });
+    until("ready", async || node.app.ready.check().is_ok()).await;
+    shutdown.start();
+    let answer = poll.await.unwrap().unwrap();
+    assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().as_str()), (200, "[]"));
+    let ready = node.app.ready.clone();
+    node.finished().await.unwrap();
+    assert!(ready.check().unwrap_err().contains("process: stopping"));
+    assert!(cluster.view().shards.values().all(|s| s.nodes.is_empty()));
+}

@@ -237,7 +237,15 @@ impl<'a> Where<'a> {
         Ok(())
     }
 
-    /// `column = number`.
+    /// A comparison with a 32-bit number.
+    pub fn int(&mut self, name: &str, compare: impl Fn(i32) -> Expr) -> ApiResult<()> {
+        if let Some(number) = self.filters.int(name)? {
+            self.and(compare(number));
+        }
+        Ok(())
+    }
+
+    /// A comparison with a 64-bit number.
     pub fn long(&mut self, name: &str, compare: impl Fn(i64) -> Expr) -> ApiResult<()> {
         if let Some(number) = self.filters.long(name)? {
             self.and(compare(number));

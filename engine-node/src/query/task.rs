@@ -1,10 +1,10 @@
 //! The list of user tasks.
-use super::{Kind, Listing, SortBy, Where, col, equals_id, like, variable};
+use super::{Kind, Listing, SortBy, Where, col, like, variable};
 use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::{Id, instance::UserTask};
 use rest_api::{
     ApiError, ApiResult,
-    filters::{Filters, variable_filters},
+    filters::{Filters, task_variable_filters},
     known,
 };
 use sea_query::{Condition, Expr, ExprTrait, Func, Query, SelectStatement};
@@ -148,9 +148,9 @@ fn fields(w: &mut Where<'_>) -> ApiResult<()> {
     w.texts("taskDefinitionKeyIn", col(T, "element"))?;
     w.not_texts("taskDefinitionKeyNotIn", col(T, "element"))?;
     w.like("taskDefinitionKeyLike", col(T, "element"))?;
-    w.long("priority", |n| col(T, "priority").eq(n))?;
-    w.long("minPriority", |n| col(T, "priority").gte(n))?;
-    w.long("maxPriority", |n| col(T, "priority").lte(n))?;
+    w.int("priority", |n| col(T, "priority").eq(n))?;
+    w.int("minPriority", |n| col(T, "priority").gte(n))?;
+    w.int("maxPriority", |n| col(T, "priority").lte(n))?;
     w.suspension(col(T, "suspended"))?;
     w.tenants(col(T, "tenant_id"))?;
     match w.filters.text("delegationState")?.as_deref() {
@@ -224,17 +224,19 @@ fn candidates(w: &mut Where<'_>) -> ApiResult<()> {
     for condition in asked {
         w.and(condition);
     }
-    if include_assigned && !any {
+    let with = w.filters.on("withCandidateGroups")? || w.filters.on("withCandidateUsers")?;
+    let without = w.filters.on("withoutCandidateGroups")? || w.filters.on("withoutCandidateUsers")?;
+    if include_assigned && !any && !with && !without {
         return Err(ApiError::bad_user_request(
             "ProcessEngineException",
-            "Invalid query usage: candidateUser, candidateGroup, candidateGroupIn, withCandidateGroups, \
-             withoutCandidateGroups, withCandidateUsers, withoutCandidateUsers has to be called before \
+            "Invalid query usage: candidateUser, candidateGroup, candidateGroupLike, candidateGroupIn, \
+             withCandidateGroups, withoutCandidateGroups, withCandidateUsers, withoutCandidateUsers has to be called before \
              'includeAssignedTasks'.",
         )
         .with_status(http::StatusCode::INTERNAL_SERVER_ERROR));
     }
     // Asking for candidates means tasks that nobody has taken yet.
-    if any && !include_assigned {
+    if (any || with) && !include_assigned {
         w.and(col(T, "assignee").is_null());
     }
     w.switch("withCandidateGroups", candidate(Some(true), None))?;
@@ -280,16 +282,11 @@ fn instance(w: &mut Where<'_>) -> ApiResult<()> {
 
 fn variables(w: &mut Where<'_>) -> ApiResult<()> {
     let ignore = variable::IgnoreCase::of(w.filters)?;
-    for filter in variable_filters(w.filters, "processVariables")? {
+    for filter in task_variable_filters(w.filters, "processVariables")? {
         w.and(variable::exists(&filter, ignore, col("v", "scope_id").equals((T, "instance_id")))?);
     }
-    for filter in variable_filters(w.filters, "taskVariables")? {
+    for filter in task_variable_filters(w.filters, "taskVariables")? {
         w.and(variable::exists(&filter, ignore, col("v", "task_id").equals((T, "id")))?);
     }
     Ok(())
-}
-
-/// That a task of that id exists.
-pub fn is(id: &str) -> Expr {
-    equals_id(col(T, "id"), id)
 }

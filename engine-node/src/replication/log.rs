@@ -11,8 +11,6 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::{sync::Mutex, time::timeout};
 use topology::{Id, ShardName};
 
-/// How long a shard may take to confirm an entry before it counts as behind.
-const CONFIRM_WITHIN: Duration = Duration::from_secs(10);
 /// Entries read at once.
 const PAGE: usize = 64;
 
@@ -154,6 +152,8 @@ pub(super) struct ClusterLog {
     pub cluster: Arc<dyn Cluster>,
     pub shard: ShardName,
     pub peers: Peers,
+    /// How long a shard may take to confirm an entry before it counts as behind.
+    pub confirm_within: Duration,
 }
 
 /// `data` of an entry: what it is about, and its payload where that is small.
@@ -292,7 +292,7 @@ impl Log for ClusterLog {
                 }
             }
         };
-        let _ = timeout(CONFIRM_WITHIN, confirmed).await; // what is missing then is looked at below
+        let _ = timeout(self.confirm_within, confirmed).await; // what is missing then is looked at below
         let missing = self.missing(index);
         for (shard, behind) in &missing {
             if !behind {

@@ -23,6 +23,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 use topology::ShardName;
 
@@ -68,12 +69,19 @@ pub struct Replication {
 }
 
 impl Replication {
-    /// The log of a cluster, or of the database alone.
-    pub fn new(engine: Engine, cluster: Option<Arc<dyn Cluster>>, shard: ShardName, peers: Peers) -> Replication {
+    /// The log of a cluster, or of the database alone. `confirm_within`: how long a shard may take to apply an entry
+    /// before it counts as behind.
+    pub fn new(
+        engine: Engine,
+        cluster: Option<Arc<dyn Cluster>>,
+        shard: ShardName,
+        peers: Peers,
+        confirm_within: Duration,
+    ) -> Replication {
         let store = engine.inner.store.clone();
         let log: Box<dyn Log> = match cluster {
             Some(cluster) => {
-                Box::new(ClusterLog { store: store.clone(), cluster, shard, peers: peers.clone() })
+                Box::new(ClusterLog { store: store.clone(), cluster, shard, peers: peers.clone(), confirm_within })
             }
             None => Box::new(LocalLog::new(store.clone())),
         };

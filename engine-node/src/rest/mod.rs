@@ -26,7 +26,7 @@ use crate::App;
 use axum::{
     Router,
     body::Body,
-    extract::Request,
+    extract::{OriginalUri, Request},
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, Method, Uri, header, uri::PathAndQuery};
@@ -67,7 +67,9 @@ async fn method_not_allowed() -> ApiError {
 
 /// What holds for every operation: spelling of paths, media types, caching.
 async fn front(resources: Router, mut request: Request) -> Response {
-    let Some(path) = canonical(request.uri().path()) else {
+    // Nesting takes one of two slashes away.
+    let doubled = request.extensions().get::<OriginalUri>().is_some_and(|uri| uri.path().contains("//"));
+    let Some(path) = canonical(request.uri().path()).filter(|_| !doubled) else {
         return ApiError::unknown_path().into_response();
     };
     let path = match engine_of(&path) {

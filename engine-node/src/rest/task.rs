@@ -288,12 +288,12 @@ async fn identity_links(call: Call) -> ApiResult<Response> {
         serde_json::json!({"userId": user, "groupId": group, "type": kind})
     };
     let mut links = Vec::new();
-    links.extend(task.assignee.iter().map(|user| link(Some(user), None, "assignee")));
-    links.extend(task.owner.iter().map(|user| link(Some(user), None, "owner")));
     links.extend(task.candidates.iter().map(|(group, name)| match group {
         true => link(None, Some(name), "candidate"),
         false => link(Some(name), None, "candidate"),
     }));
+    links.extend(task.assignee.iter().map(|user| link(Some(user), None, "assignee")));
+    links.extend(task.owner.iter().map(|user| link(Some(user), None, "owner")));
     if let Some(kind) = call.filters().text("type")? {
         links.retain(|link| link["type"] == kind.as_str());
     }
