@@ -36,6 +36,12 @@ impl Admin {
         })
     }
 
+    /// The cluster behind a topology that is open already.
+    #[cfg(test)]
+    pub fn over(cluster: Arc<dyn Cluster>, caller: Caller) -> Admin {
+        Admin { cluster, caller }
+    }
+
     /// A shard's registered nodes, as now known.
     pub fn shard(&self, name: &ShardName) -> ShardClient {
         let view = self.cluster.view();

@@ -109,11 +109,8 @@ pub async fn resume(admin: &Admin) -> Result<usize> {
 /// Whether an aborted move still has rows in a database.
 async fn follows(admin: &Admin, record: &SlotMove) -> Result<bool> {
     for shard in [&record.from, &record.to] {
-        let rows = admin.shard(shard).slots().await?;
-        if record.slots.iter().any(|s| {
-            rows.get(&s.number())
-                .is_some_and(|r| r.move_id.as_ref() == Some(&record.id))
-        }) {
+        let rows = admin.shard(shard).slots(&numbers(record)).await?;
+        if rows.values().any(|row| row.move_id.as_ref() == Some(&record.id)) {
             return Ok(true);
         }
     }
@@ -146,7 +143,11 @@ async fn run(admin: &Admin, id: &str, fence_budget: Duration) -> Result<End> {
     let mut conflicts = 0;
     loop {
         let record = admin.cluster.get_move(id).await?;
-        let (source, target) = (admin.shard(&record.from), admin.shard(&record.to));
+        let (source, target, slots) = (
+            admin.shard(&record.from),
+            admin.shard(&record.to),
+            numbers(&record),
+        );
         let table = admin
             .cluster
             .table()
@@ -158,7 +159,7 @@ async fn run(admin: &Admin, id: &str, fence_budget: Duration) -> Result<End> {
             .iter()
             .map(|s| (s.number(), table.owner(*s).1))
             .collect();
-        let (at_source, at_target) = tokio::try_join!(source.slots(), target.slots())?;
+        let (at_source, at_target) = tokio::try_join!(source.slots(&slots), target.slots(&slots))?;
         let step = plan::next(&record, &epochs, &at_source, &at_target)
             .map_err(|why| anyhow!("move {id}: {why}"))?;
         let done = match step {
@@ -265,6 +266,11 @@ pub async fn change_rows(shard: &ShardClient, change: Change) -> Result<()> {
         shard.change_slots(&part.from, &part.to).await?;
     }
     Ok(())
+}
+
+/// Records hold their slots in order.
+fn numbers(record: &SlotMove) -> Vec<u16> {
+    record.slots.iter().map(|slot| slot.number()).collect()
 }
 
 fn text(slots: &[Slot]) -> String {

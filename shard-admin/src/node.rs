@@ -158,13 +158,22 @@ impl ShardClient {
         self.call(method, path, body).await.map(drop)
     }
 
-    /// Every slot row of the shard's database, by slot.
+    /// The rows of these slots in the shard's database, by slot.
     ///
     /// # Errors
     /// As [`ShardClient::get`].
-    pub async fn slots(&self) -> Result<BTreeMap<u16, SlotRow>> {
-        let rows: Vec<SlotRow> = self.get("/internal/slots").await?;
-        Ok(rows.into_iter().map(|row| (row.slot, row)).collect())
+    pub async fn slots(&self, slots: &[u16]) -> Result<BTreeMap<u16, SlotRow>> {
+        let path = format!(
+            "/internal/slots?slots={}",
+            crate::plan::runs(slots.iter().copied())
+        );
+        let rows: Vec<SlotRow> = self.get(&path).await?;
+        let wanted = |row: &SlotRow| slots.binary_search(&row.slot).is_ok();
+        Ok(rows
+            .into_iter()
+            .filter(wanted)
+            .map(|row| (row.slot, row))
+            .collect())
     }
 
     /// Changes slot rows by compare-and-set. A lost answer may be followed by a second try that finds its own work

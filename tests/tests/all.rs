@@ -1,6 +1,9 @@
 //! All tests that need the built binary or more than one crate, in one binary.
 mod all {
     mod compat;
+    mod deploy_files;
+    #[cfg(feature = "long")]
+    mod jmeter;
     mod order_process;
     mod rows;
 }

@@ -1,5 +1,7 @@
 //! One verb of the operator, one file.
 mod deploy;
+#[cfg(test)]
+mod fake_node;
 mod incidents;
 mod schema;
 mod shard;

@@ -97,46 +97,7 @@ struct Added {
 /// The shard has no node within the wait, doesn't catch up with the reference log, or a move can't be done.
 pub async fn add(options: &Options, add: &ShardAdd, out: &mut (dyn Write + Send)) -> Result<()> {
     let admin = Admin::connect(options).await?;
-    let name = ShardName::new(&add.name);
-    wait_for(&admin, add.wait, "its nodes to register", |view| {
-        view.shards.get(&name).is_some_and(|s| !s.nodes.is_empty())
-    })
-    .await
-    .with_context(|| {
-        format!("start a node with `--shard {name} --topology …` on an empty database first: shard {name}")
-    })?;
-    let resumed = mover::resume(&admin).await?;
-
-    let shard = Shard {
-        name: name.clone(),
-        weight: add.weight,
-    };
-    let table = admin.cluster.add_shard(shard).await?.table;
-    let first = table.shards().first().is_some_and(|s| s.name == name);
-    if first && table.shards().len() == 1 {
-        claim_all(&admin, &name, &table, add.wait).await?;
-    }
-    wait_for(&admin, add.wait, "it to apply the reference log", |view| {
-        view.shards
-            .get(&name)
-            .is_some_and(|s| !s.behind && s.applied >= view.published)
-    })
-    .await
-    .with_context(|| format!("shard {name}"))?;
-
-    let moved = move_share(&admin, add).await?;
-    let table = admin
-        .cluster
-        .table()
-        .await?
-        .context("the cluster has no slot table")?
-        .table;
-    let added = Added {
-        shard: name.to_string(),
-        slots: table.slots_of(&name).len(),
-        moved,
-        resumed,
-    };
+    let added = add_to(&admin, add).await?;
     let row = vec![
         added.shard.clone(),
         added.slots.to_string(),
@@ -151,6 +112,50 @@ pub async fn add(options: &Options, add: &ShardAdd, out: &mut (dyn Write + Send)
     )?)
 }
 
+async fn add_to(admin: &Admin, add: &ShardAdd) -> Result<Added> {
+    let name = ShardName::new(&add.name);
+    let registered = |view: &View| view.shards.get(&name).is_some_and(|s| !s.nodes.is_empty());
+    wait_for(admin, add.wait, "its nodes to register", registered)
+        .await
+        .with_context(|| {
+            format!(
+                "start a node with `--shard {name} --topology …` on an empty database first: shard {name}"
+            )
+        })?;
+    let resumed = mover::resume(admin).await?;
+
+    let shard = Shard {
+        name: name.clone(),
+        weight: add.weight,
+    };
+    let table = admin.cluster.add_shard(shard).await?.table;
+    if table.shards().len() == 1 {
+        claim_all(admin, &name, &table, add.wait).await?;
+    }
+    let caught_up = |view: &View| {
+        view.shards
+            .get(&name)
+            .is_some_and(|s| !s.behind && s.applied >= view.published)
+    };
+    wait_for(admin, add.wait, "it to apply the reference log", caught_up)
+        .await
+        .with_context(|| format!("shard {name}"))?;
+
+    let moved = move_share(admin, add).await?;
+    let table = admin
+        .cluster
+        .table()
+        .await?
+        .context("the cluster has no slot table")?
+        .table;
+    Ok(Added {
+        shard: name.to_string(),
+        slots: table.slots_of(&name).len(),
+        moved,
+        resumed,
+    })
+}
+
 /// The slots of a cluster's first shard come from nowhere: its database takes them all as its own. Its nodes may do
 /// the same by themselves; whoever is first, the other finds it done.
 async fn claim_all(admin: &Admin, name: &ShardName, table: &SlotTable, wait: Duration) -> Result<()> {
@@ -159,10 +164,11 @@ async fn claim_all(admin: &Admin, name: &ShardName, table: &SlotTable, wait: Dur
         .iter()
         .map(|(slot, epoch)| (slot.number(), *epoch))
         .collect();
+    let numbers: Vec<u16> = owned.iter().map(|(slot, _)| *slot).collect();
     let claim = async {
         loop {
             let shard = admin.shard(name);
-            let rows = shard.slots().await;
+            let rows = shard.slots(&numbers).await;
             let change = match &rows {
                 Ok(rows) => plan::claim(&owned, rows),
                 Err(error) => {
@@ -227,3 +233,7 @@ async fn wait_for(admin: &Admin, wait: Duration, what: &str, there: impl FnMut(&
         Err(_) => bail!("waited {wait:?} for {what}"),
     }
 }
+
+#[cfg(test)]
+#[path = "shard_tests.rs"]
+mod tests;
