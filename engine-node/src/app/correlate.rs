@@ -41,6 +41,8 @@ pub struct Match {
 /// Everything on this shard that a message matches.
 #[derive(Debug, Default)]
 pub struct Probe {
+    /// The slots that were searched.
+    pub coverage: topology::Coverage,
     pub executions: Vec<Match>,
     /// Message start events of published definitions: equal on every shard.
     pub starts: Vec<(Arc<Deployed>, String)>,
@@ -61,9 +63,9 @@ const MATCHES_MAX: u64 = 10_000;
 impl Engine {
     /// What matches on this shard. Executions of suspended instances don't.
     pub async fn probe(&self, message: &Message) -> Result<Probe, EngineError> {
-        let rows = self.inner.store.select(&matching(message)).await?.rows;
-        let mut probe = Probe::default();
-        for row in rows {
+        let seen = self.inner.store.select(&matching(message)).await?;
+        let mut probe = Probe { coverage: seen.coverage, ..Probe::default() };
+        for row in seen.rows {
             probe.executions.push(Match {
                 subscription: row.id(0)?,
                 instance: row.id(1)?,

@@ -10,7 +10,7 @@ use crate::{
     },
     store::Entity,
 };
-use axum::{Json, Router, response::Response, routing::post};
+use axum::{Router, response::Response, routing::post};
 use bpmn_core::{Id, command::Outcome, instance::Instance};
 use rest_api::{
     ApiError, ApiResult,
@@ -28,18 +28,19 @@ fn body<T: DeserializeOwned>(call: &Call) -> ApiResult<T> {
     serde_json::from_slice(&call.body).map_err(|e| ApiError::invalid_request(e.to_string()))
 }
 
-async fn probe(call: Call) -> ApiResult<Json<Value>> {
+async fn probe(call: Call) -> ApiResult<Response> {
     let (message, may_match) = read(&Filters::from_body(body::<Map<String, Value>>(&call)?))?;
-    if !may_match {
-        return Ok(Json(json!({"executions": [], "starts": []})));
-    }
     let found = call.app.engine.probe(&message).await.map_err(api)?;
+    if !may_match {
+        return Ok(call.covering(&json!({"executions": [], "starts": []}), found.coverage));
+    }
     let executions = found.executions.iter().map(
         |one| json!({"subscription": one.subscription, "instance": one.instance, "revision": one.revision}),
     );
     let starts =
         found.starts.iter().map(|(d, element)| json!({"definition": d.row.rest_id, "element": element}));
-    Ok(Json(json!({"executions": Vec::from_iter(executions), "starts": Vec::from_iter(starts)})))
+    let answer = json!({"executions": Vec::from_iter(executions), "starts": Vec::from_iter(starts)});
+    Ok(call.covering(&answer, found.coverage))
 }
 
 /// Which subscription, and the body that the client sent to `/message`.
@@ -69,7 +70,7 @@ async fn deliver(call: Call) -> ApiResult<Response> {
             execution: Some(Execution {
                 id: execution.to_string(),
                 process_instance_id: instance.process.id.to_string(),
-                ended: instance.ended,
+                ended: instance_view::execution_ended(instance, execution),
                 tenant_id: instance.process.tenant_id.clone(),
             }),
             process_instance: None,

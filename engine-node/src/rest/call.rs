@@ -190,9 +190,14 @@ impl Call {
 
     /// A JSON answer that tells, within a fan-out, which slots it saw.
     pub fn covered(&self, value: &impl Serialize, snapshot: &Snapshot) -> Response {
+        self.covering(value, snapshot.coverage)
+    }
+
+    /// The same with the coverage alone.
+    pub fn covering(&self, value: &impl Serialize, coverage: topology::Coverage) -> Response {
         let mut response = json(value);
         if self.caller.fanout
-            && let Ok(coverage) = HeaderValue::from_str(&snapshot.coverage.to_string())
+            && let Ok(coverage) = HeaderValue::from_str(&coverage.to_string())
         {
             response.headers_mut().insert(COVERAGE, coverage);
         }
