@@ -1,7 +1,8 @@
 //! A parsed process definition: flow nodes, sequence flows, and what the shell asks of them.
 use crate::{
+    Millis,
     element::{Behavior, Start},
-    timer::TimerKind,
+    timer::{self, TimerKind},
 };
 use expr::Expression;
 use std::collections::HashMap;
@@ -112,7 +113,7 @@ pub struct MessageStart {
 pub struct TimerStart {
     pub element: String,
     pub kind: TimerKind,
-    /// Date, duration or cycle; may be an expression without variables, such as `${dateTime()}`.
+    /// Date, duration or cycle as written; [`crate::timer::next`] evaluates an expression in it.
     pub text: String,
     pub exclusive: bool,
 }
@@ -136,7 +137,7 @@ impl Definition {
             .filter_map(|(node, start)| match start {
                 Start::Message(name) => Some(MessageStart {
                     element: node.id.clone(),
-                    name: crate::eval::without_scope(name),
+                    name: crate::eval::message_name(name),
                 }),
                 _ => None,
             })
@@ -150,12 +151,23 @@ impl Definition {
                 Start::Timer(timer) => Some(TimerStart {
                     element: node.id.clone(),
                     kind: timer.kind,
-                    text: crate::eval::without_scope(&timer.text),
+                    text: timer.text.text().to_owned(),
                     exclusive: node.exclusive,
                 }),
                 _ => None,
             })
             .collect()
+    }
+
+    /// Why a start timer can't be armed at `now`, in the reference's words; it refuses the deployment then.
+    pub fn start_timer_problem(&self, now: Millis) -> Option<String> {
+        self.start_timers()
+            .iter()
+            .find_map(|start| match timer::next(start.kind, &start.text, now, None) {
+                Ok(Some(_)) => None,
+                Ok(None) => Some("duedate is null".to_owned()),
+                Err(cause) => Some(cause.explained(start.kind, &start.text)),
+            })
     }
 
     /// The start event that a plain start uses: the none or timer start event, of which there is at most one.

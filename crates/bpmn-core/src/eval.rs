@@ -1,5 +1,5 @@
 //! Expressions over an instance: which variables and built-in objects they see, and how values translate.
-use crate::{command::Rejection, ctx::Ctx, value::TypedValue};
+use crate::{Millis, command::Rejection, ctx::Ctx, value::TypedValue};
 use expr::{Context, EvalError, Expression, Value};
 use topology::Id;
 
@@ -76,32 +76,43 @@ impl<'a> Ctx<'a, '_> {
     }
 }
 
-/// A text evaluated where there is nothing to look at; what can't be evaluated stays as it is written.
-pub(crate) fn without_scope(expression: &Expression) -> String {
-    struct Nowhere;
-    impl Context for Nowhere {
-        fn variable(&mut self, _: &str) -> Option<Value> {
-            None
-        }
-        fn call(&mut self, _: &str, _: &str, _: Vec<Value>) -> Result<Option<Value>, EvalError> {
-            Ok(None)
-        }
-        fn property(&mut self, _: &str, _: &str) -> Result<Option<Value>, EvalError> {
-            Ok(None)
-        }
-        fn now(&self) -> i64 {
-            0
-        }
-        fn user(&self) -> Option<String> {
-            None
-        }
+/// Where an expression of a definition is evaluated: nothing but the time.
+struct Nowhere(Millis);
+
+impl Context for Nowhere {
+    fn variable(&mut self, _: &str) -> Option<Value> {
+        None
     }
-    // Time-dependent texts are left for the moment they are needed at.
-    if expression.text().contains("now") || expression.text().contains("dateTime") {
-        return expression.text().to_owned();
+    fn call(&mut self, _: &str, _: &str, _: Vec<Value>) -> Result<Option<Value>, EvalError> {
+        Ok(None)
     }
+    fn property(&mut self, _: &str, _: &str) -> Result<Option<Value>, EvalError> {
+        Ok(None)
+    }
+    fn now(&self) -> Millis {
+        self.0
+    }
+    fn user(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Evaluates where there are no variables: a date, or else a text.
+pub(crate) fn without_scope(text: &str, now: Millis) -> Result<Result<Millis, String>, String> {
+    let expression = Expression::parse(text).map_err(|cause| cause.message)?;
+    match expression
+        .eval(&mut Nowhere(now))
+        .map_err(|cause| cause.message)?
+    {
+        Value::Date(date) | Value::DateTime(date) => Ok(Ok(date)),
+        value => Ok(Err(value.to_text())),
+    }
+}
+
+/// A message's name where there are no variables; one that needs them stays as it is written.
+pub(crate) fn message_name(expression: &Expression) -> String {
     expression
-        .eval_text(&mut Nowhere)
+        .eval_text(&mut Nowhere(0))
         .unwrap_or_else(|_| expression.text().to_owned())
 }
 

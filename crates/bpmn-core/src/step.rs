@@ -51,7 +51,10 @@ pub fn step(
     let mut ctx = Ctx::new(def, inst, env);
     ctx.command(cmd)?;
     ctx.run()?;
-    Ok(ctx.outcome)
+    let mut outcome = ctx.outcome;
+    // Jobs that were made and canceled within this step are nobody's business.
+    outcome.due_jobs.retain(|&job| inst.jobs.get(job).is_some());
+    Ok(outcome)
 }
 
 impl Ctx<'_, '_> {

@@ -16,6 +16,18 @@ pub enum TimerKind {
 #[error("{0}")]
 pub struct TimerError(pub String);
 
+impl TimerError {
+    /// The reference's message for a timer of that kind and text.
+    pub fn explained(&self, kind: TimerKind, text: &str) -> String {
+        match kind {
+            TimerKind::Cycle => {
+                format!("ENGINE-09026 Exception while parsing cycle expression '{text}': {self}")
+            }
+            _ => format!("ENGINE-09027 Exception while resolving duedate '{text}': {self}"),
+        }
+    }
+}
+
 /// The most steps a repeat with calendar units may take until it passes `now`.
 const MAX_REPEATS: u64 = 1_000_000;
 
@@ -23,7 +35,8 @@ const MAX_REPEATS: u64 = 1_000_000;
 ///
 /// `repeat` is `None` for the first due time; afterwards what the last call gave. Dates and durations fire once, so
 /// they answer `None` for a second time; so does a cycle that has run out. Times are Unix milliseconds. As the
-/// reference does, a date may be given where a duration is expected and the other way round.
+/// reference does, a date may be given where a duration is expected and the other way round. An expression is
+/// evaluated with no variables to look at, as for start events.
 ///
 /// # Errors
 /// The text is not of that kind.
@@ -34,6 +47,21 @@ pub fn next(
     repeat: Option<&str>,
 ) -> Result<Option<(Millis, Option<String>)>, TimerError> {
     let text = text.trim();
+    if repeat.is_none() && (text.contains("${") || text.contains("#{")) {
+        return match crate::eval::without_scope(text, now).map_err(TimerError)? {
+            Ok(date) => Ok(Some((date, None))),
+            Err(text) => next_of_text(kind, text.trim(), now, None),
+        };
+    }
+    next_of_text(kind, text, now, repeat)
+}
+
+fn next_of_text(
+    kind: TimerKind,
+    text: &str,
+    now: Millis,
+    repeat: Option<&str>,
+) -> Result<Option<(Millis, Option<String>)>, TimerError> {
     if kind == TimerKind::Cycle {
         let cycle = repeat.unwrap_or(text);
         if !cycle.starts_with('R') {
@@ -385,6 +413,16 @@ mod tests {
         .unwrap()
         .unwrap();
         assert_eq!(months.0, at("2030-02-28"));
+    }
+
+    #[test]
+    fn an_expression_is_evaluated_without_variables() {
+        assert_eq!(next(TimerKind::Date, "${now()}", 7, None), Ok(Some((7, None))));
+        assert_eq!(
+            next(TimerKind::Duration, "PT${1+1}S", 7, None),
+            Ok(Some((2_007, None)))
+        );
+        assert!(next(TimerKind::Duration, "${nope}", 7, None).is_err());
     }
 
     #[test]

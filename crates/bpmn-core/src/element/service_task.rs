@@ -102,12 +102,7 @@ impl Behavior for External {
             None => 0,
             Some(expression) => {
                 let value = ctx.eval(expression, Some(token))?;
-                whole_number(&value).ok_or_else(|| {
-                    Ctx::failure(
-                        at,
-                        format!("Priority value '{}' is not a number", value.to_text()),
-                    )
-                })?
+                whole_number(&value).ok_or_else(|| Ctx::failure(at, "Priority value is not an Integer"))?
             }
         };
         let id = ctx.new_id();

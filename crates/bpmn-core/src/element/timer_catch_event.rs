@@ -65,17 +65,16 @@ impl TimerDefinition {
         if let Value::Date(due) | Value::DateTime(due) = value {
             return Ok((due, None));
         }
-        let text = value.to_text();
-        let failure = |cause: &str| {
-            let message = match self.kind {
-                TimerKind::Cycle => {
-                    format!("ENGINE-09026 Exception while parsing cycle expression '{text}': {cause}")
-                }
-                _ => format!("ENGINE-09027 Exception while resolving duedate '{text}': {cause}"),
-            };
-            Ctx::failure(at, message)
+        let Value::Str(text) = value else {
+            let message = format!(
+                "Timer '{}' was not configured with a valid duration/time, either hand in a java.util.Date or a String \
+                 in format 'yyyy-MM-dd'T'hh:mm:ss'",
+                at.id
+            );
+            return Err(Ctx::failure(at, message));
         };
-        let due = timer::next(self.kind, &text, ctx.env.now, None).map_err(|cause| failure(&cause.0))?;
+        let due = timer::next(self.kind, &text, ctx.env.now, None);
+        let due = due.map_err(|cause| Ctx::failure(at, cause.explained(self.kind, &text)))?;
         due.ok_or_else(|| Ctx::failure(at, "duedate is null"))
     }
 }

@@ -127,10 +127,10 @@ impl Behavior for UserTask {
         let description = text(&self.description)?;
         let assignee = text(&self.assignee)?;
         let form_key = text(&self.form_key)?;
-        let due = self.date(&self.due, at, token, id, ctx)?;
-        let follow_up = self.date(&self.follow_up, at, token, id, ctx)?;
+        let due = self.date(("Due date", &self.due), at, token, id, ctx)?;
+        let follow_up = self.date(("Follow up date", &self.follow_up), at, token, id, ctx)?;
         let priority = self.priority(at, token, id, ctx)?;
-        let candidates = self.candidates(token, id, ctx)?;
+        let candidates = self.candidates(at, token, id, ctx)?;
         if let Some(task) = ctx.inst.tasks.get_mut(id) {
             *task = TaskRow {
                 name,
@@ -152,7 +152,7 @@ impl UserTask {
     /// A date, or a duration from now.
     fn date(
         &self,
-        expression: &Option<Expression>,
+        (what, expression): (&str, &Option<Expression>),
         at: &Node,
         token: Id,
         task: Id,
@@ -178,13 +178,13 @@ impl UserTask {
                     )
                 })
             }
-            _ => Err(Ctx::failure(
-                at,
-                format!(
-                    "Date expression does not resolve to a Date or Date string: {}",
-                    expression.text()
-                ),
-            )),
+            _ => {
+                let text = expression.text();
+                Err(Ctx::failure(
+                    at,
+                    format!("{what} expression does not resolve to a Date or Date string: {text}"),
+                ))
+            }
         }
     }
 
@@ -209,6 +209,7 @@ impl UserTask {
     /// Users and groups; an expression may give a list, or a text with commas.
     fn candidates(
         &self,
+        at: &Node,
         token: Id,
         task: Id,
         ctx: &mut Ctx<'_, '_>,
@@ -218,7 +219,11 @@ impl UserTask {
             let names = match ctx.eval_in_task(expression, token, task)? {
                 Value::Null => Vec::new(),
                 Value::List(items) => items.iter().map(Value::to_text).collect(),
-                value => split(&value.to_text()).into_iter().map(str::to_owned).collect(),
+                Value::Str(text) => split(&text).into_iter().map(str::to_owned).collect(),
+                _ => {
+                    let message = "Expression did not resolve to a string or collection of strings";
+                    return Err(Ctx::failure(at, message));
+                }
             };
             for name in names {
                 if !candidates.contains(&(*group, name.clone())) {

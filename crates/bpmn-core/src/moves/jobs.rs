@@ -60,12 +60,7 @@ impl<'a> Ctx<'a, '_> {
             return Ok(0);
         };
         let value = self.eval(expression, Some(token))?;
-        whole_number(&value).ok_or_else(|| {
-            Self::failure(
-                node,
-                format!("Priority value '{}' is not a number", value.to_text()),
-            )
-        })
+        whole_number(&value).ok_or_else(|| Self::failure(node, "Priority value is not an Integer"))
     }
 
     /// Notes that something needs a human.

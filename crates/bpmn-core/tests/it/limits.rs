@@ -85,3 +85,9 @@ fn what_is_no_bpmn_is_told_as_the_reference_tells_it() {
     assert!(parse(b"<definitions").unwrap_err().malformed);
     assert!(parse(&[0xff, 0xfe]).unwrap_err().malformed);
 }
+
+#[test]
+fn a_definition_is_shared_between_threads() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    shared(&definition("<startEvent id='s'/>"));
+}
