@@ -34,7 +34,7 @@ stop() {
 # wait_for NAME URL: until the URL answers 2xx; fails when the process ends before, or after 3 minutes.
 wait_for() {
   for _ in $(seq 900); do
-    curl -sf -m 2 -o /dev/null "${CURL_USER[@]}" "$2" && return
+    curl -sf -m 2 -o /dev/null "$2" && return
     pid "$1" >/dev/null || break
     sleep 0.2
   done
@@ -42,7 +42,6 @@ wait_for() {
   tail -n 20 "$PEERS_RUN/$1.log" >&2
   return 1
 }
-CURL_USER=()
 
 # database NAME: creates it if it isn't there.
 database() {
