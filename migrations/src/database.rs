@@ -39,7 +39,9 @@ impl Db {
                 .busy_timeout(std::time::Duration::from_secs(10));
             Ok(Db::Sqlite(options.connect().await?))
         } else {
-            Err(SchemaError::Address(url.split('@').next_back().unwrap_or_default().to_string()))
+            Err(SchemaError::Address(
+                url.split('@').next_back().unwrap_or_default().to_string(),
+            ))
         }
     }
 
@@ -67,7 +69,9 @@ impl Db {
             return Ok(None);
         }
         if !tables.iter().any(|t| t == "schema_version") {
-            return Err(SchemaError::Foreign(tables.into_iter().take(5).collect::<Vec<_>>().join(", ")));
+            return Err(SchemaError::Foreign(
+                tables.into_iter().take(5).collect::<Vec<_>>().join(", "),
+            ));
         }
         const SQL: &str = "SELECT CAST(version AS INTEGER) AS version, name, checksum, applied_at FROM schema_version ORDER BY version";
         macro_rules! read {
@@ -92,7 +96,11 @@ impl Db {
             Db::Sqlite(c) => read!(c),
         };
         if rows.is_empty() && tables.len() > 1 {
-            let other = tables.into_iter().filter(|t| t != "schema_version").take(5).collect::<Vec<_>>();
+            let other = tables
+                .into_iter()
+                .filter(|t| t != "schema_version")
+                .take(5)
+                .collect::<Vec<_>>();
             return Err(SchemaError::Foreign(other.join(", ")));
         }
         Ok(Some(rows))
@@ -145,14 +153,20 @@ impl Db {
     pub(crate) async fn lock(&mut self) -> Result<(), SchemaError> {
         // SQLite: each step is BEGIN IMMEDIATE, and its row's key stops a second run of the same step.
         if let Db::Postgres(c) = self {
-            sqlx::query("SELECT pg_advisory_lock($1)").bind(LOCK).execute(c).await?;
+            sqlx::query("SELECT pg_advisory_lock($1)")
+                .bind(LOCK)
+                .execute(c)
+                .await?;
         }
         Ok(())
     }
 
     pub(crate) async fn unlock(&mut self) -> Result<(), SchemaError> {
         if let Db::Postgres(c) = self {
-            sqlx::query("SELECT pg_advisory_unlock($1)").bind(LOCK).execute(c).await?;
+            sqlx::query("SELECT pg_advisory_unlock($1)")
+                .bind(LOCK)
+                .execute(c)
+                .await?;
         }
         Ok(())
     }

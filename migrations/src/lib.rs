@@ -87,7 +87,9 @@ impl Default for Schema {
 impl Schema {
     /// This build's.
     pub fn current() -> Schema {
-        Schema { steps: steps::steps() }
+        Schema {
+            steps: steps::steps(),
+        }
     }
 
     /// With one more step: how tests make the schema of the next release.
@@ -99,7 +101,10 @@ impl Schema {
     /// Versions that a build with these steps works on.
     pub fn serves(&self) -> Range {
         let newest = self.steps.last().map_or(0, |s| s.version);
-        Range { first: newest, last: newest + 1 }
+        Range {
+            first: newest,
+            last: newest + 1,
+        }
     }
 
     /// The whole schema as one script for `psql -f` or `sqlite3 <`, with the rows of `schema_version`.
@@ -118,18 +123,30 @@ impl Schema {
         let dialect = db.dialect();
         let drift = applied
             .iter()
-            .filter(|a| self.steps.iter().any(|s| s.version == a.version && s.checksum(dialect) != a.checksum))
+            .filter(|a| {
+                self.steps
+                    .iter()
+                    .any(|s| s.version == a.version && s.checksum(dialect) != a.checksum)
+            })
             .map(|a| a.version)
             .collect();
         let pending = self.pending(version).map(|s| s.name).collect();
-        Ok(Status { version, applied, pending, drift })
+        Ok(Status {
+            version,
+            applied,
+            pending,
+            drift,
+        })
     }
 
     /// The statements that [`Schema::apply`] would run, as text; empty if there are none.
     pub async fn plan(&self, db: &mut Db) -> Result<String, SchemaError> {
         let status = self.status(db).await?;
         let dialect = db.dialect();
-        let mut text: Vec<String> = self.pending(status.version).map(|s| s.transaction(dialect)).collect();
+        let mut text: Vec<String> = self
+            .pending(status.version)
+            .map(|s| s.transaction(dialect))
+            .collect();
         if status.version == 0 && !text.is_empty() {
             text.insert(0, format!("{};\n", database::schema_version(dialect)));
         }
@@ -185,11 +202,21 @@ impl Schema {
     }
 
     fn drifted(&self, version: i32) -> SchemaError {
-        let name = self.steps.iter().find(|s| s.version == version).map_or("", |s| s.name);
-        SchemaError::Drift { version, name: name.to_string() }
+        let name = self
+            .steps
+            .iter()
+            .find(|s| s.version == version)
+            .map_or("", |s| s.name);
+        SchemaError::Drift {
+            version,
+            name: name.to_string(),
+        }
     }
 }
 
 fn checksum(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+    Sha256::digest(text.as_bytes())
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect()
 }

@@ -76,12 +76,19 @@ impl Table {
     /// # Panics
     /// If there is none of that name: a slip in our own code, met by any test.
     pub fn position(&self, column: &str) -> usize {
-        self.columns.iter().position(|c| c.name == column).expect("column of the table")
+        self.columns
+            .iter()
+            .position(|c| c.name == column)
+            .expect("column of the table")
     }
 }
 
 const fn c(name: &'static str, ty: Type) -> Column {
-    Column { name, ty, null: false }
+    Column {
+        name,
+        ty,
+        null: false,
+    }
 }
 
 const fn n(name: &'static str, ty: Type) -> Column {
@@ -283,9 +290,32 @@ table!(
 
 /// All tables.
 pub const TABLES: &[Table] = &[
-    PROCESS_INSTANCE, TOKEN, VARIABLE, TASK, TASK_CANDIDATE, EXTERNAL_TASK, JOB, EVENT_SUBSCRIPTION, INCIDENT,
-    HISTORY_PROCESS, HISTORY_ACTIVITY, IDEMPOTENCY, ALIAS, OUTBOX, KEY_DIRECTORY, DEPLOYMENT, RESOURCE, DEFINITION,
-    ENGINE_USER, SLOT, HIDDEN_SLOT, COMMIT_BATCH, PAYLOAD, STAMP, APPLIED, SCHEMA_VERSION,
+    PROCESS_INSTANCE,
+    TOKEN,
+    VARIABLE,
+    TASK,
+    TASK_CANDIDATE,
+    EXTERNAL_TASK,
+    JOB,
+    EVENT_SUBSCRIPTION,
+    INCIDENT,
+    HISTORY_PROCESS,
+    HISTORY_ACTIVITY,
+    IDEMPOTENCY,
+    ALIAS,
+    OUTBOX,
+    KEY_DIRECTORY,
+    DEPLOYMENT,
+    RESOURCE,
+    DEFINITION,
+    ENGINE_USER,
+    SLOT,
+    HIDDEN_SLOT,
+    COMMIT_BATCH,
+    PAYLOAD,
+    STAMP,
+    APPLIED,
+    SCHEMA_VERSION,
 ];
 
 /// The tables whose rows move with a slot, instances first.
@@ -296,7 +326,10 @@ pub fn slot_bound() -> impl DoubleEndedIterator<Item = &'static Table> {
 /// Condition of every query on a slot-bound table: its rows are not a copy in the making nor a left-over
 /// (protocol 5). `alias` is the table's name or alias in the query.
 pub fn visible(alias: impl IntoIden) -> Expr {
-    let hidden = Query::select().column(Alias::new("slot")).from(Alias::new("hidden_slot")).to_owned();
+    let hidden = Query::select()
+        .column(Alias::new("slot"))
+        .from(Alias::new("hidden_slot"))
+        .to_owned();
     Expr::col((alias, Alias::new("slot"))).not_in_subquery(hidden)
 }
 
@@ -312,7 +345,9 @@ mod tests {
             }
         }
         for table in TABLES {
-            assert!(!table.key.is_empty() && table.key.iter().all(|k| !table.columns[table.position(k)].null));
+            assert!(
+                !table.key.is_empty() && table.key.iter().all(|k| !table.columns[table.position(k)].null)
+            );
         }
     }
 }

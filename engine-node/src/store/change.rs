@@ -1,0 +1,301 @@
+//! What a unit means in rows: its guards, and the rows to insert, replace and delete. Both stores apply this.
+use super::{
+    StoreError, Unit,
+    cell::{Cell, refusal},
+    codec::{self, Place},
+    schema::*,
+};
+use bpmn_core::{
+    Id, Slot,
+    instance::HistoryRow,
+    tracked::{Entity, Tracked},
+};
+use std::collections::HashSet;
+
+/// What is done with rows of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Verb {
+    /// They are new.
+    Insert,
+    /// They are there, or come back: all columns are set.
+    Put,
+    /// By the first key column.
+    Delete,
+}
+
+/// A kind of write; statements are made of those that have rows, in this order (deletions last, so that a row's
+/// locks are taken in the same order by everyone).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Group {
+    pub verb: Verb,
+    /// Index in [`WRITTEN`].
+    pub table: usize,
+}
+
+/// The tables that units write.
+pub(crate) const WRITTEN: &[Table] = &[
+    PROCESS_INSTANCE,
+    TOKEN,
+    VARIABLE,
+    TASK,
+    TASK_CANDIDATE,
+    EXTERNAL_TASK,
+    JOB,
+    EVENT_SUBSCRIPTION,
+    INCIDENT,
+    HISTORY_PROCESS,
+    HISTORY_ACTIVITY,
+    IDEMPOTENCY,
+];
+
+const PROCESS_I: usize = 0;
+const TOKEN_I: usize = 1;
+const VARIABLE_I: usize = 2;
+const TASK_I: usize = 3;
+const CANDIDATE_I: usize = 4;
+pub(crate) const EXTERNAL_I: usize = 5;
+const JOB_I: usize = 6;
+const SUBSCRIPTION_I: usize = 7;
+const INCIDENT_I: usize = 8;
+const HISTORY_PROCESS_I: usize = 9;
+const HISTORY_ACTIVITY_I: usize = 10;
+const IDEMPOTENCY_I: usize = 11;
+
+/// A unit in rows.
+#[derive(Debug, Default)]
+pub(crate) struct Change {
+    pub slots: Vec<Slot>,
+    /// Stored instances and the revision they must have.
+    pub revisions: Vec<(Id, i64)>,
+    /// Idempotency keys that must be new.
+    pub keys: Vec<(Slot, Vec<u8>)>,
+    /// External tasks and the lock revision they must have.
+    pub locks: Vec<(Id, i64)>,
+    /// Standalone jobs that must be there.
+    pub gone_jobs: Vec<Id>,
+    /// Rows, for `Delete` of one cell.
+    pub rows: Vec<(Group, Vec<Cell>)>,
+}
+
+/// Something two units of one statement may not both touch.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Touched {
+    Instance(Id),
+    Key(Slot, Vec<u8>),
+    Job(Id),
+    Lock(Id),
+    Incident(Id),
+}
+
+/// A unit that a statement can hold, or why none may.
+pub(crate) enum Prepared {
+    Change(Change),
+    Refused(String),
+}
+
+/// Turns a unit into rows.
+///
+/// # Errors
+/// If an id that has to carry a slot doesn't: our bug.
+pub(crate) fn prepare(unit: &Unit) -> Result<Prepared, StoreError> {
+    let mut change = Change {
+        slots: unit.slots.clone(),
+        ..Change::default()
+    };
+    change.slots.sort_unstable();
+    change.slots.dedup();
+    for write in &unit.instances {
+        change.instance(&write.instance)?;
+    }
+    for row in &unit.idempotency {
+        let owner = unit
+            .instances
+            .iter()
+            .find(|w| Some(w.instance.process.id) == row.instance_id);
+        let root = owner.map(|w| w.instance.process.root_id).or(row.instance_id);
+        change.keys.push((row.slot, row.key.clone().into_bytes()));
+        change.add(Verb::Insert, IDEMPOTENCY_I, codec::idempotency(row, root));
+    }
+    change.locks = unit
+        .lock_guards
+        .iter()
+        .map(|g| (g.task, g.lock_revision))
+        .collect();
+    for job in &unit.start_jobs {
+        let place = Place::of(job.root_id)?;
+        change.add(Verb::Put, JOB_I, codec::job(job, place.slot));
+    }
+    change.gone_jobs = unit.start_jobs_gone.clone();
+    for id in &unit.start_jobs_gone {
+        change.delete(JOB_I, *id);
+    }
+    for incident in &unit.start_incidents {
+        // Its unit is the job it is about.
+        let job = incident
+            .configuration
+            .as_deref()
+            .and_then(|c| c.parse::<Id>().ok())
+            .filter(|c| c.slot().is_some());
+        let place = Place::of(job.unwrap_or(incident.id))?;
+        change.add(Verb::Put, INCIDENT_I, codec::incident(incident, place));
+    }
+    for id in &unit.start_incidents_gone {
+        change.delete(INCIDENT_I, *id);
+    }
+    let bad = change.rows.iter().filter(|(g, _)| g.verb != Verb::Delete);
+    let refused = bad
+        .map(|(g, row)| refusal(&WRITTEN[g.table], row))
+        .find_map(|r| r);
+    Ok(match refused {
+        Some(reason) => Prepared::Refused(reason),
+        None => Prepared::Change(change),
+    })
+}
+
+impl Change {
+    fn add(&mut self, verb: Verb, table: usize, row: Vec<Cell>) {
+        self.rows.push((Group { verb, table }, row));
+    }
+
+    fn delete(&mut self, table: usize, id: Id) {
+        self.add(Verb::Delete, table, vec![id.into()]);
+    }
+
+    fn instance(&mut self, i: &bpmn_core::instance::Instance) -> Result<(), StoreError> {
+        let at = Place::of(i.process.root_id)?;
+        if i.stored {
+            self.revisions.push((i.process.id, i.process.revision));
+        }
+        match (i.stored, i.ended) {
+            (true, true) => self.delete(PROCESS_I, i.process.id),
+            (false, true) => {}
+            (stored, false) => {
+                let mut process = i.process.clone();
+                process.revision += 1;
+                let verb = if stored { Verb::Put } else { Verb::Insert };
+                self.add(verb, PROCESS_I, codec::process(&process, at));
+            }
+        }
+        let ended = i.ended;
+        self.entities(&i.tokens, TOKEN_I, ended, |e| codec::token(e, at));
+        self.entities(&i.variables, VARIABLE_I, ended, |e| codec::variable(e, at));
+        self.entities(&i.tasks, TASK_I, ended, |e| codec::task(e, at));
+        self.entities(&i.external_tasks, EXTERNAL_I, ended, |e| {
+            codec::external_task(e, at)
+        });
+        self.entities(&i.jobs, JOB_I, ended, |e| codec::job(e, at.slot));
+        self.entities(&i.subscriptions, SUBSCRIPTION_I, ended, |e| {
+            codec::subscription(e, at)
+        });
+        self.entities(&i.incidents, INCIDENT_I, ended, |e| codec::incident(e, at));
+        if !ended {
+            for task in i.tasks.upserts().filter(|t| !i.tasks.is_stored(t.id)) {
+                for row in codec::candidates(task, at) {
+                    self.add(Verb::Insert, CANDIDATE_I, row);
+                }
+            }
+        }
+        let gone: Vec<Id> = self.deleted(TASK_I).collect();
+        for id in gone {
+            self.delete(CANDIDATE_I, id);
+        }
+        for row in &i.history {
+            match row {
+                HistoryRow::Process(h) => {
+                    self.add(Verb::Insert, HISTORY_PROCESS_I, codec::history_process(h, at))
+                }
+                HistoryRow::Activity(a) => self.add(
+                    Verb::Insert,
+                    HISTORY_ACTIVITY_I,
+                    codec::history_activity(a, at.slot),
+                ),
+            }
+        }
+        Ok(())
+    }
+
+    fn deleted(&self, table: usize) -> impl Iterator<Item = Id> + '_ {
+        self.rows
+            .iter()
+            .filter(move |(g, _)| {
+                *g == Group {
+                    verb: Verb::Delete,
+                    table,
+                }
+            })
+            .filter_map(|(_, row)| match row.first() {
+                Some(Cell::Uuid(uuid)) => Some(Id(*uuid)),
+                _ => None,
+            })
+    }
+
+    /// Rows of one kind of entity. An ended instance leaves none: it was loaded whole, so every stored row is known.
+    fn entities<E: Entity>(
+        &mut self,
+        all: &Tracked<E>,
+        table: usize,
+        ended: bool,
+        row: impl Fn(&E) -> Vec<Cell>,
+    ) {
+        if ended {
+            for entity in all.iter().filter(|e| all.is_stored(e.id())) {
+                self.delete(table, entity.id());
+            }
+        } else {
+            for entity in all.upserts() {
+                let verb = if all.is_stored(entity.id()) {
+                    Verb::Put
+                } else {
+                    Verb::Insert
+                };
+                self.add(verb, table, row(entity));
+            }
+        }
+        for id in all.deletes() {
+            self.delete(table, id);
+        }
+    }
+
+    /// What it touches that another unit of the same statement may not.
+    pub fn touches(&self) -> impl Iterator<Item = Touched> + '_ {
+        let uuid = |row: &Vec<Cell>| match row.first() {
+            Some(Cell::Uuid(uuid)) => Some(Id(*uuid)),
+            _ => None,
+        };
+        self.rows
+            .iter()
+            .filter_map(move |(g, row)| match g.table {
+                PROCESS_I => uuid(row).map(Touched::Instance),
+                JOB_I => uuid(row).map(Touched::Job),
+                INCIDENT_I => uuid(row).map(Touched::Incident),
+                _ => None,
+            })
+            .chain(self.revisions.iter().map(|(id, _)| Touched::Instance(*id)))
+            .chain(
+                self.keys
+                    .iter()
+                    .map(|(slot, key)| Touched::Key(*slot, key.clone())),
+            )
+            .chain(self.locks.iter().map(|(id, _)| Touched::Lock(*id)))
+    }
+}
+
+/// Parts a batch into waves in which no two units touch the same thing; a unit of a later wave sees what those
+/// before it did. Gives the indexes of each wave.
+pub(crate) fn waves(changes: &[(usize, Change)]) -> Vec<Vec<usize>> {
+    let mut waves: Vec<(HashSet<Touched>, Vec<usize>)> = Vec::new();
+    for (position, (_, change)) in changes.iter().enumerate() {
+        let touched: HashSet<Touched> = change.touches().collect();
+        // After the last wave that touches the same.
+        let first = waves
+            .iter()
+            .rposition(|(seen, _)| !seen.is_disjoint(&touched))
+            .map_or(0, |w| w + 1);
+        if first == waves.len() {
+            waves.push((HashSet::new(), Vec::new()));
+        }
+        waves[first].0.extend(touched);
+        waves[first].1.push(position);
+    }
+    waves.into_iter().map(|(_, members)| members).collect()
+}

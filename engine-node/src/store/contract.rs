@@ -1,0 +1,68 @@
+//! What both stores must do: each function is a test of its own for PostgreSQL (a throw-away server) and SQLite.
+//! What only one database can show (fences beside open transactions, lost answers) is in [`postgres_only`].
+mod fixture;
+mod locking;
+mod postgres_only;
+mod schema_checks;
+mod server;
+mod slots;
+mod values;
+mod writing;
+
+/// Makes a test for each database of each function.
+macro_rules! contract {
+    ($($module:ident: $($name:ident),+;)+) => {
+        mod on_postgres {
+            $($(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$module::$name(super::fixture::postgres().await).await;
+            })+)+
+        }
+        mod on_sqlite {
+            $($(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$module::$name(super::fixture::sqlite().await).await;
+            })+)+
+        }
+    };
+}
+
+contract! {
+    writing:
+        an_instance_may_start_and_end_in_one_unit,
+        every_kind_of_row_is_inserted_replaced_and_deleted,
+        a_wrong_revision_refuses_the_unit_and_no_other,
+        a_known_idempotency_key_writes_nothing_else,
+        a_slot_not_owned_refuses_the_unit,
+        a_lost_external_task_lock_refuses_the_unit,
+        a_timer_start_fires_once,
+        units_of_one_batch_on_one_instance_are_told_apart,
+        concurrent_writers_never_lose_an_update,
+        concurrent_requests_with_one_key_are_applied_once,
+        an_ended_instance_leaves_history_only,
+        an_instance_of_many_rows_is_written_in_one_unit;
+    values:
+        a_bad_value_refuses_its_unit_alone,
+        values_come_back_as_they_were,
+        lists_sort_nulls_and_bytes_alike,
+        reopening_finds_everything,
+        payloads_users_and_deployments_are_kept;
+    locking:
+        a_job_is_handed_to_one_owner,
+        a_lock_that_ended_is_taken_over,
+        an_exclusive_job_waits_for_its_sibling,
+        jobs_come_by_priority_and_due_date,
+        fetch_and_lock_gives_a_task_once,
+        fetch_and_lock_heeds_its_filters,
+        an_old_lock_never_replaces_a_newer_one;
+    slots:
+        a_slot_moves_with_all_its_rows,
+        hidden_slots_are_invisible,
+        slot_rows_change_by_compare_and_set,
+        a_stamp_is_set_once,
+        a_list_tells_what_was_covered;
+    schema_checks:
+        every_table_is_declared,
+        this_build_works_on_the_next_schema,
+        a_foreign_or_strange_schema_is_refused;
+}

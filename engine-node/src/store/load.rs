@@ -1,0 +1,289 @@
+//! Reading: whole instances in one statement and one snapshot, an entity's instance, and clients' list queries.
+use super::{
+    backend::Backend,
+    cell::{Cell, Reader},
+    codec,
+    schema::*,
+    sql::{Dialect, Sql},
+    sql_store::{SqlStore, each},
+    *,
+};
+use bpmn_core::tracked::{Entity as _, Tracked};
+use std::collections::HashMap;
+
+/// Text of [`schema::visible`] for a query on one table.
+pub(crate) const VISIBLE: &str = "\"slot\" NOT IN (SELECT \"slot\" FROM hidden_slot)";
+/// Condition on rows of slots whose work may be handed out here. Few slots are otherwise, and an index lists them.
+pub(crate) const WORKING: &str = "\"slot\" NOT IN (SELECT s.\"slot\" FROM slot s WHERE s.\"state\" <> 0)";
+
+/// Instances of one statement.
+const CHUNK: usize = 200;
+
+/// The tables of a running instance.
+const LOADED: [Table; 9] = [
+    PROCESS_INSTANCE,
+    TOKEN,
+    VARIABLE,
+    TASK,
+    TASK_CANDIDATE,
+    EXTERNAL_TASK,
+    JOB,
+    EVENT_SUBSCRIPTION,
+    INCIDENT,
+];
+
+/// Kinds of column that share places in the union of all tables.
+const POOLS: [(&str, &[Type]); 5] = [
+    ("uuid", &[Type::Uuid]),
+    ("bigint", &[Type::Small, Type::Int, Type::Big, Type::Bool]),
+    ("text", &[Type::Text]),
+    ("double precision", &[Type::Float]),
+    ("bytea", &[Type::Bytes]),
+];
+
+/// Columns of a table that go into a pool.
+fn pooled(table: &Table, pool: usize) -> impl Iterator<Item = (usize, &'static Column)> {
+    table
+        .columns
+        .iter()
+        .enumerate()
+        .filter(move |(_, c)| POOLS[pool].1.contains(&c.ty))
+}
+
+/// Places of each pool.
+fn widths() -> [usize; 5] {
+    std::array::from_fn(|pool| LOADED.iter().map(|t| pooled(t, pool).count()).max().unwrap_or(0))
+}
+
+/// One SELECT per table with the same columns: tag, then the pools.
+fn branch(dialect: Dialect, tag: usize, table: &Table, widths: &[usize; 5]) -> String {
+    let mut list = vec![format!("{tag} AS tag")];
+    for (pool, width) in widths.iter().enumerate() {
+        let mut columns: Vec<String> = pooled(table, pool)
+            .map(|(_, c)| match (dialect, c.ty) {
+                (Dialect::Postgres, Type::Bool) => format!("\"{}\"::int::bigint", c.name),
+                (Dialect::Postgres, Type::Small | Type::Int) => format!("\"{}\"::bigint", c.name),
+                _ => format!("\"{}\"", c.name),
+            })
+            .collect();
+        let null = if dialect == Dialect::Postgres {
+            format!("NULL::{}", POOLS[pool].0)
+        } else {
+            "NULL".to_string()
+        };
+        columns.resize(*width, null);
+        list.extend(columns);
+    }
+    format!("SELECT {} FROM {} WHERE ", list.join(", "), table.name)
+}
+
+/// A union's row as the cells of its table.
+fn unpool(table: &Table, row: &[Cell], widths: &[usize; 5]) -> Vec<Cell> {
+    let mut cells = vec![Cell::Null; table.columns.len()];
+    let mut start = 1;
+    for (pool, width) in widths.iter().enumerate() {
+        for (at, (column, _)) in pooled(table, pool).enumerate() {
+            cells[column] = row.get(start + at).cloned().unwrap_or(Cell::Null);
+        }
+        start += width;
+    }
+    cells
+}
+
+/// The parts of an instance as they are found.
+#[derive(Default)]
+struct Parts {
+    process: Option<ProcessInstance>,
+    tokens: Vec<Token>,
+    variables: Vec<Variable>,
+    tasks: Vec<UserTask>,
+    candidates: Vec<(Id, (bool, String))>,
+    external_tasks: Vec<ExternalTask>,
+    jobs: Vec<Job>,
+    subscriptions: Vec<EventSubscription>,
+    incidents: Vec<Incident>,
+}
+
+impl Parts {
+    fn add(&mut self, tag: usize, r: &mut Reader) -> Result<(), StoreError> {
+        match tag {
+            0 => self.process = Some(codec::read_process(r)?),
+            1 => self.tokens.push(codec::read_token(r)?),
+            2 => self.variables.push(codec::read_variable(r)?),
+            3 => self.tasks.push(codec::read_task(r)?),
+            4 => self.candidates.push(codec::read_candidate(r)?),
+            5 => self.external_tasks.push(codec::read_external_task(r)?),
+            6 => self.jobs.push(codec::read_job(r)?),
+            7 => self.subscriptions.push(codec::read_subscription(r)?),
+            _ => self.incidents.push(codec::read_incident(r)?),
+        }
+        Ok(())
+    }
+
+    /// The instance, if its own row was there.
+    fn instance(mut self) -> Option<Instance> {
+        for (task, candidate) in self.candidates {
+            if let Some(task) = self.tasks.iter_mut().find(|t| t.id() == task) {
+                task.candidates.push(candidate);
+            }
+        }
+        self.tasks.iter_mut().for_each(|t| t.candidates.sort());
+        let mut instance = Instance::new(self.process?);
+        instance.stored = true;
+        instance.tokens = Tracked::loaded(self.tokens);
+        instance.variables = Tracked::loaded(self.variables);
+        instance.tasks = Tracked::loaded(self.tasks);
+        instance.external_tasks = Tracked::loaded(self.external_tasks);
+        instance.jobs = Tracked::loaded(self.jobs);
+        instance.subscriptions = Tracked::loaded(self.subscriptions);
+        instance.incidents = Tracked::loaded(self.incidents);
+        Some(instance)
+    }
+}
+
+impl<B: Backend> SqlStore<B> {
+    /// See [`Store::load`].
+    pub(crate) async fn load_instances(&self, ids: &[Id]) -> Result<Vec<Instance>, StoreError> {
+        let mut loaded = Vec::with_capacity(ids.len());
+        for part in ids.chunks(CHUNK) {
+            loaded.extend(self.load_chunk(part).await?);
+        }
+        Ok(loaded)
+    }
+
+    async fn load_chunk(&self, ids: &[Id]) -> Result<Vec<Instance>, StoreError> {
+        let widths = widths();
+        let mut sql = self.sql("");
+        for (tag, table) in LOADED.iter().enumerate() {
+            sql = sql.push(if tag == 0 { "" } else { " UNION ALL " });
+            sql = sql.push(&branch(self.backend.dialect(), tag, table, &widths));
+            sql = match table.name {
+                "process_instance" => sql.push("\"id\"").among(ids).push(" AND ").push(VISIBLE),
+                "task_candidate" => sql
+                    .push("\"task_id\" IN (SELECT t.\"id\" FROM task t WHERE t.\"instance_id\"")
+                    .among(ids)
+                    .push(")"),
+                _ => sql.push("\"instance_id\"").among(ids),
+            };
+        }
+        let instance_at: Vec<usize> = LOADED
+            .iter()
+            .map(|t| {
+                if t.name == "process_instance" {
+                    0
+                } else {
+                    t.columns
+                        .iter()
+                        .position(|c| c.name == "instance_id")
+                        .unwrap_or(0)
+                }
+            })
+            .collect();
+        let mut parts: HashMap<Id, Parts> = ids.iter().map(|id| (*id, Parts::default())).collect();
+        let mut candidates = Vec::new();
+        let mut tasks: HashMap<Id, Id> = HashMap::new();
+        for row in self.backend.read(sql).await? {
+            let Some(Cell::Int(tag)) = row.first() else {
+                return Err(StoreError::Internal("a loaded row without a tag".to_string()));
+            };
+            let tag = *tag as usize;
+            let cells = unpool(&LOADED[tag], &row, &widths);
+            if tag == 4 {
+                candidates.push(codec::read_candidate(&mut Reader::new(cells))?);
+                continue;
+            }
+            let instance = super::cell::CellRow(cells.clone()).id(instance_at[tag])?;
+            if tag == 3 {
+                tasks.insert(super::cell::CellRow(cells.clone()).id(0)?, instance);
+            }
+            if let Some(parts) = parts.get_mut(&instance) {
+                parts.add(tag, &mut Reader::new(cells))?;
+            }
+        }
+        for candidate in candidates {
+            if let Some(parts) = tasks
+                .get(&candidate.0)
+                .and_then(|instance| parts.get_mut(instance))
+            {
+                parts.candidates.push(candidate);
+            }
+        }
+        // In the order asked for.
+        Ok(ids
+            .iter()
+            .filter_map(|id| parts.remove(id).and_then(Parts::instance))
+            .collect())
+    }
+
+    /// See [`Store::instance_of`].
+    pub(crate) async fn owner(&self, entity: Entity, id: Id) -> Result<Option<Id>, StoreError> {
+        let table = match entity {
+            Entity::Task => "task",
+            Entity::ExternalTask => "external_task",
+            Entity::Job => "job",
+            Entity::Incident => "incident",
+            Entity::Subscription => "event_subscription",
+            Entity::Variable => "variable",
+            // An execution is a token's or the process instance itself.
+            Entity::Execution => "token",
+        };
+        let mut sql: Sql = self.sql(&format!("SELECT \"instance_id\" FROM {table} WHERE \"id\" = "));
+        sql = sql.bind(Type::Uuid, id).push(" AND ").push(VISIBLE);
+        if entity == Entity::Execution {
+            sql = sql
+                .push(" UNION ALL SELECT \"id\" FROM process_instance WHERE \"id\" = ")
+                .bind(Type::Uuid, id);
+            sql = sql.push(" AND ").push(VISIBLE);
+        }
+        Ok(each(self.backend.read(sql).await?, |r| r.id_opt())?
+            .into_iter()
+            .flatten()
+            .next())
+    }
+
+    /// See [`Store::select`].
+    pub(crate) async fn snapshot(&self, query: &sea_query::SelectStatement) -> Result<Snapshot, StoreError> {
+        // Slot rows change seldom; while they do, the query is asked again until both are of one version.
+        for _ in 0..20 {
+            let (version, rows) = self.backend.select(query).await?;
+            let coverage = match self.known_coverage(version) {
+                Some(coverage) => coverage,
+                None => {
+                    let (now, coverage) = self.read_coverage().await?;
+                    if now != version {
+                        continue;
+                    }
+                    coverage
+                }
+            };
+            let rows = rows
+                .into_iter()
+                .map(|row| Box::new(row) as Box<dyn Row>)
+                .collect();
+            return Ok(Snapshot { rows, coverage });
+        }
+        Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut))
+    }
+
+    fn known_coverage(&self, version: i64) -> Option<Coverage> {
+        let known = self.coverage.lock().unwrap_or_else(|e| e.into_inner());
+        known
+            .filter(|(of, _)| *of == version)
+            .map(|(_, coverage)| coverage)
+    }
+
+    async fn read_coverage(&self) -> Result<(i64, Coverage), StoreError> {
+        let sql = self.sql(
+            "SELECT a.\"value\", s.\"slot\" FROM applied a LEFT JOIN slot s ON s.\"state\" IN (0, 1) WHERE a.\"name\" = 'slots'",
+        );
+        let rows = each(self.backend.read(sql).await?, |r| Ok((r.int()?, r.int_opt()?)))?;
+        let version = rows.first().map_or(0, |row| row.0);
+        let coverage = rows
+            .iter()
+            .filter_map(|(_, slot)| *slot)
+            .map(|s| Coverage::of(Slot::from_bits(s as u64)))
+            .sum();
+        *self.coverage.lock().unwrap_or_else(|e| e.into_inner()) = Some((version, coverage));
+        Ok((version, coverage))
+    }
+}

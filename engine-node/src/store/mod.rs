@@ -1,0 +1,353 @@
+//! Storage of one shard, behind one interface: PostgreSQL ([`postgres`]) and SQLite ([`sqlite`]), which pass the
+//! same contract tests ([`contract`]). Knows rows, slots and locks; knows nothing of BPMN or HTTP.
+//!
+//! Every table is declared in [`schema`] as slot-bound, replicated or shard-local; slot moves copy whatever is
+//! declared slot-bound.
+mod backend;
+mod cell;
+mod change;
+pub mod codec;
+#[cfg(test)]
+mod contract;
+mod load;
+mod locks;
+mod open;
+mod postgres;
+mod reference;
+pub mod schema;
+mod slots;
+mod sql;
+mod sql_store;
+mod sqlite;
+
+pub use open::{OpenError, OpenOptions, open};
+pub use schema::visible;
+
+use async_trait::async_trait;
+use bpmn_core::{Id, Millis, Slot, instance::*, value::TypedValue};
+use topology::Coverage;
+
+/// Why the store could not do its work. A refusal of one unit is no error: see [`Applied`].
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database can't be reached, is shutting down, timed out, or gave up after retries: 503, try again.
+    #[error("the database of this shard is not available")]
+    Unavailable(#[source] sqlx::Error),
+    /// Whether a commit took place could not be found out: 503, never repeated.
+    #[error("the outcome of a commit is unknown")]
+    UnknownOutcome(#[source] sqlx::Error),
+    /// Our bug or a damaged row.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// One instance's change: all or nothing, independent of the other units of its batch.
+#[derive(Clone, Debug, Default)]
+pub struct Unit {
+    /// Slots whose ownership the write depends on (`state = 'owned'` in this database); usually one.
+    pub slots: Vec<Slot>,
+    /// Instances written, each guarded by its revision.
+    pub instances: Vec<InstanceWrite>,
+    /// Rows that make a retried request answer what the first did; a conflict refuses the unit.
+    pub idempotency: Vec<IdempotencyRow>,
+    /// External tasks that must still have that lock revision.
+    pub lock_guards: Vec<LockGuard>,
+    /// Jobs outside an instance (timer starts): inserted or replaced, and deleted (a missing one refuses the unit).
+    pub start_jobs: Vec<Job>,
+    pub start_jobs_gone: Vec<Id>,
+    /// Standalone incidents (of timer start jobs).
+    pub start_incidents: Vec<Incident>,
+    pub start_incidents_gone: Vec<Id>,
+}
+
+/// The rows of one instance that changed. `instance` holds them as tracked changes.
+#[derive(Clone, Debug)]
+pub struct InstanceWrite {
+    pub instance: Instance,
+}
+
+/// The memory of a request that carried an `Idempotency-Key`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IdempotencyRow {
+    pub slot: Slot,
+    /// User and key, as `USER\nKEY` (a header value has no line feed).
+    pub key: String,
+    /// Digest of method, path and body.
+    pub digest: String,
+    /// The answer to give again.
+    pub status: u16,
+    pub body: String,
+    pub created: Millis,
+    /// Instance it belongs to, so that it lives at least as long.
+    pub instance_id: Option<Id>,
+}
+
+/// An external task's lock as the command saw it.
+#[derive(Clone, Copy, Debug)]
+pub struct LockGuard {
+    pub task: Id,
+    pub lock_revision: i64,
+}
+
+/// What became of a unit.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Applied {
+    /// Committed.
+    Done,
+    /// A revision, lock or row was not as expected: load again and repeat the command.
+    Conflict,
+    /// This shard doesn't own the slot (any more): 421.
+    NotOwner(Slot),
+    /// A row with that idempotency key exists.
+    Duplicate,
+    /// A value the database refuses (found by splitting the batch): 400.
+    Refused(String),
+}
+
+/// A slot's row in this database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlotState {
+    /// Accepts writes.
+    Owned,
+    /// Writes refused, still read here: a move is about to flip.
+    Fenced,
+    /// Being copied in; invisible.
+    Incoming,
+    /// Moved away, rows may be left over; invisible.
+    Released,
+}
+
+/// Slot, state, epoch, and the move it is part of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SlotRow {
+    pub slot: Slot,
+    pub state: SlotState,
+    pub epoch: u32,
+    pub move_id: Option<String>,
+    /// Up to which log index its start events are armed.
+    pub armed: u64,
+}
+
+/// A job this node has just locked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AcquiredJob {
+    pub job: Job,
+}
+
+/// One topic of a fetchAndLock, filters as REST gives them, already resolved to definition row ids.
+#[derive(Clone, Debug, Default)]
+pub struct TopicRequest {
+    pub topic: String,
+    pub lock_duration: Millis,
+    pub business_key: Option<String>,
+    /// Definition row ids; `None` is no filter.
+    pub definitions: Option<Vec<Id>>,
+    /// `Some(list)`: only these tenants; an empty list matches none.
+    pub tenants: Option<Vec<String>>,
+    pub without_tenant: bool,
+    /// `processVariables`: all must equal.
+    pub process_variables: Vec<(String, TypedValue)>,
+}
+
+/// The order of a fetch: none is unordered.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FetchOrder {
+    pub by_priority: bool,
+    /// `Some(true)`: oldest first.
+    pub created_ascending: Option<bool>,
+}
+
+/// Identity of a database: which cluster and shard it belongs to. A stand-alone database has none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stamp {
+    pub cluster: String,
+    pub shard: String,
+    pub generation: i64,
+}
+
+/// A deployment as applied on every shard alike.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeploymentRow {
+    pub id: Id,
+    pub name: Option<String>,
+    pub source: Option<String>,
+    pub tenant_id: Option<String>,
+    pub deployed: Millis,
+    pub resources: Vec<ResourceRow>,
+    pub definitions: Vec<DefinitionRow>,
+}
+
+/// A file of a deployment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResourceRow {
+    pub id: Id,
+    pub name: String,
+    pub content: Vec<u8>,
+}
+
+/// A process definition: what lists need without parsing its model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DefinitionRow {
+    pub id: Id,
+    /// `key:version:uuid`, or the bare uuid where that would pass 64 characters.
+    pub rest_id: String,
+    pub key: String,
+    pub version: i32,
+    pub name: Option<String>,
+    pub category: Option<String>,
+    pub description: Option<String>,
+    pub version_tag: Option<String>,
+    pub tenant_id: Option<String>,
+    pub history_ttl_days: Option<i32>,
+    pub startable_in_tasklist: bool,
+    pub suspended: bool,
+    pub resource_name: String,
+    pub deployment_id: Id,
+    /// Slot of the key's hash: where its start events are armed.
+    pub home: Slot,
+}
+
+/// A user of the engine, replicated by the reference log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UserRow {
+    pub id: String,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub email: Option<String>,
+    /// argon2 PHC string.
+    pub password_hash: String,
+}
+
+/// What one entry of the reference log does to this database. Applying is deterministic and repeatable.
+#[derive(Clone, Debug)]
+pub enum Reference {
+    Deploy(Box<DeploymentRow>),
+    /// The deployment's definitions may be started and are "latest" from now on.
+    Publish { deployment: Id },
+    DeleteDeployment { deployment: Id },
+    SuspendDefinition { definition: Id, suspended: bool },
+    PutUser(UserRow),
+}
+
+/// The rows of one instance, and which revision they are of.
+pub type Loaded = Instance;
+
+/// One row of a read query: cells by position.
+pub trait Row: Send {
+    fn id(&self, column: usize) -> Result<Id, StoreError>;
+    fn id_opt(&self, column: usize) -> Result<Option<Id>, StoreError>;
+    fn i64(&self, column: usize) -> Result<i64, StoreError>;
+    fn i64_opt(&self, column: usize) -> Result<Option<i64>, StoreError>;
+    fn f64_opt(&self, column: usize) -> Result<Option<f64>, StoreError>;
+    fn bool(&self, column: usize) -> Result<bool, StoreError>;
+    fn text(&self, column: usize) -> Result<String, StoreError>;
+    fn text_opt(&self, column: usize) -> Result<Option<String>, StoreError>;
+    fn bytes_opt(&self, column: usize) -> Result<Option<Vec<u8>>, StoreError>;
+}
+
+/// Rows read in one snapshot, with what the shard owned in that snapshot.
+pub struct Snapshot {
+    pub rows: Vec<Box<dyn Row>>,
+    pub coverage: Coverage,
+}
+
+/// The store of one shard.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Writes a batch in one transaction; `result[i]` tells of `units[i]`. Each unit is applied whole or not at
+    /// all. Returns after the commit. Deadlocks and serialization failures are repeated inside; a lost COMMIT
+    /// answer is looked up in the commit table.
+    async fn write(&self, units: &[Unit]) -> Result<Vec<Applied>, StoreError>;
+
+    /// Instances by id, whole, each with its revision; unknown ones are absent. Slots not owned are absent too.
+    async fn load(&self, instances: &[Id]) -> Result<Vec<Loaded>, StoreError>;
+
+    /// Which instance an entity belongs to: task, external task, job, incident, execution, subscription, variable.
+    async fn instance_of(&self, entity: Entity, id: Id) -> Result<Option<Id>, StoreError>;
+
+    /// A standalone job (timer start) by id.
+    async fn start_job(&self, id: Id) -> Result<Option<Job>, StoreError>;
+
+    /// The remembered answer of an idempotency key.
+    async fn idempotency(&self, slot: Slot, key: &str) -> Result<Option<IdempotencyRow>, StoreError>;
+
+    /// Locks up to `max` due jobs for `owner` until now + `lock_ms` (database clock), skipping rows that others
+    /// lock, suspended jobs, retries 0, slots not owned, and jobs whose exclusive sibling is locked.
+    async fn acquire_jobs(&self, owner: &str, max: u32, lock_ms: Millis) -> Result<Vec<AcquiredJob>, StoreError>;
+
+    /// Extends the locks this owner still holds; returns those it holds.
+    async fn renew_jobs(&self, owner: &str, jobs: &[Id], lock_ms: Millis) -> Result<Vec<Id>, StoreError>;
+
+    /// Gives locked jobs back (drain).
+    async fn release_jobs(&self, owner: &str, jobs: &[Id]) -> Result<(), StoreError>;
+
+    /// When the next job falls due (unlocked, retries left), in Unix ms; `None` if there is none.
+    async fn next_job_due(&self) -> Result<Option<Millis>, StoreError>;
+
+    /// Locks up to `max` external tasks for a worker: fetchAndLock. Only owned slots are seen.
+    async fn fetch_and_lock(
+        &self,
+        worker: &str,
+        max: u32,
+        topics: &[TopicRequest],
+        order: FetchOrder,
+    ) -> Result<Vec<ExternalTask>, StoreError>;
+
+    /// Gives back tasks that a client never received: (task, lock revision of this fetch).
+    async fn unlock_fetched(&self, tasks: &[(Id, i64)]) -> Result<(), StoreError>;
+
+    /// Runs a query and tells what was owned in its snapshot. The statement hides slots by [`visible`].
+    async fn select(&self, query: &sea_query::SelectStatement) -> Result<Snapshot, StoreError>;
+
+    /// Applies entry `index` of the reference log, once, in order; a repeated index does nothing.
+    async fn apply_reference(&self, index: u64, entries: &[Reference]) -> Result<(), StoreError>;
+    /// Index of the last entry applied here.
+    async fn applied_index(&self) -> Result<u64, StoreError>;
+    /// Stores the bytes of a log entry's payload by digest, before the entry is appended.
+    async fn put_payload(&self, digest: &str, bytes: &[u8]) -> Result<(), StoreError>;
+    async fn payload(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Every deployment without contents; every definition; published or not.
+    async fn deployments(&self) -> Result<Vec<(DeploymentRow, bool)>, StoreError>;
+    async fn resource(&self, deployment: Id, name: &str) -> Result<Option<ResourceRow>, StoreError>;
+    async fn user(&self, id: &str) -> Result<Option<UserRow>, StoreError>;
+    async fn user_count(&self) -> Result<u64, StoreError>;
+
+    /// The database's stamp, and setting it once.
+    async fn stamp(&self) -> Result<Option<Stamp>, StoreError>;
+    async fn set_stamp(&self, stamp: &Stamp) -> Result<(), StoreError>;
+    /// Slot rows. A fresh stand-alone database owns every slot at epoch 1.
+    async fn slots(&self) -> Result<Vec<SlotRow>, StoreError>;
+    /// One slot's row; stores override this with a read of that row alone.
+    async fn slot(&self, slot: Slot) -> Result<Option<SlotRow>, StoreError> {
+        Ok(self.slots().await?.into_iter().find(|row| row.slot == slot))
+    }
+    /// Changes slot rows by compare-and-set on (state, epoch, move); all or none; false if one was different. Epochs never fall.
+    async fn change_slots(&self, from: &[SlotRow], to: &[SlotRow]) -> Result<bool, StoreError>;
+    /// Waits until every writer transaction open now has ended, at most `budget_ms`; false if some still runs.
+    async fn wait_for_writers(&self, budget_ms: Millis) -> Result<bool, StoreError>;
+    /// All slot-bound rows of a slot as lines of JSON (`{"t":TABLE,"r":[CELLS]}`), a page at a time after `cursor`.
+    async fn export_slot(&self, slot: Slot, cursor: Option<String>) -> Result<(Vec<String>, Option<String>), StoreError>;
+    /// Inserts exported lines; the slot must be `Incoming`. Repeatable.
+    async fn import_slot(&self, slot: Slot, lines: &[String]) -> Result<(), StoreError>;
+    /// Rows per slot-bound table of a slot, whatever its state: to verify a copy.
+    async fn count_slot(&self, slot: Slot) -> Result<Vec<(String, u64)>, StoreError>;
+    /// Deletes every row of a slot that is `Released` or `Incoming`.
+    async fn purge_slot(&self, slot: Slot) -> Result<(), StoreError>;
+
+    /// Cheap liveness: one round trip.
+    async fn ping(&self) -> Result<(), StoreError>;
+    /// Closes the pool.
+    async fn close(&self);
+}
+
+/// Kinds of entity that have an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entity {
+    Task,
+    ExternalTask,
+    Job,
+    Incident,
+    Execution,
+    Subscription,
+    Variable,
+}

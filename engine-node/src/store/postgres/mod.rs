@@ -1,0 +1,281 @@
+//! PostgreSQL: pools, sessions with hard limits, and single statements. Batches are in [`write`].
+mod guard;
+mod statement;
+mod write;
+mod writer;
+
+use super::{
+    Applied, OpenError, OpenOptions, StoreError,
+    backend::{Backend, Cells, Transaction, split_version, with_version},
+    cell::{Cell, CellRow},
+    change::Change,
+    schema::Type,
+    sql::{Arg, Dialect, Sql, is_connection, is_rolled_back, store_error},
+};
+use async_trait::async_trait;
+use bpmn_core::Millis;
+use sea_query_sqlx::SqlxBinder;
+use sqlx::{
+    Arguments, AssertSqlSafe, Column as _, Postgres, Row as _, TypeInfo, ValueRef,
+    postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow},
+};
+use std::{str::FromStr, time::Duration};
+
+/// How often a statement that was rolled back, or lost its connection, is tried.
+const TRIES: u32 = 8;
+
+/// The store's connections.
+pub(crate) struct PostgresBackend {
+    /// Statements of the engine: planned for index scans, whatever the statistics say.
+    engine: PgPool,
+    /// List queries of clients: planned freely.
+    lists: PgPool,
+    writers: writer::Writers,
+    statements: statement::Cache,
+}
+
+/// What every session has: limits, so that no stopped client holds a fence or a lock for ever (protocol 1).
+fn session(url: &str, engine: bool) -> Result<PgConnectOptions, sqlx::Error> {
+    let limits = [
+        ("statement_timeout", "20s"),
+        ("lock_timeout", "8s"),
+        ("idle_in_transaction_session_timeout", "10s"),
+        ("jit", "off"),
+    ];
+    let options = PgConnectOptions::from_str(url)?
+        .application_name("stellwerk")
+        .options(limits)
+        .extra_float_digits(3);
+    // By key always: a plan made while a table was small must not scan it when it has grown.
+    let by_key = [
+        ("enable_seqscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
+    ];
+    Ok(if engine {
+        options.options(by_key).statement_cache_capacity(400)
+    } else {
+        options
+    })
+}
+
+impl PostgresBackend {
+    /// Connects and checks durability and isolation.
+    pub async fn open(url: &str, options: &OpenOptions) -> Result<PostgresBackend, OpenError> {
+        let size = options.pool_size.max(4);
+        let writers = (size * 2 / 5).max(2);
+        let pool = |engine: bool, size: u32| -> Result<PgPool, sqlx::Error> {
+            Ok(PgPoolOptions::new()
+                .max_connections(size)
+                .acquire_timeout(Duration::from_secs(5))
+                .test_before_acquire(false)
+                // A connection in use needs no question; one that slept may have lost its server.
+                .before_acquire(|connection, meta| {
+                    Box::pin(async move {
+                        if meta.idle_for > Duration::from_secs(1) {
+                            sqlx::Connection::ping(connection).await?;
+                        }
+                        Ok(true)
+                    })
+                })
+                .connect_lazy_with(session(url, engine)?))
+        };
+        let rest = size - writers;
+        let backend = PostgresBackend {
+            engine: pool(true, rest.div_ceil(2))?,
+            lists: pool(false, (rest / 2).max(1))?,
+            writers: writer::Writers::new(session(url, true)?, writers),
+            statements: statement::Cache::default(),
+        };
+        guard::check_durability(&backend.engine, options.unsafe_durability).await?;
+        Ok(backend)
+    }
+
+    async fn fetch(&self, pool: &PgPool, sql: &Sql) -> Result<Cells, sqlx::Error> {
+        let rows = sqlx::query_with(AssertSqlSafe(sql.text.clone()), arguments(&sql.args))
+            .fetch_all(pool)
+            .await?;
+        rows.iter().map(cells).collect()
+    }
+}
+
+#[async_trait]
+impl Backend for PostgresBackend {
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    async fn read(&self, sql: Sql) -> Result<Cells, StoreError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.fetch(&self.engine, &sql).await {
+                Err(e) if tries < TRIES && (is_connection(&e) || is_rolled_back(&e)) => pause(tries).await,
+                other => return other.map_err(store_error),
+            }
+        }
+    }
+
+    async fn run(&self, sql: Sql) -> Result<Cells, StoreError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.fetch(&self.engine, &sql).await {
+                Err(e) if tries < TRIES && is_rolled_back(&e) => pause(tries).await,
+                other => return other.map_err(store_error),
+            }
+        }
+    }
+
+    async fn begin(&self) -> Result<Box<dyn Transaction>, StoreError> {
+        let transaction = self.engine.begin().await.map_err(store_error)?;
+        Ok(Box::new(PostgresTransaction(transaction)))
+    }
+
+    async fn write(&self, changes: &[&Change]) -> Result<Vec<Applied>, StoreError> {
+        write::write(&self.writers, &self.statements, changes).await
+    }
+
+    async fn select(&self, query: &sea_query::SelectStatement) -> Result<(i64, Vec<CellRow>), StoreError> {
+        let (text, values) = query.build_sqlx(sea_query::PostgresQueryBuilder);
+        let text = with_version(&text);
+        let mut tries = 0;
+        let rows = loop {
+            tries += 1;
+            let run = sqlx::query_with(AssertSqlSafe(text.clone()), values.clone())
+                .fetch_all(&self.lists)
+                .await;
+            match run {
+                Err(e) if tries < TRIES && (is_connection(&e) || is_rolled_back(&e)) => pause(tries).await,
+                other => break other.map_err(store_error)?,
+            }
+        };
+        split_version(
+            rows.iter()
+                .map(cells)
+                .collect::<Result<_, _>>()
+                .map_err(store_error)?,
+        )
+    }
+
+    async fn wait_for_writers(&self, budget_ms: Millis) -> Result<bool, StoreError> {
+        guard::wait_for_writers(&self.engine, budget_ms).await
+    }
+
+    async fn close(&self) {
+        self.writers.close().await;
+        self.engine.close().await;
+        self.lists.close().await;
+    }
+}
+
+struct PostgresTransaction(sqlx::Transaction<'static, Postgres>);
+
+#[async_trait]
+impl Transaction for PostgresTransaction {
+    async fn run(&mut self, sql: Sql) -> Result<Cells, StoreError> {
+        let query = sqlx::query_with(AssertSqlSafe(sql.text), arguments(&sql.args));
+        let rows = query.fetch_all(&mut *self.0).await.map_err(store_error)?;
+        rows.iter()
+            .map(cells)
+            .collect::<Result<_, _>>()
+            .map_err(store_error)
+    }
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        self.0.commit().await.map_err(store_error)
+    }
+}
+
+/// Lets whoever is in the way finish: 2, 4, 8 … ms.
+async fn pause(tries: u32) {
+    tokio::time::sleep(Duration::from_millis(1 << tries.min(8))).await;
+}
+
+fn arguments(args: &[Arg]) -> PgArguments {
+    let mut bound = PgArguments::default();
+    for arg in args {
+        // Encoding a value of these types can't fail.
+        let _ = match arg {
+            Arg::Uuids(ids) => bound.add(ids),
+            Arg::One(ty, cell) => one(&mut bound, *ty, cell),
+        };
+    }
+    bound
+}
+
+fn one(bound: &mut PgArguments, ty: Type, cell: &Cell) -> Result<(), sqlx::error::BoxDynError> {
+    match ty {
+        Type::Uuid => bound.add(uuid(cell)),
+        Type::Small => bound.add(int(cell).map(|n| n as i16)),
+        Type::Int => bound.add(int(cell).map(|n| n as i32)),
+        Type::Big => bound.add(int(cell)),
+        Type::Bool => bound.add(boolean(cell)),
+        Type::Float => bound.add(float(cell)),
+        Type::Text => bound.add(text(cell)),
+        Type::Bytes => bound.add(bytes(cell)),
+    }
+}
+
+fn uuid(cell: &Cell) -> Option<uuid::Uuid> {
+    match cell {
+        Cell::Uuid(uuid) => Some(*uuid),
+        _ => None,
+    }
+}
+fn int(cell: &Cell) -> Option<i64> {
+    match cell {
+        Cell::Int(n) => Some(*n),
+        Cell::Bool(b) => Some((*b).into()),
+        _ => None,
+    }
+}
+fn boolean(cell: &Cell) -> Option<bool> {
+    int(cell).map(|n| n != 0)
+}
+fn float(cell: &Cell) -> Option<f64> {
+    match cell {
+        Cell::Float(f) => Some(*f),
+        _ => None,
+    }
+}
+fn text(cell: &Cell) -> Option<&str> {
+    match cell {
+        Cell::Text(text) => Some(text),
+        _ => None,
+    }
+}
+fn bytes(cell: &Cell) -> Option<&[u8]> {
+    match cell {
+        Cell::Bytes(bytes) => Some(bytes),
+        _ => None,
+    }
+}
+
+/// A row in cells, by the types PostgreSQL names.
+fn cells(row: &PgRow) -> Result<Vec<Cell>, sqlx::Error> {
+    row.columns().iter().map(|c| cell(row, c.ordinal())).collect()
+}
+
+fn cell(row: &PgRow, column: usize) -> Result<Cell, sqlx::Error> {
+    let raw = row.try_get_raw(column)?;
+    if raw.is_null() {
+        return Ok(Cell::Null);
+    }
+    let ty = raw.type_info();
+    Ok(match ty.name() {
+        "UUID" => Cell::Uuid(row.try_get(column)?),
+        "INT2" => Cell::Int(row.try_get::<i16, _>(column)?.into()),
+        "INT4" => Cell::Int(row.try_get::<i32, _>(column)?.into()),
+        "INT8" => Cell::Int(row.try_get(column)?),
+        "BOOL" => Cell::Bool(row.try_get(column)?),
+        "FLOAT4" => Cell::Float(row.try_get::<f32, _>(column)?.into()),
+        "FLOAT8" => Cell::Float(row.try_get(column)?),
+        "BYTEA" => Cell::Bytes(row.try_get(column)?),
+        "TEXT" | "VARCHAR" | "NAME" | "UNKNOWN" | "BPCHAR" => Cell::Text(row.try_get(column)?),
+        other => {
+            let problem =
+                format!("column {column} has the type {other}, which the store does not read; cast it");
+            return Err(sqlx::Error::Decode(problem.into()));
+        }
+    })
+}

@@ -1,0 +1,296 @@
+//! The one statement that applies a batch: guards, then `ok`, then the rows of the units that passed.
+//!
+//! Guards are locking SELECTs, in id order, and look-ups; nothing is modified before all of a unit's guards are
+//! known, so a refused unit leaves no trace. A row that a guard waited for is judged as it is after the wait
+//! (READ COMMITTED re-checks it). A slot's state comes from the statement's own snapshot: see protocol 1 for why
+//! that is enough. Two batches that insert the same new idempotency key fail on its key, and are repeated.
+use super::super::{
+    change::{Change, Group, Verb, WRITTEN},
+    schema::{Table, Type},
+    sql::{columns, on_conflict_put},
+};
+use super::{boolean, bytes, float, int, text, uuid};
+use crate::store::cell::Cell;
+use sqlx::{Arguments, postgres::PgArguments};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Write,
+    sync::{Arc, Mutex},
+};
+use uuid::Uuid;
+
+/// Which guards and groups a statement has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Shape {
+    revisions: bool,
+    keys: bool,
+    locks: bool,
+    gone_jobs: bool,
+    groups: Vec<(u8, u8)>,
+}
+
+/// Texts by shape.
+#[derive(Default)]
+pub(super) struct Cache(Mutex<HashMap<Shape, Arc<str>>>);
+
+/// A batch as text and arguments.
+pub(super) struct Statement {
+    pub text: Arc<str>,
+    pub arguments: PgArguments,
+}
+
+/// Codes in the result; a unit that isn't there was applied.
+pub(super) const NOT_OWNER: i32 = 1;
+pub(super) const DUPLICATE: i32 = 2;
+pub(super) const CONFLICT: i32 = 3;
+
+/// Builds the statement of a batch.
+pub(super) fn build(cache: &Cache, batch: Uuid, changes: &[&Change]) -> Statement {
+    let mut groups: BTreeMap<Group, Vec<(i32, &Vec<Cell>)>> = BTreeMap::new();
+    for (unit, change) in (1..).zip(changes) {
+        for (group, row) in &change.rows {
+            groups.entry(*group).or_default().push((unit, row));
+        }
+    }
+    let any = |has: fn(&Change) -> bool| changes.iter().any(|c| has(c));
+    let shape = Shape {
+        revisions: any(|c| !c.revisions.is_empty()),
+        keys: any(|c| !c.keys.is_empty()),
+        locks: any(|c| !c.locks.is_empty()),
+        gone_jobs: any(|c| !c.gone_jobs.is_empty()),
+        groups: groups.keys().map(|g| (g.verb as u8, g.table as u8)).collect(),
+    };
+    let mut arguments = PgArguments::default();
+    bind(&mut arguments, batch);
+    bind(&mut arguments, changes.len() as i32);
+    guards(&mut arguments, &shape, changes);
+    for (group, rows) in &groups {
+        // Sorted by key, so that two batches take the locks of their rows in one order.
+        let mut rows = rows.clone();
+        rows.sort_by_key(|(_, row)| sort_key(row));
+        let table = &WRITTEN[group.table];
+        bind(
+            &mut arguments,
+            rows.iter().map(|(unit, _)| *unit).collect::<Vec<_>>(),
+        );
+        let width = if group.verb == Verb::Delete {
+            1
+        } else {
+            table.columns.len()
+        };
+        for (k, column) in table.columns.iter().enumerate().take(width) {
+            array(&mut arguments, column.ty, rows.iter().map(|(_, row)| &row[k]));
+        }
+    }
+    let mut texts = cache.0.lock().unwrap_or_else(|e| e.into_inner());
+    let text = match texts.get(&shape) {
+        Some(text) => text.clone(),
+        None => {
+            let text: Arc<str> = render(&shape, groups.keys().copied()).into();
+            texts.insert(shape, text.clone());
+            text
+        }
+    };
+    Statement { text, arguments }
+}
+
+fn sort_key(row: &[Cell]) -> (Option<Uuid>, Option<&[u8]>) {
+    (row.first().and_then(uuid), row.get(1).and_then(bytes))
+}
+
+fn bind<'q, T>(arguments: &mut PgArguments, value: T)
+where
+    T: sqlx::Encode<'q, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+{
+    // Encoding numbers, texts, bytes and uuids can't fail.
+    let _ = arguments.add(value);
+}
+
+fn array<'a>(arguments: &mut PgArguments, ty: Type, cells: impl Iterator<Item = &'a Cell>) {
+    match ty {
+        Type::Uuid => bind(arguments, cells.map(uuid).collect::<Vec<_>>()),
+        Type::Small => bind(
+            arguments,
+            cells.map(|c| int(c).map(|n| n as i16)).collect::<Vec<_>>(),
+        ),
+        Type::Int => bind(
+            arguments,
+            cells.map(|c| int(c).map(|n| n as i32)).collect::<Vec<_>>(),
+        ),
+        Type::Big => bind(arguments, cells.map(int).collect::<Vec<_>>()),
+        Type::Bool => bind(arguments, cells.map(boolean).collect::<Vec<_>>()),
+        Type::Float => bind(arguments, cells.map(float).collect::<Vec<_>>()),
+        Type::Text => bind(arguments, cells.map(text).collect::<Vec<_>>()),
+        Type::Bytes => bind(arguments, cells.map(bytes).collect::<Vec<_>>()),
+    }
+}
+
+fn guards(arguments: &mut PgArguments, shape: &Shape, changes: &[&Change]) {
+    let units = || (1i32..).zip(changes);
+    let slots: Vec<(i32, i16)> = units()
+        .flat_map(|(u, c)| c.slots.iter().map(move |s| (u, s.number() as i16)))
+        .collect();
+    bind(arguments, slots.iter().map(|s| s.0).collect::<Vec<_>>());
+    bind(arguments, slots.iter().map(|s| s.1).collect::<Vec<_>>());
+    if shape.revisions {
+        let mut all: Vec<_> = units()
+            .flat_map(|(u, c)| c.revisions.iter().map(move |(id, r)| (id.0, u, *r)))
+            .collect();
+        all.sort_unstable();
+        bind(arguments, all.iter().map(|g| g.1).collect::<Vec<_>>());
+        bind(arguments, all.iter().map(|g| g.0).collect::<Vec<_>>());
+        bind(arguments, all.iter().map(|g| g.2).collect::<Vec<_>>());
+    }
+    if shape.keys {
+        let all: Vec<_> = units()
+            .flat_map(|(u, c)| {
+                c.keys
+                    .iter()
+                    .map(move |(s, k)| (u, s.number() as i16, k.as_slice()))
+            })
+            .collect();
+        bind(arguments, all.iter().map(|g| g.0).collect::<Vec<_>>());
+        bind(arguments, all.iter().map(|g| g.1).collect::<Vec<_>>());
+        bind(arguments, all.iter().map(|g| g.2).collect::<Vec<_>>());
+    }
+    if shape.locks {
+        let mut all: Vec<_> = units()
+            .flat_map(|(u, c)| c.locks.iter().map(move |(id, r)| (id.0, u, *r)))
+            .collect();
+        all.sort_unstable();
+        bind(arguments, all.iter().map(|g| g.1).collect::<Vec<_>>());
+        bind(arguments, all.iter().map(|g| g.0).collect::<Vec<_>>());
+        bind(arguments, all.iter().map(|g| g.2).collect::<Vec<_>>());
+    }
+    if shape.gone_jobs {
+        let mut all: Vec<_> = units()
+            .flat_map(|(u, c)| c.gone_jobs.iter().map(move |id| (id.0, u)))
+            .collect();
+        all.sort_unstable();
+        bind(arguments, all.iter().map(|g| g.1).collect::<Vec<_>>());
+        bind(arguments, all.iter().map(|g| g.0).collect::<Vec<_>>());
+    }
+}
+
+/// Locks rows in id order and names the guards that hold; `condition` is judged on the newest version.
+fn locking(name: &str, table: &str, source: &str, condition: &str) -> String {
+    format!(
+        ",\n{name} AS MATERIALIZED (SELECT g.pos FROM {source} JOIN {table} r ON r.\"id\" = g.id{condition} ORDER BY g.id FOR UPDATE OF r)"
+    )
+}
+
+fn render(shape: &Shape, groups: impl Iterator<Item = Group>) -> String {
+    let mut next = 2;
+    let mut p = || {
+        next += 1;
+        next
+    };
+    let mut s = String::from("WITH ");
+    let mut failures = Vec::new();
+    let (unit, slot) = (p(), p());
+    let _ = write!(
+        s,
+        "bad_slot AS MATERIALIZED (SELECT g.unit, {NOT_OWNER} AS code, g.slot FROM unnest(${unit}::int4[], ${slot}::int2[]) g(unit, slot)
+ WHERE NOT EXISTS (SELECT 1 FROM slot s WHERE s.\"slot\" = g.slot AND s.\"state\" = 0))"
+    );
+    failures.push("SELECT unit, code, slot FROM bad_slot".to_string());
+    let mut missing = |unit: i32, held: &str| {
+        failures.push(format!(
+            "SELECT g.unit, {CONFLICT}, 0::int2 FROM unnest(${unit}::int4[]) WITH ORDINALITY g(unit, pos) WHERE g.pos NOT IN (SELECT pos FROM {held})"
+        ));
+    };
+    if shape.revisions {
+        let (unit, id, revision) = (p(), p(), p());
+        let source =
+            format!("unnest(${id}::uuid[], ${revision}::int8[]) WITH ORDINALITY g(id, revision, pos)");
+        s += &locking(
+            "held_instance",
+            "process_instance",
+            &source,
+            " AND r.\"revision\" = g.revision",
+        );
+        missing(unit, "held_instance");
+    }
+    let mut duplicates = None;
+    if shape.keys {
+        let (unit, slot, key) = (p(), p(), p());
+        duplicates = Some(format!(
+            "SELECT g.unit, {DUPLICATE}, 0::int2 FROM unnest(${unit}::int4[], ${slot}::int2[], ${key}::bytea[]) g(unit, slot, key)
+ WHERE EXISTS (SELECT 1 FROM idempotency i WHERE i.\"slot\" = g.slot AND i.\"key\" = g.key)"
+        ));
+    }
+    if shape.locks {
+        let (unit, id, revision) = (p(), p(), p());
+        let source =
+            format!("unnest(${id}::uuid[], ${revision}::int8[]) WITH ORDINALITY g(id, revision, pos)");
+        s += &locking(
+            "held_task",
+            "external_task",
+            &source,
+            " AND r.\"lock_revision\" = g.revision",
+        );
+        missing(unit, "held_task");
+    }
+    if shape.gone_jobs {
+        let (unit, id) = (p(), p());
+        let source = format!("unnest(${id}::uuid[]) WITH ORDINALITY g(id, pos)");
+        s += &locking("held_job", "job", &source, "");
+        missing(unit, "held_job");
+    }
+    failures.extend(duplicates);
+    let _ = write!(
+        s,
+        ",\nfailed AS MATERIALIZED (SELECT unit, min(code) AS code, min(slot) FILTER (WHERE code = {NOT_OWNER}) AS slot FROM ({}) f GROUP BY unit)",
+        failures.join("\nUNION ALL ")
+    );
+    s += ",\nok AS MATERIALIZED (SELECT array_agg(u NOT IN (SELECT unit FROM failed) ORDER BY u) AS flags FROM generate_series(1, $2::int4) u)";
+    const OK: &str = "(SELECT flags FROM ok)[x.unit]";
+    for (n, group) in groups.enumerate() {
+        let table: &Table = &WRITTEN[group.table];
+        let width = if group.verb == Verb::Delete {
+            1
+        } else {
+            table.columns.len()
+        };
+        let unit = p();
+        let arrays: Vec<String> = table
+            .columns
+            .iter()
+            .take(width)
+            .map(|c| format!("${}::{}[]", p(), c.ty.postgres()))
+            .collect();
+        let names: Vec<String> = table
+            .columns
+            .iter()
+            .take(width)
+            .map(|c| format!("\"{}\"", c.name))
+            .collect();
+        let from = format!(
+            "unnest(${unit}::int4[], {}) x(unit, {})",
+            arrays.join(", "),
+            names.join(", ")
+        );
+        let name = table.name;
+        let _ = match group.verb {
+            Verb::Delete => write!(
+                s,
+                ",\nw{n} AS (DELETE FROM {name} d USING {from} WHERE d.{key} = x.{key} AND {OK})",
+                key = names[0]
+            ),
+            verb => write!(
+                s,
+                ",\nw{n} AS (INSERT INTO {name} ({}) SELECT {} FROM {from} WHERE {OK}{})",
+                names.join(", "),
+                columns(table, "x."),
+                if verb == Verb::Put {
+                    format!(" {}", on_conflict_put(table))
+                } else {
+                    String::new()
+                }
+            ),
+        };
+    }
+    s += ",\nbatch AS (INSERT INTO commit_batch (\"id\", \"refused\") SELECT $1, coalesce(string_agg(unit || ':' || code || ':' || coalesce(slot, 0), ','), '') FROM failed)";
+    s += "\nSELECT unit, code, coalesce(slot, 0)::int4 FROM failed";
+    s
+}
