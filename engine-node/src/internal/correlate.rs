@@ -20,8 +20,11 @@ use rest_api::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
+/// Whole paths: they stand for a client's `POST /message`, so they are served behind the same authentication.
 pub fn routes() -> Router<App> {
-    Router::new().route("/correlate/probe", post(probe)).route("/correlate/deliver", post(deliver))
+    Router::new()
+        .route("/internal/correlate/probe", post(probe))
+        .route("/internal/correlate/deliver", post(deliver))
 }
 
 fn body<T: DeserializeOwned>(call: &Call) -> ApiResult<T> {

@@ -1,5 +1,5 @@
 //! `/internal/…`: what routers, nodes of other shards and shard-admin ask of a node. See `docs/internal-protocol.md`.
-mod correlate;
+pub mod correlate;
 mod slots;
 pub mod trust;
 
@@ -40,7 +40,6 @@ pub fn routes() -> Router<App> {
         .route("/external-task/unlock", post(unlock))
         .route("/payload/{digest}", put(put_payload).get(get_payload))
         .route("/deployment/{id}/instances", get(count_instances).delete(cancel_instances))
-        .merge(correlate::routes())
         .merge(slots::routes())
         .layer(DefaultBodyLimit::max(BODY_MAX))
 }

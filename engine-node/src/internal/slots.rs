@@ -14,6 +14,7 @@ use http::StatusCode;
 use rest_api::{ApiError, ApiResult};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use std::ops::RangeInclusive;
 
 pub fn routes() -> Router<App> {
     Router::new()
@@ -72,9 +73,28 @@ impl From<Row> for SlotRow {
     }
 }
 
-async fn list(State(app): State<App>) -> ApiResult<Json<Vec<Row>>> {
-    let rows = app.engine.store().slots().await.map_err(api)?;
-    Ok(Json(rows.into_iter().map(Row::from).collect()))
+#[derive(Deserialize)]
+struct Wanted {
+    slots: Option<String>,
+}
+
+async fn list(State(app): State<App>, Query(wanted): Query<Wanted>) -> ApiResult<Json<Vec<Row>>> {
+    let only = wanted.slots.as_deref().map(ranges).transpose()?;
+    let rows = app.engine.store().slots().await.map_err(api)?.into_iter();
+    let asked = |row: &SlotRow| {
+        only.as_ref().is_none_or(|ranges| ranges.iter().any(|range| range.contains(&row.slot.number())))
+    };
+    Ok(Json(rows.filter(asked).map(Row::from).collect()))
+}
+
+/// Reads `0-63,70`.
+fn ranges(text: &str) -> ApiResult<Vec<RangeInclusive<u16>>> {
+    let bad = || ApiError::invalid_request(format!("'{text}' is not a list of slots such as 0-63,70"));
+    let one = |part: &str| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        Ok(first.parse().map_err(|_| bad())?..=last.parse().map_err(|_| bad())?)
+    };
+    text.split(',').filter(|part| !part.is_empty()).map(one).collect()
 }
 
 #[derive(Deserialize)]
@@ -122,6 +142,24 @@ async fn export(
     Ok(Json(json!({"lines": lines, "cursor": cursor})))
 }
 
+/// The move that a call belongs to: a stalled admin must not touch a later move's copy.
+#[derive(Deserialize)]
+struct Of {
+    #[serde(rename = "move")]
+    id: String,
+}
+
+/// 409 unless the slot is incoming in that move, or released where that will do as well.
+async fn check_move(app: &App, slot: Slot, of: &Of, released_too: bool) -> ApiResult<()> {
+    let rows = app.engine.store().slots().await.map_err(api)?;
+    let fits = rows.iter().find(|row| row.slot == slot).is_some_and(|row| match row.state {
+        SlotState::Incoming => row.move_id.as_deref() == Some(of.id.as_str()),
+        SlotState::Released => released_too,
+        SlotState::Owned | SlotState::Fenced => false,
+    });
+    if fits { Ok(()) } else { Err(conflict("the slot is not incoming in that move; nothing was done")) }
+}
+
 #[derive(Deserialize)]
 struct Lines {
     lines: Vec<String>,
@@ -130,8 +168,10 @@ struct Lines {
 async fn import(
     State(app): State<App>,
     Path(slot): Path<Slot>,
+    Query(of): Query<Of>,
     Json(page): Json<Lines>,
 ) -> ApiResult<StatusCode> {
+    check_move(&app, slot, &of, false).await?;
     app.engine.store().import_slot(slot, &page.lines).await.map_err(api)?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -141,11 +181,28 @@ async fn count(State(app): State<App>, Path(slot): Path<Slot>) -> ApiResult<Json
     Ok(Json(counts.into_iter().map(|(table, rows)| (table, json!(rows))).collect()))
 }
 
-async fn purge(State(app): State<App>, Path(slot): Path<Slot>) -> ApiResult<StatusCode> {
+async fn purge(
+    State(app): State<App>,
+    Path(slot): Path<Slot>,
+    Query(of): Query<Of>,
+) -> ApiResult<StatusCode> {
+    check_move(&app, slot, &of, true).await?;
     app.engine.store().purge_slot(slot).await.map_err(api)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 fn conflict(message: &str) -> ApiError {
     ApiError::new(StatusCode::CONFLICT, "ConflictException", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_named_one_by_one_and_in_ranges() {
+        assert_eq!(ranges("0-63,70").unwrap(), [0..=63, 70..=70]);
+        assert!(ranges("a").is_err() && ranges("1-").is_err());
+        assert!(ranges("").unwrap().is_empty());
+    }
 }
