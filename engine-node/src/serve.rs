@@ -164,6 +164,7 @@ fn routes(app: App, metrics: Metrics) -> Router {
     let rest = rest::router(app.clone());
     let rest = Router::new()
         .nest("/engine-rest", rest)
+        .merge(internal::correlate::routes().with_state(app.clone()))
         .layer(middleware::from_fn_with_state(app.clone(), fresh::look))
         .layer(middleware::from_fn_with_state(app.auth.clone(), auth::require_user))
         .layer(middleware::from_fn_with_state(app.clone(), caught_up))
