@@ -20,6 +20,8 @@ pub const COVERAGE: HeaderName = HeaderName::from_static("x-stellwerk-coverage")
 pub const PARTIAL: HeaderName = HeaderName::from_static("x-stellwerk-partial");
 /// Shards that an answer lacks.
 pub const MISSING: HeaderName = HeaderName::from_static("x-stellwerk-missing");
+/// Shards that had not applied in time what the request replicated.
+pub const BEHIND: HeaderName = HeaderName::from_static("x-stellwerk-behind");
 /// A client's key for repeating a command safely.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -85,10 +87,12 @@ pub fn to_node(mut headers: HeaderMap, authority: Option<&str>) -> HeaderMap {
 
 /// What a client gets of a node's headers.
 pub fn to_client(headers: &mut HeaderMap) {
-    let missing = headers.get(&MISSING).cloned();
+    let kept = [MISSING, BEHIND].map(|name| (headers.get(&name).cloned(), name));
     strip(headers);
-    if let Some(missing) = missing {
-        headers.insert(MISSING, missing);
+    for (value, name) in kept {
+        if let Some(value) = value {
+            headers.insert(name, value);
+        }
     }
 }
 
@@ -132,6 +136,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         for (name, value) in [
             ("x-stellwerk-missing", "b"),
+            ("x-stellwerk-behind", "c"),
             ("x-stellwerk-coverage", "1:00"),
             ("www-authenticate", "Basic realm=\"x\""),
             ("connection", "close"),
@@ -139,7 +144,7 @@ mod tests {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         to_client(&mut headers);
-        assert_eq!(headers.len(), 2);
+        assert_eq!(headers.len(), 3);
         assert_eq!(headers["x-stellwerk-missing"], "b");
     }
 }
