@@ -8,6 +8,9 @@ pub(crate) const BPMN: &str = "http://www.omg.org/spec/BPMN/20100524/MODEL";
 /// Camunda's extension namespace and its older name.
 const EXTENSIONS: [&str; 2] = ["http://camunda.org/schema/1.0/bpmn", "http://activiti.org/bpmn"];
 
+/// Most problems noted of a file: each costs time to find its position, and nobody reads more.
+const MAX_PROBLEMS: usize = 1_000;
+
 /// An `error` of the file.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ErrorDefinition {
@@ -69,8 +72,10 @@ impl<'x> Reader<'x> {
 
     /// Notes an error at a node.
     pub fn error(&mut self, node: Xml<'_, '_>, id: &str, message: impl Into<String>) {
-        let (line, column) = self.position(node);
-        self.push(message.into(), line, column, id, &[id]);
+        if self.problems.len() < MAX_PROBLEMS {
+            let (line, column) = self.position(node);
+            self.push(message.into(), line, column, id, &[id]);
+        }
     }
 
     /// Notes an error that the reference gives without a position.
@@ -80,6 +85,9 @@ impl<'x> Reader<'x> {
 
     /// Notes an error with everything given.
     pub fn push(&mut self, message: String, line: u32, column: u32, main: &str, ids: &[&str]) {
+        if self.problems.len() >= MAX_PROBLEMS {
+            return;
+        }
         self.problems.push(Problem {
             message,
             line,

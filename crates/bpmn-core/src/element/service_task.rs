@@ -3,9 +3,9 @@
 use super::{Behavior, ElementSpec, Next};
 use crate::{
     command::Rejection,
+    convert,
     ctx::Ctx,
     definition::Node,
-    eval,
     instance::ExternalTask,
     moves::whole_number,
     xml::{Reader, extension},
@@ -151,7 +151,7 @@ impl Behavior for Evaluate {
     fn enter(&self, _: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
         let value: Value = ctx.eval(&self.expression, Some(token))?;
         if let Some(name) = &self.result {
-            ctx.set_variable(Some(token), None, name, eval::from_value(value));
+            ctx.set_variable(Some(token), None, name, convert::from_value(value));
         }
         Ok(Next::Leave)
     }

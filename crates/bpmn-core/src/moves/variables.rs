@@ -1,9 +1,9 @@
 //! Variables: where a name is looked up and set, and input and output parameters.
 use crate::{
     command::Rejection,
+    convert,
     ctx::Ctx,
     definition::{Mapping, MappingValue, Node},
-    eval,
     instance::Variable,
     value::{TypedValue, Variables},
 };
@@ -157,7 +157,7 @@ impl<'a> Ctx<'a, '_> {
         match value {
             MappingValue::Null => Ok(TypedValue::Null),
             MappingValue::Text(expression) => self.eval_typed(expression, token),
-            _ => Ok(eval::from_value(self.collected(value, token)?)),
+            _ => Ok(convert::from_value(self.collected(value, token)?)),
         }
     }
 

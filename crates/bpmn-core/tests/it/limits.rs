@@ -52,20 +52,31 @@ fn a_hundred_thousand_steps_do_not_need_the_stack() {
     assert_eq!(twin.history.len(), count + 2);
 }
 
-#[test]
-fn deeply_nested_subprocesses_do_not_need_the_stack() {
-    let depth = 3_000;
+fn nested(depth: usize) -> String {
     let mut body = String::new();
     for at in 0..depth {
         body += &format!(
-            "<startEvent id='s{at}'/><sequenceFlow id='f{at}' sourceRef='s{at}' targetRef='p{at}'/><subProcess id='p{at}'>"
+            "<startEvent id='s{at}'/><sequenceFlow id='f{at}' sourceRef='s{at}' targetRef='p{at}'/>\
+             <subProcess id='p{at}'>"
         );
     }
-    body += "<startEvent id='s'/>";
-    body += &"</subProcess>".repeat(depth);
-    let mut twin = Twin::new(definition(&body));
+    body + "<startEvent id='s'/>" + &"</subProcess>".repeat(depth)
+}
+
+#[test]
+fn subprocesses_nest_a_hundred_deep_and_no_deeper() {
+    let mut twin = Twin::new(definition(&nested(100)));
     start(&mut twin).unwrap();
-    assert_eq!(twin.history.len(), depth * 2 + 2);
+    assert_eq!(twin.history.len(), 100 * 2 + 2);
+    for depth in [101, 50_000] {
+        let xml = format!(
+            "<definitions xmlns=\"http://www.omg.org/spec/BPMN/20100524/MODEL\"><process id=\"p\" \
+             isExecutable=\"true\">{}</process></definitions>",
+            nested(depth)
+        );
+        let errors = parse(xml.as_bytes()).unwrap_err();
+        assert_eq!(errors.problems[0].message, "subprocesses nest deeper than 100");
+    }
 }
 
 #[test]

@@ -1,0 +1,234 @@
+//! Flow nodes: what all of them have in common, and their parameters.
+use super::documentation;
+use crate::{
+    definition::{Mapping, MappingValue, Node, NodeIx},
+    element,
+    xml::{BPMN, Reader, bpmn_child, bpmn_children, extension, extensions, is_extension, text},
+};
+use roxmltree::Node as Xml;
+
+/// Flow nodes of BPMN that a model may hold and this engine can't run yet.
+const KNOWN: &[&str] = &[
+    "adHocSubProcess",
+    "boundaryEvent",
+    "businessRuleTask",
+    "callActivity",
+    "callChoreography",
+    "choreographyTask",
+    "complexGateway",
+    "endEvent",
+    "eventBasedGateway",
+    "exclusiveGateway",
+    "implicitThrowEvent",
+    "inclusiveGateway",
+    "intermediateCatchEvent",
+    "intermediateThrowEvent",
+    "manualTask",
+    "parallelGateway",
+    "receiveTask",
+    "scriptTask",
+    "sendTask",
+    "serviceTask",
+    "startEvent",
+    "subChoreography",
+    "subProcess",
+    "task",
+    "transaction",
+    "userTask",
+];
+
+fn flag(node: Xml<'_, '_>, name: &str) -> bool {
+    extension(node, name) == Some("true")
+}
+
+/// Reads a flow node; `None` if it was refused.
+pub(super) fn read_node<'x>(
+    reader: &mut Reader<'x>,
+    xml: Xml<'x, 'x>,
+    parent: Option<NodeIx>,
+) -> Option<Node> {
+    let tag = xml.tag_name().name();
+    let id = xml.attribute("id").unwrap_or_default();
+    let events: Vec<&str> = bpmn_children(xml)
+        .map(|c| c.tag_name().name())
+        .filter(|t| t.ends_with("EventDefinition"))
+        .collect();
+    let Some(spec) = element::find(tag, &events) else {
+        unsupported(reader, xml, id, &events);
+        return None;
+    };
+    if id.is_empty() {
+        reader.error(xml, "", format!("element '{tag}' must have an id"));
+        return None;
+    }
+    refuse_what_would_be_lost(reader, xml, id);
+    let behavior = (spec.parse)(reader, xml)?;
+    let mut node = Node {
+        id: id.to_owned(),
+        name: xml.attribute("name").map(str::to_owned),
+        documentation: documentation(xml),
+        activity_type: spec.activity_type,
+        parent,
+        incoming: Vec::new(),
+        outgoing: Vec::new(),
+        default_flow: None,
+        async_before: flag(xml, "asyncBefore") || flag(xml, "async"),
+        async_after: flag(xml, "asyncAfter"),
+        exclusive: extension(xml, "exclusive") != Some("false"),
+        job_priority: None,
+        retry_cycle: None,
+        inputs: Vec::new(),
+        outputs: Vec::new(),
+        has_mappings: false,
+        boundary: Vec::new(),
+        attached_to: None,
+        behavior,
+    };
+    if let Some(priority) = extension(xml, "jobPriority") {
+        if !priority.contains('{') && priority.trim().parse::<i64>().is_err() {
+            let message = format!("Value '{priority}' for attribute 'jobPriority' is not a valid number");
+            reader.error(xml, id, message);
+        }
+        node.job_priority = reader.expression(xml, id, priority);
+    }
+    if let Some(cycle) = extensions(xml, "failedJobRetryTimeCycle").next() {
+        node.retry_cycle = reader.expression(xml, id, &text(cycle));
+    }
+    for mappings in extensions(xml, "inputOutput") {
+        node.has_mappings = true;
+        for parameter in mappings.children().filter(|n| is_extension(*n)) {
+            let tag = parameter.tag_name().name();
+            let Some(name) = parameter.attribute("name").filter(|n| !n.is_empty()) else {
+                reader.error(parameter, id, format!("Missing attribute 'name' for {tag}"));
+                continue;
+            };
+            let Some(value) = parameter_value(reader, parameter, id) else {
+                continue;
+            };
+            let mapping = Mapping {
+                name: name.to_owned(),
+                value,
+            };
+            if tag == "inputParameter" {
+                node.inputs.push(mapping)
+            } else {
+                node.outputs.push(mapping)
+            }
+        }
+    }
+    Some(node)
+}
+
+/// How deep lists and maps of a parameter may nest.
+const MAX_PARAMETER_DEPTH: usize = 32;
+
+fn parameter_value(reader: &mut Reader<'_>, node: Xml<'_, '_>, id: &str) -> Option<MappingValue> {
+    value_at_depth(reader, node, id, 0)
+}
+
+fn value_at_depth(
+    reader: &mut Reader<'_>,
+    node: Xml<'_, '_>,
+    id: &str,
+    depth: usize,
+) -> Option<MappingValue> {
+    if depth > MAX_PARAMETER_DEPTH {
+        reader.error(
+            node,
+            id,
+            format!("parameter nested deeper than {MAX_PARAMETER_DEPTH}"),
+        );
+        return None;
+    }
+    let Some(inner) = node.children().find(|c| c.is_element()) else {
+        let text = text(node);
+        if text.is_empty() {
+            return Some(MappingValue::Null);
+        }
+        return reader.expression(node, id, &text).map(MappingValue::Text);
+    };
+    nested_value(reader, inner, id, depth)
+}
+
+fn nested_value(reader: &mut Reader<'_>, inner: Xml<'_, '_>, id: &str, depth: usize) -> Option<MappingValue> {
+    let elements = inner.children().filter(|c| c.is_element());
+    match inner.tag_name().name() {
+        "list" => {
+            let mut items = Vec::new();
+            for item in elements {
+                items.push(match item.tag_name().name() {
+                    "value" => value_at_depth(reader, item, id, depth + 1)?,
+                    _ => nested_value(reader, item, id, depth + 1)?,
+                });
+            }
+            Some(MappingValue::List(items))
+        }
+        "map" => {
+            let mut entries = Vec::new();
+            for entry in elements {
+                let key = entry.attribute("key").unwrap_or_default().to_owned();
+                entries.push((key, value_at_depth(reader, entry, id, depth + 1)?));
+            }
+            Some(MappingValue::Map(entries))
+        }
+        "value" if depth < MAX_PARAMETER_DEPTH => value_at_depth(reader, inner, id, depth + 1),
+        other => {
+            reader.error(
+                inner,
+                id,
+                format!("'{other}' in a parameter is not supported yet"),
+            );
+            None
+        }
+    }
+}
+
+fn unsupported(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str, events: &[&str]) {
+    let tag = xml.tag_name().name();
+    let message = match events {
+        _ if !KNOWN.contains(&tag) => format!(
+            "cvc-complex-type.2.4.a: Invalid content was found starting with element '{{\"{BPMN}\":{tag}}}'."
+        ),
+        [] if tag == "intermediateCatchEvent" => "Unsupported intermediate catch event type".to_owned(),
+        [] => format!("element '{tag}' with id '{id}' is not supported yet"),
+        _ => format!(
+            "element '{tag}' with id '{id}' and {} is not supported yet",
+            events.join(", ")
+        ),
+    };
+    reader.error(xml, id, message);
+}
+
+/// Extensions that change what an element does: silently leaving them out would run another process.
+pub(super) fn refuse_what_would_be_lost(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str) {
+    for tag in ["multiInstanceLoopCharacteristics", "standardLoopCharacteristics"] {
+        if let Some(node) = bpmn_child(xml, tag) {
+            reader.error(
+                node,
+                id,
+                format!("'{tag}' of element '{id}' is not supported yet"),
+            );
+        }
+    }
+    if xml.attribute("isForCompensation") == Some("true") {
+        reader.error(
+            xml,
+            id,
+            format!("compensation by element '{id}' is not supported yet"),
+        );
+    }
+    for tag in [
+        "executionListener",
+        "taskListener",
+        "connector",
+        "errorEventDefinition",
+    ] {
+        if let Some(node) = extensions(xml, tag).next() {
+            reader.error(
+                node,
+                id,
+                format!("'{tag}' of element '{id}' is not supported yet"),
+            );
+        }
+    }
+}
