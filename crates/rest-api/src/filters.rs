@@ -353,8 +353,19 @@ impl Operator {
     }
 }
 
-/// Reads a member of variable filters.
+/// Reads a member of variable filters. Only lists of tasks know `notLike`.
 pub fn variable_filters(filters: &Filters, name: &str) -> ApiResult<Vec<VariableFilter>> {
+    let found = task_variable_filters(filters, name)?;
+    match found.iter().any(|filter| filter.operator == Operator::NotLike) {
+        true => Err(ApiError::invalid_request(
+            "Invalid variable comparator specified: notLike",
+        )),
+        false => Ok(found),
+    }
+}
+
+/// Like [`variable_filters`] with `notLike`.
+pub fn task_variable_filters(filters: &Filters, name: &str) -> ApiResult<Vec<VariableFilter>> {
     if !filters.is_post() {
         let Some(text) = filters.text(name)? else {
             return Ok(Vec::new());
@@ -403,23 +414,11 @@ fn variable_filter(name: &str, whole: &str, text: &str) -> ApiResult<VariableFil
     })
 }
 
-/// A query's text as the reference reads it: a number or boolean if it looks like one.
+/// A query's text as the reference reads it: a text, or null.
 fn guess(text: &str) -> Value {
     match text {
-        "true" => return Value::Bool(true),
-        "false" => return Value::Bool(false),
-        "null" => return Value::Null,
-        _ => {}
-    }
-    if let Ok(whole) = text.parse::<i64>() {
-        return Value::from(whole);
-    }
-    let numeric = text
-        .bytes()
-        .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'));
-    match text.parse::<f64>() {
-        Ok(number) if numeric => Value::from(number),
-        _ => Value::String(text.to_owned()),
+        "null" => Value::Null,
+        text => Value::String(text.to_owned()),
     }
 }
 
@@ -471,7 +470,7 @@ mod tests {
     #[test]
     fn variable_filters_are_the_same_in_query_and_body() {
         let query = variable_filters(&get(&[("variables", "a_eq_5,b_like_x_y%")]), "variables").unwrap();
-        let body = json!({"variables": [{"name":"a","operator":"eq","value":5},{"name":"b","operator":"like","value":"x_y%"}]});
+        let body = json!({"variables": [{"name":"a","operator":"eq","value":"5"},{"name":"b","operator":"like","value":"x_y%"}]});
         let Value::Object(body) = body else { panic!() };
         assert_eq!(
             variable_filters(&Filters::from_body(body), "variables").unwrap(),

@@ -13,7 +13,7 @@ pub struct Incident {
     pub incident_timestamp: Date,
     pub incident_type: String,
     pub activity_id: String,
-    pub failed_activity_id: String,
+    pub failed_activity_id: Option<String>,
     pub cause_incident_id: String,
     pub root_cause_incident_id: String,
     pub configuration: Option<String>,

@@ -5,8 +5,17 @@ use rest_api::{ApiResult, filters::Filters, known};
 use std::sync::Arc;
 
 /// Criteria that definitions can be sorted by.
-pub const SORTS: &[&str] =
-    &["category", "key", "id", "name", "version", "deploymentId", "deployTime", "tenantId", "versionTag"];
+pub const SORTS: &[&str] = &[
+    "category",
+    "key",
+    "id",
+    "name",
+    "version",
+    "deploymentId",
+    "deployTime",
+    "tenantId",
+    "versionTag",
+];
 
 /// Published definitions that meet the filters.
 pub fn find(filters: &Filters, view: &CatalogView) -> ApiResult<Vec<Arc<Deployed>>> {
@@ -63,7 +72,12 @@ pub fn find(filters: &Filters, view: &CatalogView) -> ApiResult<Vec<Arc<Deployed
     }
     let with_none = filters.on("includeProcessDefinitionsWithoutTenantId")?;
     if let Some(tenants) = filters.list("tenantIdIn")?.filter(|l| !l.is_empty()) {
-        keep(&|d| d.row.tenant_id.as_ref().map_or(with_none, |tenant| tenants.contains(tenant)));
+        keep(&|d| {
+            d.row
+                .tenant_id
+                .as_ref()
+                .map_or(with_none, |tenant| tenants.contains(tenant))
+        });
     }
     if filters.on("latestVersion")? {
         keep(&|d| is_latest(view, d));
@@ -73,7 +87,8 @@ pub fn find(filters: &Filters, view: &CatalogView) -> ApiResult<Vec<Arc<Deployed
 }
 
 fn is_latest(view: &CatalogView, d: &Deployed) -> bool {
-    view.latest(&d.row.key, d.row.tenant_id.as_deref()).is_some_and(|newest| newest.row.id == d.row.id)
+    view.latest(&d.row.key, d.row.tenant_id.as_deref())
+        .is_some_and(|newest| newest.row.id == d.row.id)
 }
 
 /// The sort value of a definition.
@@ -84,9 +99,10 @@ pub fn key(view: &CatalogView, d: &Deployed, by: &str) -> Key {
         "name" => Key::text(d.row.name.as_deref()),
         "version" => Key::Number(d.row.version.into()),
         "deploymentId" => Key::Text(d.row.deployment_id.to_string()),
-        "deployTime" => {
-            view.deployments.get(&d.row.deployment_id).map_or(Key::Null, |row| Key::Number(row.deployed))
-        }
+        "deployTime" => view
+            .deployments
+            .get(&d.row.deployment_id)
+            .map_or(Key::Null, |row| Key::Number(row.deployed)),
         "tenantId" => Key::text(d.row.tenant_id.as_deref()),
         "versionTag" => Key::text(d.row.version_tag.as_deref()),
         _ => Key::Text(d.row.rest_id.clone()),

@@ -32,7 +32,11 @@ pub fn find<'a>(filters: &Filters, view: &'a CatalogView) -> ApiResult<Vec<&'a D
     }
     let with_none = filters.on("includeDeploymentsWithoutTenantId")?;
     if let Some(tenants) = filters.list("tenantIdIn")?.filter(|l| !l.is_empty()) {
-        rows.retain(|d| d.tenant_id.as_ref().map_or(with_none, |tenant| tenants.contains(tenant)));
+        rows.retain(|d| {
+            d.tenant_id
+                .as_ref()
+                .map_or(with_none, |tenant| tenants.contains(tenant))
+        });
     }
     if filters.on("withoutTenantId")? {
         rows.retain(|d| d.tenant_id.is_none());

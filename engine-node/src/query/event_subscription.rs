@@ -10,8 +10,17 @@ use sea_query::{Condition, ExprTrait, Query, SelectStatement};
 
 const S: &str = "s";
 
-const COLUMNS: [&str; 9] =
-    ["id", "instance_id", "token_id", "execution_id", "element", "kind", "name", "created", "tenant_id"];
+const COLUMNS: [&str; 9] = [
+    "id",
+    "instance_id",
+    "token_id",
+    "execution_id",
+    "element",
+    "kind",
+    "name",
+    "created",
+    "tenant_id",
+];
 
 /// Reads a row of [`listing`].
 pub fn row(row: &dyn Row) -> Result<EventSubscription, StoreError> {
@@ -48,7 +57,9 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     w.text("activityId", col(S, "element"))?;
     if let Some(kind) = w.filters.text("eventType")? {
         use EventKind::*;
-        let kind = [Message, Signal, Conditional, Compensation].into_iter().find(|k| word(*k) == kind);
+        let kind = [Message, Signal, Conditional, Compensation]
+            .into_iter()
+            .find(|k| word(*k) == kind);
         w.and(kind.map_or_else(never, |kind| col(S, "kind").eq(kind as i16)));
     }
     let tenant = || col(S, "tenant_id");
@@ -66,7 +77,11 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
 }
 
 fn base(condition: Condition) -> SelectStatement {
-    Query::select().from_as("event_subscription", S).cond_where(condition).and_where(visible(S)).take()
+    Query::select()
+        .from_as("event_subscription", S)
+        .cond_where(condition)
+        .and_where(visible(S))
+        .take()
 }
 
 fn sort(by: &str) -> Option<SortBy> {

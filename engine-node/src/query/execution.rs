@@ -16,7 +16,11 @@ pub struct ExecutionRow {
 
 /// Reads a row of [`listing`].
 pub fn row(row: &dyn Row) -> Result<ExecutionRow, StoreError> {
-    Ok(ExecutionRow { id: row.id(0)?, instance_id: row.id(1)?, tenant_id: row.text_opt(2)? })
+    Ok(ExecutionRow {
+        id: row.id(0)?,
+        instance_id: row.id(1)?,
+        tenant_id: row.text_opt(2)?,
+    })
 }
 
 /// id, instance_id, tenant_id, definition_id, business_key, suspended of every execution.
@@ -27,15 +31,25 @@ fn every() -> SelectStatement {
         }
     };
     let mut roots = Query::select();
-    roots.expr_as(col("p", "id"), "id").expr_as(col("p", "id"), "instance_id");
+    roots
+        .expr_as(col("p", "id"), "id")
+        .expr_as(col("p", "id"), "instance_id");
     shared(&mut roots);
     roots.from_as("process_instance", "p").and_where(visible("p"));
     let mut tokens = Query::select();
-    tokens.distinct().expr_as(col("t", "execution_id"), "id").expr_as(col("t", "instance_id"), "instance_id");
+    tokens
+        .distinct()
+        .expr_as(col("t", "execution_id"), "id")
+        .expr_as(col("t", "instance_id"), "instance_id");
     shared(&mut tokens);
     tokens
         .from_as("token", "t")
-        .join_as(JoinType::InnerJoin, "process_instance", "p", col("p", "id").equals(("t", "instance_id")))
+        .join_as(
+            JoinType::InnerJoin,
+            "process_instance",
+            "p",
+            col("p", "id").equals(("t", "instance_id")),
+        )
         .and_where(col("t", "execution_id").not_equals(("t", "instance_id")))
         .and_where(visible("t"));
     roots.union(UnionType::All, tokens).take()
@@ -94,7 +108,11 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     }
     let ignore = variable::IgnoreCase::of(w.filters)?;
     for filter in variable_filters(w.filters, "processVariables")? {
-        w.and(variable::exists(&filter, ignore, col("v", "scope_id").equals((X, "instance_id")))?);
+        w.and(variable::exists(
+            &filter,
+            ignore,
+            col("v", "scope_id").equals((X, "instance_id")),
+        )?);
     }
     for filter in variable_filters(w.filters, "variables")? {
         let tokens = Query::select()
@@ -102,12 +120,16 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
             .from_as("token", "t")
             .and_where(col("t", "execution_id").equals((X, "id")))
             .take();
-        let scope = col("v", "scope_id").equals((X, "id")).or(col("v", "scope_id").in_subquery(tokens));
+        let scope = col("v", "scope_id")
+            .equals((X, "id"))
+            .or(col("v", "scope_id").in_subquery(tokens));
         w.and(variable::exists(&filter, ignore, scope)?);
     }
     let filters = w.filters;
     let condition = w.finish(known::EXECUTION)?;
-    let columns = ["id", "instance_id", "tenant_id"].map(|name| col(X, name)).to_vec();
+    let columns = ["id", "instance_id", "tenant_id"]
+        .map(|name| col(X, name))
+        .to_vec();
     let base = base().cond_where(condition).take();
     Listing::new(base, columns, col(X, "id")).sorted(filters, &sort)
 }
@@ -135,7 +157,12 @@ pub fn tokens_by_element(definition: Id) -> SelectStatement {
         .expr(col("t", "element"))
         .expr(Expr::cust("COUNT(*)"))
         .from_as("token", "t")
-        .join_as(JoinType::InnerJoin, "process_instance", "p", col("p", "id").equals(("t", "instance_id")))
+        .join_as(
+            JoinType::InnerJoin,
+            "process_instance",
+            "p",
+            col("p", "id").equals(("t", "instance_id")),
+        )
         .and_where(col("p", "definition_id").eq(definition.0))
         .and_where(counted)
         .and_where(visible("t"))

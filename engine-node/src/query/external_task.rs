@@ -68,8 +68,16 @@ pub fn listing(mut w: Where<'_>, now: i64) -> ApiResult<Listing> {
     w.text("topicName", col(E, "topic"))?;
     w.text("workerId", col(E, "worker_id"))?;
     w.switch("locked", col(E, "lock_expires").gt(now))?;
-    w.switch("notLocked", col(E, "lock_expires").is_null().or(col(E, "lock_expires").lte(now)))?;
-    w.switch("withRetriesLeft", col(E, "retries").is_null().or(col(E, "retries").gt(0)))?;
+    w.switch(
+        "notLocked",
+        col(E, "lock_expires")
+            .is_null()
+            .or(col(E, "lock_expires").lte(now)),
+    )?;
+    w.switch(
+        "withRetriesLeft",
+        col(E, "retries").is_null().or(col(E, "retries").gt(0)),
+    )?;
     w.switch("noRetriesLeft", col(E, "retries").eq(0))?;
     w.date("lockExpirationAfter", |d| col(E, "lock_expires").gt(d))?;
     w.date("lockExpirationBefore", |d| col(E, "lock_expires").lt(d))?;
@@ -86,7 +94,11 @@ pub fn listing(mut w: Where<'_>, now: i64) -> ApiResult<Listing> {
     w.long("priorityLowerThanOrEquals", |n| col(E, "priority").lte(n))?;
     let ignore = variable::IgnoreCase::of(w.filters)?;
     for filter in variable_filters(w.filters, "processVariables")? {
-        w.and(variable::exists(&filter, ignore, col("v", "scope_id").equals((E, "instance_id")))?);
+        w.and(variable::exists(
+            &filter,
+            ignore,
+            col("v", "scope_id").equals((E, "instance_id")),
+        )?);
     }
     let filters = w.filters;
     let condition = w.finish(known::EXTERNAL_TASK)?;
@@ -95,7 +107,11 @@ pub fn listing(mut w: Where<'_>, now: i64) -> ApiResult<Listing> {
 }
 
 fn base(condition: Condition) -> SelectStatement {
-    Query::select().from_as("external_task", E).cond_where(condition).and_where(visible(E)).take()
+    Query::select()
+        .from_as("external_task", E)
+        .cond_where(condition)
+        .and_where(visible(E))
+        .take()
 }
 
 fn sort(by: &str) -> Option<SortBy> {

@@ -6,7 +6,9 @@ use crate::{
 };
 use bpmn_core::Id;
 use rest_api::{ApiResult, known};
-use sea_query::{CaseStatement, Condition, Expr, ExprTrait, Func, JoinType, Query, SelectStatement, UnionType};
+use sea_query::{
+    CaseStatement, Condition, Expr, ExprTrait, Func, JoinType, Query, SelectStatement, UnionType,
+};
 
 const H: &str = "h";
 
@@ -80,7 +82,10 @@ pub fn row(row: &dyn Row) -> Result<ActivityRow, StoreError> {
 
 fn running() -> SelectStatement {
     let mut query = Query::select();
-    let parent = Expr::from(Func::coalesce([col("pt", "activity_id"), col("t", "instance_id")]));
+    let parent = Expr::from(Func::coalesce([
+        col("pt", "activity_id"),
+        col("t", "instance_id"),
+    ]));
     let no = || Expr::cust("FALSE");
     for (name, expr) in [
         ("id", col("t", "activity_id")),
@@ -106,9 +111,24 @@ fn running() -> SelectStatement {
     }
     query
         .from_as("token", "t")
-        .join_as(JoinType::InnerJoin, "process_instance", "p", col("p", "id").equals(("t", "instance_id")))
-        .join_as(JoinType::LeftJoin, "token", "pt", col("pt", "id").equals(("t", "parent_id")))
-        .join_as(JoinType::LeftJoin, "task", "k", col("k", "token_id").equals(("t", "id")))
+        .join_as(
+            JoinType::InnerJoin,
+            "process_instance",
+            "p",
+            col("p", "id").equals(("t", "instance_id")),
+        )
+        .join_as(
+            JoinType::LeftJoin,
+            "token",
+            "pt",
+            col("pt", "id").equals(("t", "parent_id")),
+        )
+        .join_as(
+            JoinType::LeftJoin,
+            "task",
+            "k",
+            col("k", "token_id").equals(("t", "id")),
+        )
         .and_where(col("t", "activity_id").is_not_null())
         .and_where(visible("t"))
         .take()
@@ -120,7 +140,9 @@ fn base() -> SelectStatement {
         ended.expr_as(col("e", name), name);
     }
     ended.from_as("history_activity", "e").and_where(visible("e"));
-    Query::select().from_subquery(ended.union(UnionType::All, running()).take(), H).take()
+    Query::select()
+        .from_subquery(ended.union(UnionType::All, running()).take(), H)
+        .take()
 }
 
 fn columns() -> Vec<Expr> {
@@ -137,13 +159,19 @@ pub fn by_id(id: Id) -> SelectStatement {
 /// Historic activity instances that meet the filters.
 pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     if let Some(id) = w.filters.text("activityInstanceId")? {
-        w.and(super::equals_id(col(H, "id"), id.rsplit(':').next().unwrap_or(&id)));
+        w.and(super::equals_id(
+            col(H, "id"),
+            id.rsplit(':').next().unwrap_or(&id),
+        ));
     }
     w.id("processInstanceId", col(H, "instance_id"))?;
     w.definition(col(H, "definition_id"))?;
     w.id("executionId", col(H, "execution_id"))?;
     w.text("activityId", col(H, "element"))?;
-    for (name, column, part) in [("activityName", "name", Part::Name), ("activityType", "kind", Part::Kind)] {
+    for (name, column, part) in [
+        ("activityName", "name", Part::Name),
+        ("activityType", "kind", Part::Kind),
+    ] {
         if let Some(wanted) = w.filters.text(name)? {
             let running = running_with(w.view, part, &wanted);
             w.and(col(H, column).eq(wanted).or(running));
@@ -209,7 +237,9 @@ fn from_model(view: &CatalogView, column: &'static str, part: Part) -> Expr {
     for deployed in view.all() {
         for (id, name, kind) in deployed.definition.activities() {
             if let Some(value) = part.of((name, kind)) {
-                let here = col(H, "definition_id").eq(deployed.row.id.0).and(col(H, "element").eq(id));
+                let here = col(H, "definition_id")
+                    .eq(deployed.row.id.0)
+                    .and(col(H, "element").eq(id));
                 case = case.case(here, value);
                 known = true;
             }

@@ -113,7 +113,9 @@ fn base() -> SelectStatement {
         running.expr_as(null(), name);
     }
     running.from_as("process_instance", "p").and_where(visible("p"));
-    Query::select().from_subquery(ended.union(UnionType::All, running).take(), H).take()
+    Query::select()
+        .from_subquery(ended.union(UnionType::All, running).take(), H)
+        .take()
 }
 
 /// The process instance of that id.
@@ -130,12 +132,20 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
         }
         w.and(col(H, "id").is_in(super::uuids(&ids)));
     }
-    if let Some(ids) = w.filters.list("processInstanceIdNotIn")?.filter(|l| !l.is_empty()) {
+    if let Some(ids) = w
+        .filters
+        .list("processInstanceIdNotIn")?
+        .filter(|l| !l.is_empty())
+    {
         w.and(col(H, "id").is_not_in(super::uuids(&ids)));
     }
     w.definition(col(H, "definition_id"))?;
     w.definition_name(col(H, "definition_id"))?;
-    if let Some(keys) = w.filters.list("processDefinitionKeyNotIn")?.filter(|l| !l.is_empty()) {
+    if let Some(keys) = w
+        .filters
+        .list("processDefinitionKeyNotIn")?
+        .filter(|l| !l.is_empty())
+    {
         w.definitions(col(H, "definition_id"), |d| !keys.contains(&d.row.key));
     }
     w.text("processInstanceBusinessKey", col(H, "business_key"))?;

@@ -7,6 +7,9 @@ use sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
 
 const I: &str = "i";
 
+/// Type of the incident of a job without tries left.
+pub const FAILED_JOB: &str = "failedJob";
+
 const COLUMNS: [&str; 12] = [
     "id",
     "instance_id",
@@ -59,13 +62,18 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     w.date("incidentTimestampBefore", |d| col(I, "created").lt(d))?;
     w.date("incidentTimestampAfter", |d| col(I, "created").gt(d))?;
     w.text("activityId", col(I, "element"))?;
-    w.text("failedActivityId", col(I, "element"))?;
+    if let Some(element) = w.filters.text("failedActivityId")? {
+        w.and(col(I, "kind").eq(FAILED_JOB).and(col(I, "element").eq(element)));
+    }
     w.id("causeIncidentId", col(I, "cause_id"))?;
     w.id("rootCauseIncidentId", col(I, "root_cause_id"))?;
     w.text("configuration", col(I, "configuration"))?;
     w.tenants(col(I, "tenant_id"))?;
     // No job definitions are kept.
-    if w.filters.list("jobDefinitionIdIn")?.is_some_and(|list| !list.is_empty()) {
+    if w.filters
+        .list("jobDefinitionIdIn")?
+        .is_some_and(|list| !list.is_empty())
+    {
         w.and(never());
     }
     let filters = w.filters;
@@ -75,7 +83,11 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
 }
 
 fn base(condition: Condition) -> SelectStatement {
-    Query::select().from_as("incident", I).cond_where(condition).and_where(visible(I)).take()
+    Query::select()
+        .from_as("incident", I)
+        .cond_where(condition)
+        .and_where(visible(I))
+        .take()
 }
 
 fn sort(by: &str) -> Option<SortBy> {
@@ -99,7 +111,11 @@ fn sort(by: &str) -> Option<SortBy> {
 /// Incidents counted per element of one definition, or per definition, and type: (group, type, count).
 pub fn counted_by(group: &'static str, definition: Option<Id>, kind: Option<&str>) -> SelectStatement {
     let mut query = Query::select();
-    query.expr(col(I, group)).expr(col(I, "kind")).expr(Expr::cust("COUNT(*)")).from_as("incident", I);
+    query
+        .expr(col(I, group))
+        .expr(col(I, "kind"))
+        .expr(Expr::cust("COUNT(*)"))
+        .from_as("incident", I);
     query.and_where(visible(I));
     if let Some(definition) = definition {
         query.and_where(col(I, "definition_id").eq(definition.0));

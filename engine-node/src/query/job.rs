@@ -90,7 +90,12 @@ pub fn listing(mut w: Where<'_>, now: i64) -> ApiResult<Listing> {
     w.switch("noRetriesLeft", col(J, "retries").eq(0))?;
     let due = col(J, "due").is_null().or(col(J, "due").lte(now));
     w.switch("executable", col(J, "retries").gt(0).and(due))?;
-    w.switch("acquired", col(J, "lock_owner").is_not_null().and(col(J, "lock_expires").gt(now)))?;
+    w.switch(
+        "acquired",
+        col(J, "lock_owner")
+            .is_not_null()
+            .and(col(J, "lock_expires").gt(now)),
+    )?;
     kinds(&mut w)?;
     w.suspension(col(J, "suspended"))?;
     w.long("priorityHigherThanOrEquals", |n| col(J, "priority").gte(n))?;
@@ -117,7 +122,9 @@ pub fn listing(mut w: Where<'_>, now: i64) -> ApiResult<Listing> {
 fn kinds(w: &mut Where<'_>) -> ApiResult<()> {
     let (timers, messages) = (w.filters.on("timers")?, w.filters.on("messages")?);
     if timers && messages {
-        return Err(ApiError::invalid_request("Parameter timers cannot be used together with parameter messages."));
+        return Err(ApiError::invalid_request(
+            "Parameter timers cannot be used together with parameter messages.",
+        ));
     }
     let of = |kinds: [JobKind; 2]| col(J, "kind").is_in(kinds.map(|kind| kind as i16));
     if timers {
@@ -141,7 +148,11 @@ fn tenants(w: &mut Where<'_>) -> ApiResult<()> {
 }
 
 fn base(condition: Condition) -> SelectStatement {
-    Query::select().from_as("job", J).cond_where(condition).and_where(visible(J)).take()
+    Query::select()
+        .from_as("job", J)
+        .cond_where(condition)
+        .and_where(visible(J))
+        .take()
 }
 
 fn sort(by: &str) -> Option<SortBy> {
@@ -169,12 +180,20 @@ fn date_conditions(filters: &Filters, name: &str) -> ApiResult<Vec<(Operator, i6
             other => {
                 return Err(ApiError::invalid_request(format!(
                     "Invalid {} comparator specified: {other}",
-                    if name == "dueDates" { "due date" } else { "create time" }
+                    if name == "dueDates" {
+                        "due date"
+                    } else {
+                        "create time"
+                    }
                 )));
             }
         };
         let millis = date::parse(value).ok_or_else(|| {
-            let what = if name == "dueDates" { "due date" } else { "create time" };
+            let what = if name == "dueDates" {
+                "due date"
+            } else {
+                "create time"
+            };
             ApiError::invalid_request(format!(
                 "Invalid {what} format: Cannot convert value \"{value}\" to java type java.util.Date"
             ))
@@ -205,7 +224,10 @@ fn date_conditions(filters: &Filters, name: &str) -> ApiResult<Vec<(Operator, i6
 /// Jobs without retries, counted per element of one definition, or per definition: (group, count).
 pub fn failed_by(group: &'static str, definition: Option<Id>) -> SelectStatement {
     let mut query = Query::select();
-    query.expr(col(J, group)).expr(Expr::cust("COUNT(*)")).from_as("job", J);
+    query
+        .expr(col(J, group))
+        .expr(Expr::cust("COUNT(*)"))
+        .from_as("job", J);
     query.and_where(visible(J)).and_where(col(J, "retries").eq(0));
     if let Some(definition) = definition {
         query.and_where(col(J, "definition_id").eq(definition.0));

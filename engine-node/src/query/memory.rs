@@ -40,7 +40,11 @@ pub fn page<T>(
     rows.sort_by(|a, b| {
         for sorting in sortings {
             let order = key(a, &sorting.by).compare(&key(b, &sorting.by));
-            let order = if sorting.descending { order.reverse() } else { order };
+            let order = if sorting.descending {
+                order.reverse()
+            } else {
+                order
+            };
             if order != Ordering::Equal {
                 return order;
             }
@@ -59,7 +63,10 @@ mod tests {
     fn nulls_come_last_ascending_and_first_descending() {
         let rows = vec![("a", Some(1)), ("b", None), ("c", Some(0)), ("d", Some(1))];
         let sorted = |descending| {
-            let by = [Sorting { by: "x".into(), descending }];
+            let by = [Sorting {
+                by: "x".into(),
+                descending,
+            }];
             let key = |row: &(&str, Option<i64>), _: &str| row.1.map_or(Key::Null, Key::Number);
             page(rows.clone(), &by, Paging::default(), key, |row| row.0.to_owned())
                 .into_iter()

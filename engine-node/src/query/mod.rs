@@ -93,7 +93,12 @@ pub struct Listing {
 impl Listing {
     /// A list of `columns`; `id` is the row's uuid, the last criterion of every order.
     pub fn new(base: SelectStatement, columns: Vec<Expr>, id: Expr) -> Listing {
-        Listing { base, columns, id, sorts: Vec::new() }
+        Listing {
+            base,
+            columns,
+            id,
+            sorts: Vec::new(),
+        }
     }
 
     /// Sorts as the request asks; `by` gives what a criterion sorts by.
@@ -173,7 +178,11 @@ pub struct Where<'a> {
 impl<'a> Where<'a> {
     /// No condition yet.
     pub fn new(filters: &'a Filters, view: &'a CatalogView) -> Where<'a> {
-        Where { filters, view, condition: Condition::all() }
+        Where {
+            filters,
+            view,
+            condition: Condition::all(),
+        }
     }
 
     /// Adds a condition.
@@ -288,7 +297,11 @@ impl<'a> Where<'a> {
         if let Some(key) = self.filters.text("processDefinitionKey")? {
             self.definitions(column.clone(), |d| d.row.key == key);
         }
-        if let Some(keys) = self.filters.list("processDefinitionKeyIn")?.filter(|l| !l.is_empty()) {
+        if let Some(keys) = self
+            .filters
+            .list("processDefinitionKeyIn")?
+            .filter(|l| !l.is_empty())
+        {
             self.definitions(column, |d| keys.contains(&d.row.key));
         }
         Ok(())
@@ -300,7 +313,9 @@ impl<'a> Where<'a> {
             self.definitions(column.clone(), |d| d.row.name.as_deref() == Some(name.as_str()));
         }
         if let Some(pattern) = self.filters.text("processDefinitionNameLike")? {
-            self.definitions(column, |d| d.row.name.as_deref().is_some_and(|n| matches(&pattern, n)));
+            self.definitions(column, |d| {
+                d.row.name.as_deref().is_some_and(|n| matches(&pattern, n))
+            });
         }
         Ok(())
     }
@@ -319,7 +334,11 @@ pub fn equals_id(column: Expr, id: &str) -> Expr {
 
 /// The uuids among texts.
 pub fn uuids(texts: &[String]) -> Vec<Uuid> {
-    texts.iter().filter_map(|text| text.parse::<Id>().ok()).map(|id| id.0).collect()
+    texts
+        .iter()
+        .filter_map(|text| text.parse::<Id>().ok())
+        .map(|id| id.0)
+        .collect()
 }
 
 /// SQL's LIKE on a text in memory: `%` any characters, `_` one, a backslash escapes.

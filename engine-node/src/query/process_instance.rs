@@ -50,7 +50,11 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
 }
 
 fn base(condition: Condition) -> SelectStatement {
-    Query::select().from_as("process_instance", P).cond_where(condition).and_where(visible(P)).take()
+    Query::select()
+        .from_as("process_instance", P)
+        .cond_where(condition)
+        .and_where(visible(P))
+        .take()
 }
 
 fn sort(by: &str) -> Option<SortBy> {
@@ -68,7 +72,11 @@ fn conditions(w: &mut Where<'_>) -> ApiResult<()> {
     w.text("businessKey", col(P, "business_key"))?;
     w.like("businessKeyLike", col(P, "business_key"))?;
     w.definition(col(P, "definition_id"))?;
-    if let Some(keys) = w.filters.list("processDefinitionKeyNotIn")?.filter(|l| !l.is_empty()) {
+    if let Some(keys) = w
+        .filters
+        .list("processDefinitionKeyNotIn")?
+        .filter(|l| !l.is_empty())
+    {
         w.definitions(col(P, "definition_id"), |d| !keys.contains(&d.row.key));
     }
     if let Some(id) = w.filters.text("deploymentId")? {
@@ -111,7 +119,10 @@ fn conditions(w: &mut Where<'_>) -> ApiResult<()> {
             w.and(super::never());
         }
     }
-    if w.filters.array_if_post("orQueries")?.is_some_and(|queries| !queries.is_empty()) {
+    if w.filters
+        .array_if_post("orQueries")?
+        .is_some_and(|queries| !queries.is_empty())
+    {
         return Err(ApiError::not_implemented("the filter 'orQueries'"));
     }
     Ok(())

@@ -76,7 +76,10 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     candidates(&mut w)?;
     instance(&mut w)?;
     variables(&mut w)?;
-    if w.filters.array_if_post("orQueries")?.is_some_and(|queries| !queries.is_empty()) {
+    if w.filters
+        .array_if_post("orQueries")?
+        .is_some_and(|queries| !queries.is_empty())
+    {
         return Err(ApiError::not_implemented("the filter 'orQueries'"));
     }
     let filters = w.filters;
@@ -87,7 +90,11 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
 }
 
 fn base(condition: Condition) -> SelectStatement {
-    Query::select().from_as("task", T).cond_where(condition).and_where(visible(T)).take()
+    Query::select()
+        .from_as("task", T)
+        .cond_where(condition)
+        .and_where(visible(T))
+        .take()
 }
 
 /// Sorting by a variable exists in the reference's POST; it is refused rather than ignored.
@@ -159,12 +166,20 @@ fn fields(w: &mut Where<'_>) -> ApiResult<()> {
             w.and(col(T, "delegation").eq(state.to_uppercase()));
         }
         Some(state) => {
-            let message = format!("Valid values for property 'delegationState' are 'PENDING' or 'RESOLVED', but was '{state}'");
+            let message = format!(
+                "Valid values for property 'delegationState' are 'PENDING' or 'RESOLVED', but was '{state}'"
+            );
             return Err(ApiError::invalid_request(message));
         }
     }
     // Tasks have no parents and belong to no case.
-    for name in ["parentTaskId", "caseInstanceId", "caseExecutionId", "caseDefinitionId", "caseDefinitionKey"] {
+    for name in [
+        "parentTaskId",
+        "caseInstanceId",
+        "caseExecutionId",
+        "caseDefinitionId",
+        "caseDefinitionKey",
+    ] {
         if w.filters.has(name) {
             w.and(super::never());
         }
@@ -196,7 +211,10 @@ fn times(w: &mut Where<'_>) -> ApiResult<()> {
 
 fn candidate(group: Option<bool>, condition: Option<Expr>) -> Expr {
     let mut query = Query::select();
-    query.expr(Expr::val(1)).from_as("task_candidate", "c").and_where(col("c", "task_id").equals((T, "id")));
+    query
+        .expr(Expr::val(1))
+        .from_as("task_candidate", "c")
+        .and_where(col("c", "task_id").equals((T, "id")));
     if let Some(group) = group {
         query.and_where(col("c", "is_group").eq(group));
     }
@@ -245,7 +263,11 @@ fn candidates(w: &mut Where<'_>) -> ApiResult<()> {
     w.switch("withoutCandidateUsers", candidate(Some(false), None).not())?;
     if let Some(user) = w.filters.text("involvedUser")? {
         let involved = candidate(Some(false), Some(name().eq(user.as_str())));
-        w.and(involved.or(col(T, "assignee").eq(user.as_str())).or(col(T, "owner").eq(user.as_str())));
+        w.and(
+            involved
+                .or(col(T, "assignee").eq(user.as_str()))
+                .or(col(T, "owner").eq(user.as_str())),
+        );
     }
     Ok(())
 }
@@ -257,7 +279,10 @@ fn instance(w: &mut Where<'_>) -> ApiResult<()> {
     w.definition(col(T, "definition_id"))?;
     w.definition_name(col(T, "definition_id"))?;
     if let Some(ids) = w.filters.list("activityInstanceIdIn")?.filter(|l| !l.is_empty()) {
-        let uuids: Vec<_> = ids.iter().map(|id| id.rsplit(':').next().unwrap_or(id).to_owned()).collect();
+        let uuids: Vec<_> = ids
+            .iter()
+            .map(|id| id.rsplit(':').next().unwrap_or(id).to_owned())
+            .collect();
         w.and(col(T, "activity_id").is_in(super::uuids(&uuids)));
     }
     let instance = |condition: Expr| {
@@ -271,7 +296,11 @@ fn instance(w: &mut Where<'_>) -> ApiResult<()> {
     if let Some(key) = w.filters.text("processInstanceBusinessKey")? {
         w.and(instance(col("p", "business_key").eq(key)));
     }
-    if let Some(keys) = w.filters.list("processInstanceBusinessKeyIn")?.filter(|l| !l.is_empty()) {
+    if let Some(keys) = w
+        .filters
+        .list("processInstanceBusinessKeyIn")?
+        .filter(|l| !l.is_empty())
+    {
         w.and(instance(col("p", "business_key").is_in(keys)));
     }
     if let Some(pattern) = w.filters.text("processInstanceBusinessKeyLike")? {
@@ -283,10 +312,18 @@ fn instance(w: &mut Where<'_>) -> ApiResult<()> {
 fn variables(w: &mut Where<'_>) -> ApiResult<()> {
     let ignore = variable::IgnoreCase::of(w.filters)?;
     for filter in task_variable_filters(w.filters, "processVariables")? {
-        w.and(variable::exists(&filter, ignore, col("v", "scope_id").equals((T, "instance_id")))?);
+        w.and(variable::exists(
+            &filter,
+            ignore,
+            col("v", "scope_id").equals((T, "instance_id")),
+        )?);
     }
     for filter in task_variable_filters(w.filters, "taskVariables")? {
-        w.and(variable::exists(&filter, ignore, col("v", "task_id").equals((T, "id")))?);
+        w.and(variable::exists(
+            &filter,
+            ignore,
+            col("v", "task_id").equals((T, "id")),
+        )?);
     }
     Ok(())
 }

@@ -75,7 +75,11 @@ fn compares(filter: &VariableFilter, ignore_case: bool) -> ApiResult<Condition> 
             all.add(of_type(&["Boolean"])).add(condition)
         }
         Value::Number(number) => {
-            let float = compare(col("v", "float"), filter.operator, number.as_f64().unwrap_or_default())?;
+            let float = compare(
+                col("v", "float"),
+                filter.operator,
+                number.as_f64().unwrap_or_default(),
+            )?;
             let mut any = Condition::any().add(of_type(&["Double"]).and(float));
             if let Some(whole) = number.as_i64() {
                 let whole = compare(col("v", "number"), filter.operator, whole)?;
@@ -85,9 +89,12 @@ fn compares(filter: &VariableFilter, ignore_case: bool) -> ApiResult<Condition> 
         }
         Value::String(text) => match date::parse(text) {
             Some(millis) => {
-                all.add(of_type(&["Date"])).add(compare(col("v", "number"), filter.operator, millis)?)
+                all.add(of_type(&["Date"]))
+                    .add(compare(col("v", "number"), filter.operator, millis)?)
             }
-            None => all.add(of_type(&["String"])).add(text_condition(filter.operator, text, ignore_case)),
+            None => all
+                .add(of_type(&["String"]))
+                .add(text_condition(filter.operator, text, ignore_case)),
         },
         Value::Array(_) | Value::Object(_) => return Err(ApiError::invalid_request("")),
     })
@@ -142,7 +149,8 @@ pub fn listing(w: Where<'_>) -> ApiResult<Listing> {
             true => lower(col("v", "name")).eq(filter.name.to_lowercase()),
             false => col("v", "name").eq(filter.name.as_str()),
         });
-        w.condition = std::mem::replace(&mut w.condition, Condition::all()).add(compares(&filter, ignore.values)?);
+        w.condition =
+            std::mem::replace(&mut w.condition, Condition::all()).add(compares(&filter, ignore.values)?);
     }
     let filters = w.filters;
     let condition = w.finish(known::VARIABLE_INSTANCE)?;
@@ -155,5 +163,9 @@ pub fn listing(w: Where<'_>) -> ApiResult<Listing> {
 }
 
 fn base(condition: Condition) -> SelectStatement {
-    Query::select().from_as("variable", "v").cond_where(condition).and_where(visible("v")).take()
+    Query::select()
+        .from_as("variable", "v")
+        .cond_where(condition)
+        .and_where(visible("v"))
+        .take()
 }

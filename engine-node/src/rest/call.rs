@@ -43,16 +43,27 @@ impl FromRequest<App> for Call {
     async fn from_request(request: Request, app: &App) -> ApiResult<Call> {
         let (mut parts, body) = request.into_parts();
         let params = match RawPathParams::from_request_parts(&mut parts, app).await {
-            Ok(params) => params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            Ok(params) => params
+                .iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
             Err(_) => Vec::new(),
         };
         let read_only = matches!(parts.method, Method::GET | Method::HEAD);
-        let body = to_bytes(body, BODY_MAX).await.map_err(|_| ApiError::too_large(BODY_MAX as u64))?;
+        let body = to_bytes(body, BODY_MAX)
+            .await
+            .map_err(|_| ApiError::too_large(BODY_MAX as u64))?;
         let content_type = parts.headers.get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|v| v.to_str().ok()).map(str::to_owned);
         let caller = caller(&parts, &body)?;
-        let call =
-            Call { app: app.clone(), caller, query: query(parts.uri.query()), body, content_type, params };
+        let call = Call {
+            app: app.clone(),
+            caller,
+            query: query(parts.uri.query()),
+            body,
+            content_type,
+            params,
+        };
         if let Some(slot) = call.caller.slot {
             if read_only {
                 call.shows(slot).await?;
@@ -101,7 +112,10 @@ fn decode(text: &str) -> String {
 impl Call {
     /// A path parameter, decoded.
     pub fn param(&self, name: &str) -> &str {
-        self.params.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value)
+        self.params
+            .iter()
+            .find(|(n, _)| n == name)
+            .map_or("", |(_, value)| value)
     }
 
     /// The id in the path; a text that isn't one of ours is `None`: an unknown id.
@@ -120,7 +134,10 @@ impl Call {
 
     /// The first query parameter of that name.
     pub fn query_param(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+        self.query
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// Query parameters as filters.
@@ -151,8 +168,13 @@ impl Call {
         let Value::Object(members) = value else {
             return Err(ApiError::invalid_request(""));
         };
-        if members.iter().any(|(name, value)| name.contains('\0') || has_nul(value)) {
-            return Err(ApiError::invalid_request("the body contains a NUL character, which cannot be stored"));
+        if members
+            .iter()
+            .any(|(name, value)| name.contains('\0') || has_nul(value))
+        {
+            return Err(ApiError::invalid_request(
+                "the body contains a NUL character, which cannot be stored",
+            ));
         }
         Ok(Filters::from_body(members))
     }
@@ -209,7 +231,9 @@ fn has_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),
         Value::Array(items) => items.iter().any(has_nul),
-        Value::Object(map) => map.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
+        Value::Object(map) => map
+            .iter()
+            .any(|(name, value)| name.contains('\0') || has_nul(value)),
         _ => false,
     }
 }
@@ -255,7 +279,10 @@ mod tests {
     fn a_query_is_decoded_as_utf_8_with_plus_for_space() {
         let pairs = query(Some("businessKey=bk+%C3%A4%C3%9F%2F%26%2B&x&y=%zz"));
         let expected = [("businessKey", "bk äß/&+"), ("x", ""), ("y", "%zz")];
-        let expected: Vec<_> = expected.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(n, v)| (n.to_string(), v.to_string()))
+            .collect();
         assert_eq!(pairs, expected);
     }
 }

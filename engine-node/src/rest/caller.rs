@@ -42,19 +42,30 @@ fn idempotency(parts: &Parts, body: &[u8]) -> ApiResult<Option<IdempotencyKey>> 
     let Some(value) = parts.headers.get("idempotency-key") else {
         return Ok(None);
     };
-    let key = value.to_str().ok().map(str::trim).filter(|key| !key.is_empty() && key.len() <= KEY_MAX);
+    let key = value
+        .to_str()
+        .ok()
+        .map(str::trim)
+        .filter(|key| !key.is_empty() && key.len() <= KEY_MAX);
     let Some(key) = key else {
         let message = format!("Idempotency-Key must be 1 to {KEY_MAX} printable ASCII characters");
         return Err(ApiError::invalid_request(message));
     };
     let mut hash = Sha256::new();
-    for part in [parts.method.as_str(), parts.uri.path(), parts.uri.query().unwrap_or("")] {
+    for part in [
+        parts.method.as_str(),
+        parts.uri.path(),
+        parts.uri.query().unwrap_or(""),
+    ] {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
     hash.update(body);
     let digest = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Some(IdempotencyKey { key: key.to_owned(), digest }))
+    Ok(Some(IdempotencyKey {
+        key: key.to_owned(),
+        digest,
+    }))
 }
 
 /// `http://HOST/engine-rest` as the client called it.
@@ -71,8 +82,11 @@ mod tests {
     #[test]
     fn the_digest_tells_requests_with_one_key_apart() {
         let of = |uri: &str, body: &[u8]| {
-            let (parts, ()) =
-                http::Request::post(uri).header("idempotency-key", "k").body(()).unwrap().into_parts();
+            let (parts, ()) = http::Request::post(uri)
+                .header("idempotency-key", "k")
+                .body(())
+                .unwrap()
+                .into_parts();
             caller(&parts, body).unwrap().idempotency.unwrap().digest
         };
         assert_eq!(of("/a?b", b"c"), of("/a?b", b"c"));
@@ -82,8 +96,13 @@ mod tests {
 
     #[test]
     fn links_name_the_host_that_the_client_called() {
-        let request = http::Request::get("/").header("host", "node:1").header("x-forwarded-host", "front:8080");
+        let request = http::Request::get("/")
+            .header("host", "node:1")
+            .header("x-forwarded-host", "front:8080");
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        assert_eq!(caller(&parts, b"").unwrap().base_url, "http://front:8080/engine-rest");
+        assert_eq!(
+            caller(&parts, b"").unwrap().base_url,
+            "http://front:8080/engine-rest"
+        );
     }
 }

@@ -1,8 +1,7 @@
 //! `/deployment`: create from a multipart upload, list, read, delete.
 use super::{
     call::{Call, json, no_content, typed},
-    error,
-    process_definition,
+    error, process_definition,
 };
 use crate::{
     App,
@@ -59,7 +58,9 @@ async fn list(call: Call) -> ApiResult<Response> {
         |d, by| query::deployment::key(d, by),
         |d| d.id.to_string(),
     );
-    Ok(json(&rows.into_iter().map(|d| dto(d, Vec::new())).collect::<Vec<_>>()))
+    Ok(json(
+        &rows.into_iter().map(|d| dto(d, Vec::new())).collect::<Vec<_>>(),
+    ))
 }
 
 async fn count(call: Call) -> ApiResult<Response> {
@@ -82,7 +83,11 @@ async fn delete(call: Call) -> ApiResult<Response> {
     let row = found(&call, |id| format!("Deployment with id '{id}' do not exist"))?;
     let filters = call.filters();
     let cascade = filters.on("cascade")?;
-    let deleted = call.app.replication.delete_deployment(&call.caller, row.id, cascade).await;
+    let deleted = call
+        .app
+        .replication
+        .delete_deployment(&call.caller, row.id, cascade)
+        .await;
     deleted.map_err(error::api)?;
     Ok(no_content())
 }
@@ -92,12 +97,21 @@ fn resources_missing(id: &str) -> String {
 }
 
 fn resource_dto(deployment: &DeploymentRow, row: &ResourceRow) -> Resource {
-    Resource { id: row.id.to_string(), name: row.name.clone(), deployment_id: deployment.id.to_string() }
+    Resource {
+        id: row.id.to_string(),
+        name: row.name.clone(),
+        deployment_id: deployment.id.to_string(),
+    }
 }
 
 async fn resources(call: Call) -> ApiResult<Response> {
     let row = found(&call, resources_missing)?;
-    Ok(json(&row.resources.iter().map(|r| resource_dto(&row, r)).collect::<Vec<_>>()))
+    Ok(json(
+        &row.resources
+            .iter()
+            .map(|r| resource_dto(&row, r))
+            .collect::<Vec<_>>(),
+    ))
 }
 
 async fn resource(call: Call) -> ApiResult<Response> {
@@ -116,11 +130,23 @@ async fn data(call: Call) -> ApiResult<Response> {
     let wanted = call.param("resource");
     let missing = || {
         let id = call.param("id");
-        ApiError::null_value(format!("no resource found with id '{wanted}' in deployment '{id}': resource is null"))
+        ApiError::null_value(format!(
+            "no resource found with id '{wanted}' in deployment '{id}': resource is null"
+        ))
     };
     let row = found(&call, |_| String::new()).map_err(|_| missing())?;
-    let resource = row.resources.iter().find(|r| r.id.to_string() == wanted).ok_or_else(missing)?;
-    let content = call.app.engine.store().resource(row.id, &resource.name).await.map_err(error::store)?;
+    let resource = row
+        .resources
+        .iter()
+        .find(|r| r.id.to_string() == wanted)
+        .ok_or_else(missing)?;
+    let content = call
+        .app
+        .engine
+        .store()
+        .resource(row.id, &resource.name)
+        .await
+        .map_err(error::store)?;
     let content = content.ok_or_else(missing)?.content;
     Ok(attachment(&resource.name, media_type(&resource.name), content))
 }
@@ -128,8 +154,19 @@ async fn data(call: Call) -> ApiResult<Response> {
 /// 200 with a file.
 pub fn attachment(name: &str, media_type: &str, content: Vec<u8>) -> Response {
     let mut response = typed(media_type, content);
-    let plain: String =
-        name.rsplit('/').next().unwrap_or(name).chars().map(|c| if c.is_ascii_graphic() && c != '"' || c == ' ' { c } else { '_' }).collect();
+    let plain: String = name
+        .rsplit('/')
+        .next()
+        .unwrap_or(name)
+        .chars()
+        .map(|c| {
+            if c.is_ascii_graphic() && c != '"' || c == ' ' {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
     let encoded: String = name
         .rsplit('/')
         .next()
@@ -162,9 +199,18 @@ fn media_type(name: &str) -> &'static str {
 
 async fn create(call: Call) -> ApiResult<Response> {
     let new = upload(&call).await?;
-    let (row, definitions) = call.app.replication.deploy(&call.caller, new).await.map_err(error::api)?;
+    let (row, definitions) = call
+        .app
+        .replication
+        .deploy(&call.caller, new)
+        .await
+        .map_err(error::api)?;
     let href = format!("{}/deployment/{}", call.caller.base_url, row.id);
-    let links = vec![Link { method: "GET", href, rel: "self" }];
+    let links = vec![Link {
+        method: "GET",
+        href,
+        rel: "self",
+    }];
     let definitions: Vec<_> = definitions.iter().map(process_definition::dto).collect();
     Ok(json(&Deployed::new(dto(&row, links), &definitions)))
 }
@@ -172,13 +218,23 @@ async fn create(call: Call) -> ApiResult<Response> {
 /// Reads the parts: the reserved names are the deployment's fields, all others are files named by their file name.
 async fn upload(call: &Call) -> ApiResult<NewDeployment> {
     let content_type = call.content_type.as_deref().unwrap_or_default();
-    if !content_type.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
+    if !content_type
+        .trim_start()
+        .to_ascii_lowercase()
+        .starts_with("multipart/form-data")
+    {
         return Err(ApiError::unsupported_media_type());
     }
-    let request = Request::builder().method("POST").header(header::CONTENT_TYPE, content_type);
-    let mut request = request.body(Body::from(call.body.clone())).map_err(|_| malformed("bad content type"))?;
+    let request = Request::builder()
+        .method("POST")
+        .header(header::CONTENT_TYPE, content_type);
+    let mut request = request
+        .body(Body::from(call.body.clone()))
+        .map_err(|_| malformed("bad content type"))?;
     // The limit is on the whole body, which has been read.
-    request.extensions_mut().insert(axum::extract::DefaultBodyLimit::disable());
+    request
+        .extensions_mut()
+        .insert(axum::extract::DefaultBodyLimit::disable());
     let mut parts = Multipart::from_request(request, &()).await.map_err(malformed)?;
     let mut new = NewDeployment {
         name: None,
@@ -194,7 +250,11 @@ async fn upload(call: &Call) -> ApiResult<NewDeployment> {
         let bytes = part.bytes().await.map_err(malformed)?;
         let text = || {
             let text = String::from_utf8_lossy(&bytes).into_owned();
-            if text.contains('\0') { Err(malformed(format!("part '{name}' contains a NUL character"))) } else { Ok(text) }
+            if text.contains('\0') {
+                Err(malformed(format!("part '{name}' contains a NUL character")))
+            } else {
+                Ok(text)
+            }
         };
         let on = || Ok::<bool, ApiError>(text()?.trim().eq_ignore_ascii_case("true"));
         match name.as_str() {
@@ -204,7 +264,9 @@ async fn upload(call: &Call) -> ApiResult<NewDeployment> {
             "enable-duplicate-filtering" => new.duplicate_filtering = on()?,
             "deploy-changed-only" => new.changed_only = on()?,
             "deployment-activation-time" => {
-                return Err(ApiError::not_implemented("a deployment with 'deployment-activation-time'"));
+                return Err(ApiError::not_implemented(
+                    "a deployment with 'deployment-activation-time'",
+                ));
             }
             _ => match file_name.filter(|f| !f.is_empty()) {
                 Some(file) => {
@@ -220,11 +282,17 @@ async fn upload(call: &Call) -> ApiResult<NewDeployment> {
         }
     }
     if new.resources.is_empty() {
-        return Err(ApiError::invalid_request("No deployment resources contained in the form upload."));
+        return Err(ApiError::invalid_request(
+            "No deployment resources contained in the form upload.",
+        ));
     }
     Ok(new)
 }
 
 fn malformed(why: impl std::fmt::Display) -> ApiError {
-    ApiError::new(StatusCode::BAD_REQUEST, "InvalidRequestException", format!("the multipart body is malformed: {why}"))
+    ApiError::new(
+        StatusCode::BAD_REQUEST,
+        "InvalidRequestException",
+        format!("the multipart body is malformed: {why}"),
+    )
 }

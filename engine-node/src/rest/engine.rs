@@ -10,7 +10,9 @@ pub const VERSION: &str = "7.24.0";
 
 /// Routes of this resource.
 pub fn routes() -> Router<App> {
-    Router::new().route("/version", get(version)).route("/engine", get(engines))
+    Router::new()
+        .route("/version", get(version))
+        .route("/engine", get(engines))
 }
 
 async fn version(_: Call) -> ApiResult<Response> {

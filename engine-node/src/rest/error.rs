@@ -19,13 +19,17 @@ pub fn api(error: EngineError) -> ApiError {
             StatusCode::BAD_REQUEST,
             format!("org.camunda.bpm.engine.MismatchingMessageCorrelationException: {text}"),
         ),
-        EngineError::KeyReused(_) => {
-            ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "IdempotencyKeyException", error.to_string())
-        }
-        EngineError::Misdirected { epoch, .. } => {
-            ApiError::new(StatusCode::MISDIRECTED_REQUEST, "MisdirectedRequestException", error.to_string())
-                .with_header(EPOCH, HeaderValue::from(epoch))
-        }
+        EngineError::KeyReused(_) => ApiError::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "IdempotencyKeyException",
+            error.to_string(),
+        ),
+        EngineError::Misdirected { epoch, .. } => ApiError::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "MisdirectedRequestException",
+            error.to_string(),
+        )
+        .with_header(EPOCH, HeaderValue::from(epoch)),
         EngineError::Busy(text) | EngineError::NotReplicated(text) => ApiError::unavailable(text),
         EngineError::Invalid { kind, message } => {
             ApiError::new(StatusCode::BAD_REQUEST, kind, message).with_code(0)
@@ -76,7 +80,9 @@ fn parse(message: String, problems: &[(String, ParseErrors)]) -> ApiError {
             (resource.clone(), json!({"errors": errors, "warnings": warnings}))
         })
         .collect();
-    ApiError::new(StatusCode::BAD_REQUEST, "ParseException", message).with_code(0).with("details", details)
+    ApiError::new(StatusCode::BAD_REQUEST, "ParseException", message)
+        .with_code(0)
+        .with("details", details)
 }
 
 /// For operations where the reference puts any engine exception into a RestException of that status, behind a

@@ -10,7 +10,9 @@ use rest_api::{ApiResult, Date, runtime::EventSubscription};
 
 /// Routes of this resource.
 pub fn routes() -> Router<App> {
-    Router::new().route("/event-subscription", get(list)).route("/event-subscription/count", get(count))
+    Router::new()
+        .route("/event-subscription", get(list))
+        .route("/event-subscription/count", get(count))
 }
 
 fn dto(row: Row) -> EventSubscription {

@@ -20,7 +20,10 @@ pub fn routes() -> Router<App> {
         .route("/execution", get(list).post(list_post))
         .route("/execution/count", get(count).post(count_post))
         .route("/execution/{id}", get(one))
-        .merge(scope_variables::routes("/execution/{id}/localVariables", Place::Execution))
+        .merge(scope_variables::routes(
+            "/execution/{id}/localVariables",
+            Place::Execution,
+        ))
 }
 
 fn dto(row: ExecutionRow) -> Execution {
@@ -42,7 +45,13 @@ async fn list_post(call: Call) -> ApiResult<Response> {
 
 async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    lists::page(call, &execution::listing(Where::new(filters, &view))?, execution::row, dto).await
+    lists::page(
+        call,
+        &execution::listing(Where::new(filters, &view))?,
+        execution::row,
+        dto,
+    )
+    .await
 }
 
 async fn count(call: Call) -> ApiResult<Response> {

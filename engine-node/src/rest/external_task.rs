@@ -100,11 +100,24 @@ fn missing(id: &str) -> ApiError {
 }
 
 async fn row(call: &Call, missing: impl Fn() -> ApiError) -> ApiResult<Task> {
-    lists::one(call, call.id("id"), external_task::by_id, external_task::row, missing).await
+    lists::one(
+        call,
+        call.id("id"),
+        external_task::by_id,
+        external_task::row,
+        missing,
+    )
+    .await
 }
 
 async fn one(call: Call) -> ApiResult<Response> {
-    let missing = || ApiError::new(StatusCode::NOT_FOUND, "RestException", missing_text(call.param("id")));
+    let missing = || {
+        ApiError::new(
+            StatusCode::NOT_FOUND,
+            "RestException",
+            missing_text(call.param("id")),
+        )
+    };
     let task = row(&call, missing).await?;
     Ok(json(&dto(&call.catalog(), task)))
 }
@@ -112,7 +125,9 @@ async fn one(call: Call) -> ApiResult<Response> {
 async fn error_details(call: Call) -> ApiResult<Response> {
     let missing = || {
         let id = call.param("id");
-        ApiError::null_value(format!("No external task found with id {id}: externalTask is null"))
+        ApiError::null_value(format!(
+            "No external task found with id {id}: externalTask is null"
+        ))
     };
     match row(&call, missing).await?.error_details {
         Some(details) => Ok(typed("text/plain", details.into_bytes())),
@@ -124,8 +139,13 @@ async fn error_details(call: Call) -> ApiResult<Response> {
 async fn run(call: &Call, command: impl Fn(bpmn_core::Id) -> Command) -> ApiResult<Response> {
     let gone = || missing(call.param("id"));
     let id = call.id("id").ok_or_else(gone)?;
-    let render = Box::new(|_: &bpmn_core::instance::Instance, _: &bpmn_core::command::Outcome| Answer::no_content());
-    let result = call.app.engine.entity_command(&call.caller, Entity::ExternalTask, id, command(id), render).await;
+    let render =
+        Box::new(|_: &bpmn_core::instance::Instance, _: &bpmn_core::command::Outcome| Answer::no_content());
+    let result = call
+        .app
+        .engine
+        .entity_command(&call.caller, Entity::ExternalTask, id, command(id), render)
+        .await;
     let other = |failure| match failure {
         // Engine exceptions of these commands come as RestException: 400 for the caller's mistakes, else 500.
         crate::app::EngineError::Rejected(rejection) => {
@@ -141,7 +161,8 @@ async fn run(call: &Call, command: impl Fn(bpmn_core::Id) -> Command) -> ApiResu
 }
 
 fn worker(body: &Filters) -> ApiResult<String> {
-    body.text("workerId")?.ok_or_else(|| ApiError::null_value("workerId is null"))
+    body.text("workerId")?
+        .ok_or_else(|| ApiError::null_value("workerId is null"))
 }
 
 fn variables(body: &Filters, member: &str, prefix: &str) -> ApiResult<bpmn_core::value::Variables> {
@@ -151,7 +172,10 @@ fn variables(body: &Filters, member: &str, prefix: &str) -> ApiResult<bpmn_core:
 async fn complete(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     let prefix = format!("Cannot complete external task {}", call.param("id"));
-    let (set, local) = (variables(&body, "variables", &prefix)?, variables(&body, "localVariables", &prefix)?);
+    let (set, local) = (
+        variables(&body, "variables", &prefix)?,
+        variables(&body, "localVariables", &prefix)?,
+    );
     let worker = worker(&body)?;
     run(&call, |task| Command::CompleteExternalTask {
         task,
@@ -165,7 +189,10 @@ async fn complete(call: Call) -> ApiResult<Response> {
 async fn failure(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     let prefix = format!("Cannot handle failure of external task {}", call.param("id"));
-    let (set, local) = (variables(&body, "variables", &prefix)?, variables(&body, "localVariables", &prefix)?);
+    let (set, local) = (
+        variables(&body, "variables", &prefix)?,
+        variables(&body, "localVariables", &prefix)?,
+    );
     let worker = worker(&body)?;
     let retries = body.int("retries")?.unwrap_or(0);
     if retries < 0 {
@@ -173,7 +200,9 @@ async fn failure(call: Call) -> ApiResult<Response> {
     }
     let retry_timeout = body.long("retryTimeout")?.unwrap_or(0);
     if retry_timeout < 0 {
-        return Err(ApiError::engine("retryDuration is not greater than or equal to 0"));
+        return Err(ApiError::engine(
+            "retryDuration is not greater than or equal to 0",
+        ));
     }
     let (error_message, error_details) = (body.text("errorMessage")?, body.text("errorDetails")?);
     run(&call, |task| Command::FailExternalTask {
@@ -194,7 +223,9 @@ async fn bpmn_error(call: Call) -> ApiResult<Response> {
     let prefix = format!("Cannot report an error of external task {}", call.param("id"));
     let set = variables(&body, "variables", &prefix)?;
     let worker = worker(&body)?;
-    let code = body.text("errorCode")?.ok_or_else(|| ApiError::null_value("errorCode is null"))?;
+    let code = body
+        .text("errorCode")?
+        .ok_or_else(|| ApiError::null_value("errorCode is null"))?;
     let message = body.text("errorMessage")?;
     run(&call, |task| Command::ExternalTaskError {
         task,
@@ -210,10 +241,18 @@ async fn extend_lock(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     let duration = body.long("newDuration")?.unwrap_or(0);
     if duration <= 0 {
-        return Err(ApiError::rest(StatusCode::BAD_REQUEST, "lockTime is not greater than 0"));
+        return Err(ApiError::rest(
+            StatusCode::BAD_REQUEST,
+            "lockTime is not greater than 0",
+        ));
     }
     let worker = worker(&body)?;
-    run(&call, |task| Command::ExtendLock { task, worker: worker.clone(), duration }).await
+    run(&call, |task| Command::ExtendLock {
+        task,
+        worker: worker.clone(),
+        duration,
+    })
+    .await
 }
 
 async fn lock(call: Call) -> ApiResult<Response> {
@@ -221,9 +260,17 @@ async fn lock(call: Call) -> ApiResult<Response> {
     let worker = worker(&body)?;
     let duration = body.long("lockDuration")?.unwrap_or(0);
     if duration <= 0 {
-        return Err(ApiError::rest(StatusCode::BAD_REQUEST, "lockDuration is not greater than 0"));
+        return Err(ApiError::rest(
+            StatusCode::BAD_REQUEST,
+            "lockDuration is not greater than 0",
+        ));
     }
-    run(&call, |task| Command::LockExternalTask { task, worker: worker.clone(), duration }).await
+    run(&call, |task| Command::LockExternalTask {
+        task,
+        worker: worker.clone(),
+        duration,
+    })
+    .await
 }
 
 async fn unlock(call: Call) -> ApiResult<Response> {
@@ -233,7 +280,8 @@ async fn unlock(call: Call) -> ApiResult<Response> {
 async fn retries(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     let retries = body.int("retries")?;
-    let retries = retries.ok_or_else(|| ApiError::invalid_request("The number of retries cannot be null."))?;
+    let retries =
+        retries.ok_or_else(|| ApiError::invalid_request("The number of retries cannot be null."))?;
     if retries < 0 {
         return Err(ApiError::bad_user_request(
             "BadUserRequestException",

@@ -80,8 +80,16 @@ async fn rows(
     let rows = tasks.into_iter().map(|task| {
         let topic = fetch.topics.iter().position(|t| t.topic == task.topic);
         let shown = topic.and_then(|at| shown.get(at));
-        let variables = instances.get(&task.instance_id).zip(shown).map(|(i, s)| variables(i, &task, s));
-        row(&view, task, variables.unwrap_or_else(|| value!({})), call.caller.fanout)
+        let variables = instances
+            .get(&task.instance_id)
+            .zip(shown)
+            .map(|(i, s)| variables(i, &task, s));
+        row(
+            &view,
+            task,
+            variables.unwrap_or_else(|| value!({})),
+            call.caller.fanout,
+        )
     });
     Ok(rows.collect())
 }
@@ -92,22 +100,22 @@ fn variables(instance: &Instance, task: &ExternalTask, shown: &Shown) -> Value {
         false => instance_view::scopes_of_token(instance, task.token_id),
     };
     let visible = instance_view::visible(instance, &scopes);
-    let style = Style { deserialize: shown.deserialize, binary: true };
+    let style = Style {
+        deserialize: shown.deserialize,
+        binary: true,
+    };
     match &shown.variables {
         None => variable::write_all(visible, style),
         Some(names) => {
-            let found = names.iter().filter_map(|name| Some((name.as_str(), *visible.get(name.as_str())?)));
+            let found = names
+                .iter()
+                .filter_map(|name| Some((name.as_str(), *visible.get(name.as_str())?)));
             variable::write_all(found.collect::<Vec<(&str, &TypedValue)>>(), style)
         }
     }
 }
 
-fn row(
-    view: &CatalogView,
-    task: ExternalTask,
-    variables: Value,
-    fanout: bool,
-) -> LockedExternalTask {
+fn row(view: &CatalogView, task: ExternalTask, variables: Value, fanout: bool) -> LockedExternalTask {
     let deployed = view.by_id(task.definition_id);
     LockedExternalTask {
         activity_instance_id: format!("{}:{}", task.element, task.activity_id),
@@ -146,7 +154,8 @@ fn request(body: &Filters, view: &CatalogView) -> ApiResult<(Fetch, Vec<Shown>)>
     let worker = body.text("workerId")?;
     let max = body.int("maxTasks")?.unwrap_or(0);
     let worker = worker.ok_or_else(|| ApiError::null_value("workerId is null"))?;
-    let max = u32::try_from(max).map_err(|_| ApiError::engine("maxResults is not greater than or equal to 0"))?;
+    let max =
+        u32::try_from(max).map_err(|_| ApiError::engine("maxResults is not greater than or equal to 0"))?;
     let (mut topics, mut shown) = (Vec::new(), Vec::new());
     for item in body.array("topics")?.into_iter().flatten() {
         let Value::Object(members) = item else {
@@ -160,11 +169,22 @@ fn request(body: &Filters, view: &CatalogView) -> ApiResult<(Fetch, Vec<Shown>)>
             deserialize: topic.on("deserializeValues")?,
         });
         if topic.on("includeExtensionProperties")? {
-            return Err(ApiError::not_implemented("a fetch with 'includeExtensionProperties'"));
+            return Err(ApiError::not_implemented(
+                "a fetch with 'includeExtensionProperties'",
+            ));
         }
     }
     let timeout_ms = timeout.filter(|ms| *ms > 0).map(|ms| ms as u64);
-    Ok((Fetch { worker, max, topics, order, timeout_ms }, shown))
+    Ok((
+        Fetch {
+            worker,
+            max,
+            topics,
+            order,
+            timeout_ms,
+        },
+        shown,
+    ))
 }
 
 fn order(body: &Filters) -> ApiResult<FetchOrder> {
@@ -173,7 +193,9 @@ fn order(body: &Filters) -> ApiResult<FetchOrder> {
         let member = |name: &str| item.get(name).and_then(Value::as_str);
         let by = member("sortBy").unwrap_or("null");
         if by != "createTime" {
-            return Err(ApiError::invalid_request(format!("Cannot set query sortBy parameter to value {by}")));
+            return Err(ApiError::invalid_request(format!(
+                "Cannot set query sortBy parameter to value {by}"
+            )));
         }
         created_ascending = match member("sortOrder") {
             Some("asc") => Some(true),
@@ -185,18 +207,24 @@ fn order(body: &Filters) -> ApiResult<FetchOrder> {
             }
         };
     }
-    Ok(FetchOrder { by_priority: body.on("usePriority")?, created_ascending })
+    Ok(FetchOrder {
+        by_priority: body.on("usePriority")?,
+        created_ascending,
+    })
 }
 
 fn topic_request(topic: &Filters, view: &CatalogView) -> ApiResult<TopicRequest> {
-    let name = topic.text("topicName")?.ok_or_else(|| ApiError::null_value("topicName is null"))?;
+    let name = topic
+        .text("topicName")?
+        .ok_or_else(|| ApiError::null_value("topicName is null"))?;
     let lock_duration = topic.long("lockDuration")?.unwrap_or(0);
     if lock_duration <= 0 {
         return Err(ApiError::engine("lockTime is not greater than 0"));
     }
     let process_variables = topic.object("processVariables")?.into_iter().flatten();
-    let process_variables =
-        process_variables.map(|(name, value)| (name.clone(), variable::implicit(value))).collect();
+    let process_variables = process_variables
+        .map(|(name, value)| (name.clone(), variable::implicit(value)))
+        .collect();
     // An empty list of tenants is no filter on the wire; null neither.
     let tenants = topic.list("tenantIdIn")?.filter(|list| !list.is_empty());
     Ok(TopicRequest {
@@ -213,9 +241,13 @@ fn topic_request(topic: &Filters, view: &CatalogView) -> ApiResult<TopicRequest>
 /// The definitions that all of the topic's filters allow.
 fn definitions(topic: &Filters, view: &CatalogView) -> ApiResult<Option<Vec<Id>>> {
     let id = topic.text("processDefinitionId")?;
-    let ids = topic.list("processDefinitionIdIn")?.filter(|list| !list.is_empty());
+    let ids = topic
+        .list("processDefinitionIdIn")?
+        .filter(|list| !list.is_empty());
     let key = topic.text("processDefinitionKey")?;
-    let keys = topic.list("processDefinitionKeyIn")?.filter(|list| !list.is_empty());
+    let keys = topic
+        .list("processDefinitionKeyIn")?
+        .filter(|list| !list.is_empty());
     let tag = topic.text("processDefinitionVersionTag")?;
     if id.is_none() && ids.is_none() && key.is_none() && keys.is_none() && tag.is_none() {
         return Ok(None);
@@ -225,7 +257,9 @@ fn definitions(topic: &Filters, view: &CatalogView) -> ApiResult<Option<Vec<Id>>
             && ids.as_ref().is_none_or(|ids| ids.contains(&d.row.rest_id))
             && key.as_ref().is_none_or(|key| d.row.key == *key)
             && keys.as_ref().is_none_or(|keys| keys.contains(&d.row.key))
-            && tag.as_ref().is_none_or(|tag| d.row.version_tag.as_ref() == Some(tag))
+            && tag
+                .as_ref()
+                .is_none_or(|tag| d.row.version_tag.as_ref() == Some(tag))
     });
     Ok(Some(found.map(|d| d.row.id).collect()))
 }

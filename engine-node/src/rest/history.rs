@@ -25,10 +25,16 @@ pub fn routes() -> Router<App> {
     let (process, activity) = ("/history/process-instance", "/history/activity-instance");
     Router::new()
         .route(process, get(processes).post(processes_post))
-        .route(&format!("{process}/count"), get(process_count).post(process_count_post))
+        .route(
+            &format!("{process}/count"),
+            get(process_count).post(process_count_post),
+        )
         .route(&format!("{process}/{{id}}"), get(process_one))
         .route(activity, get(activities).post(activities_post))
-        .route(&format!("{activity}/count"), get(activity_count).post(activity_count_post))
+        .route(
+            &format!("{activity}/count"),
+            get(activity_count).post(activity_count_post),
+        )
         .route(&format!("{activity}/{{id}}"), get(activity_one))
 }
 
@@ -80,7 +86,9 @@ fn activity_dto(view: &CatalogView, row: ActivityRow) -> HistoricActivityInstanc
         id: format!("{}:{}", row.element, row.id),
         parent_activity_instance_id: parent,
         activity_name: row.name.or_else(|| node.and_then(|n| n.name.clone())),
-        activity_type: row.kind.unwrap_or_else(|| node.map_or("", |n| n.activity_type).to_owned()),
+        activity_type: row
+            .kind
+            .unwrap_or_else(|| node.map_or("", |n| n.activity_type).to_owned()),
         activity_id: row.element,
         process_definition_key: deployed.map(|d| d.row.key.clone()),
         process_definition_id: instance_view::definition_id(view, row.definition_id),
@@ -112,7 +120,10 @@ async fn processes_post(call: Call) -> ApiResult<Response> {
 async fn find_processes(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
     let listing = history_process::listing(Where::new(filters, &view))?;
-    lists::page(call, &listing, history_process::row, |row| process_dto(&view, row)).await
+    lists::page(call, &listing, history_process::row, |row| {
+        process_dto(&view, row)
+    })
+    .await
 }
 
 async fn process_count(call: Call) -> ApiResult<Response> {
@@ -131,7 +142,14 @@ async fn count_processes(call: &Call, filters: &Filters) -> ApiResult<Response> 
 async fn process_one(call: Call) -> ApiResult<Response> {
     let id = call.param("id");
     let missing = || ApiError::not_found(format!("Historic process instance with id {id} does not exist"));
-    let row = lists::one(&call, call.id("id"), history_process::by_id, history_process::row, missing).await?;
+    let row = lists::one(
+        &call,
+        call.id("id"),
+        history_process::by_id,
+        history_process::row,
+        missing,
+    )
+    .await?;
     Ok(json(&process_dto(&call.catalog(), row)))
 }
 
@@ -146,7 +164,10 @@ async fn activities_post(call: Call) -> ApiResult<Response> {
 async fn find_activities(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
     let listing = history_activity::listing(Where::new(filters, &view))?;
-    lists::page(call, &listing, history_activity::row, |row| activity_dto(&view, row)).await
+    lists::page(call, &listing, history_activity::row, |row| {
+        activity_dto(&view, row)
+    })
+    .await
 }
 
 async fn activity_count(call: Call) -> ApiResult<Response> {
@@ -164,7 +185,11 @@ async fn count_activities(call: &Call, filters: &Filters) -> ApiResult<Response>
 
 async fn activity_one(call: Call) -> ApiResult<Response> {
     let text = call.param("id");
-    let missing = || ApiError::not_found(format!("Historic activity instance with id '{text}' does not exist"));
+    let missing = || {
+        ApiError::not_found(format!(
+            "Historic activity instance with id '{text}' does not exist"
+        ))
+    };
     // `ELEMENT:UUID`; a bare uuid is the id of a process instance's scope, which has no row of its own.
     let id = text.rsplit_once(':').and_then(|(_, id)| id.parse().ok());
     let row = lists::one(&call, id, history_activity::by_id, history_activity::row, missing).await?;

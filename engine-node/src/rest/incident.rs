@@ -28,9 +28,10 @@ fn dto(view: &CatalogView, row: IncidentRow) -> Incident {
         process_instance_id: row.instance_id.map(|id| id.to_string()),
         execution_id: row.execution_id.map(|id| id.to_string()),
         incident_timestamp: Date(row.created),
-        incident_type: row.kind,
         activity_id: row.element.clone(),
-        failed_activity_id: row.element,
+        // Only a failed job tells where it failed.
+        failed_activity_id: (row.kind == incident::FAILED_JOB).then_some(row.element),
+        incident_type: row.kind,
         cause_incident_id: row.cause_id.to_string(),
         root_cause_incident_id: row.root_cause_id.to_string(),
         configuration: row.configuration,
@@ -65,15 +66,25 @@ async fn one(call: Call) -> ApiResult<Response> {
 async fn resolve(call: Call) -> ApiResult<Response> {
     let missing = || {
         let id = call.param("id");
-        ApiError::not_found(format!("Cannot find an incident with id '{id}': incident is null"))
+        ApiError::not_found(format!(
+            "Cannot find an incident with id '{id}': incident is null"
+        ))
     };
     let found = row(&call, missing).await?;
     if matches!(found.kind.as_str(), "failedJob" | "failedExternalTask") {
         // These go when their job or task gets retries.
-        return Err(ApiError::invalid_request(format!("Cannot resolve an incident of type {}", found.kind)));
+        return Err(ApiError::invalid_request(format!(
+            "Cannot resolve an incident of type {}",
+            found.kind
+        )));
     }
-    let render = Box::new(|_: &bpmn_core::instance::Instance, _: &bpmn_core::command::Outcome| Answer::no_content());
+    let render =
+        Box::new(|_: &bpmn_core::instance::Instance, _: &bpmn_core::command::Outcome| Answer::no_content());
     let command = Command::ResolveIncident { incident: found.id };
-    let result = call.app.engine.entity_command(&call.caller, Entity::Incident, found.id, command, render).await;
+    let result = call
+        .app
+        .engine
+        .entity_command(&call.caller, Entity::Incident, found.id, command, render)
+        .await;
     result.map(answer).map_err(error::unknown(missing, error::api))
 }

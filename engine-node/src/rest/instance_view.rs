@@ -16,7 +16,8 @@ use std::collections::BTreeMap;
 
 /// REST's id of a definition; the row's id if this node doesn't know it (any more).
 pub fn definition_id(view: &CatalogView, id: Id) -> String {
-    view.by_id(id).map_or_else(|| id.to_string(), |d| d.row.rest_id.clone())
+    view.by_id(id)
+        .map_or_else(|| id.to_string(), |d| d.row.rest_id.clone())
 }
 
 /// Key of a definition.
@@ -29,7 +30,11 @@ pub fn started(view: &CatalogView, instance: &Instance, base_url: &str) -> Proce
     let process = &instance.process;
     let href = format!("{base_url}/process-instance/{}", process.id);
     ProcessInstance {
-        links: vec![Link { method: "GET", href, rel: "self" }],
+        links: vec![Link {
+            method: "GET",
+            href,
+            rel: "self",
+        }],
         id: process.id.to_string(),
         definition_id: definition_id(view, process.definition_id),
         business_key: process.business_key.clone(),
@@ -44,13 +49,37 @@ pub fn started(view: &CatalogView, instance: &Instance, base_url: &str) -> Proce
 
 /// Variables of the process instance itself, as text, objects not deserialized.
 pub fn instance_variables(instance: &Instance) -> Value {
-    let own = instance.variables.iter().filter(|v| v.scope_id == instance.process.id && v.task_id.is_none());
-    variable::write_all(own.map(|v| (v.name.as_str(), &v.value)), Style { deserialize: false, binary: true })
+    let own = instance
+        .variables
+        .iter()
+        .filter(|v| v.scope_id == instance.process.id && v.task_id.is_none());
+    variable::write_all(
+        own.map(|v| (v.name.as_str(), &v.value)),
+        Style {
+            deserialize: false,
+            binary: true,
+        },
+    )
 }
 
 /// The answer of a command: 204, or 200 with the instance's variables if they were asked for.
 pub fn done(instance: &Instance, with_variables: bool) -> Answer {
-    if with_variables { Answer::json(&instance_variables(instance)) } else { Answer::no_content() }
+    if with_variables {
+        Answer::json(&instance_variables(instance))
+    } else {
+        Answer::no_content()
+    }
+}
+
+/// Whether nothing of an execution is left.
+pub fn execution_ended(instance: &Instance, execution: Id) -> bool {
+    let goes_on = || {
+        instance
+            .tokens
+            .iter()
+            .any(|token| token.execution_id == execution)
+    };
+    instance.ended || (execution != instance.process.id && !goes_on())
 }
 
 /// The scopes a token sees, inner first: its own activity, the scopes around it, the process instance.
@@ -69,7 +98,11 @@ pub fn scopes_of_token(instance: &Instance, token: Id) -> Vec<Id> {
 pub fn visible<'a>(instance: &'a Instance, scopes: &[Id]) -> BTreeMap<&'a str, &'a TypedValue> {
     let mut found = BTreeMap::new();
     for scope in scopes.iter().rev() {
-        for variable in instance.variables.iter().filter(|v| v.scope_id == *scope && v.task_id.is_none()) {
+        for variable in instance
+            .variables
+            .iter()
+            .filter(|v| v.scope_id == *scope && v.task_id.is_none())
+        {
             found.insert(variable.name.as_str(), &variable.value);
         }
     }
@@ -118,7 +151,10 @@ fn children(
             .incidents
             .iter()
             .filter(|i| i.execution_id == Some(token.execution_id) && i.element == token.element)
-            .map(|i| ActivityIncident { id: i.id.to_string(), activity_id: i.element.clone() })
+            .map(|i| ActivityIncident {
+                id: i.id.to_string(),
+                activity_id: i.element.clone(),
+            })
             .collect();
         let incident_ids = incidents.iter().map(|i| i.id.clone()).collect();
         let execution = token.execution_id.to_string();

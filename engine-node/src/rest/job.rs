@@ -67,7 +67,13 @@ async fn list_post(call: Call) -> ApiResult<Response> {
 
 async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    lists::page(call, &job::listing(Where::new(filters, &view), now())?, job::row, |row| dto(&view, row)).await
+    lists::page(
+        call,
+        &job::listing(Where::new(filters, &view), now())?,
+        job::row,
+        |row| dto(&view, row),
+    )
+    .await
 }
 
 async fn count(call: Call) -> ApiResult<Response> {
@@ -94,11 +100,15 @@ async fn one(call: Call) -> ApiResult<Response> {
 }
 
 fn none(call: &Call) -> ApiError {
-    ApiError::not_found(format!("No job found with id '{}': job is null", call.param("id")))
+    ApiError::not_found(format!(
+        "No job found with id '{}': job is null",
+        call.param("id")
+    ))
 }
 
 async fn stacktrace(call: Call) -> ApiResult<Response> {
-    match row(&call, || none(&call)).await?.stacktrace {
+    let missing = || ApiError::not_found(format!("No job found with id {}: job is null", call.param("id")));
+    match row(&call, missing).await?.stacktrace {
         Some(text) => Ok(typed("text/plain", text.into_bytes())),
         None => Ok(no_content()),
     }
@@ -106,7 +116,12 @@ async fn stacktrace(call: Call) -> ApiResult<Response> {
 
 /// The reference answers 404 to whatever goes wrong while a job runs by hand.
 async fn execute(call: Call) -> ApiResult<Response> {
-    let missing = || ApiError::not_found(format!("ENGINE-14026 No job found with id '{}'", call.param("id")));
+    let missing = || {
+        ApiError::not_found(format!(
+            "ENGINE-14026 No job found with id '{}'",
+            call.param("id")
+        ))
+    };
     let id = call.id("id").ok_or_else(missing)?;
     let failed = |error| match error {
         EngineError::Rejected(rejection) => ApiError::not_found(rejection.to_string()),
@@ -123,14 +138,23 @@ async fn run(
     missing: impl Fn() -> ApiError,
 ) -> ApiResult<Response> {
     let id = call.id("id").ok_or_else(&missing)?;
-    let render = Box::new(|_: &bpmn_core::instance::Instance, _: &bpmn_core::command::Outcome| Answer::no_content());
-    let result = call.app.engine.entity_command(&call.caller, Entity::Job, id, command(id), render).await;
+    let render =
+        Box::new(|_: &bpmn_core::instance::Instance, _: &bpmn_core::command::Outcome| Answer::no_content());
+    let result = call
+        .app
+        .engine
+        .entity_command(&call.caller, Entity::Job, id, command(id), render)
+        .await;
     result.map(answer).map_err(error::unknown(missing, error::api))
 }
 
 /// 500 with a type of the REST layer: the reference's own mixture for retries.
 fn retries_error(message: String) -> ApiError {
-    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "InvalidRequestException", message)
+    ApiError::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "InvalidRequestException",
+        message,
+    )
 }
 
 async fn retries(call: Call) -> ApiResult<Response> {
@@ -152,8 +176,12 @@ async fn retries(call: Call) -> ApiResult<Response> {
         true => Some(body.date("dueDate")?),
         false => None,
     };
-    let missing =
-        || retries_error(format!("ENGINE-13053 No job found with id '{}'.'", call.param("id")));
+    let missing = || {
+        retries_error(format!(
+            "ENGINE-13053 No job found with id '{}'.'",
+            call.param("id")
+        ))
+    };
     run(&call, |job| Command::SetJobRetries { job, retries, due }, missing).await
 }
 

@@ -38,7 +38,10 @@ pub async fn page<R, D: Serialize>(
     }
     let rows = snapshot.rows.iter().map(|row| {
         let sort = listing.sort_values(&**row)?;
-        Ok(Sorted { row: render(read(&**row)?), sort })
+        Ok(Sorted {
+            row: render(read(&**row)?),
+            sort,
+        })
     });
     let rows: Vec<Sorted<D>> = rows.collect::<Result<_, StoreError>>().map_err(error::store)?;
     Ok(call.covered(&rows, &snapshot))
@@ -47,7 +50,11 @@ pub async fn page<R, D: Serialize>(
 /// `{"count":n}` of a list.
 pub async fn count(call: &Call, listing: &Listing) -> ApiResult<Response> {
     let snapshot = call.select(&listing.count()).await?;
-    let count = snapshot.rows.first().map_or(Ok(0), |row| row.i64(0)).map_err(error::store)?;
+    let count = snapshot
+        .rows
+        .first()
+        .map_or(Ok(0), |row| row.i64(0))
+        .map_err(error::store)?;
     Ok(call.covered(&json!({ "count": count }), &snapshot))
 }
 

@@ -18,7 +18,9 @@ use rest_api::{
 
 /// Routes of this resource.
 pub fn routes() -> Router<App> {
-    Router::new().route("/message", post(message)).route("/signal", post(signal))
+    Router::new()
+        .route("/message", post(message))
+        .route("/signal", post(signal))
 }
 
 async fn signal(call: Call) -> ApiResult<Response> {
@@ -37,9 +39,8 @@ pub fn read(body: &Filters) -> ApiResult<(Message, bool)> {
     let name = name.ok_or_else(|| ApiError::invalid_request("No message name supplied"))?;
     let instance = body.text("processInstanceId")?;
     let known = instance.as_ref().map(|id| id.parse::<Id>());
-    let variables = |member: &str| {
-        variable::read_all(body.raw(member)).map_err(|e| e.api("Cannot deliver message"))
-    };
+    let variables =
+        |member: &str| variable::read_all(body.raw(member)).map_err(|e| e.api("Cannot deliver message"));
     let message = Message {
         name,
         business_key: body.text("businessKey")?,
@@ -56,8 +57,13 @@ pub fn read(body: &Filters) -> ApiResult<(Message, bool)> {
         let text = "Parameter 'tenantId' cannot be used together with parameter 'withoutTenantId'.";
         return Err(ApiError::invalid_request(text));
     }
-    if body.object("processVariablesToTriggeredScope")?.is_some_and(|map| !map.is_empty()) {
-        return Err(ApiError::not_implemented("a message with 'processVariablesToTriggeredScope'"));
+    if body
+        .object("processVariablesToTriggeredScope")?
+        .is_some_and(|map| !map.is_empty())
+    {
+        return Err(ApiError::not_implemented(
+            "a message with 'processVariablesToTriggeredScope'",
+        ));
     }
     Ok((message, known.is_none_or(|id| id.is_ok())))
 }
@@ -72,7 +78,11 @@ async fn message(call: Call) -> ApiResult<Response> {
     }
     let (message, may_match) = read(&body)?;
     let found = if may_match {
-        call.app.engine.correlate(&call.caller, &message).await.map_err(error::api)?
+        call.app
+            .engine
+            .correlate(&call.caller, &message)
+            .await
+            .map_err(error::api)?
     } else if message.all {
         Vec::new()
     } else {
@@ -94,7 +104,7 @@ pub fn row(call: &Call, correlated: &correlate::Correlated, with_variables: bool
             execution: Some(Execution {
                 id: execution.to_string(),
                 process_instance_id: instance.process.id.to_string(),
-                ended: instance.ended,
+                ended: instance_view::execution_ended(instance, *execution),
                 tenant_id: instance.process.tenant_id.clone(),
             }),
             process_instance: None,

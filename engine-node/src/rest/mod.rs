@@ -68,7 +68,10 @@ async fn method_not_allowed() -> ApiError {
 /// What holds for every operation: spelling of paths, media types, caching.
 async fn front(resources: Router, mut request: Request) -> Response {
     // Nesting takes one of two slashes away.
-    let doubled = request.extensions().get::<OriginalUri>().is_some_and(|uri| uri.path().contains("//"));
+    let doubled = request
+        .extensions()
+        .get::<OriginalUri>()
+        .is_some_and(|uri| uri.path().contains("//"));
     let Some(path) = canonical(request.uri().path()).filter(|_| !doubled) else {
         return ApiError::unknown_path().into_response();
     };
@@ -91,9 +94,14 @@ async fn front(resources: Router, mut request: Request) -> Response {
         Err(_) => return ApiError::unknown_path().into_response(),
     }
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    let mut response = resources.oneshot(request).await.unwrap_or_else(|never| match never {});
+    let mut response = resources
+        .oneshot(request)
+        .await
+        .unwrap_or_else(|never| match never {});
     if reads && !path.ends_with("xml") {
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        response
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     }
     if response.status() == http::StatusCode::NO_CONTENT {
         *response.body_mut() = Body::empty();
@@ -118,7 +126,11 @@ fn engine_of(path: &str) -> Option<(&str, &str)> {
 
 /// Whether the client takes what the operation gives: JSON, or for contents any type or text.
 fn acceptable(request: &Request, path: &str) -> bool {
-    let Some(accept) = request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok()) else {
+    let Some(accept) = request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|v| v.to_str().ok())
+    else {
         return true;
     };
     if path.ends_with("/data") {
@@ -145,7 +157,10 @@ mod tests {
     fn a_trailing_slash_is_taken_and_a_doubled_one_is_not() {
         assert_eq!(canonical("/version/").as_deref(), Some("/version"));
         assert_eq!(canonical("//version"), None);
-        assert_eq!(engine_of("/engine/default/version"), Some(("default", "/version")));
+        assert_eq!(
+            engine_of("/engine/default/version"),
+            Some(("default", "/version"))
+        );
         assert_eq!(engine_of("/engine"), None);
     }
 }

@@ -80,7 +80,11 @@ pub fn named(call: &Call, missing: impl Fn(&str) -> ApiError) -> ApiResult<Arc<D
         view.latest(key, None).cloned()
     };
     found.ok_or_else(|| {
-        let of = if tenant.is_empty() { "no tenant-id".to_owned() } else { format!("tenant-id: {tenant}") };
+        let of = if tenant.is_empty() {
+            "no tenant-id".to_owned()
+        } else {
+            format!("tenant-id: {tenant}")
+        };
         let message = format!("No matching process definition with key: {key} and {of}");
         ApiError::new(StatusCode::NOT_FOUND, "RestException", message)
     })
@@ -112,10 +116,20 @@ async fn one(call: Call) -> ApiResult<Response> {
 async fn xml(call: Call) -> ApiResult<Response> {
     let deployed = named(&call, unknown_id)?;
     let row = &deployed.row;
-    let resource = call.app.engine.store().resource(row.deployment_id, &row.resource_name).await;
-    let resource = resource.map_err(error::store)?.ok_or_else(|| unknown_id(&row.rest_id))?;
+    let resource = call
+        .app
+        .engine
+        .store()
+        .resource(row.deployment_id, &row.resource_name)
+        .await;
+    let resource = resource
+        .map_err(error::store)?
+        .ok_or_else(|| unknown_id(&row.rest_id))?;
     let bpmn20_xml = String::from_utf8_lossy(&resource.content).into_owned();
-    Ok(json(&Xml { id: row.rest_id.clone(), bpmn20_xml }))
+    Ok(json(&Xml {
+        id: row.rest_id.clone(),
+        bpmn20_xml,
+    }))
 }
 
 /// Models carry no image: 204, as the reference without one.
@@ -138,7 +152,10 @@ async fn start(call: Call) -> ApiResult<Response> {
     let prefix = format!("Cannot instantiate process definition {}", deployed.row.rest_id);
     let request = start_request(&body, &prefix)?;
     if deployed.row.suspended {
-        let text = format!("{prefix}: ENGINE-03043 Process Definition with id '{}' is suspended.", deployed.row.rest_id);
+        let text = format!(
+            "{prefix}: ENGINE-03043 Process Definition with id '{}' is suspended.",
+            deployed.row.rest_id
+        );
         return Err(ApiError::rest(StatusCode::INTERNAL_SERVER_ERROR, text));
     }
     let (view, base_url) = (call.catalog(), call.caller.base_url.clone());
@@ -155,7 +172,9 @@ async fn start(call: Call) -> ApiResult<Response> {
         variables: request.variables,
     };
     let result = call.app.engine.start(&call.caller, start, Box::new(render)).await;
-    result.map(answer).map_err(error::wrapped(prefix, StatusCode::INTERNAL_SERVER_ERROR))
+    result
+        .map(answer)
+        .map_err(error::wrapped(prefix, StatusCode::INTERNAL_SERVER_ERROR))
 }
 
 struct StartRequest {
@@ -165,7 +184,10 @@ struct StartRequest {
 }
 
 fn start_request(body: &Filters, prefix: &str) -> ApiResult<StartRequest> {
-    if body.array("startInstructions")?.is_some_and(|list| !list.is_empty()) {
+    if body
+        .array("startInstructions")?
+        .is_some_and(|list| !list.is_empty())
+    {
         return Err(ApiError::not_implemented("a start with 'startInstructions'"));
     }
     for name in ["skipCustomListeners", "skipIoMappings"] {
@@ -199,7 +221,10 @@ async fn suspend_by_key_in_body(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     let suspended = suspension(&body)?;
     let view = call.catalog();
-    let found: Vec<Arc<Deployed>> = match (body.text("processDefinitionKey")?, body.text("processDefinitionId")?) {
+    let found: Vec<Arc<Deployed>> = match (
+        body.text("processDefinitionKey")?,
+        body.text("processDefinitionId")?,
+    ) {
         (Some(_), Some(_)) => {
             return Err(ApiError::invalid_request(
                 "Only one of processDefinitionId or processDefinitionKey should be set to update the suspension state.",
@@ -218,7 +243,9 @@ async fn suspend_by_key_in_body(call: Call) -> ApiResult<Response> {
 
 fn suspension(body: &Filters) -> ApiResult<bool> {
     if body.on("includeProcessInstances")? {
-        return Err(ApiError::not_implemented("a suspension with 'includeProcessInstances'"));
+        return Err(ApiError::not_implemented(
+            "a suspension with 'includeProcessInstances'",
+        ));
     }
     if body.text("executionDate")?.is_some() {
         return Err(ApiError::not_implemented("a suspension with 'executionDate'"));
@@ -228,7 +255,11 @@ fn suspension(body: &Filters) -> ApiResult<bool> {
 
 async fn set_suspended(call: &Call, definitions: &[Arc<Deployed>], suspended: bool) -> ApiResult<Response> {
     for deployed in definitions.iter().filter(|d| d.row.suspended != suspended) {
-        call.app.replication.suspend_definition(deployed.row.id, suspended).await.map_err(error::api)?;
+        call.app
+            .replication
+            .suspend_definition(deployed.row.id, suspended)
+            .await
+            .map_err(error::api)?;
     }
     Ok(no_content())
 }

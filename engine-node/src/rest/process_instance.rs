@@ -31,7 +31,10 @@ pub fn routes() -> Router<App> {
         .route("/process-instance/{id}", get(one).delete(delete))
         .route("/process-instance/{id}/suspended", put(suspend))
         .route("/process-instance/{id}/activity-instances", get(tree))
-        .merge(scope_variables::routes("/process-instance/{id}/variables", Place::Instance))
+        .merge(scope_variables::routes(
+            "/process-instance/{id}/variables",
+            Place::Instance,
+        ))
 }
 
 fn dto(view: &CatalogView, row: InstanceRow) -> ProcessInstance {
@@ -83,25 +86,42 @@ fn missing(id: &str) -> ApiError {
 async fn one(call: Call) -> ApiResult<Response> {
     let view = call.catalog();
     let query = process_instance::by_id;
-    let row =
-        lists::one(&call, call.id("id"), query, process_instance::row, || missing(call.param("id"))).await?;
+    let row = lists::one(&call, call.id("id"), query, process_instance::row, || {
+        missing(call.param("id"))
+    })
+    .await?;
     Ok(json(&dto(&view, row)))
 }
 
 async fn tree(call: Call) -> ApiResult<Response> {
     let gone = || missing(call.param("id"));
     let id = call.id("id").ok_or_else(gone)?;
-    let instance = call.app.engine.load(id).await.map_err(error::api)?.ok_or_else(gone)?;
+    let instance = call
+        .app
+        .engine
+        .load(id)
+        .await
+        .map_err(error::api)?
+        .ok_or_else(gone)?;
     let view = call.catalog();
     let deployed = view.by_id(instance.process.definition_id).ok_or_else(|| {
         let id = instance.process.definition_id;
-        ApiError::unavailable(format!("process definition {id} has not arrived at this node yet"))
+        ApiError::unavailable(format!(
+            "process definition {id} has not arrived at this node yet"
+        ))
     })?;
-    Ok(json(&instance_view::tree(&instance, &deployed.definition, &deployed.row.rest_id)))
+    Ok(json(&instance_view::tree(
+        &instance,
+        &deployed.definition,
+        &deployed.row.rest_id,
+    )))
 }
 
 fn is_missing(error: &EngineError) -> bool {
-    matches!(error, EngineError::NotFound { .. } | EngineError::Rejected(Rejection::NotFound { .. }))
+    matches!(
+        error,
+        EngineError::NotFound { .. } | EngineError::Rejected(Rejection::NotFound { .. })
+    )
 }
 
 async fn delete(call: Call) -> ApiResult<Response> {
@@ -118,7 +138,9 @@ async fn delete(call: Call) -> ApiResult<Response> {
     let Some(id) = call.id("id") else {
         return gone();
     };
-    let command = Command::Delete { reason: filters.text("deleteReason")? };
+    let command = Command::Delete {
+        reason: filters.text("deleteReason")?,
+    };
     match run(&call, id, command).await {
         Ok(answered) => Ok(answer(answered)),
         Err(error) if is_missing(&error) => gone(),
@@ -140,5 +162,8 @@ async fn suspend(call: Call) -> ApiResult<Response> {
 }
 
 async fn run(call: &Call, id: Id, command: Command) -> Result<Answer, EngineError> {
-    call.app.engine.command(&call.caller, id, command, Box::new(|_, _| Answer::no_content())).await
+    call.app
+        .engine
+        .command(&call.caller, id, command, Box::new(|_, _| Answer::no_content()))
+        .await
 }

@@ -112,14 +112,20 @@ fn shown(instance: &Instance, place: Place, id: Id) -> BTreeMap<&str, &TypedValu
     let mut found = match place {
         Place::Instance => instance_view::visible(instance, &[instance.process.id]),
         Place::Execution => {
-            let tokens = instance.tokens.iter().filter(|t| t.execution_id == id && id != instance.process.id);
+            let tokens = instance
+                .tokens
+                .iter()
+                .filter(|t| t.execution_id == id && id != instance.process.id);
             let mut scopes: Vec<Id> = tokens.map(|t| t.id).collect();
             scopes.push(id);
             instance_view::visible(instance, &scopes)
         }
         Place::Task => {
             let token = instance.tasks.get(id).and_then(|task| task.token_id);
-            let scopes = token.map_or_else(|| vec![instance.process.id], |t| instance_view::scopes_of_token(instance, t));
+            let scopes = token.map_or_else(
+                || vec![instance.process.id],
+                |t| instance_view::scopes_of_token(instance, t),
+            );
             instance_view::visible(instance, &scopes)
         }
         Place::TaskLocal => BTreeMap::new(),
@@ -135,7 +141,10 @@ fn deserialize(filters: &Filters, name: &str) -> ApiResult<bool> {
 }
 
 async fn list(call: Call, place: Place) -> ApiResult<Response> {
-    let style = Style { deserialize: deserialize(&call.filters(), "deserializeValues")?, binary: true };
+    let style = Style {
+        deserialize: deserialize(&call.filters(), "deserializeValues")?,
+        binary: true,
+    };
     let (Some(instance), Some(id)) = (load(&call, place).await?, call.id("id")) else {
         return Err(ApiError::null_value(place.gone(call.param("id"))));
     };
@@ -144,16 +153,30 @@ async fn list(call: Call, place: Place) -> ApiResult<Response> {
 
 async fn value(call: &Call, place: Place, name: &str) -> ApiResult<TypedValue> {
     let (Some(instance), Some(id)) = (load(call, place).await?, call.id("id")) else {
-        let text = format!("Cannot get {} variable {name}: {}", place.word(), place.gone(call.param("id")));
+        let text = format!(
+            "Cannot get {} variable {name}: {}",
+            place.word(),
+            place.gone(call.param("id"))
+        );
         return Err(ApiError::rest(StatusCode::INTERNAL_SERVER_ERROR, text));
     };
-    let found = shown(&instance, place, id).get(name).map(|value| (*value).clone());
-    found.ok_or_else(|| ApiError::not_found(format!("{} variable with name {name} does not exist", place.word())))
+    let found = shown(&instance, place, id)
+        .get(name)
+        .map(|value| (*value).clone());
+    found.ok_or_else(|| {
+        ApiError::not_found(format!(
+            "{} variable with name {name} does not exist",
+            place.word()
+        ))
+    })
 }
 
 async fn one(call: Call, place: Place) -> ApiResult<Response> {
     let name = call.name("name")?;
-    let style = Style { deserialize: deserialize(&call.filters(), "deserializeValue")?, binary: true };
+    let style = Style {
+        deserialize: deserialize(&call.filters(), "deserializeValue")?,
+        binary: true,
+    };
     Ok(json(&variable::write(&value(&call, place, &name).await?, style)))
 }
 
@@ -161,7 +184,12 @@ async fn data(call: Call, place: Place) -> ApiResult<Response> {
     let name = call.name("name")?;
     match value(&call, place, &name).await? {
         TypedValue::Bytes(bytes) => Ok(typed("application/octet-stream", bytes)),
-        TypedValue::File { content, filename, mime_type, encoding } => {
+        TypedValue::File {
+            content,
+            filename,
+            mime_type,
+            encoding,
+        } => {
             let mut media_type = mime_type.unwrap_or_else(|| "application/octet-stream".into());
             if let Some(encoding) = encoding {
                 media_type = format!("{media_type};charset={encoding}");
@@ -169,7 +197,10 @@ async fn data(call: Call, place: Place) -> ApiResult<Response> {
             Ok(attachment(&filename, &media_type, content))
         }
         _ => {
-            let text = format!("Value of variable with id {} is not a binary value.", call.param("id"));
+            let text = format!(
+                "Value of variable with id {} is not a binary value.",
+                call.param("id")
+            );
             Err(ApiError::invalid_request(text))
         }
     }
@@ -184,22 +215,30 @@ async fn change(
     prefix: &str,
     gone: String,
 ) -> ApiResult<Response> {
-    let missing =
-        || ApiError::rest(StatusCode::INTERNAL_SERVER_ERROR, format!("{prefix}: {gone}"));
+    let missing = || ApiError::rest(StatusCode::INTERNAL_SERVER_ERROR, format!("{prefix}: {gone}"));
     let Some(id) = call.id("id") else {
         return Err(missing());
     };
-    let command = Command::SetVariables { scope: id, local: place.local(), set, delete };
+    let command = Command::SetVariables {
+        scope: id,
+        local: place.local(),
+        set,
+        delete,
+    };
     let engine = &call.app.engine;
     let render = || Box::new(|_: &Instance, _: &bpmn_core::command::Outcome| Answer::no_content());
     let result = match place {
         Place::Instance => engine.command(&call.caller, id, command, render()).await,
         Place::Task | Place::TaskLocal => {
-            engine.entity_command(&call.caller, Entity::Task, id, command, render()).await
+            engine
+                .entity_command(&call.caller, Entity::Task, id, command, render())
+                .await
         }
         Place::Execution => match engine.command(&call.caller, id, command.clone(), render()).await {
             Err(EngineError::NotFound { .. } | EngineError::Rejected(Rejection::NotFound { .. })) => {
-                engine.entity_command(&call.caller, Entity::Execution, id, command, render()).await
+                engine
+                    .entity_command(&call.caller, Entity::Execution, id, command, render())
+                    .await
             }
             result => result,
         },
@@ -212,8 +251,17 @@ async fn put(call: Call, place: Place) -> ApiResult<Response> {
     let name = call.name("name")?;
     let prefix = format!("Cannot put {} variable {name}", place.word());
     let body = call.body()?.into_value();
-    let variables = variable::read_all(Some(&serde_json::json!({ name.clone(): body }))).map_err(|e| e.api(&prefix))?;
-    change(&call, place, variables, Vec::new(), &prefix, place.gone(call.param("id"))).await
+    let variables =
+        variable::read_all(Some(&serde_json::json!({ name.clone(): body }))).map_err(|e| e.api(&prefix))?;
+    change(
+        &call,
+        place,
+        variables,
+        Vec::new(),
+        &prefix,
+        place.gone(call.param("id")),
+    )
+    .await
 }
 
 async fn delete(call: Call, place: Place) -> ApiResult<Response> {

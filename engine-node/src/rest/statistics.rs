@@ -27,7 +27,10 @@ pub fn routes() -> Router<App> {
         .route("/process-definition/statistics", get(by_definition))
         .route("/process-definition/{id}/statistics", get(by_activity))
         .route("/process-definition/key/{key}/statistics", get(by_activity))
-        .route("/process-definition/key/{key}/tenant-id/{tenant}/statistics", get(by_activity))
+        .route(
+            "/process-definition/key/{key}/tenant-id/{tenant}/statistics",
+            get(by_activity),
+        )
 }
 
 /// What a request wants counted besides instances.
@@ -47,7 +50,8 @@ impl Wanted {
             incident_type: filters.text("incidentsForType")?,
         };
         if wanted.incidents && wanted.incident_type.is_some() {
-            let message = "Only one of the query parameter includeIncidents or includeIncidentsForType can be set.";
+            let message =
+                "Only one of the query parameter includeIncidents or includeIncidentsForType can be set.";
             return Err(ApiError::invalid_request(message));
         }
         Ok(wanted)
@@ -67,12 +71,18 @@ async fn by_activity(call: Call) -> ApiResult<Response> {
     let snapshot = call.select(&execution::tokens_by_element(id)).await?;
     let mut instances: BTreeMap<String, i64> = BTreeMap::new();
     for row in &snapshot.rows {
-        instances.insert(row.text(0).map_err(error::store)?, row.i64(1).map_err(error::store)?);
+        instances.insert(
+            row.text(0).map_err(error::store)?,
+            row.i64(1).map_err(error::store)?,
+        );
     }
     let mut failed: BTreeMap<String, i64> = BTreeMap::new();
     if wanted.failed_jobs {
         for row in call.select(&job::failed_by("element", Some(id))).await?.rows {
-            failed.insert(row.text(0).map_err(error::store)?, row.i64(1).map_err(error::store)?);
+            failed.insert(
+                row.text(0).map_err(error::store)?,
+                row.i64(1).map_err(error::store)?,
+            );
         }
     }
     let mut incidents: Incidents<String> = BTreeMap::new();
@@ -80,10 +90,17 @@ async fn by_activity(call: Call) -> ApiResult<Response> {
         let query = incident::counted_by("element", Some(id), wanted.incident_type.as_deref());
         for row in call.select(&query).await?.rows {
             let count = incident_count(&*row).map_err(error::store)?;
-            incidents.entry(row.text(0).map_err(error::store)?).or_default().push(count);
+            incidents
+                .entry(row.text(0).map_err(error::store)?)
+                .or_default()
+                .push(count);
         }
     }
-    let mut elements: Vec<&String> = instances.keys().chain(failed.keys()).chain(incidents.keys()).collect();
+    let mut elements: Vec<&String> = instances
+        .keys()
+        .chain(failed.keys())
+        .chain(incidents.keys())
+        .collect();
     elements.sort();
     elements.dedup();
     let rows: Vec<ActivityStatistics> = elements
@@ -100,7 +117,10 @@ async fn by_activity(call: Call) -> ApiResult<Response> {
 }
 
 fn incident_count(row: &dyn crate::store::Row) -> Result<IncidentCount, StoreError> {
-    Ok(IncidentCount { incident_type: row.text(1)?, incident_count: row.i64(2)? })
+    Ok(IncidentCount {
+        incident_type: row.text(1)?,
+        incident_count: row.i64(2)?,
+    })
 }
 
 async fn by_definition(call: Call) -> ApiResult<Response> {
@@ -108,12 +128,18 @@ async fn by_definition(call: Call) -> ApiResult<Response> {
     let snapshot = call.select(&execution::instances_by_definition()).await?;
     let mut instances: BTreeMap<Id, i64> = BTreeMap::new();
     for row in &snapshot.rows {
-        instances.insert(row.id(0).map_err(error::store)?, row.i64(1).map_err(error::store)?);
+        instances.insert(
+            row.id(0).map_err(error::store)?,
+            row.i64(1).map_err(error::store)?,
+        );
     }
     let mut failed: BTreeMap<Id, i64> = BTreeMap::new();
     if wanted.failed_jobs {
         for row in call.select(&job::failed_by("definition_id", None)).await?.rows {
-            failed.insert(row.id(0).map_err(error::store)?, row.i64(1).map_err(error::store)?);
+            failed.insert(
+                row.id(0).map_err(error::store)?,
+                row.i64(1).map_err(error::store)?,
+            );
         }
     }
     let mut incidents: Incidents<Id> = BTreeMap::new();
@@ -121,7 +147,10 @@ async fn by_definition(call: Call) -> ApiResult<Response> {
         let query = incident::counted_by("definition_id", None, wanted.incident_type.as_deref());
         for row in call.select(&query).await?.rows {
             let count = incident_count(&*row).map_err(error::store)?;
-            incidents.entry(row.id(0).map_err(error::store)?).or_default().push(count);
+            incidents
+                .entry(row.id(0).map_err(error::store)?)
+                .or_default()
+                .push(count);
         }
     }
     let view = call.catalog();

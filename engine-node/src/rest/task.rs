@@ -38,8 +38,14 @@ pub fn routes() -> Router<App> {
         .route(&format!("{root}/{{id}}/complete"), post(complete))
         .route(&format!("{root}/{{id}}/bpmnError"), post(bpmn_error))
         .route(&format!("{root}/{{id}}/identity-links"), get(identity_links))
-        .merge(scope_variables::routes(&format!("{root}/{{id}}/variables"), Place::Task))
-        .merge(scope_variables::routes(&format!("{root}/{{id}}/localVariables"), Place::TaskLocal))
+        .merge(scope_variables::routes(
+            &format!("{root}/{{id}}/variables"),
+            Place::Task,
+        ))
+        .merge(scope_variables::routes(
+            &format!("{root}/{{id}}/localVariables"),
+            Place::TaskLocal,
+        ))
 }
 
 fn dto(view: &CatalogView, task: UserTask) -> Task {
@@ -57,7 +63,9 @@ fn dto(view: &CatalogView, task: UserTask) -> Task {
         owner: task.owner,
         parent_task_id: None,
         priority: task.priority,
-        process_definition_id: task.definition_id.map(|id| instance_view::definition_id(view, id)),
+        process_definition_id: task
+            .definition_id
+            .map(|id| instance_view::definition_id(view, id)),
         process_instance_id: task.instance_id.map(|id| id.to_string()),
         task_definition_key: task.element,
         case_execution_id: None,
@@ -67,7 +75,11 @@ fn dto(view: &CatalogView, task: UserTask) -> Task {
         form_key: task.form_key,
         camunda_form_ref: None,
         tenant_id: task.tenant_id,
-        task_state: if task.last_updated.is_some() { "Updated" } else { "Created" },
+        task_state: if task.last_updated.is_some() {
+            "Updated"
+        } else {
+            "Created"
+        },
     }
 }
 
@@ -81,7 +93,13 @@ async fn list_post(call: Call) -> ApiResult<Response> {
 
 async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    lists::page(call, &task::listing(Where::new(filters, &view))?, task::row, |row| dto(&view, row)).await
+    lists::page(
+        call,
+        &task::listing(Where::new(filters, &view))?,
+        task::row,
+        |row| dto(&view, row),
+    )
+    .await
 }
 
 async fn count(call: Call) -> ApiResult<Response> {
@@ -133,19 +151,26 @@ async fn change(
     let missing = || missing(call.param("id"));
     let id = call.id("id").ok_or_else(missing)?;
     let decide = move |instance: &Instance| {
-        let task = instance.tasks.get(id).ok_or(EngineError::NotFound { entity: Entity::Task, id })?;
+        let task = instance.tasks.get(id).ok_or(EngineError::NotFound {
+            entity: Entity::Task,
+            id,
+        })?;
+        let change = decide(task)?;
         if task.suspended {
             let text = format!("ENGINE-03043 task with id '{id}' is suspended.");
             return Err(EngineError::Rejected(Rejection::Suspended(text)));
         }
-        Ok(Command::UpdateTask { task: id, change: decide(task)? })
+        Ok(Command::UpdateTask { task: id, change })
     };
     let engine = &call.app.engine;
-    let result = engine.decide_entity(&call.caller, Entity::Task, id, Box::new(decide), no_content()).await;
+    let result = engine
+        .decide_entity(&call.caller, Entity::Task, id, Box::new(decide), no_content())
+        .await;
     let claimed = |error| match error {
-        EngineError::Invalid { kind: CLAIMED, message } => {
-            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, CLAIMED, message).with_code(0)
-        }
+        EngineError::Invalid {
+            kind: CLAIMED,
+            message,
+        } => ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, CLAIMED, message).with_code(0),
         other => error::api(other),
     };
     result.map(answer).map_err(error::unknown(missing, claimed))
@@ -159,22 +184,40 @@ async fn claim(call: Call) -> ApiResult<Response> {
         match (&task.assignee, &user) {
             (Some(owner), Some(user)) if owner != user => {
                 let message = format!("Task '{}' is already claimed by someone else.", task.id);
-                return Err(EngineError::Invalid { kind: CLAIMED, message });
+                return Err(EngineError::Invalid {
+                    kind: CLAIMED,
+                    message,
+                });
             }
             _ => {}
         }
-        Ok(TaskChange { assignee: Some(user.clone()), ..TaskChange::default() })
+        Ok(TaskChange {
+            assignee: Some(user.clone()),
+            ..TaskChange::default()
+        })
     })
     .await
 }
 
 async fn unclaim(call: Call) -> ApiResult<Response> {
-    change(&call, not_found, |_| Ok(TaskChange { assignee: Some(None), ..TaskChange::default() })).await
+    change(&call, not_found, |_| {
+        Ok(TaskChange {
+            assignee: Some(None),
+            ..TaskChange::default()
+        })
+    })
+    .await
 }
 
 async fn assign(call: Call) -> ApiResult<Response> {
     let user = call.body()?.text("userId")?;
-    change(&call, not_found, move |_| Ok(TaskChange { assignee: Some(user.clone()), ..TaskChange::default() })).await
+    change(&call, not_found, move |_| {
+        Ok(TaskChange {
+            assignee: Some(user.clone()),
+            ..TaskChange::default()
+        })
+    })
+    .await
 }
 
 async fn delegate(call: Call) -> ApiResult<Response> {
@@ -214,11 +257,16 @@ async fn update(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     for name in ["parentTaskId", "caseInstanceId"] {
         if body.has(name) {
-            return Err(ApiError::not_implemented(&format!("updating a task with '{name}'")));
+            return Err(ApiError::not_implemented(&format!(
+                "updating a task with '{name}'"
+            )));
         }
     }
     let delegation = body.text("delegationState")?.map(|state| state.to_uppercase());
-    if delegation.as_deref().is_some_and(|state| !matches!(state, "PENDING" | "RESOLVED")) {
+    if delegation
+        .as_deref()
+        .is_some_and(|state| !matches!(state, "PENDING" | "RESOLVED"))
+    {
         return Err(ApiError::invalid_request(""));
     }
     let wanted = TaskChange {
@@ -242,7 +290,11 @@ async fn run(
     render: Render,
 ) -> ApiResult<Response> {
     let id = call.id("id").ok_or_else(&missing)?;
-    let result = call.app.engine.entity_command(&call.caller, Entity::Task, id, command(id), render).await;
+    let result = call
+        .app
+        .engine
+        .entity_command(&call.caller, Entity::Task, id, command(id), render)
+        .await;
     result.map(answer).map_err(error::unknown(missing, other))
 }
 
@@ -255,7 +307,11 @@ async fn complete(call: Call) -> ApiResult<Response> {
         let text = format!("{prefix}: {}", gone(call.param("id")));
         ApiError::rest(StatusCode::INTERNAL_SERVER_ERROR, text)
     };
-    let command = |task| Command::CompleteTask { task, variables: variables.clone(), local_variables: Vec::new() };
+    let command = |task| Command::CompleteTask {
+        task,
+        variables: variables.clone(),
+        local_variables: Vec::new(),
+    };
     let other = error::wrapped(prefix.clone(), StatusCode::INTERNAL_SERVER_ERROR);
     let render: Render = Box::new(move |instance, _| instance_view::done(instance, with_variables));
     run(&call, command, missing, other, render).await
@@ -282,17 +338,27 @@ async fn bpmn_error(call: Call) -> ApiResult<Response> {
 async fn identity_links(call: Call) -> ApiResult<Response> {
     let missing = || null_value(call.param("id"));
     let id = call.id("id").ok_or_else(missing)?;
-    let instance = call.app.engine.load_entity(Entity::Task, id).await.map_err(error::api)?;
-    let task = instance.as_ref().and_then(|i| i.tasks.get(id)).ok_or_else(missing)?;
-    let link = |user: Option<&String>, group: Option<&String>, kind: &str| {
-        serde_json::json!({"userId": user, "groupId": group, "type": kind})
-    };
+    let instance = call
+        .app
+        .engine
+        .load_entity(Entity::Task, id)
+        .await
+        .map_err(error::api)?;
+    let task = instance
+        .as_ref()
+        .and_then(|i| i.tasks.get(id))
+        .ok_or_else(missing)?;
+    let link = |user: Option<&String>, group: Option<&String>, kind: &str| serde_json::json!({"userId": user, "groupId": group, "type": kind});
     let mut links = Vec::new();
     links.extend(task.candidates.iter().map(|(group, name)| match group {
         true => link(None, Some(name), "candidate"),
         false => link(Some(name), None, "candidate"),
     }));
-    links.extend(task.assignee.iter().map(|user| link(Some(user), None, "assignee")));
+    links.extend(
+        task.assignee
+            .iter()
+            .map(|user| link(Some(user), None, "assignee")),
+    );
     links.extend(task.owner.iter().map(|user| link(Some(user), None, "owner")));
     if let Some(kind) = call.filters().text("type")? {
         links.retain(|link| link["type"] == kind.as_str());

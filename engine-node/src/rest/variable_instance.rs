@@ -71,7 +71,10 @@ async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
     let listing = query::listing(Where::new(filters, &view))?;
     let deserialize = call.filters().flag("deserializeValues")? != Some(false);
-    let style = Style { deserialize, binary: false };
+    let style = Style {
+        deserialize,
+        binary: false,
+    };
     let read = |row: &dyn crate::store::Row| -> Result<Place, _> { Ok((row.id(0)?, row.id(1)?)) };
     let page = call.select(&listing.page(call.paging()?)).await?;
     let mut ids: Vec<Id> = Vec::with_capacity(page.rows.len());
@@ -86,8 +89,12 @@ async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
     for row in &page.rows {
         let (id, instance) = read(&**row).map_err(error::store)?;
         // A variable that went between the two looks is left out, as if it had gone before the first.
-        let Some(instance) = instances.get(&instance) else { continue };
-        let Some(variable) = instance.variables.get(id) else { continue };
+        let Some(instance) = instances.get(&instance) else {
+            continue;
+        };
+        let Some(variable) = instance.variables.get(id) else {
+            continue;
+        };
         let mut value = serde_json::to_value(dto(&view, instance, variable, style)).unwrap_or_default();
         if call.caller.fanout {
             value["_sort"] = listing.sort_values(&**row).map_err(error::store)?.into();
@@ -111,12 +118,29 @@ async fn number(call: &Call, filters: &Filters) -> ApiResult<Response> {
 }
 
 async fn one(call: Call) -> ApiResult<Response> {
-    let missing =
-        || ApiError::not_found(format!("Variable instance with Id '{}' does not exist.", call.param("id")));
+    let missing = || {
+        ApiError::not_found(format!(
+            "Variable instance with Id '{}' does not exist.",
+            call.param("id")
+        ))
+    };
     let id = call.id("id").ok_or_else(missing)?;
-    let instance = call.app.engine.load_entity(Entity::Variable, id).await.map_err(error::api)?;
+    let instance = call
+        .app
+        .engine
+        .load_entity(Entity::Variable, id)
+        .await
+        .map_err(error::api)?;
     let instance = instance.ok_or_else(missing)?;
     let row = instance.variables.get(id).ok_or_else(missing)?;
     let deserialize = call.filters().flag("deserializeValue")? != Some(false);
-    Ok(json(&dto(&call.catalog(), &instance, row, Style { deserialize, binary: true })))
+    Ok(json(&dto(
+        &call.catalog(),
+        &instance,
+        row,
+        Style {
+            deserialize,
+            binary: true,
+        },
+    )))
 }
