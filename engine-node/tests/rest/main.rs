@@ -1,0 +1,13 @@
+//! The REST API of a node on SQLite, through the real router. Expected bodies are the reference's (Camunda 7.24, same
+//! calls), with ids and times masked.
+mod api;
+mod deployments;
+mod fan_out;
+mod history;
+mod jobs;
+mod lists;
+mod messages;
+mod tasks;
+mod unknown_ids;
+mod variables;
+mod workers;

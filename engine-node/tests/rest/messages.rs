@@ -1,0 +1,107 @@
+//! Correlating messages.
+use crate::api::{Api, MANY, error};
+use serde_json::json;
+
+const MISMATCH: &str =
+    "org.camunda.bpm.engine.MismatchingMessageCorrelationException: Cannot correlate message";
+
+#[tokio::test]
+async fn a_message_reaches_the_one_instance_that_waits() {
+    let api = Api::quiet().await;
+    api.deploy(MANY).await;
+    let first = api
+        .start(
+            "Many",
+            json!({"businessKey": "a", "variables": {"s": {"value": "x"}}}),
+        )
+        .await;
+    api.start("Many", json!({"businessKey": "b"})).await;
+    let ambiguous = api.json("POST", "/message", json!({"messageName": "paid"})).await;
+    assert_eq!(
+        (ambiguous.status, ambiguous.body["type"].as_str()),
+        (400, Some("RestException"))
+    );
+    assert!(
+        ambiguous.body["message"]
+            .as_str()
+            .unwrap()
+            .contains("ENGINE-13031"),
+        "{}",
+        ambiguous.body
+    );
+    let body = json!({"messageName": "paid", "businessKey": "a", "resultEnabled": true, "variablesInResultEnabled": true,
+        "processVariables": {"p": {"value": 1}}});
+    let result = api.json("POST", "/message", body).await;
+    let variables = json!({
+        "s": {"type": "String", "value": "x", "valueInfo": {}}, "p": {"type": "Integer", "value": 1, "valueInfo": {}},
+    });
+    let execution = json!({"id": "ID", "processInstanceId": "ID", "ended": true, "tenantId": null});
+    let expected = json!([{"resultType": "Execution", "execution": execution, "processInstance": null, "variables": variables}]);
+    assert_eq!(result.masked(), (200, expected));
+    assert_eq!(result.body[0]["execution"]["processInstanceId"], first);
+    api.done("POST", "/message", json!({"messageName": "paid"})).await;
+    let none = api.json("POST", "/message", json!({"messageName": "paid"})).await;
+    let message = format!("{MISMATCH} 'paid': No process definition or execution matches the parameters");
+    assert_eq!(
+        (none.status, none.body),
+        (400, error("RestException", &message, 0))
+    );
+}
+
+#[tokio::test]
+async fn a_bad_message_is_refused_as_by_the_reference() {
+    let api = Api::quiet().await;
+    let invalid = "InvalidRequestException";
+    for (body, expected) in [
+        (json!({}), error(invalid, "No message name supplied", None)),
+        (
+            json!({"messageName": "m", "variablesInResultEnabled": true}),
+            error(
+                invalid,
+                "Parameter 'variablesInResultEnabled' cannot be used without 'resultEnabled' set to true.",
+                None,
+            ),
+        ),
+        (
+            json!({"messageName": "m", "tenantId": "t", "withoutTenantId": true}),
+            error(
+                invalid,
+                "Parameter 'tenantId' cannot be used together with parameter 'withoutTenantId'.",
+                None,
+            ),
+        ),
+        (
+            json!({"messageName": "m", "correlationKeys": {"a": {"value": "x", "type": "Foo"}}}),
+            error(
+                invalid,
+                "Cannot deliver message: Unsupported value type 'Foo'",
+                None,
+            ),
+        ),
+        (
+            json!({"messageName": "m", "processInstanceId": "0000"}),
+            error(
+                "RestException",
+                &format!("{MISMATCH} 'm': No process definition or execution matches the parameters"),
+                0,
+            ),
+        ),
+    ] {
+        let reply = api.json("POST", "/message", body).await;
+        assert_eq!((reply.status, reply.body), (400, expected));
+    }
+    api.done("POST", "/message", json!({"messageName": "m", "all": true}))
+        .await;
+    let all = api
+        .json(
+            "POST",
+            "/message",
+            json!({"messageName": "m", "all": true, "resultEnabled": true}),
+        )
+        .await;
+    assert_eq!((all.status, all.body), (200, json!([])));
+    assert_eq!(
+        api.json("POST", "/signal", json!({"name": "s"})).await.status,
+        501
+    );
+}
