@@ -24,6 +24,8 @@ pub struct Ctx<'a, 'b> {
     pub(crate) outcome: Outcome,
     work: Vec<Work>,
     steps: u32,
+    /// Whether output parameters are left out: deleting an instance must not fail for one of them.
+    pub(crate) skip_outputs: bool,
     /// The element at which the last token ended.
     last: Option<String>,
 }
@@ -37,6 +39,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
             outcome: Outcome::default(),
             work: Vec::new(),
             steps: 0,
+            skip_outputs: false,
             last: None,
         }
     }
@@ -167,7 +170,6 @@ impl<'a, 'b> Ctx<'a, 'b> {
 
     /// Ends the activity instance regularly and takes its outgoing flows (or waits for the job of asyncAfter).
     pub(crate) fn leave(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
-        self.map_outputs(token, node)?;
         let ends = node.outgoing.is_empty() || node.behavior.ends_token();
         self.end_activity(
             token,

@@ -123,6 +123,7 @@ impl Ctx<'_, '_> {
                 Ok(())
             }
             Command::Delete { reason } => {
+                self.skip_outputs = true;
                 self.cancel_within(None, None)?;
                 self.end_process(EndState::ExternallyTerminated, reason);
                 Ok(())

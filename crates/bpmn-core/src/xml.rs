@@ -70,9 +70,14 @@ impl<'x> Reader<'x> {
         (at.row, at.col)
     }
 
+    /// Whether no more problems are noted.
+    pub fn is_full(&self) -> bool {
+        self.problems.len() >= MAX_PROBLEMS
+    }
+
     /// Notes an error at a node.
     pub fn error(&mut self, node: Xml<'_, '_>, id: &str, message: impl Into<String>) {
-        if self.problems.len() < MAX_PROBLEMS {
+        if !self.is_full() {
             let (line, column) = self.position(node);
             self.push(message.into(), line, column, id, &[id]);
         }
@@ -85,7 +90,7 @@ impl<'x> Reader<'x> {
 
     /// Notes an error with everything given.
     pub fn push(&mut self, message: String, line: u32, column: u32, main: &str, ids: &[&str]) {
-        if self.problems.len() >= MAX_PROBLEMS {
+        if self.is_full() {
             return;
         }
         self.problems.push(Problem {

@@ -123,8 +123,11 @@ impl<'a> Ctx<'a, '_> {
             row.lock_expires = None;
         }
         if retries == 0 {
-            self.remove_incidents_of(job);
-            self.add_incident("failedJob", &row.element, row.execution_id, Some(message), job);
+            // One that fails again, run by hand, keeps its incident.
+            if row.retries > 0 {
+                self.remove_incidents_of(job);
+                self.add_incident("failedJob", &row.element, row.execution_id, Some(message), job);
+            }
         } else if due.is_none_or(|due| due <= now) {
             self.outcome.due_jobs.push(job);
         }

@@ -86,11 +86,14 @@ impl<'a> Ctx<'a, '_> {
         );
     }
 
-    /// Writes the history row of a token's activity instance and removes what belonged to it: tasks, jobs,
-    /// subscriptions, incidents, local variables.
+    /// Ends a token's activity instance: sets its output parameters (as in the reference also when it is canceled),
+    /// writes its history row, and removes what belonged to it: tasks, jobs, subscriptions, incidents, local variables.
     pub(crate) fn end_activity(&mut self, token: Id, node: &'a Node, how: Ended) -> Result<(), Rejection> {
         let row = self.token(token)?.clone();
         if let Some(activity) = row.activity_id {
+            if !self.skip_outputs {
+                self.map_outputs(token, node)?;
+            }
             let task = self.inst.tasks.iter().find(|t| t.token_id == Some(token));
             let process = &self.inst.process;
             let parent = row

@@ -127,7 +127,7 @@ fn check_ids<'x>(reader: &mut Reader<'x>, root: Xml<'x, 'x>) {
         .filter(|n| n.tag_name().namespace() == Some(BPMN))
     {
         let Some(id) = node.attribute("id") else { continue };
-        if seen.insert(id) {
+        if seen.insert(id) || reader.is_full() {
             continue;
         }
         let (line, column) = reader.position(node);

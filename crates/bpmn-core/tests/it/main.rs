@@ -3,5 +3,6 @@
 mod dump;
 mod limits;
 mod random;
+mod rows;
 mod scenarios;
 mod twin;
