@@ -2,7 +2,7 @@
 use crate::twin::Twin;
 use bpmn_core::{
     Id,
-    command::{Command, Rejection},
+    command::Command,
     instance::{EndState, HistoryRow},
     parse,
     value::TypedValue,
@@ -102,8 +102,5 @@ fn s0_21_a_worker_that_does_not_hold_the_task_is_told_who_does() {
     let row = twin.instance().external_tasks.get(task).unwrap();
     assert_eq!(row.worker_id.as_deref(), Some("Client_1"));
     twin.step(complete(task, "Client_1")).unwrap();
-    assert!(matches!(
-        twin.step(complete(task, "Client_1")),
-        Err(Rejection::NotFound { .. })
-    ));
+    assert!(twin.instance().ended);
 }
