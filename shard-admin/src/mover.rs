@@ -172,11 +172,11 @@ async fn run(admin: &Admin, id: &str, fence_budget: Duration) -> Result<End> {
                 Ok(())
             }
             Step::Clear(change) => {
-                purge(&target, change.from.iter().map(|row| row.slot), id).await?;
+                purge_filled(&target, change.from.iter().map(|row| row.slot), id).await?;
                 change_rows(&target, change).await
             }
             Step::Purge => {
-                purge(&source, record.slots.iter().map(|slot| slot.number()), id).await?;
+                purge_filled(&source, record.slots.iter().map(|slot| slot.number()), id).await?;
                 admin
                     .cluster
                     .cas_move(id, MoveState::Flipped, MoveState::Released)
@@ -215,6 +215,12 @@ async fn settle(admin: &Admin, source: &ShardClient, id: &str, budget: Duration)
     Ok(())
 }
 
+/// Purges those of the slots that have rows.
+async fn purge_filled(shard: &ShardClient, slots: impl Iterator<Item = u16>, id: &str) -> Result<()> {
+    let slots: Vec<u16> = slots.collect();
+    purge(shard, shard.filled(&slots).await?.into_keys(), id).await
+}
+
 async fn purge(shard: &ShardClient, slots: impl Iterator<Item = u16>, id: &str) -> Result<()> {
     stream::iter(slots.map(|slot| shard.purge(slot, id)))
         .buffer_unordered(SLOTS_AT_ONCE)
@@ -222,35 +228,22 @@ async fn purge(shard: &ShardClient, slots: impl Iterator<Item = u16>, id: &str) 
         .await
 }
 
+/// Copies the slots that have rows and compares the number of rows of every table.
 async fn copy(record: &SlotMove, source: &ShardClient, target: &ShardClient) -> Result<()> {
-    let slots = record
-        .slots
-        .iter()
-        .map(|slot| copy_slot(record, source, target, slot.number()));
-    stream::iter(slots)
-        .buffer_unordered(SLOTS_AT_ONCE)
-        .try_collect::<()>()
-        .await
-}
-
-/// Copies a slot whole and compares the number of rows of every table.
-async fn copy_slot(record: &SlotMove, source: &ShardClient, target: &ShardClient, slot: u16) -> Result<()> {
-    let (wanted, left_over) = tokio::try_join!(source.count(slot), target.count(slot))?;
-    if !left_over.is_empty() {
-        target.purge(slot, &record.id).await?;
-    }
-    if wanted.is_empty() {
-        return Ok(());
-    }
-    source
-        .copy_slot(target, slot, &record.id)
-        .await
-        .with_context(|| format!("copying slot {slot}"))?;
-    let copied = target.count(slot).await?;
-    if copied != wanted {
+    let numbers: Vec<u16> = record.slots.iter().map(|slot| slot.number()).collect();
+    let (wanted, left_over) = tokio::try_join!(source.filled(&numbers), target.filled(&numbers))?;
+    purge(target, left_over.into_keys(), &record.id).await?;
+    let slots = wanted.keys().map(|slot| async move {
+        let copied = source.copy_slot(target, *slot, &record.id).await;
+        copied.with_context(|| format!("copying slot {slot}"))
+    });
+    stream::iter(slots).buffer_unordered(SLOTS_AT_ONCE).try_collect::<()>().await?;
+    let copied = target.filled(&numbers).await?;
+    if let Some((slot, rows)) = wanted.iter().find(|(slot, rows)| copied.get(*slot) != Some(*rows)) {
         bail!(
-            "slot {slot}: {} has {copied:?}, {} should have {wanted:?}",
+            "slot {slot}: {} has {:?}, {} should have {rows:?}",
             target.name,
+            copied.get(slot),
             source.name
         );
     }

@@ -200,13 +200,18 @@ impl ShardClient {
         }
     }
 
-    /// Rows per table of a slot, tables without rows left out.
+    /// Rows per table of those of the slots that have any.
     ///
     /// # Errors
     /// As [`ShardClient::get`].
-    pub async fn count(&self, slot: u16) -> Result<BTreeMap<String, u64>> {
-        let counts: BTreeMap<String, u64> = self.get(&format!("/internal/slots/{slot}/count")).await?;
-        Ok(counts.into_iter().filter(|(_, n)| *n > 0).collect())
+    pub async fn filled(&self, slots: &[u16]) -> Result<BTreeMap<u16, BTreeMap<String, u64>>> {
+        let mut filled = BTreeMap::new();
+        for part in slots.chunks(2_048) {
+            let runs = crate::plan::runs(part.iter().copied());
+            let more: BTreeMap<u16, _> = self.get(&format!("/internal/slots/filled?slots={runs}")).await?;
+            filled.extend(more);
+        }
+        Ok(filled)
     }
 
     /// Deletes the shard's copy of a slot that is released, or incoming in that move.

@@ -5,6 +5,7 @@
 use crate::node::{SlotRow, SlotState};
 use cluster::{MoveState, SlotMove};
 use std::collections::BTreeMap;
+use topology::Slot;
 
 /// Slot rows of a database, by slot; a slot that was never there is absent.
 pub type Rows = BTreeMap<u16, SlotRow>;
@@ -247,6 +248,27 @@ pub fn runs(slots: impl IntoIterator<Item = u16>) -> String {
         }
     };
     runs.into_iter().map(text).collect::<Vec<_>>().join(",")
+}
+
+/// Empty slots cost a fence next to nothing: this many share one with a full batch.
+const MOST_SLOTS_PER_FENCE: usize = 2_048;
+
+/// Cuts slots into batches of at most `most` slots that have rows, and empty ones between them.
+pub fn batches(slots: &[Slot], filled: impl Fn(&Slot) -> bool, most: usize) -> Vec<&[Slot]> {
+    let mut batches = Vec::new();
+    let (mut first, mut full) = (0, 0);
+    for (at, slot) in slots.iter().enumerate() {
+        let more = usize::from(filled(slot));
+        if at > first && (full + more > most || at - first >= MOST_SLOTS_PER_FENCE) {
+            batches.push(&slots[first..at]);
+            (first, full) = (at, 0);
+        }
+        full += more;
+    }
+    if first < slots.len() {
+        batches.push(&slots[first..]);
+    }
+    batches
 }
 
 #[cfg(test)]

@@ -206,3 +206,14 @@ fn runs_are_short() {
     assert_eq!(runs([0, 1, 2, 5, 7, 8]), "0-2,5,7-8");
     assert_eq!(runs([]), "");
 }
+
+#[test]
+fn a_batch_holds_so_many_slots_with_rows_and_the_empty_ones_between() {
+    let slots: Vec<topology::Slot> = topology::Slot::all().take(5_000).collect();
+    let sizes = |most, filled: fn(&topology::Slot) -> bool| {
+        batches(&slots, filled, most).iter().map(|b| b.len()).collect::<Vec<_>>()
+    };
+    assert_eq!(sizes(64, |_| false), [2_048, 2_048, 904]);
+    assert_eq!(sizes(2_000, |_| true), [2_000, 2_000, 1_000]);
+    assert_eq!(sizes(10, |s| s.number() % 100 == 0), [1_000, 1_000, 1_000, 1_000, 1_000]);
+}

@@ -21,9 +21,9 @@ pub fn routes() -> Router<App> {
         .route("/slots", get(list))
         .route("/slots/change", post(change))
         .route("/slots/wait-for-writers", post(wait_for_writers))
+        .route("/slots/filled", get(filled))
         .route("/slots/{slot}/export", get(export))
         .route("/slots/{slot}/import", post(import))
-        .route("/slots/{slot}/count", get(count))
         .route("/slots/{slot}/purge", post(purge))
 }
 
@@ -57,7 +57,13 @@ impl From<SlotRow> for Row {
             SlotState::Incoming => Word::Incoming,
             SlotState::Released => Word::Released,
         };
-        Row { slot: row.slot, state, epoch: row.epoch, move_id: row.move_id, armed: row.armed }
+        Row {
+            slot: row.slot,
+            state,
+            epoch: row.epoch,
+            move_id: row.move_id,
+            armed: row.armed,
+        }
     }
 }
 
@@ -69,7 +75,13 @@ impl From<Row> for SlotRow {
             Word::Incoming => SlotState::Incoming,
             Word::Released => SlotState::Released,
         };
-        SlotRow { slot: row.slot, state, epoch: row.epoch, move_id: row.move_id, armed: row.armed }
+        SlotRow {
+            slot: row.slot,
+            state,
+            epoch: row.epoch,
+            move_id: row.move_id,
+            armed: row.armed,
+        }
     }
 }
 
@@ -82,7 +94,8 @@ async fn list(State(app): State<App>, Query(wanted): Query<Wanted>) -> ApiResult
     let only = wanted.slots.as_deref().map(ranges).transpose()?;
     let rows = app.engine.store().slots().await.map_err(api)?.into_iter();
     let asked = |row: &SlotRow| {
-        only.as_ref().is_none_or(|ranges| ranges.iter().any(|range| range.contains(&row.slot.number())))
+        only.as_ref()
+            .is_none_or(|ranges| ranges.iter().any(|range| range.contains(&row.slot.number())))
     };
     Ok(Json(rows.filter(asked).map(Row::from).collect()))
 }
@@ -105,7 +118,12 @@ struct Change {
 
 async fn change(State(app): State<App>, Json(change): Json<Change>) -> ApiResult<StatusCode> {
     let rows = |rows: Vec<Row>| rows.into_iter().map(SlotRow::from).collect::<Vec<_>>();
-    let changed = app.engine.store().change_slots(&rows(change.from), &rows(change.to)).await.map_err(api)?;
+    let changed = app
+        .engine
+        .store()
+        .change_slots(&rows(change.from), &rows(change.to))
+        .await
+        .map_err(api)?;
     app.engine.refresh_owned().await;
     app.engine.executor().wake();
     if !changed {
@@ -151,13 +169,19 @@ struct Of {
 
 /// 409 unless the slot is incoming in that move, or released where that will do as well.
 async fn check_move(app: &App, slot: Slot, of: &Of, released_too: bool) -> ApiResult<()> {
-    let rows = app.engine.store().slots().await.map_err(api)?;
-    let fits = rows.iter().find(|row| row.slot == slot).is_some_and(|row| match row.state {
+    let row = app.engine.store().slot(slot).await.map_err(api)?;
+    let fits = row.is_some_and(|row| match row.state {
         SlotState::Incoming => row.move_id.as_deref() == Some(of.id.as_str()),
         SlotState::Released => released_too,
         SlotState::Owned | SlotState::Fenced => false,
     });
-    if fits { Ok(()) } else { Err(conflict("the slot is not incoming in that move; nothing was done")) }
+    if fits {
+        Ok(())
+    } else {
+        Err(conflict(
+            "the slot is not incoming in that move; nothing was done",
+        ))
+    }
 }
 
 #[derive(Deserialize)]
@@ -172,13 +196,23 @@ async fn import(
     Json(page): Json<Lines>,
 ) -> ApiResult<StatusCode> {
     check_move(&app, slot, &of, false).await?;
-    app.engine.store().import_slot(slot, &page.lines).await.map_err(api)?;
+    app.engine
+        .store()
+        .import_slot(slot, &page.lines)
+        .await
+        .map_err(api)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn count(State(app): State<App>, Path(slot): Path<Slot>) -> ApiResult<Json<Map<String, Value>>> {
-    let counts = app.engine.store().count_slot(slot).await.map_err(api)?;
-    Ok(Json(counts.into_iter().map(|(table, rows)| (table, json!(rows))).collect()))
+/// `GET /internal/slots/filled?slots=0-63,70`: `{"SLOT":{"TABLE":n,…},…}` of the slots that have rows.
+async fn filled(State(app): State<App>, Query(wanted): Query<Wanted>) -> ApiResult<Json<Value>> {
+    let asked = ranges(wanted.slots.as_deref().unwrap_or_default())?;
+    let slots: Vec<Slot> = asked.into_iter().flatten().filter_map(|n| Slot::new(n).ok()).collect();
+    let mut filled: Map<String, Value> = Map::new();
+    for (slot, table, rows) in app.engine.store().filled_slots(&slots).await.map_err(api)? {
+        filled.entry(slot.to_string()).or_insert_with(|| json!({}))[table] = json!(rows);
+    }
+    Ok(Json(filled.into()))
 }
 
 async fn purge(

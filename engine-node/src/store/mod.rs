@@ -19,6 +19,7 @@ mod slots;
 mod sql;
 mod sql_store;
 mod sqlite;
+pub mod value;
 
 pub use open::{OpenError, OpenOptions, open};
 pub use schema::visible;
@@ -331,6 +332,8 @@ pub trait Store: Send + Sync {
     async fn import_slot(&self, slot: Slot, lines: &[String]) -> Result<(), StoreError>;
     /// Rows per slot-bound table of a slot, whatever its state: to verify a copy.
     async fn count_slot(&self, slot: Slot) -> Result<Vec<(String, u64)>, StoreError>;
+    /// Those of the slots that have slot-bound rows here, with the number per table: to leave empty slots alone.
+    async fn filled_slots(&self, slots: &[Slot]) -> Result<Vec<(Slot, String, u64)>, StoreError>;
     /// Deletes every row of a slot that is `Released` or `Incoming`.
     async fn purge_slot(&self, slot: Slot) -> Result<(), StoreError>;
 

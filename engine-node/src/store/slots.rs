@@ -301,6 +301,32 @@ impl<B: Backend> SqlStore<B> {
             .collect())
     }
 
+    /// See [`Store::slot`].
+    pub(crate) async fn read_slot_row(&self, slot: Slot) -> Result<Option<SlotRow>, StoreError> {
+        let sql = self.sql(&format!("SELECT {} FROM slot WHERE \"slot\" = ", columns(&SLOT, "")));
+        Ok(each(self.backend.read(sql.bind(Type::Small, slot)).await?, read_slot)?.pop())
+    }
+
+    /// See [`Store::filled_slots`]. The numbers are the engine's own, so they stand in the statement as they are.
+    pub(crate) async fn filled(&self, slots: &[Slot]) -> Result<Vec<(Slot, String, u64)>, StoreError> {
+        if slots.is_empty() {
+            return Ok(Vec::new());
+        }
+        let list = slots.iter().map(|slot| slot.number().to_string()).collect::<Vec<_>>().join(", ");
+        let one = |table: &Table| {
+            format!(
+                "SELECT \"slot\", '{0}' AS name, count(*) AS rows FROM {0} WHERE \"slot\" IN ({list}) GROUP BY \"slot\"",
+                table.name
+            )
+        };
+        let sql = self.sql(&slot_bound().map(one).collect::<Vec<_>>().join(" UNION ALL "));
+        let damaged = || StoreError::Internal("a row names no slot".to_string());
+        each(self.backend.read(sql).await?, |r| {
+            let slot = Slot::new(r.i16()? as u16).map_err(|_| damaged())?;
+            Ok((slot, r.text()?, r.int()? as u64))
+        })
+    }
+
     /// See [`Store::purge_slot`].
     pub(crate) async fn purge_rows(&self, slot: Slot) -> Result<(), StoreError> {
         let mut transaction = self

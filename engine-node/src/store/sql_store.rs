@@ -301,6 +301,14 @@ impl<B: Backend> Store for SqlStore<B> {
         self.count_rows(slot).await
     }
 
+    async fn filled_slots(&self, slots: &[Slot]) -> Result<Vec<(Slot, String, u64)>, StoreError> {
+        self.filled(slots).await
+    }
+
+    async fn slot(&self, slot: Slot) -> Result<Option<SlotRow>, StoreError> {
+        self.read_slot_row(slot).await
+    }
+
     async fn purge_slot(&self, slot: Slot) -> Result<(), StoreError> {
         self.purge_rows(slot).await
     }

@@ -48,7 +48,7 @@ impl Node {
             .route("/internal/slots/wait-for-writers", post(wait))
             .route("/internal/slots/{slot}/export", get(export))
             .route("/internal/slots/{slot}/import", post(import))
-            .route("/internal/slots/{slot}/count", get(count))
+            .route("/internal/slots/filled", get(filled))
             .route("/internal/slots/{slot}/purge", post(purge))
             .layer(from_fn_with_state(node.clone(), limit))
             .with_state(node.clone());
@@ -162,8 +162,10 @@ async fn import(
     StatusCode::NO_CONTENT
 }
 
-async fn count(State(node): State<Node>, Path(slot): Path<u16>) -> Json<Value> {
-    Json(json!({"INSTANCE": node.shard().data.get(&slot).map_or(0, Vec::len), "JOB": 0}))
+async fn filled(State(node): State<Node>) -> Json<Value> {
+    let shard = node.shard();
+    let filled = shard.data.iter().filter(|(_, lines)| !lines.is_empty());
+    Json(filled.map(|(slot, lines)| (slot.to_string(), json!({"INSTANCE": lines.len()}))).collect::<serde_json::Map<_, _>>().into())
 }
 
 async fn purge(State(node): State<Node>, Path(slot): Path<u16>, Query(of): Query<In>) -> StatusCode {

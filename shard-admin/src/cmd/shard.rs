@@ -211,7 +211,10 @@ async fn move_share(admin: &Admin, add: &ShardAdd) -> Result<usize> {
     let total: usize = by_source.values().map(Vec::len).sum();
     let bar = output::progress("slots moved", total as u64);
     for (source, slots) in &by_source {
-        for batch in slots.chunks(add.moving.batch as usize) {
+        let numbers: Vec<u16> = slots.iter().map(|slot| slot.number()).collect();
+        let filled = admin.shard(source).filled(&numbers).await?;
+        let is_filled = |slot: &Slot| filled.contains_key(&slot.number());
+        for batch in plan::batches(slots, is_filled, add.moving.batch as usize) {
             mover::move_slots(admin, source, &target, batch, &add.moving)
                 .await
                 .inspect_err(|_| bar.abandon())?;
