@@ -30,7 +30,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, Method, Uri, header, uri::PathAndQuery};
-use rest_api::ApiError;
+use rest_api::{
+    ApiError,
+    operations::{self, NoMatch},
+};
 use tower::ServiceExt;
 
 /// The API as a router whose paths start behind the REST root (`/process-instance`, `/engine/default/task` …).
@@ -52,17 +55,18 @@ pub fn router(app: App) -> Router {
         .merge(task::routes())
         .merge(variable_instance::routes())
         .fallback(unknown_path)
-        .method_not_allowed_fallback(method_not_allowed)
+        .method_not_allowed_fallback(unknown_path)
         .with_state(app);
     Router::new().fallback(move |request: Request| front(resources.clone(), request))
 }
 
-async fn unknown_path() -> ApiError {
-    ApiError::unknown_path()
-}
-
-async fn method_not_allowed() -> ApiError {
-    ApiError::method_not_allowed()
+/// No route: an operation of the reference that isn't served is named with 501, the rest is as unknown as there.
+async fn unknown_path(method: Method, uri: Uri) -> ApiError {
+    match operations::find(method.as_str(), uri.path()) {
+        Ok(found) => ApiError::not_implemented(&format!("{method} {}", found.operation.path)),
+        Err(NoMatch::OtherMethods(_)) => ApiError::method_not_allowed(),
+        Err(NoMatch::UnknownPath) => ApiError::unknown_path(),
+    }
 }
 
 /// What holds for every operation: spelling of paths, media types, caching.

@@ -259,6 +259,19 @@ async fn paths_methods_and_media_types_are_refused_as_by_the_reference() {
             "{method} {path}"
         );
     }
+    // Operations of the reference that aren't served yet are named.
+    for (method, path) in [
+        ("POST", "/process-instance/x/modification"),
+        ("GET", "/task/x/form"),
+        ("GET", "/batch"),
+    ] {
+        let reply = api.call(method, path).await;
+        assert_eq!(
+            (reply.status, reply.body["type"].as_str()),
+            (501, Some("NotImplementedException")),
+            "{path}"
+        );
+    }
     let html = Request::get("/version")
         .header("accept", "text/html")
         .body(Body::empty())
