@@ -166,13 +166,13 @@ impl Engine {
         match result {
             // Gone: somebody executed or deleted it in between.
             Ok(()) | Err(EngineError::NotFound { .. }) => {}
+            Err(error @ EngineError::Rejected(_)) => {
+                // Counting the failure has given the lock back; by now it may be another run's.
+                self.inner.executor.failed.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(job = %id, error = &error as &dyn std::error::Error, "job failed");
+            }
             Err(error) => {
-                if matches!(error, EngineError::Rejected(_)) {
-                    self.inner.executor.failed.fetch_add(1, Ordering::Relaxed);
-                    tracing::warn!(job = %id, error = &error as &dyn std::error::Error, "job failed");
-                } else {
-                    tracing::warn!(job = %id, error = &error as &dyn std::error::Error, "job put back");
-                }
+                tracing::warn!(job = %id, error = &error as &dyn std::error::Error, "job put back");
                 if let Err(error) = self.inner.store.release_jobs(&self.inner.settings.node, &[id]).await {
                     tracing::warn!(job = %id, error = &error as &dyn std::error::Error, "lock stays until it expires");
                 }
