@@ -49,7 +49,15 @@ impl Auth {
     /// `generation` is raised when users may have changed: verdicts of an older one are forgotten.
     pub fn new(kind: AuthKind, store: Arc<dyn Store>, generation: Arc<AtomicU64>) -> Auth {
         let verdicts = quick_cache::sync::Cache::new(VERDICTS);
-        Auth { inner: Arc::new(Inner { kind, store, verdicts, generation, verifying: Semaphore::new(AT_ONCE) }) }
+        Auth {
+            inner: Arc::new(Inner {
+                kind,
+                store,
+                verdicts,
+                generation,
+                verifying: Semaphore::new(AT_ONCE),
+            }),
+        }
     }
 
     /// The user of an `Authorization` header; `None` if it is not right.
@@ -60,11 +68,16 @@ impl Auth {
         let hash: [u8; 32] = Sha256::digest(header.as_bytes()).into();
         let key = (hash, self.inner.generation.load(Ordering::Acquire));
         // Requests with the same header wait for one verification.
-        self.inner.verdicts.get_or_insert_async(&key, self.verify(header)).await
+        self.inner
+            .verdicts
+            .get_or_insert_async(&key, self.verify(header))
+            .await
     }
 
     async fn verify(&self, header: &HeaderValue) -> Result<Option<Arc<str>>, StoreError> {
-        let Some((name, password)) = credentials(header) else { return Ok(None) };
+        let Some((name, password)) = credentials(header) else {
+            return Ok(None);
+        };
         let user = self.inner.store.user(&name).await?;
         let right = user.as_ref().map(|u| u.password_hash.clone());
         let _permit = self.inner.verifying.acquire().await;
@@ -89,8 +102,12 @@ fn credentials(header: &HeaderValue) -> Option<(String, String)> {
 }
 
 fn verify_password(password: &str, stored: &str) -> bool {
-    let Ok(hash) = PasswordHash::new(stored) else { return false };
-    Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
+    let Ok(hash) = PasswordHash::new(stored) else {
+        return false;
+    };
+    Argon2::default()
+        .verify_password(password.as_bytes(), &hash)
+        .is_ok()
 }
 
 /// A hash that no password is compared with for its result.
@@ -105,7 +122,8 @@ fn nobody() -> &'static str {
 /// The system has no randomness.
 pub fn hash_password(password: &str) -> anyhow::Result<String> {
     let hash = Argon2::default().hash_password(password.as_bytes());
-    hash.map(|h| h.to_string()).map_err(|e| anyhow::anyhow!("hashing a password: {e}"))
+    hash.map(|h| h.to_string())
+        .map_err(|e| anyhow::anyhow!("hashing a password: {e}"))
 }
 
 /// A user with that password and no further details.
@@ -149,7 +167,10 @@ pub async fn require_user(State(auth): State<Auth>, mut request: Request, next: 
 
 /// The list of engines and checking a password need no user, as in the reference.
 fn is_public(path: &str) -> bool {
-    matches!(path.trim_end_matches('/'), "/engine-rest/engine" | "/engine-rest/identity/verify")
+    matches!(
+        path.trim_end_matches('/'),
+        "/engine-rest/engine" | "/engine-rest/identity/verify"
+    )
 }
 
 #[cfg(test)]
@@ -159,7 +180,10 @@ mod tests {
     #[test]
     fn s0_16_basic_credentials_are_read_with_colons_and_umlauts_in_the_password() {
         let header = |text: &str| HeaderValue::from_str(&format!("Basic {}", BASE64.encode(text))).unwrap();
-        assert_eq!(credentials(&header("jonny:a:ö")), Some(("jonny".into(), "a:ö".into())));
+        assert_eq!(
+            credentials(&header("jonny:a:ö")),
+            Some(("jonny".into(), "a:ö".into()))
+        );
         assert_eq!(credentials(&header("jonny")), None);
         assert_eq!(credentials(&HeaderValue::from_static("Bearer abc")), None);
     }

@@ -39,7 +39,9 @@ fn named(path: &str) -> Option<Named> {
         parts.next()?;
         first = parts.next()?;
     }
-    let name = parts.next().filter(|name| !matches!(*name, "" | "count" | "create" | "statistics" | "suspended"))?;
+    let name = parts
+        .next()
+        .filter(|name| !matches!(*name, "" | "count" | "create" | "statistics" | "suspended"))?;
     match first {
         "deployment" => Some(Named::Deployment(decoded(name)?)),
         "process-definition" if name == "key" => {
@@ -76,13 +78,31 @@ mod tests {
 
     #[test]
     fn paths_name_definitions_by_id_or_key_and_deployments() {
-        let key = |key: &str, tenant: Option<&str>| Named::Key { key: key.into(), tenant: tenant.map(str::to_owned) };
+        let key = |key: &str, tenant: Option<&str>| Named::Key {
+            key: key.into(),
+            tenant: tenant.map(str::to_owned),
+        };
         for (path, expected) in [
-            ("/engine-rest/process-definition/a:1:x/start", Some(Named::Definition("a:1:x".into()))),
-            ("/engine-rest/process-definition/a%3A1%3Ax", Some(Named::Definition("a:1:x".into()))),
-            ("/engine-rest/engine/default/process-definition/key/a/start", Some(key("a", None))),
-            ("/engine-rest/process-definition/key/a/tenant-id/t/start", Some(key("a", Some("t")))),
-            ("/engine-rest/deployment/x/resources", Some(Named::Deployment("x".into()))),
+            (
+                "/engine-rest/process-definition/a:1:x/start",
+                Some(Named::Definition("a:1:x".into())),
+            ),
+            (
+                "/engine-rest/process-definition/a%3A1%3Ax",
+                Some(Named::Definition("a:1:x".into())),
+            ),
+            (
+                "/engine-rest/engine/default/process-definition/key/a/start",
+                Some(key("a", None)),
+            ),
+            (
+                "/engine-rest/process-definition/key/a/tenant-id/t/start",
+                Some(key("a", Some("t"))),
+            ),
+            (
+                "/engine-rest/deployment/x/resources",
+                Some(Named::Deployment("x".into())),
+            ),
             ("/engine-rest/deployment/create", None),
             ("/engine-rest/process-definition/count", None),
             ("/engine-rest/process-instance/x", None),

@@ -39,9 +39,15 @@ pub async fn check_stamp(
         ),
         None => {
             if store.applied_index().await? > 0 || !store.slots().await?.is_empty() {
-                bail!("this database was used by a node alone; `shard-admin shard add --adopt` takes it into a cluster");
+                bail!(
+                    "this database was used by a node alone; `shard-admin shard add --adopt` takes it into a cluster"
+                );
             }
-            let stamp = Stamp { cluster: id, shard: shard.to_string(), generation: 1 };
+            let stamp = Stamp {
+                cluster: id,
+                shard: shard.to_string(),
+                generation: 1,
+            };
             store.set_stamp(&stamp).await.context("stamping the database")?;
             Ok(())
         }
@@ -51,12 +57,20 @@ pub async fn check_stamp(
 /// The slots that a fresh database may take: the table gives them to this shard at epoch 1, so that nobody owned them
 /// before, and the database knows nothing of them.
 fn first_assignment(view: &View, shard: &ShardName, known: impl Fn(Slot) -> bool) -> Vec<SlotRow> {
-    let Some(table) = &view.table else { return Vec::new() };
+    let Some(table) = &view.table else {
+        return Vec::new();
+    };
     table
         .slots_of(shard)
         .into_iter()
         .filter(|(slot, epoch)| *epoch == 1 && !known(*slot))
-        .map(|(slot, epoch)| SlotRow { slot, state: SlotState::Owned, epoch, move_id: None, armed: 0 })
+        .map(|(slot, epoch)| SlotRow {
+            slot,
+            state: SlotState::Owned,
+            epoch,
+            move_id: None,
+            armed: 0,
+        })
         .collect()
 }
 
@@ -69,9 +83,22 @@ pub async fn adopt(engine: &Engine, cluster: &Arc<dyn Cluster>, shard: &ShardNam
     if first_assignment(&cluster.view(), shard, |slot| seen.epoch(slot) > 0).is_empty() {
         return Ok(());
     }
-    let known: HashSet<Slot> = engine.store().slots().await?.into_iter().map(|row| row.slot).collect();
-    let moving: HashSet<Slot> = cluster.get_moves().await?.into_iter().flat_map(|m| m.slots).collect();
-    let rows = first_assignment(&cluster.view(), shard, |slot| known.contains(&slot) || moving.contains(&slot));
+    let known: HashSet<Slot> = engine
+        .store()
+        .slots()
+        .await?
+        .into_iter()
+        .map(|row| row.slot)
+        .collect();
+    let moving: HashSet<Slot> = cluster
+        .get_moves()
+        .await?
+        .into_iter()
+        .flat_map(|m| m.slots)
+        .collect();
+    let rows = first_assignment(&cluster.view(), shard, |slot| {
+        known.contains(&slot) || moving.contains(&slot)
+    });
     if !rows.is_empty() && engine.store().change_slots(&[], &rows).await? {
         tracing::info!(shard = %shard, slots = rows.len(), "slots of the first assignment taken");
     }
@@ -89,8 +116,11 @@ pub async fn register(
     node: &str,
     url: &str,
 ) -> anyhow::Result<NodeLease> {
-    let info =
-        NodeInfo { id: node.to_owned(), url: url.to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
+    let info = NodeInfo {
+        id: node.to_owned(),
+        url: url.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
     Ok(cluster.register_node(shard, info).await?)
 }
 
@@ -110,7 +140,10 @@ pub async fn watch(
                 tracing::warn!(%error, "first slots not taken");
             }
             let view = cluster.view();
-            let listed = view.table.as_ref().is_some_and(|t| t.shards().iter().any(|s| s.name == shard));
+            let listed = view
+                .table
+                .as_ref()
+                .is_some_and(|t| t.shards().iter().any(|s| s.name == shard));
             if !listed && !std::mem::replace(&mut told, true) {
                 tracing::warn!(shard = %shard, "the topology doesn't list this shard: `shard-admin shard add` adds it");
             }
@@ -122,7 +155,9 @@ pub async fn watch(
         let seen = cluster.as_ref().map_or(0, |c| c.view().version);
         let news = async {
             match &mut view {
-                Some(view) => while view.borrow_and_update().version == seen && view.changed().await.is_ok() {},
+                Some(view) => {
+                    while view.borrow_and_update().version == seen && view.changed().await.is_ok() {}
+                }
                 None => std::future::pending().await,
             }
         };
@@ -151,10 +186,19 @@ mod tests {
     #[test]
     fn only_slots_that_nobody_ever_owned_are_taken() {
         let names = ["a", "b"].map(ShardName::new);
-        let shards = names.iter().map(|name| Shard { name: name.clone(), weight: 100 }).collect();
+        let shards = names
+            .iter()
+            .map(|name| Shard {
+                name: name.clone(),
+                weight: 100,
+            })
+            .collect();
         let slot = |n| Slot::new(n).unwrap();
         let table = SlotTable::split(shards).with_owner(&[slot(16_000)], &names[0]);
-        let view = View { table: Some(Arc::new(table)), ..View::default() };
+        let view = View {
+            table: Some(Arc::new(table)),
+            ..View::default()
+        };
         let taken = first_assignment(&view, &names[0], |s| s == slot(0) || s == slot(1));
         assert_eq!((taken.len(), taken[0].slot), (8192 - 2, slot(2)));
         assert!(first_assignment(&View::default(), &names[0], |_| false).is_empty());

@@ -46,7 +46,11 @@ impl Metrics {
         };
         let mut registry = Registry::with_prefix("stellwerk_node");
         registry.register("requests", "REST requests answered", metrics.requests.clone());
-        registry.register("request_seconds", "Time to answer a REST request", metrics.seconds.clone());
+        registry.register(
+            "request_seconds",
+            "Time to answer a REST request",
+            metrics.seconds.clone(),
+        );
         registry.register_collector(Box::new(EngineNumbers(engine.clone())));
         (metrics, Arc::new(registry))
     }
@@ -63,7 +67,13 @@ pub async fn count(State(metrics): State<Metrics>, request: Request, next: Next)
     };
     let began = Instant::now();
     let answer = next.run(request).await;
-    metrics.requests.get_or_create(&Answered { method, status: answer.status().as_u16() }).inc();
+    metrics
+        .requests
+        .get_or_create(&Answered {
+            method,
+            status: answer.status().as_u16(),
+        })
+        .inc();
     metrics.seconds.observe(began.elapsed().as_secs_f64());
     answer
 }
@@ -83,7 +93,11 @@ impl Collector for EngineNumbers {
         for (name, help, value) in [
             ("batches", "Transactions of the writers", &writers.batches),
             ("commands", "Commands in those transactions", &writers.commands),
-            ("conflicts", "Commands repeated after a conflict", &writers.conflicts),
+            (
+                "conflicts",
+                "Commands repeated after a conflict",
+                &writers.conflicts,
+            ),
             ("jobs_executed", "Jobs run", &executor.executed),
             ("jobs_failed", "Jobs that failed", &executor.failed),
         ] {
@@ -91,9 +105,21 @@ impl Collector for EngineNumbers {
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
         let gauges = [
-            ("slots_owned", "Slots that this database owned when last looked at", self.0.owned().slots().len() as i64),
-            ("log_applied", "Index of the last reference log entry applied", self.0.catalog().view().applied as i64),
-            ("executor_active", "Whether the job executor acquires jobs", i64::from(self.0.executor_active())),
+            (
+                "slots_owned",
+                "Slots that this database owned when last looked at",
+                self.0.owned().slots().len() as i64,
+            ),
+            (
+                "log_applied",
+                "Index of the last reference log entry applied",
+                self.0.catalog().view().applied as i64,
+            ),
+            (
+                "executor_active",
+                "Whether the job executor acquires jobs",
+                i64::from(self.0.executor_active()),
+            ),
         ];
         for (name, help, value) in gauges {
             let gauge = ConstGauge::new(value);

@@ -146,7 +146,9 @@ impl Options {
     /// # Errors
     /// It is missing.
     pub fn database_url(&self) -> Result<&str, ConfigError> {
-        self.database_url.as_deref().ok_or_else(|| ConfigError::new("database-url", "is missing".to_owned()))
+        self.database_url
+            .as_deref()
+            .ok_or_else(|| ConfigError::new("database-url", "is missing".to_owned()))
     }
 
     /// Reads the secrets and checks what one option alone can't say.
@@ -154,18 +156,30 @@ impl Options {
     /// # Errors
     /// An unreadable file, a first user without password, or the other way round; names the option.
     pub fn secrets(&self) -> Result<Secrets, ConfigError> {
-        let cluster =
-            Secret::resolve("cluster-secret", self.cluster_secret.as_ref(), self.cluster_secret_file.as_deref())?;
-        let password =
-            Secret::resolve("admin-password", self.admin_password.as_ref(), self.admin_password_file.as_deref())?;
+        let cluster = Secret::resolve(
+            "cluster-secret",
+            self.cluster_secret.as_ref(),
+            self.cluster_secret_file.as_deref(),
+        )?;
+        let password = Secret::resolve(
+            "admin-password",
+            self.admin_password.as_ref(),
+            self.admin_password_file.as_deref(),
+        )?;
         let admin = match (&self.admin_user, password) {
             (Some(user), Some(password)) => Some((user.clone(), password)),
             (None, None) => None,
             (Some(_), None) => {
-                return Err(ConfigError::new("admin-user", "needs --admin-password-file".to_owned()));
+                return Err(ConfigError::new(
+                    "admin-user",
+                    "needs --admin-password-file".to_owned(),
+                ));
             }
             (None, Some(_)) => {
-                return Err(ConfigError::new("admin-password-file", "needs --admin-user".to_owned()));
+                return Err(ConfigError::new(
+                    "admin-password-file",
+                    "needs --admin-user".to_owned(),
+                ));
             }
         };
         Ok(Secrets { cluster, admin })
@@ -188,7 +202,10 @@ impl Options {
 
     /// The same options with the database there; for tests and `dev`.
     pub fn on_database(url: &str) -> Options {
-        Options { database_url: Some(url.to_owned()), ..Options::default() }
+        Options {
+            database_url: Some(url.to_owned()),
+            ..Options::default()
+        }
     }
 }
 

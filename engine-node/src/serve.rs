@@ -94,8 +94,13 @@ pub async fn start(
     let engine = Engine::new(store.clone(), options.settings(&name), drain.clone()).await?;
     let peers = Peers::new(cluster.clone(), shard.clone(), secrets.cluster.clone())?;
     let confirm_within = options.replication_timeout;
-    let replication = Replication::new(engine.clone(), cluster.clone(), shard.clone(), peers, confirm_within);
-    let replication = Arc::new(replication);
+    let replication = Replication::new(
+        engine.clone(),
+        cluster.clone(),
+        shard.clone(),
+        peers,
+        confirm_within,
+    );
     let auth = Auth::new(options.auth, store.clone(), replication.generation());
     let ready = Readiness::waiting_for(&["database", "process", "reference-log"]);
     let app = App {
@@ -103,7 +108,12 @@ pub async fn start(
         replication: replication.clone(),
         auth,
         cluster: cluster.clone(),
-        node: Arc::new(NodeFacts { name: name.clone(), shard: shard.clone(), url: url.clone(), schema }),
+        node: Arc::new(NodeFacts {
+            name: name.clone(),
+            shard: shard.clone(),
+            url: url.clone(),
+            schema,
+        }),
         secret: secrets.cluster.clone(),
         ready: ready.clone(),
         drain: drain.clone(),
@@ -121,8 +131,17 @@ pub async fn start(
     };
     ready.ready("process");
     tokio::spawn(replication.follow(ready.clone(), drain.clone()));
-    tokio::spawn(membership::watch(engine.clone(), cluster, shard.clone(), drain.clone()));
-    tokio::spawn(membership::watch_database(store.clone(), ready.clone(), drain.clone()));
+    tokio::spawn(membership::watch(
+        engine.clone(),
+        cluster,
+        shard.clone(),
+        drain.clone(),
+    ));
+    tokio::spawn(membership::watch_database(
+        store.clone(),
+        ready.clone(),
+        drain.clone(),
+    ));
     let jobs = tokio::spawn(executor::run(engine, drain.clone()));
 
     let base_url = format!("http://{address}/engine-rest");
@@ -132,7 +151,13 @@ pub async fn start(
     }
     unless_started.disarm();
     let ended = tokio::spawn(stop(shutdown, ready, lease, drain, served, jobs, store));
-    Ok(Node { app, address, base_url, registry, ended })
+    Ok(Node {
+        app,
+        address,
+        base_url,
+        registry,
+        ended,
+    })
 }
 
 /// Where others reach this node.
@@ -141,7 +166,10 @@ fn advertised(options: &Options, bound: SocketAddr, in_cluster: bool) -> Result<
         Some(url) => {
             let parsed: Option<Uri> = url.parse().ok();
             if parsed.is_none_or(|u| u.scheme_str() != Some("http") || u.authority().is_none()) {
-                return Err(ConfigError::new("advertise", format!("'{url}' is not http://HOST:PORT")));
+                return Err(ConfigError::new(
+                    "advertise",
+                    format!("'{url}' is not http://HOST:PORT"),
+                ));
             }
             Ok(url.trim_end_matches('/').to_owned())
         }
@@ -156,7 +184,15 @@ fn advertised(options: &Options, bound: SocketAddr, in_cluster: bool) -> Result<
 /// The node's name: where it is reached, in the characters that the topology allows.
 fn node_name(url: &str) -> String {
     let host = url.split_once("://").map_or(url, |(_, host)| host);
-    host.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.:".contains(c) { c } else { '_' }).collect()
+    host.chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-_.:".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect()
 }
 
 /// All that a node serves.
@@ -166,7 +202,10 @@ fn routes(app: App, metrics: Metrics) -> Router {
         .nest("/engine-rest", rest)
         .merge(internal::correlate::routes().with_state(app.clone()))
         .layer(middleware::from_fn_with_state(app.clone(), fresh::look))
-        .layer(middleware::from_fn_with_state(app.auth.clone(), auth::require_user))
+        .layer(middleware::from_fn_with_state(
+            app.auth.clone(),
+            auth::require_user,
+        ))
         .layer(middleware::from_fn_with_state(app.clone(), caught_up))
         .layer(middleware::from_fn_with_state(metrics, metrics::count));
     Router::new()
@@ -186,7 +225,10 @@ async fn caught_up(State(app): State<App>, request: Request, next: Next) -> Resp
 
 /// A path outside the API: people forget the base path (S0-08).
 async fn wrong_base(uri: Uri) -> ApiError {
-    let message = format!("there is nothing at '{}'; the REST API lives below /engine-rest", uri.path());
+    let message = format!(
+        "there is nothing at '{}'; the REST API lives below /engine-rest",
+        uri.path()
+    );
     ApiError::new(StatusCode::NOT_FOUND, "NotFoundException", message)
 }
 
@@ -211,7 +253,10 @@ async fn first_catch_up(replication: &Replication, in_cluster: bool) -> anyhow::
             }
             Err(error) if !in_cluster => return Err(error).context("loading deployments"),
             Err(error) if tokio::time::Instant::now() > end => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "reference log not applied yet");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "reference log not applied yet"
+                );
                 return Ok(());
             }
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -225,7 +270,9 @@ async fn first_user(
     secrets: &Secrets,
     drain: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let Some((name, password)) = secrets.admin.clone() else { return Ok(()) };
+    let Some((name, password)) = secrets.admin.clone() else {
+        return Ok(());
+    };
     let user = tokio::task::spawn_blocking(move || auth::new_user(&name, password.reveal())).await??;
     let created = |created: bool, name: &str| {
         if created {
@@ -235,7 +282,10 @@ async fn first_user(
     match replication.put_first_user(user.clone()).await {
         Ok(done) => created(done, &user.id),
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "first user not created yet");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "first user not created yet"
+            );
             let (replication, drain) = (replication.clone(), drain.clone());
             tokio::spawn(async move {
                 while !drain.is_cancelled() {
@@ -298,7 +348,9 @@ async fn open(options: &Options, in_cluster: bool) -> anyhow::Result<(Arc<dyn St
         stand_alone: !in_cluster,
         schema: schema.clone(),
     };
-    let store = store::open(url, how).await.with_context(|| format!("database {}", service::mask(url)))?;
+    let store = store::open(url, how)
+        .await
+        .with_context(|| format!("database {}", service::mask(url)))?;
     let current = match url.contains(":memory:") {
         true => serves.first,
         false => {
@@ -308,5 +360,12 @@ async fn open(options: &Options, in_cluster: bool) -> anyhow::Result<(Arc<dyn St
             current
         }
     };
-    Ok((store, SchemaVersions { current, min: serves.first, max: serves.last }))
+    Ok((
+        store,
+        SchemaVersions {
+            current,
+            min: serves.first,
+            max: serves.last,
+        },
+    ))
 }

@@ -18,7 +18,11 @@ struct Dir(PathBuf);
 
 impl Dir {
     fn new() -> Dir {
-        let path = std::env::temp_dir().join(format!("stellwerk-node-{}-{:016x}", std::process::id(), rand::random::<u64>()));
+        let path = std::env::temp_dir().join(format!(
+            "stellwerk-node-{}-{:016x}",
+            std::process::id(),
+            rand::random::<u64>()
+        ));
         std::fs::create_dir(&path).unwrap();
         Dir(path)
     }
@@ -197,6 +201,23 @@ async fn a_model_with_problems_deploys_nothing() {
         matches!(&refused, EngineError::Parse { problems, .. } if problems[0].0 == "bad.bpmn"),
         "{refused}"
     );
+    let twice = files("d", &[("a.bpmn", model("a", "")), ("b.bpmn", model("a", ""))]);
+    let cycle = "<timerEventDefinition><timeCycle>hello</timeCycle></timerEventDefinition>";
+    let never = files("d", &[("a.bpmn", model("a", cycle))]);
+    for (new, words) in [
+        (twice, "definitions with the same key 'a'"),
+        (never, "'hello'"),
+    ] {
+        let refused = node
+            .0
+            .app
+            .replication
+            .deploy(&Caller::default(), new)
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(refused.contains(words), "{refused}");
+    }
     assert_eq!(known(&node.0), []);
     end(node).await;
 }
@@ -498,10 +519,7 @@ async fn a_database_serves_only_the_cluster_and_shard_it_belongs_to() {
         (right_shard, Some(&other)),
     ] {
         let refused = format!("{:#}", try_node(options, cluster).await.err().unwrap());
-        assert!(
-            refused.contains("shard 's1' of cluster"),
-            "{refused}"
-        );
+        assert!(refused.contains("shard 's1' of cluster"), "{refused}");
     }
 }
 
@@ -540,16 +558,31 @@ async fn a_shard_that_does_not_apply_is_marked_named_and_caught_up_later() {
     let two = try_node(options("s2"), Some(&cluster)).await.unwrap();
     let form = || {
         let part = reqwest::multipart::Part::bytes(model("a", "")).file_name("a.bpmn");
-        reqwest::multipart::Form::new().text("deployment-name", "d").part("a.bpmn", part)
+        reqwest::multipart::Form::new()
+            .text("deployment-name", "d")
+            .part("a.bpmn", part)
     };
     let url = format!("{}/deployment/create", one.0.base_url);
-    let answer = reqwest::Client::new().post(&url).multipart(form()).send().await.unwrap();
-    assert_eq!((answer.status().as_u16(), &answer.headers()["x-stellwerk-behind"]), (200, &"s3".parse().unwrap()));
+    let answer = reqwest::Client::new()
+        .post(&url)
+        .multipart(form())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["x-stellwerk-behind"]),
+        (200, &"s3".parse().unwrap())
+    );
     assert!(cluster.view().shards[&ShardName::new("s3")].behind);
     let three = try_node(options("s3"), Some(&cluster)).await.unwrap();
     assert_eq!(known(&three.0), known(&one.0));
     assert!(!cluster.view().shards[&ShardName::new("s3")].behind);
-    let answer = reqwest::Client::new().post(&url).multipart(form()).send().await.unwrap();
+    let answer = reqwest::Client::new()
+        .post(&url)
+        .multipart(form())
+        .send()
+        .await
+        .unwrap();
     assert!(!answer.headers().contains_key("x-stellwerk-behind"));
     for node in [one, two, three] {
         end(node).await;
@@ -560,24 +593,52 @@ async fn a_shard_that_does_not_apply_is_marked_named_and_caught_up_later() {
 async fn a_deployment_is_deleted_on_every_shard_only_without_instances_or_with_cascade() {
     let dir = Dir::new();
     let cluster = cluster_of(&["s1", "s2"]).await;
-    let nodes = [shard(&dir, "s1", &cluster).await, shard(&dir, "s2", &cluster).await];
+    let nodes = [
+        shard(&dir, "s1", &cluster).await,
+        shard(&dir, "s2", &cluster).await,
+    ];
     let (row, definitions) = deploy(&nodes[0].0, files("d", &[("a.bpmn", model("a", ""))])).await;
     let client = reqwest::Client::new();
     let start = async |node: &Node| {
-        let url = format!("{}/process-definition/{}/start", node.base_url, definitions[0].rest_id);
-        client.post(url).json(&serde_json::json!({})).send().await.unwrap().status()
+        let url = format!(
+            "{}/process-definition/{}/start",
+            node.base_url, definitions[0].rest_id
+        );
+        client
+            .post(url)
+            .json(&serde_json::json!({}))
+            .send()
+            .await
+            .unwrap()
+            .status()
     };
     assert_eq!(start(&nodes[1].0).await, 200);
     let url = format!("{}/deployment/{}", nodes[0].0.base_url, row.id);
     let refused = client.delete(&url).send().await.unwrap();
     assert_eq!(refused.status(), 500);
-    assert!(refused.text().await.unwrap().contains("there are 1 dependent process instances."));
+    assert!(
+        refused
+            .text()
+            .await
+            .unwrap()
+            .contains("there are 1 dependent process instances.")
+    );
     assert_eq!(start(&nodes[0].0).await, 200);
-    assert_eq!(client.delete(format!("{url}?cascade=true")).send().await.unwrap().status(), 204);
+    assert_eq!(
+        client
+            .delete(format!("{url}?cascade=true"))
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        204
+    );
     for (node, _) in &nodes {
         let gone = format!("{}/process-definition/{}", node.base_url, definitions[0].rest_id);
         assert_eq!(client.get(gone).send().await.unwrap().status(), 404);
-        let count = reqwest::get(format!("{}/process-instance/count", node.base_url)).await.unwrap();
+        let count = reqwest::get(format!("{}/process-instance/count", node.base_url))
+            .await
+            .unwrap();
         assert_eq!(count.text().await.unwrap(), "{\"count\":0}");
     }
     let (_, definitions) = deploy(&nodes[1].0, files("d", &[("a.bpmn", model("a", ""))])).await;
@@ -599,7 +660,10 @@ async fn a_node_that_stops_withdraws_and_answers_its_long_polls() {
     until("ready", async || node.app.ready.check().is_ok()).await;
     shutdown.start();
     let answer = poll.await.unwrap().unwrap();
-    assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().as_str()), (200, "[]"));
+    assert_eq!(
+        (answer.status().as_u16(), answer.text().await.unwrap().as_str()),
+        (200, "[]")
+    );
     let ready = node.app.ready.clone();
     node.finished().await.unwrap();
     assert!(ready.check().unwrap_err().contains("process: stopping"));

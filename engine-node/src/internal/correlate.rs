@@ -40,8 +40,10 @@ async fn probe(call: Call) -> ApiResult<Response> {
     let executions = found.executions.iter().map(
         |one| json!({"subscription": one.subscription, "instance": one.instance, "revision": one.revision}),
     );
-    let starts =
-        found.starts.iter().map(|(d, element)| json!({"definition": d.row.rest_id, "element": element}));
+    let starts = found
+        .starts
+        .iter()
+        .map(|(d, element)| json!({"definition": d.row.rest_id, "element": element}));
     let answer = json!({"executions": Vec::from_iter(executions), "starts": Vec::from_iter(starts)});
     Ok(call.covering(&answer, found.coverage))
 }
@@ -58,13 +60,24 @@ async fn deliver(call: Call) -> ApiResult<Response> {
     let filters = Filters::from_body(delivery.message);
     let with_variables = filters.on("variablesInResultEnabled")?;
     let (message, _) = read(&filters)?;
-    let waiting = call.app.engine.load_entity(Entity::Subscription, delivery.subscription).await.map_err(api)?;
-    let execution =
-        waiting.as_ref().and_then(|i| i.subscriptions.get(delivery.subscription)).map(|s| s.execution_id);
+    let waiting = call
+        .app
+        .engine
+        .load_entity(Entity::Subscription, delivery.subscription)
+        .await
+        .map_err(api)?;
+    let execution = waiting
+        .as_ref()
+        .and_then(|i| i.subscriptions.get(delivery.subscription))
+        .map(|s| s.execution_id);
     let Some(execution) = execution else {
         // With an idempotency key this may be the repetition of a delivery that was made: the engine knows.
         let render = Box::new(|_: &Instance, _: &Outcome| Answer::no_content());
-        let again = call.app.engine.deliver(&call.caller, delivery.subscription, &message, render).await;
+        let again = call
+            .app
+            .engine
+            .deliver(&call.caller, delivery.subscription, &message, render)
+            .await;
         return again.map(answer).map_err(api);
     };
     let render = Box::new(move |instance: &Instance, _: &Outcome| {
@@ -80,6 +93,10 @@ async fn deliver(call: Call) -> ApiResult<Response> {
             variables: with_variables.then(|| instance_view::instance_variables(instance)),
         })
     });
-    let delivered = call.app.engine.deliver(&call.caller, delivery.subscription, &message, render).await;
+    let delivered = call
+        .app
+        .engine
+        .deliver(&call.caller, delivery.subscription, &message, render)
+        .await;
     delivered.map(answer).map_err(api)
 }

@@ -39,7 +39,10 @@ pub fn routes() -> Router<App> {
         .route("/executor", post(executor))
         .route("/external-task/unlock", post(unlock))
         .route("/payload/{digest}", put(put_payload).get(get_payload))
-        .route("/deployment/{id}/instances", get(count_instances).delete(cancel_instances))
+        .route(
+            "/deployment/{id}/instances",
+            get(count_instances).delete(cancel_instances),
+        )
         .merge(slots::routes())
         .layer(DefaultBodyLimit::max(BODY_MAX))
 }
@@ -52,9 +55,11 @@ async fn info(State(app): State<App>) -> ApiResult<Json<Value>> {
     let store = app.engine.store();
     let rows = store.slots().await.map_err(api)?;
     let count = |state| rows.iter().filter(|row| row.state == state).count();
-    let stamp = store.stamp().await.map_err(api)?.map(|s| {
-        json!({"cluster": s.cluster, "shard": s.shard, "generation": s.generation})
-    });
+    let stamp = store
+        .stamp()
+        .await
+        .map_err(api)?
+        .map(|s| json!({"cluster": s.cluster, "shard": s.shard, "generation": s.generation}));
     Ok(Json(json!({
         "shard": app.node.shard.as_str(),
         "node": app.node.name,
@@ -92,9 +97,16 @@ async fn wakeups(State(app): State<App>) -> Response {
                 Ok(Err(RecvError::Lagged(_))) | Err(_) => json!({}),
             },
         };
-        Some((Ok::<_, Infallible>(Bytes::from(format!("{line}\n"))), (news, drain)))
+        Some((
+            Ok::<_, Infallible>(Bytes::from(format!("{line}\n"))),
+            (news, drain),
+        ))
     });
-    ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response()
+    (
+        [(header::CONTENT_TYPE, "application/x-ndjson")],
+        Body::from_stream(lines),
+    )
+        .into_response()
 }
 
 #[derive(Deserialize)]
@@ -129,7 +141,11 @@ async fn put_payload(
     if replication::digest(&bytes) != digest {
         return Err(ApiError::invalid_request("the bytes do not have that digest"));
     }
-    app.engine.store().put_payload(&digest, &bytes).await.map_err(api)?;
+    app.engine
+        .store()
+        .put_payload(&digest, &bytes)
+        .await
+        .map_err(api)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -138,13 +154,19 @@ async fn get_payload(State(app): State<App>, Path(digest): Path<String>) -> ApiR
     found.ok_or_else(|| ApiError::not_found(format!("no payload {digest}")))
 }
 
-async fn count_instances(State(app): State<App>, Path(id): Path<Id>) -> ApiResult<Json<BTreeMap<String, u64>>> {
+async fn count_instances(
+    State(app): State<App>,
+    Path(id): Path<Id>,
+) -> ApiResult<Json<BTreeMap<String, u64>>> {
     app.replication.ensure_applied().await.map_err(api)?;
     app.replication.running(id).await.map(Json).map_err(api)
 }
 
 async fn cancel_instances(State(app): State<App>, Path(id): Path<Id>) -> ApiResult<StatusCode> {
     app.replication.ensure_applied().await.map_err(api)?;
-    app.replication.cancel_here(&Caller::default(), id).await.map_err(api)?;
+    app.replication
+        .cancel_here(&Caller::default(), id)
+        .await
+        .map_err(api)?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -21,7 +21,9 @@ const BEHIND: HeaderName = HeaderName::from_static("x-stellwerk-behind");
 /// Whether a request comes from inside the cluster.
 fn is_trusted(secret: Option<&Secret>, headers: &HeaderMap, peer: Option<SocketAddr>) -> bool {
     match secret {
-        Some(secret) => headers.get(SECRET).is_some_and(|given| secret.matches(given.as_bytes())),
+        Some(secret) => headers
+            .get(SECRET)
+            .is_some_and(|given| secret.matches(given.as_bytes())),
         None => peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback()),
     }
 }
@@ -29,7 +31,10 @@ fn is_trusted(secret: Option<&Secret>, headers: &HeaderMap, peer: Option<SocketA
 /// Removes internal headers from strangers' requests, refuses them `/internal`, and waits for the log index that the
 /// router knows.
 pub async fn check(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
+    let peer = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|peer| peer.0);
     if is_trusted(app.secret.as_ref(), request.headers(), peer) {
         request.headers_mut().remove(SECRET);
     } else {
@@ -39,7 +44,10 @@ pub async fn check(State(app): State<App>, mut request: Request, next: Next) -> 
         }
         strip(request.headers_mut());
     }
-    let index = request.headers().get(LOG_INDEX).and_then(|v| v.to_str().ok()?.parse().ok());
+    let index = request
+        .headers()
+        .get(LOG_INDEX)
+        .and_then(|v| v.to_str().ok()?.parse().ok());
     if let Some(index) = index
         && let Err(error) = app.replication.ensure_published(index).await
     {
@@ -57,7 +65,11 @@ pub async fn check(State(app): State<App>, mut request: Request, next: Next) -> 
 }
 
 fn strip(headers: &mut HeaderMap) {
-    let internal: Vec<HeaderName> = headers.keys().filter(|name| name.as_str().starts_with(PREFIX)).cloned().collect();
+    let internal: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| name.as_str().starts_with(PREFIX))
+        .cloned()
+        .collect();
     for name in internal {
         headers.remove(name);
     }
@@ -70,8 +82,13 @@ mod tests {
     #[test]
     fn a_secret_decides_and_without_one_the_peer_s_address() {
         let secret = Secret::new("s3cret");
-        let with = |value: &'static str| HeaderMap::from_iter([(HeaderName::from_static(SECRET), HeaderValue::from_static(value))]);
-        let (local, far): (SocketAddr, SocketAddr) = ("[::ffff:127.0.0.1]:1".parse().unwrap(), "10.0.0.1:1".parse().unwrap());
+        let with = |value: &'static str| {
+            HeaderMap::from_iter([(HeaderName::from_static(SECRET), HeaderValue::from_static(value))])
+        };
+        let (local, far): (SocketAddr, SocketAddr) = (
+            "[::ffff:127.0.0.1]:1".parse().unwrap(),
+            "10.0.0.1:1".parse().unwrap(),
+        );
         assert!(is_trusted(Some(&secret), &with("s3cret"), Some(far)));
         assert!(!is_trusted(Some(&secret), &with("other"), Some(local)));
         assert!(!is_trusted(Some(&secret), &HeaderMap::new(), Some(local)));

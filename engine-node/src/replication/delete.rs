@@ -21,16 +21,30 @@ impl Replication {
     /// In the reference's words when instances run and `cascade` is false; [`EngineError::NotReplicated`] when a
     /// shard can't be asked.
     pub async fn delete_deployment(&self, caller: &Caller, id: Id, cascade: bool) -> Result<(), EngineError> {
+        let caller = caller.clone();
+        self.to_the_end(|me| async move { me.delete_now(&caller, id, cascade).await })
+            .await
+    }
+
+    async fn delete_now(&self, caller: &Caller, id: Id, cascade: bool) -> Result<(), EngineError> {
         self.ensure_applied().await?;
         let view = self.engine.catalog().view();
         let Some(deployment) = view.deployments.get(&id) else {
             let message = format!("Deployment with id '{id}' do not exist");
-            return Err(EngineError::Invalid { kind: "InvalidRequestException", message });
+            return Err(EngineError::Invalid {
+                kind: "InvalidRequestException",
+                message,
+            });
         };
         if !cascade {
             self.refuse_if_running(id).await?;
         }
-        let active: Vec<Id> = deployment.definitions.iter().filter(|d| !d.suspended).map(|d| d.id).collect();
+        let active: Vec<Id> = deployment
+            .definitions
+            .iter()
+            .filter(|d| !d.suspended)
+            .map(|d| d.id)
+            .collect();
         for definition in &active {
             self.suspend_definition(*definition, true).await?;
         }
@@ -51,7 +65,12 @@ impl Replication {
     pub async fn running(&self, deployment: Id) -> Result<BTreeMap<String, u64>, EngineError> {
         let view = self.engine.catalog().view();
         let mut counts = BTreeMap::new();
-        for definition in view.deployments.get(&deployment).iter().flat_map(|d| &d.definitions) {
+        for definition in view
+            .deployments
+            .get(&deployment)
+            .iter()
+            .flat_map(|d| &d.definitions)
+        {
             let query = instances(&[definition.id])
                 .expr(Expr::col((Alias::new("process_instance"), Alias::new("id"))).count())
                 .to_owned();
@@ -65,8 +84,13 @@ impl Replication {
     /// Cancels every instance of a deployment on this shard.
     pub async fn cancel_here(&self, caller: &Caller, deployment: Id) -> Result<(), EngineError> {
         let view = self.engine.catalog().view();
-        let definitions: Vec<Id> =
-            view.deployments.get(&deployment).iter().flat_map(|d| &d.definitions).map(|d| d.id).collect();
+        let definitions: Vec<Id> = view
+            .deployments
+            .get(&deployment)
+            .iter()
+            .flat_map(|d| &d.definitions)
+            .map(|d| d.id)
+            .collect();
         if definitions.is_empty() {
             return Ok(());
         }
@@ -80,17 +104,25 @@ impl Replication {
                 return Ok(());
             }
             for row in rows {
-                let command = Command::Delete { reason: Some("deployment deleted".into()) };
+                let command = Command::Delete {
+                    reason: Some("deployment deleted".into()),
+                };
                 let render = Box::new(|_: &_, _: &_| Answer::no_content());
                 match self.engine.command(caller, row.id(0)?, command, render).await {
                     // It has ended by itself, or moved: the next look tells.
-                    Ok(_) | Err(EngineError::NotFound { entity: Entity::Execution, .. }) => {}
+                    Ok(_)
+                    | Err(EngineError::NotFound {
+                        entity: Entity::Execution,
+                        ..
+                    }) => {}
                     Err(EngineError::Misdirected { .. }) => {}
                     Err(error) => return Err(error),
                 }
             }
         }
-        Err(EngineError::Busy("instances of the deployment keep appearing".into()))
+        Err(EngineError::Busy(
+            "instances of the deployment keep appearing".into(),
+        ))
     }
 
     async fn refuse_if_running(&self, deployment: Id) -> Result<(), EngineError> {
@@ -99,7 +131,8 @@ impl Replication {
             let path = format!("/internal/deployment/{deployment}/instances");
             let answer = self.peers.ask(&shard, &urls, Method::GET, &path, None).await;
             let bytes = answer.map_err(EngineError::NotReplicated)?;
-            let theirs: BTreeMap<String, u64> = serde_json::from_slice(&bytes).map_err(super::log::internal)?;
+            let theirs: BTreeMap<String, u64> =
+                serde_json::from_slice(&bytes).map_err(super::log::internal)?;
             for (definition, count) in theirs {
                 *counts.entry(definition).or_default() += count;
             }

@@ -61,12 +61,16 @@ impl Replication {
                 if self.catch_up().await.is_err() {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 } else if self.published() < index {
-                    self.log.changed(self.engine.catalog().view().applied, self.published()).await;
+                    self.log
+                        .changed(self.engine.catalog().view().applied, self.published())
+                        .await;
                 }
             }
         };
         timeout(WAIT_FOR_INDEX, reached).await.map_err(|_| {
-            EngineError::NotReplicated(format!("this node has not applied the reference log up to {index} yet"))
+            EngineError::NotReplicated(format!(
+                "this node has not applied the reference log up to {index} yet"
+            ))
         })
     }
 
@@ -90,7 +94,11 @@ impl Replication {
     }
 
     /// The newest published definition of a key; the head is read before it is said not to exist.
-    pub async fn latest(&self, key: &str, tenant: Option<&str>) -> Result<Option<Arc<Deployed>>, EngineError> {
+    pub async fn latest(
+        &self,
+        key: &str,
+        tenant: Option<&str>,
+    ) -> Result<Option<Arc<Deployed>>, EngineError> {
         if let Some(known) = self.engine.catalog().view().latest(key, tenant) {
             return Ok(Some(known.clone()));
         }
@@ -105,7 +113,10 @@ impl Replication {
                 Ok(_) => ready.ready("reference-log"),
                 // A log that can't be reached leaves what is applied as it is: the node serves on.
                 Err(error) => {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "reference log not followed");
+                    tracing::debug!(
+                        error = &error as &dyn std::error::Error,
+                        "reference log not followed"
+                    );
                     let pause = tokio::time::sleep(Duration::from_millis(500));
                     tokio::select! { () = stop.cancelled() => return, () = pause => continue }
                 }
@@ -114,7 +125,10 @@ impl Replication {
                 tracing::warn!(error = &error as &dyn std::error::Error, "start timers not armed");
             }
             if let Err(error) = self.publish_for_others().await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "deployment left unpublished");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "deployment left unpublished"
+                );
             }
             let applied = self.engine.catalog().view().applied;
             tokio::select! {
@@ -127,11 +141,16 @@ impl Replication {
     /// Publishes what has waited so long that its writer must be gone.
     async fn publish_for_others(&self) -> Result<(), EngineError> {
         let view = self.engine.catalog().view();
-        let open: Vec<_> = view.all().filter(|d| !d.published).map(|d| d.row.deployment_id).collect();
+        let open: Vec<_> = view
+            .all()
+            .filter(|d| !d.published)
+            .map(|d| d.row.deployment_id)
+            .collect();
         let overdue = {
             let mut waiting = self.waiting.lock().unwrap_or_else(|e| e.into_inner());
             waiting.retain(|id, _| open.contains(id));
-            open.iter().any(|id| waiting.entry(*id).or_insert_with(Instant::now).elapsed() > PUBLISH_FOR_OTHERS)
+            open.iter()
+                .any(|id| waiting.entry(*id).or_insert_with(Instant::now).elapsed() > PUBLISH_FOR_OTHERS)
         };
         // While this node deploys itself, what is open may be its own.
         if overdue && let Ok(_turn) = self.appending.try_lock() {
@@ -158,11 +177,17 @@ impl Replication {
                     Some(model) => model,
                     None => self.model(&row, definition, &mut parsed).await?,
                 };
-                deployed.push(Arc::new(Deployed { row: definition.clone(), definition: model, published }));
+                deployed.push(Arc::new(Deployed {
+                    row: definition.clone(),
+                    definition: model,
+                    published,
+                }));
             }
             deployments.insert(row.id, row);
         }
-        self.engine.catalog().replace(CatalogView::new(deployments, deployed, applied));
+        self.engine
+            .catalog()
+            .replace(CatalogView::new(deployments, deployed, applied));
         self.generation.fetch_add(1, Ordering::AcqRel);
         Ok(())
     }
@@ -175,8 +200,17 @@ impl Replication {
     ) -> Result<Arc<Definition>, EngineError> {
         let name = &row.resource_name;
         if !parsed.contains_key(name) {
-            let missing = || log::internal(format!("file '{name}' of deployment {} is not stored", deployment.id));
-            let resource = self.store.resource(deployment.id, name).await?.ok_or_else(missing)?;
+            let missing = || {
+                log::internal(format!(
+                    "file '{name}' of deployment {} is not stored",
+                    deployment.id
+                ))
+            };
+            let resource = self
+                .store
+                .resource(deployment.id, name)
+                .await?
+                .ok_or_else(missing)?;
             debug_assert!(is_bpmn(name));
             let models = tokio::task::spawn_blocking(move || bpmn_core::parse(&resource.content));
             let models = models.await.map_err(log::internal)?.map_err(log::internal)?;

@@ -73,7 +73,10 @@ pub(super) struct LocalLog {
 
 impl LocalLog {
     pub fn new(store: Arc<dyn Store>) -> LocalLog {
-        LocalLog { store, appending: Mutex::new(()) }
+        LocalLog {
+            store,
+            appending: Mutex::new(()),
+        }
     }
 
     /// Whether the database shows what the entry does: another node may have taken its index.
@@ -87,7 +90,10 @@ impl LocalLog {
             Reference::Deploy(row) => known(&row.id).is_some(),
             Reference::Publish { deployment } => known(deployment).is_some_and(|(_, published)| *published),
             Reference::DeleteDeployment { deployment } => known(deployment).is_none(),
-            Reference::SuspendDefinition { definition, suspended } => deployments
+            Reference::SuspendDefinition {
+                definition,
+                suspended,
+            } => deployments
                 .iter()
                 .flat_map(|(d, _)| &d.definitions)
                 .find(|d| d.id == *definition)
@@ -119,8 +125,13 @@ impl Log for LocalLog {
         }
         if let (Reference::Deploy(row), Some((key, request))) = (&reference, new.idempotency) {
             // Not in one transaction: a node that dies right here deploys once more when it is asked again.
-            let memory = Memory { request, deployment: row.id };
-            self.store.put_payload(&key, &serde_json::to_vec(&memory).map_err(internal)?).await?;
+            let memory = Memory {
+                request,
+                deployment: row.id,
+            };
+            self.store
+                .put_payload(&key, &serde_json::to_vec(&memory).map_err(internal)?)
+                .await?;
         }
         Ok(Appended::At(head + 1))
     }
@@ -180,18 +191,28 @@ impl ClusterLog {
         if entry.kind == cluster_log::PUBLISH {
             let published: Published = serde_json::from_value(entry.data).map_err(internal)?;
             let references = self.publishes(published.index, index).await?;
-            return Ok(Step { index, references, memory: None });
+            return Ok(Step {
+                index,
+                references,
+                memory: None,
+            });
         }
         let data: Data = serde_json::from_value(entry.data).map_err(internal)?;
         let payload = match data.payload {
             Some(payload) => payload,
-            None => Payload::decode(&self.peers.fetch(&*self.store, &entry.digest).await?).map_err(internal)?,
+            None => {
+                Payload::decode(&self.peers.fetch(&*self.store, &entry.digest).await?).map_err(internal)?
+            }
         };
         let memory = match (entry.idempotency_key, data.request, data.deployment) {
             (Some(key), Some(request), Some(deployment)) => Some((key, Memory { request, deployment })),
             _ => None,
         };
-        Ok(Step { index, references: vec![payload.reference().map_err(internal)?], memory })
+        Ok(Step {
+            index,
+            references: vec![payload.reference().map_err(internal)?],
+            memory,
+        })
     }
 
     /// What a publish entry at `at` publishes here: every deployment not yet published whose entry stands at `upto`
@@ -201,15 +222,28 @@ impl ClusterLog {
         let mut next = upto + 1;
         while next < at {
             let page = self.cluster.entries(next, PAGE).await.map_err(unreachable)?;
-            let Some(last) = page.last().map(|(index, _)| *index) else { break };
-            for (_, entry) in page.into_iter().filter(|(index, entry)| *index < at && entry.kind != cluster_log::PUBLISH) {
-                later.extend(serde_json::from_value::<Data>(entry.data).ok().and_then(|data| data.deployment));
+            let Some(last) = page.last().map(|(index, _)| *index) else {
+                break;
+            };
+            for (_, entry) in page
+                .into_iter()
+                .filter(|(index, entry)| *index < at && entry.kind != cluster_log::PUBLISH)
+            {
+                later.extend(
+                    serde_json::from_value::<Data>(entry.data)
+                        .ok()
+                        .and_then(|data| data.deployment),
+                );
             }
             next = last + 1;
         }
         let deployments = self.store.deployments().await?;
-        let pending = deployments.into_iter().filter(|(d, published)| !published && !later.contains(&d.id));
-        Ok(pending.map(|(d, _)| Reference::Publish { deployment: d.id }).collect())
+        let pending = deployments
+            .into_iter()
+            .filter(|(d, published)| !published && !later.contains(&d.id));
+        Ok(pending
+            .map(|(d, _)| Reference::Publish { deployment: d.id })
+            .collect())
     }
 
     /// Shards of the slot table that should have applied `index` and haven't: (name, counted as behind already).
@@ -229,7 +263,12 @@ impl ClusterLog {
 impl Log for ClusterLog {
     async fn after(&self, applied: u64) -> Result<Vec<Step>, EngineError> {
         let mut steps = Vec::new();
-        for (index, entry) in self.cluster.entries(applied + 1, PAGE).await.map_err(unreachable)? {
+        for (index, entry) in self
+            .cluster
+            .entries(applied + 1, PAGE)
+            .await
+            .map_err(unreachable)?
+        {
             let publishes = entry.kind == cluster_log::PUBLISH;
             if publishes && !steps.is_empty() {
                 // What it publishes shows in the database only once those before it are applied.
@@ -251,18 +290,36 @@ impl Log for ClusterLog {
                 self.store.put_payload(&digest, &bytes).await?;
                 self.peers.spread(&digest, bytes).await?;
                 let request = new.idempotency.as_ref().map(|(_, request)| request.clone());
-                (digest, Data { deployment: Some(deployment.id()), request, payload: None })
+                (
+                    digest,
+                    Data {
+                        deployment: Some(deployment.id()),
+                        request,
+                        payload: None,
+                    },
+                )
             }
             small => {
-                let data = Data { deployment: None, request: None, payload: Some(small.clone()) };
+                let data = Data {
+                    deployment: None,
+                    request: None,
+                    payload: Some(small.clone()),
+                };
                 (cluster_log::EMPTY_DIGEST.to_owned(), data)
             }
         };
         let data = serde_json::to_value(data).map_err(internal)?;
-        let entry = LogEntry { kind, digest, data, idempotency_key: new.idempotency.map(|(key, _)| key) };
+        let entry = LogEntry {
+            kind,
+            digest,
+            data,
+            idempotency_key: new.idempotency.map(|(key, _)| key),
+        };
         match self.cluster.append(head, entry).await {
             Ok(index) => Ok(Appended::At(index)),
-            Err(cluster::Error::HeadMoved { .. } | cluster::Error::AlreadyAppended { .. }) => Ok(Appended::Again),
+            Err(cluster::Error::HeadMoved { .. } | cluster::Error::AlreadyAppended { .. }) => {
+                Ok(Appended::Again)
+            }
             Err(error) => Err(unreachable(error)),
         }
     }
@@ -276,11 +333,20 @@ impl Log for ClusterLog {
     }
 
     async fn confirm(&self, index: u64) -> Result<(), EngineError> {
-        let known = self.cluster.view().shards.get(&self.shard).cloned().unwrap_or_default();
+        let known = self
+            .cluster
+            .view()
+            .shards
+            .get(&self.shard)
+            .cloned()
+            .unwrap_or_default();
         if known.applied >= index && !known.behind {
             return Ok(());
         }
-        self.cluster.set_applied(&self.shard, index).await.map_err(unreachable)
+        self.cluster
+            .set_applied(&self.shard, index)
+            .await
+            .map_err(unreachable)
     }
 
     async fn wait_for_shards(&self, index: u64) -> Result<Vec<ShardName>, EngineError> {
@@ -314,10 +380,17 @@ impl Log for ClusterLog {
     }
 }
 
+/// What a client is told; where the topology lives is for the log.
 pub(super) fn unreachable(error: cluster::Error) -> EngineError {
+    if let cluster::Error::Unavailable { .. } = error {
+        tracing::debug!(%error, "topology not reached");
+        return EngineError::NotReplicated("the cluster's topology does not answer".into());
+    }
     EngineError::NotReplicated(error.to_string())
 }
 
 pub(super) fn internal(error: impl std::fmt::Display) -> EngineError {
-    EngineError::Store(crate::store::StoreError::Internal(format!("reference log: {error}")))
+    EngineError::Store(crate::store::StoreError::Internal(format!(
+        "reference log: {error}"
+    )))
 }

@@ -20,7 +20,7 @@ use peers::Peers;
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -43,13 +43,18 @@ pub async fn noting_behind<T>(request: impl Future<Output = T>) -> (T, Vec<Shard
     BEHIND
         .scope(Mutex::default(), async {
             let answer = request.await;
-            (answer, BEHIND.with(|b| std::mem::take(&mut *b.lock().unwrap_or_else(|e| e.into_inner()))))
+            (
+                answer,
+                BEHIND.with(|b| std::mem::take(&mut *b.lock().unwrap_or_else(|e| e.into_inner()))),
+            )
         })
         .await
 }
 
 /// The reference log as this node works with it.
 pub struct Replication {
+    /// Itself, for work that goes on when the request that wanted it is dropped.
+    me: Weak<Replication>,
     engine: Engine,
     store: Arc<dyn Store>,
     log: Box<dyn Log>,
@@ -77,15 +82,20 @@ impl Replication {
         shard: ShardName,
         peers: Peers,
         confirm_within: Duration,
-    ) -> Replication {
+    ) -> Arc<Replication> {
         let store = engine.inner.store.clone();
         let log: Box<dyn Log> = match cluster {
-            Some(cluster) => {
-                Box::new(ClusterLog { store: store.clone(), cluster, shard, peers: peers.clone(), confirm_within })
-            }
+            Some(cluster) => Box::new(ClusterLog {
+                store: store.clone(),
+                cluster,
+                shard,
+                peers: peers.clone(),
+                confirm_within,
+            }),
             None => Box::new(LocalLog::new(store.clone())),
         };
-        Replication {
+        Arc::new_cyclic(|me| Replication {
+            me: me.clone(),
             engine,
             store,
             log,
@@ -96,7 +106,26 @@ impl Replication {
             generation: Arc::default(),
             timers_seen: Mutex::default(),
             waiting: Mutex::default(),
-        }
+        })
+    }
+
+    /// Runs work to its end even if the client goes away: an entry must not stay half-way into the log.
+    async fn to_the_end<T: Send + 'static, F>(
+        &self,
+        work: impl FnOnce(Arc<Replication>) -> F,
+    ) -> Result<T, EngineError>
+    where
+        F: Future<Output = Result<T, EngineError>> + Send + 'static,
+    {
+        let me = self
+            .me
+            .upgrade()
+            .ok_or_else(|| EngineError::Busy("the node is shutting down".into()))?;
+        let (result, behind) = tokio::spawn(noting_behind(work(me)))
+            .await
+            .map_err(log::internal)?;
+        self.note_behind(behind);
+        result
     }
 
     /// Raised whenever something was applied.
@@ -120,8 +149,22 @@ impl Replication {
         caller: &Caller,
         new: NewDeployment,
     ) -> Result<(DeploymentRow, Vec<DefinitionRow>), EngineError> {
+        let caller = caller.clone();
+        self.to_the_end(|me| async move { me.deploy_now(&caller, new).await })
+            .await
+    }
+
+    async fn deploy_now(
+        &self,
+        caller: &Caller,
+        new: NewDeployment,
+    ) -> Result<(DeploymentRow, Vec<DefinitionRow>), EngineError> {
         let key = caller.idempotency.as_ref().map(|i| {
-            let scoped = format!("deployment\n{}\n{}", caller.user.as_deref().unwrap_or_default(), i.key);
+            let scoped = format!(
+                "deployment\n{}\n{}",
+                caller.user.as_deref().unwrap_or_default(),
+                i.key
+            );
             (digest(scoped.as_bytes()), i.digest.clone())
         });
         let _turn = self.appending.lock().await;
@@ -141,6 +184,14 @@ impl Replication {
             if resources.is_empty()
                 && let Some(duplicate) = known.newest
             {
+                let view = self.engine.catalog().view();
+                if duplicate
+                    .definitions
+                    .iter()
+                    .any(|d| view.by_id(d.id).is_some_and(|d| !d.published))
+                {
+                    self.publish(head).await?;
+                }
                 return Ok((duplicate, Vec::new()));
             }
             let (resources, parsed) = parse(resources).await?;
@@ -150,20 +201,40 @@ impl Replication {
                 same.map(|d| d.row.version).max().unwrap_or(0)
             };
             let now = crate::app::writer::now();
-            let row = plan::rows(&new, resources, &parsed, now, versions, |slot| self.engine.new_id(slot))?;
-            let payload = Payload::Deploy { deployment: payload::Deployment::new(&row) };
-            if let Appended::At(index) = self.log.append(head, New { payload, idempotency: key.clone() }).await? {
+            let row = plan::rows(&new, resources, &parsed, now, versions, |slot| {
+                self.engine.new_id(slot)
+            })?;
+            let payload = Payload::Deploy {
+                deployment: payload::Deployment::new(&row),
+            };
+            if let Appended::At(index) = self
+                .log
+                .append(
+                    head,
+                    New {
+                        payload,
+                        idempotency: key.clone(),
+                    },
+                )
+                .await?
+            {
                 self.publish(index).await?;
                 let definitions = row.definitions.clone();
                 return Ok((without_contents(row), definitions));
             }
         }
-        Err(EngineError::Busy("the reference log is being changed by too many others".into()))
+        Err(EngineError::Busy(
+            "the reference log is being changed by too many others".into(),
+        ))
     }
 
     /// Creates or changes a user on every shard.
     pub async fn put_user(&self, user: UserRow) -> Result<(), EngineError> {
-        self.replicate(Payload::PutUser { user: payload::User::new(&user) }).await
+        let payload = Payload::PutUser {
+            user: payload::User::new(&user),
+        };
+        self.to_the_end(|me| async move { me.replicate(payload).await })
+            .await
     }
 
     /// Creates the user if there is none at all; whether it did. Of several nodes that try, one does.
@@ -174,18 +245,37 @@ impl Replication {
             if self.store.user_count().await? > 0 {
                 return Ok(false);
             }
-            let payload = Payload::PutUser { user: payload::User::new(&user) };
-            if let Appended::At(_) = self.log.append(head, New { payload, idempotency: None }).await? {
+            let payload = Payload::PutUser {
+                user: payload::User::new(&user),
+            };
+            if let Appended::At(_) = self
+                .log
+                .append(
+                    head,
+                    New {
+                        payload,
+                        idempotency: None,
+                    },
+                )
+                .await?
+            {
                 self.catch_up().await?;
                 return Ok(true);
             }
         }
-        Err(EngineError::Busy("the reference log is being changed by too many others".into()))
+        Err(EngineError::Busy(
+            "the reference log is being changed by too many others".into(),
+        ))
     }
 
     /// Suspends or activates a definition on every shard: a suspended one starts no instances.
     pub async fn suspend_definition(&self, definition: Id, suspended: bool) -> Result<(), EngineError> {
-        self.replicate(Payload::SuspendDefinition { definition, suspended }).await
+        let payload = Payload::SuspendDefinition {
+            definition,
+            suspended,
+        };
+        self.to_the_end(|me| async move { me.replicate(payload).await })
+            .await
     }
 
     /// Appends an entry whose content doesn't depend on what stands before it, and waits until it is applied.
@@ -193,14 +283,19 @@ impl Replication {
         let _turn = self.appending.lock().await;
         for _ in 0..TRIES {
             let head = self.catch_up().await?;
-            let new = New { payload: payload.clone(), idempotency: None };
+            let new = New {
+                payload: payload.clone(),
+                idempotency: None,
+            };
             if let Appended::At(index) = self.log.append(head, new).await? {
                 self.catch_up().await?;
                 self.note_behind(self.log.wait_for_shards(index).await?);
                 return Ok(());
             }
         }
-        Err(EngineError::Busy("the reference log is being changed by too many others".into()))
+        Err(EngineError::Busy(
+            "the reference log is being changed by too many others".into(),
+        ))
     }
 
     /// Waits until every shard has the entry, publishes it, and waits until every shard has that.
@@ -219,7 +314,9 @@ impl Replication {
     }
 
     async fn remembered(&self, key: &str) -> Result<Option<Memory>, EngineError> {
-        let Some(bytes) = self.store.payload(key).await? else { return Ok(None) };
+        let Some(bytes) = self.store.payload(key).await? else {
+            return Ok(None);
+        };
         serde_json::from_slice(&bytes).map(Some).map_err(log::internal)
     }
 
@@ -232,7 +329,10 @@ impl Replication {
         let rows = self.store.deployments().await?;
         let Some((row, published)) = rows.into_iter().find(|(d, _)| d.id == deployment) else {
             let message = format!("Deployment with id '{deployment}' do not exist");
-            return Err(EngineError::Invalid { kind: "InvalidRequestException", message });
+            return Err(EngineError::Invalid {
+                kind: "InvalidRequestException",
+                message,
+            });
         };
         if !published {
             self.publish(head).await?;
@@ -249,7 +349,9 @@ impl Replication {
         let view = self.engine.catalog().view();
         let earlier = plan::earlier(new, view.deployments.values());
         for (name, _) in &new.resources {
-            let holder = earlier.iter().find(|d| d.resources.iter().any(|r| r.name == *name));
+            let holder = earlier
+                .iter()
+                .find(|d| d.resources.iter().any(|r| r.name == *name));
             if let Some(holder) = holder
                 && let Some(resource) = self.store.resource(holder.id, name).await?
             {
@@ -285,7 +387,10 @@ async fn parse(resources: Files) -> Result<(Files, Models), EngineError> {
         }
         match problems.first() {
             None => Ok((resources, models)),
-            Some((name, errors)) => Err(EngineError::Parse { message: errors.message(name), problems }),
+            Some((name, errors)) => Err(EngineError::Parse {
+                message: errors.message(name),
+                problems,
+            }),
         }
     });
     parsed.await.unwrap_or_else(|panic| Err(log::internal(panic)))

@@ -95,9 +95,13 @@ impl Payload {
         Ok(match self {
             Payload::Deploy { deployment } => Reference::Deploy(Box::new(deployment.row()?)),
             Payload::DeleteDeployment { deployment } => Reference::DeleteDeployment { deployment },
-            Payload::SuspendDefinition { definition, suspended } => {
-                Reference::SuspendDefinition { definition, suspended }
-            }
+            Payload::SuspendDefinition {
+                definition,
+                suspended,
+            } => Reference::SuspendDefinition {
+                definition,
+                suspended,
+            },
             Payload::PutUser { user } => Reference::PutUser(user.row()),
         })
     }
@@ -105,7 +109,10 @@ impl Payload {
 
 /// SHA-256 in lower-case hexadecimal digits.
 pub fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 impl Deployment {
@@ -120,7 +127,11 @@ impl Deployment {
             resources: row
                 .resources
                 .iter()
-                .map(|r| Resource { id: r.id, name: r.name.clone(), content: BASE64.encode(&r.content) })
+                .map(|r| Resource {
+                    id: r.id,
+                    name: r.name.clone(),
+                    content: BASE64.encode(&r.content),
+                })
                 .collect(),
             definitions: row.definitions.iter().map(Definition::new).collect(),
         }
@@ -138,7 +149,11 @@ impl Deployment {
             .into_iter()
             .map(|r| {
                 let content = BASE64.decode(&r.content).map_err(|e| Unreadable(e.to_string()))?;
-                Ok(ResourceRow { id: r.id, name: r.name, content })
+                Ok(ResourceRow {
+                    id: r.id,
+                    name: r.name,
+                    content,
+                })
             })
             .collect::<Result<_, Unreadable>>()?;
         Ok(DeploymentRow {
@@ -148,7 +163,11 @@ impl Deployment {
             tenant_id: self.tenant_id,
             deployed: self.deployed,
             resources,
-            definitions: self.definitions.into_iter().map(|d| d.row(id, tenant.clone())).collect(),
+            definitions: self
+                .definitions
+                .into_iter()
+                .map(|d| d.row(id, tenant.clone()))
+                .collect(),
         })
     }
 }
@@ -247,10 +266,16 @@ mod tests {
             source: Some("s".into()),
             tenant_id: Some("t".into()),
             deployed: 7,
-            resources: vec![ResourceRow { id: id(3), name: "x.bpmn".into(), content: vec![0, 255, 10] }],
+            resources: vec![ResourceRow {
+                id: id(3),
+                name: "x.bpmn".into(),
+                content: vec![0, 255, 10],
+            }],
             definitions: vec![definition],
         };
-        let payload = Payload::Deploy { deployment: Deployment::new(&row) };
+        let payload = Payload::Deploy {
+            deployment: Deployment::new(&row),
+        };
         let (bytes, digest) = payload.encode();
         assert_eq!((payload.encode().1, digest.len()), (digest, 64));
         match Payload::decode(&bytes).unwrap().reference().unwrap() {

@@ -30,20 +30,38 @@ impl Peers {
         shard: ShardName,
         secret: Option<Secret>,
     ) -> Result<Peers, reqwest::Error> {
-        let client = reqwest::Client::builder().timeout(CALL).connect_timeout(CONNECT).no_proxy().build()?;
-        Ok(Peers { client, secret, cluster, shard })
+        let client = reqwest::Client::builder()
+            .timeout(CALL)
+            .connect_timeout(CONNECT)
+            .no_proxy()
+            .build()?;
+        Ok(Peers {
+            client,
+            secret,
+            cluster,
+            shard,
+        })
     }
 
     /// Every other shard of the slot table with its nodes' URLs.
     pub fn others(&self) -> Vec<(ShardName, Vec<String>)> {
-        let Some(cluster) = &self.cluster else { return Vec::new() };
+        let Some(cluster) = &self.cluster else {
+            return Vec::new();
+        };
         let view = cluster.view();
         let names = view.table.iter().flat_map(|t| t.shards()).map(|s| s.name.clone());
         names
             .filter(|name| *name != self.shard)
             .map(|name| {
-                let nodes = view.shards.get(&name).map(|s| s.nodes.as_slice()).unwrap_or_default();
-                let urls = nodes.iter().map(|n| n.url.trim_end_matches('/').to_owned()).collect();
+                let nodes = view
+                    .shards
+                    .get(&name)
+                    .map(|s| s.nodes.as_slice())
+                    .unwrap_or_default();
+                let urls = nodes
+                    .iter()
+                    .map(|n| n.url.trim_end_matches('/').to_owned())
+                    .collect();
                 (name, urls)
             })
             .collect()
@@ -78,7 +96,10 @@ impl Peers {
     ) -> Result<Vec<u8>, String> {
         let mut last = format!("shard {shard} has no registered node");
         for url in urls {
-            match self.call(method.clone(), &format!("{url}{path}"), body.map(<[u8]>::to_vec)).await {
+            match self
+                .call(method.clone(), &format!("{url}{path}"), body.map(<[u8]>::to_vec))
+                .await
+            {
                 Ok(answer) => return Ok(answer),
                 Err(error) => last = error,
             }
@@ -97,7 +118,16 @@ impl Peers {
         }
         let mut reasons = Vec::new();
         for (shard, urls) in others {
-            match self.ask(&shard, &urls, Method::PUT, &format!("/internal/payload/{digest}"), Some(&bytes)).await {
+            match self
+                .ask(
+                    &shard,
+                    &urls,
+                    Method::PUT,
+                    &format!("/internal/payload/{digest}"),
+                    Some(&bytes),
+                )
+                .await
+            {
                 Ok(_) => return Ok(()),
                 Err(reason) => reasons.push(reason),
             }
@@ -117,7 +147,16 @@ impl Peers {
             return Ok(bytes);
         }
         for (shard, urls) in self.others() {
-            match self.ask(&shard, &urls, Method::GET, &format!("/internal/payload/{digest}"), None).await {
+            match self
+                .ask(
+                    &shard,
+                    &urls,
+                    Method::GET,
+                    &format!("/internal/payload/{digest}"),
+                    None,
+                )
+                .await
+            {
                 Ok(bytes) if payload::digest(&bytes) == digest => {
                     store.put_payload(digest, &bytes).await?;
                     return Ok(bytes);
@@ -126,6 +165,8 @@ impl Peers {
                 Err(reason) => tracing::debug!(shard = %shard, digest, reason, "payload not there"),
             }
         }
-        Err(EngineError::NotReplicated(format!("payload {digest} of the reference log can't be fetched from any shard")))
+        Err(EngineError::NotReplicated(format!(
+            "payload {digest} of the reference log can't be fetched from any shard"
+        )))
     }
 }

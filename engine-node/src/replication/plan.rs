@@ -3,7 +3,7 @@ use crate::{
     app::EngineError,
     store::{DefinitionRow, DeploymentRow, ResourceRow},
 };
-use bpmn_core::{Definition, Id, Slot};
+use bpmn_core::{Definition, Id, Slot, command::Rejection, timer};
 use std::collections::HashMap;
 
 /// What a client wants to deploy.
@@ -38,7 +38,11 @@ pub fn earlier<'a>(
     new: &NewDeployment,
     deployments: impl Iterator<Item = &'a DeploymentRow>,
 ) -> Vec<&'a DeploymentRow> {
-    let source = |s: &Option<String>| s.clone().filter(|s| !s.is_empty()).unwrap_or(DEFAULT_SOURCE.to_owned());
+    let source = |s: &Option<String>| {
+        s.clone()
+            .filter(|s| !s.is_empty())
+            .unwrap_or(DEFAULT_SOURCE.to_owned())
+    };
     let mut same: Vec<&DeploymentRow> = deployments
         .filter(|d| {
             new.name.is_some()
@@ -70,7 +74,7 @@ pub fn to_deploy(new: &NewDeployment, known: &HashMap<String, Vec<u8>>) -> Vec<(
 /// `versions(key)` is the highest version of a key within the deployment's tenant, published or not, 0 if none.
 ///
 /// # Errors
-/// Two processes of one key, in the reference's words.
+/// Two processes of one key, or a start timer that can't be read; as the reference words them.
 pub fn rows(
     new: &NewDeployment,
     resources: Vec<(String, Vec<u8>)>,
@@ -85,11 +89,15 @@ pub fn rows(
     for (resource_name, models) in parsed {
         for model in models {
             if definitions.iter().any(|d| d.key == model.key) {
-                let message = format!(
-                    "ENGINE-09012 The deployment contains definitions with the same key '{}' (id attribute), this is not allowed",
+                return Err(failure(format!(
+                    "The deployment contains definitions with the same key '{}' (id attribute), this is not allowed",
                     model.key
-                );
-                return Err(EngineError::Invalid { kind: "ProcessEngineException", message });
+                )));
+            }
+            for start in model.start_timers() {
+                if let Err(error) = timer::next(start.kind, &start.text, now, None) {
+                    return Err(failure(error.explained(start.kind, &start.text)));
+                }
             }
             let home = Slot::of_key(&model.key);
             let (id, version) = (next_id(home), versions(&model.key) + 1);
@@ -112,8 +120,14 @@ pub fn rows(
             });
         }
     }
-    let resources =
-        resources.into_iter().map(|(name, content)| ResourceRow { id: next_id(slot), name, content }).collect();
+    let resources = resources
+        .into_iter()
+        .map(|(name, content)| ResourceRow {
+            id: next_id(slot),
+            name,
+            content,
+        })
+        .collect();
     Ok(DeploymentRow {
         id: deployment,
         name: new.name.clone(),
@@ -125,10 +139,21 @@ pub fn rows(
     })
 }
 
+fn failure(message: String) -> EngineError {
+    EngineError::Rejected(Rejection::Failure {
+        message,
+        element: None,
+    })
+}
+
 /// `key:version:uuid`, or the bare UUID where that would be too long.
 fn rest_id(key: &str, version: i32, id: Id) -> String {
     let whole = format!("{key}:{version}:{id}");
-    if whole.len() <= MAX_REST_ID { whole } else { id.to_string() }
+    if whole.len() <= MAX_REST_ID {
+        whole
+    } else {
+        id.to_string()
+    }
 }
 
 #[cfg(test)]
@@ -150,7 +175,10 @@ mod tests {
     fn new(name: Option<&str>, files: &[(&str, &str)]) -> NewDeployment {
         NewDeployment {
             name: name.map(str::to_owned),
-            resources: files.iter().map(|(n, c)| (n.to_string(), c.as_bytes().to_vec())).collect(),
+            resources: files
+                .iter()
+                .map(|(n, c)| (n.to_string(), c.as_bytes().to_vec()))
+                .collect(),
             duplicate_filtering: true,
             ..NewDeployment::default()
         }
@@ -164,7 +192,12 @@ mod tests {
             deployment(Some("a"), None, 1),
             deployment(None, None, 4),
         ];
-        let times = |n: Option<&str>| earlier(&new(n, &[]), all.iter()).iter().map(|d| d.deployed).collect::<Vec<_>>();
+        let times = |n: Option<&str>| {
+            earlier(&new(n, &[]), all.iter())
+                .iter()
+                .map(|d| d.deployed)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(times(Some("a")), [2, 1]);
         assert_eq!(times(None), Vec::<i64>::new());
     }
@@ -178,7 +211,10 @@ mod tests {
         wanted.changed_only = true;
         assert_eq!(names(&wanted), ["b"]);
         assert!(names(&new(Some("n"), &[("a", "1"), ("b", "2")])).is_empty());
-        wanted = NewDeployment { duplicate_filtering: false, ..new(Some("n"), &[("a", "1")]) };
+        wanted = NewDeployment {
+            duplicate_filtering: false,
+            ..new(Some("n"), &[("a", "1")])
+        };
         assert_eq!(names(&wanted), ["a"]);
     }
 

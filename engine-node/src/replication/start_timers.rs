@@ -25,7 +25,13 @@ impl Replication {
         let view = self.engine.catalog().view();
         let owned = self.engine.owned();
         let seen = (view.applied, slots_hash(owned.slots()));
-        if self.timers_seen.lock().unwrap_or_else(|e| e.into_inner()).as_ref() == Some(&seen) {
+        if self
+            .timers_seen
+            .lock()
+            .unwrap_or_else(|e| e.into_inner())
+            .as_ref()
+            == Some(&seen)
+        {
             return Ok(());
         }
         if view.all().any(|d| !d.definition.start_timers().is_empty()) || view.applied > 0 {
@@ -62,7 +68,13 @@ impl Replication {
             return Ok(());
         }
         let mut newest: HashMap<(String, Option<String>), (i32, Id)> = HashMap::new();
-        for (deployment, _) in self.store.deployments().await?.into_iter().filter(|(_, published)| *published) {
+        for (deployment, _) in self
+            .store
+            .deployments()
+            .await?
+            .into_iter()
+            .filter(|(_, published)| *published)
+        {
             for d in deployment.definitions {
                 let entry = newest.entry((d.key, d.tenant_id)).or_insert((d.version, d.id));
                 *entry = (*entry).max((d.version, d.id));
@@ -70,10 +82,17 @@ impl Replication {
         }
         let newest: HashSet<Id> = newest.into_values().map(|(_, id)| id).collect();
         for (job, definition) in jobs {
-            let Some(slot) = job.slot().filter(|slot| owned.owns(*slot) && !newest.contains(&definition)) else {
+            let Some(slot) = job
+                .slot()
+                .filter(|slot| owned.owns(*slot) && !newest.contains(&definition))
+            else {
                 continue;
             };
-            let unit = Unit { slots: vec![slot], start_jobs_gone: vec![job], ..Unit::default() };
+            let unit = Unit {
+                slots: vec![slot],
+                start_jobs_gone: vec![job],
+                ..Unit::default()
+            };
             // A conflict means that it fires just now; what it fires next is met at the next look.
             if self.store.write(&[unit]).await?.first() != Some(&Applied::Done) {
                 tracing::debug!(job = %job, "start timer of an older version not deleted yet");
@@ -97,7 +116,11 @@ impl Replication {
         if self.store.idempotency(mark.slot, &mark.key).await?.is_some() {
             return Ok(true);
         }
-        let mut unit = Unit { slots: vec![row.home], idempotency: vec![mark], ..Unit::default() };
+        let mut unit = Unit {
+            slots: vec![row.home],
+            idempotency: vec![mark],
+            ..Unit::default()
+        };
         for start in deployed.definition.start_timers() {
             match timer::next(start.kind, &start.text, now(), None) {
                 Ok(Some((due, repeat))) => {
