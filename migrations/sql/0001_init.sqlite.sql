@@ -348,8 +348,8 @@ CREATE INDEX external_task_instance ON external_task ("instance_id");
 CREATE INDEX job_instance ON job ("instance_id");
 CREATE INDEX event_subscription_instance ON event_subscription ("instance_id");
 CREATE INDEX incident_instance ON incident ("instance_id");
--- fetchAndLock: a topic's free tasks come first, those whose lock has ended after them.
-CREATE INDEX external_task_topic ON external_task ("topic", (coalesce("lock_expires", 0)));
+-- fetchAndLock: by topic and priority, free tasks before locked ones.
+CREATE INDEX external_task_topic ON external_task ("topic", "priority" DESC, (coalesce("lock_expires", 0)));
 -- Job acquisition: what is due, in order.
 CREATE INDEX job_due ON job ((coalesce("due", 0))) WHERE "retries" > 0 AND "suspended" = false;
 -- Message and signal correlation.

@@ -11,6 +11,8 @@ use super::{
     *,
 };
 
+// Limits are literal: a plan for any limit would not stop early.
+
 /// How many more due jobs are looked at than taken: priorities are compared among those that fell due first.
 const WINDOW: i64 = 8;
 
@@ -34,7 +36,7 @@ impl<B: Backend> SqlStore<B> {
                  WHERE o.\"instance_id\" = j.\"instance_id\" AND o.\"id\" <> j.\"id\" AND o.\"exclusive\" = true \
                  AND o.\"lock_expires\" > {now})) ORDER BY coalesce(j.\"due\", 0) LIMIT "
             ))
-            .bind(Type::Big, (i64::from(max) * WINDOW).max(64))
+            .push(&(i64::from(max) * WINDOW).max(64).to_string())
             .push("), ranked AS (SELECT d.*, row_number() OVER (PARTITION BY CASE WHEN d.\"exclusive\" = true \
                  THEN coalesce(d.\"instance_id\", d.\"id\") ELSE d.\"id\" END ORDER BY d.\"priority\" DESC, coalesce(d.\"due\", 0), d.\"id\") AS place \
                  FROM due d), taken AS ")
@@ -43,7 +45,7 @@ impl<B: Backend> SqlStore<B> {
                  AND j.\"retries\" > 0 AND j.\"suspended\" = false AND ")
             .push(&free)
             .push(" ORDER BY j.\"priority\" DESC, coalesce(j.\"due\", 0), j.\"id\" LIMIT ")
-            .bind(Type::Big, i64::from(max))
+            .push(&max.to_string())
             .postgres(" FOR UPDATE OF j SKIP LOCKED")
             .push(") UPDATE job SET \"lock_owner\" = ")
             .bind(Type::Text, owner)
@@ -128,29 +130,44 @@ impl<B: Backend> SqlStore<B> {
             return Ok(Vec::new());
         }
         let now = now(self.backend.dialect());
-        let mut sql = self
-            .sql("WITH taken AS ")
-            .postgres("MATERIALIZED ")
-            .push("(SELECT e.\"id\" FROM external_task e WHERE (");
-        for (i, topic) in topics.iter().enumerate() {
-            sql = sql.push(if i > 0 { " OR (" } else { "(" });
-            sql = matching(sql, topic).push(")");
-        }
-        sql = sql.push(&format!(
-            ") AND coalesce(e.\"lock_expires\", 0) <= {now} AND (e.\"retries\" IS NULL OR e.\"retries\" > 0) \
+        let free = format!(
+            " AND coalesce(e.\"lock_expires\", 0) <= {now} AND (e.\"retries\" IS NULL OR e.\"retries\" > 0) \
              AND e.\"suspended\" = false AND e.{WORKING}"
-        ));
-        sql = sql.push(match (order.by_priority, order.created_ascending) {
+        );
+        let sorted = match (order.by_priority, order.created_ascending) {
             (true, Some(true)) => " ORDER BY e.\"priority\" DESC, e.\"created\", e.\"id\"",
             (true, Some(false)) => " ORDER BY e.\"priority\" DESC, e.\"created\" DESC, e.\"id\" DESC",
             (true, None) => " ORDER BY e.\"priority\" DESC",
             (false, Some(true)) => " ORDER BY e.\"created\", e.\"id\"",
             (false, Some(false)) => " ORDER BY e.\"created\" DESC, e.\"id\" DESC",
             (false, None) => "",
-        });
+        };
+        // One topic is read from the index in order. Of several the first of each are gathered, some more than are
+        // wanted because others may be locking them, and the best of those are taken.
+        let mut sql = self.sql("WITH ");
+        if topics.len() > 1 {
+            let window = (i64::from(max) * WINDOW).max(64);
+            sql = sql.push("near AS (");
+            for (i, topic) in topics.iter().enumerate() {
+                sql = sql.push(if i > 0 { " UNION ALL " } else { "" });
+                sql = matching(
+                    sql.push("SELECT * FROM (SELECT e.\"id\" FROM external_task e WHERE "),
+                    topic,
+                );
+                sql = sql.push(&format!("{free}{sorted} LIMIT {window}) t{i}"));
+            }
+            sql = sql.push("), ");
+        }
         sql = sql
-            .push(" LIMIT ")
-            .bind(Type::Big, i64::from(max))
+            .push("taken AS ")
+            .postgres("MATERIALIZED ")
+            .push("(SELECT e.\"id\" FROM external_task e WHERE ");
+        sql = match topics {
+            [topic] => matching(sql, topic),
+            _ => sql.push("e.\"id\" IN (SELECT \"id\" FROM near)"),
+        };
+        sql = sql
+            .push(&format!("{free}{sorted} LIMIT {max}"))
             .postgres(" FOR UPDATE OF e SKIP LOCKED");
         sql = sql
             .push(") UPDATE external_task SET \"worker_id\" = ")
@@ -230,7 +247,7 @@ fn matching(mut sql: Sql, topic: &TopicRequest) -> Sql {
             .bind(Type::Text, name)
             .push(" AND v.\"type\" = ")
             .bind(Type::Text, value.name());
-        let [text, number, float, bytes, _] = codec::value(value);
+        let [text, number, float, bytes, _] = super::value::value(value);
         let columns = [
             ("text", Type::Text, text),
             ("number", Type::Big, number),

@@ -166,10 +166,14 @@ pub(super) async fn fetch_and_lock_gives_a_task_once(f: Fixture) {
             let mut empty = 0;
             while empty < 3 {
                 let worker = format!("w{n}");
-                let tasks = store
-                    .fetch_and_lock(&worker, 4, &[topic("t")], FetchOrder::default())
-                    .await
-                    .unwrap();
+                // Every other worker asks as the official clients do: by priority; or for several topics.
+                let topics = [topic("t"), topic("u")];
+                let order = FetchOrder {
+                    by_priority: n % 2 == 0,
+                    created_ascending: None,
+                };
+                let asked = &topics[..1 + n % 2];
+                let tasks = store.fetch_and_lock(&worker, 4, asked, order).await.unwrap();
                 assert!(tasks.len() <= 4 && tasks.iter().all(|t| t.worker_id.as_deref() == Some(&worker)));
                 empty += usize::from(tasks.is_empty());
                 got.extend(tasks.into_iter().map(|t| t.id));
@@ -281,6 +285,10 @@ pub(super) async fn fetch_and_lock_heeds_its_filters(f: Fixture) {
         created_ascending: Some(true),
     };
     assert_eq!(fetch(&[topic("t")], by_priority).await, ["k3", "k1", "k2", "k0"]);
+    assert_eq!(
+        fetch(&[topic("u"), topic("t"), topic("t")], by_priority).await,
+        ["k3", "k1", "k2", "k0"]
+    );
     let wanted = vec![("n".to_string(), TypedValue::Long(2))];
     assert_eq!(
         fetch(

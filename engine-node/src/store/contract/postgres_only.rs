@@ -251,3 +251,71 @@ async fn a_crash_of_the_server_loses_nothing_acknowledged_and_doubles_nothing() 
     );
     store.close().await;
 }
+
+/// Passes bytes on to the server. Once told to, it lets the server's next answer vanish and ends that connection.
+async fn swallowing_proxy(port: u16, swallow: std::sync::Arc<std::sync::atomic::AtomicBool>) -> u16 {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let own = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            let (mut from_client, mut to_client) = client.into_split();
+            let (mut from_server, mut to_server) = server.into_split();
+            let up = tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+            let swallow = swallow.clone();
+            tokio::spawn(async move {
+                let mut buffer = vec![0; 65_536];
+                while let Ok(n @ 1..) = from_server.read(&mut buffer).await {
+                    if swallow.swap(false, std::sync::atomic::Ordering::SeqCst) {
+                        break;
+                    }
+                    to_client.write_all(&buffer[..n]).await.unwrap();
+                }
+                up.abort();
+            });
+        }
+    });
+    own
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_whose_answer_was_lost_is_looked_up_and_not_repeated() {
+    let f = postgres().await;
+    let swallow = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let port: u16 = f.url.split([':', '/']).rev().nth(1).unwrap().parse().unwrap();
+    let proxy = swallowing_proxy(port, swallow.clone()).await;
+    let store = open(&f.url.replace(&port.to_string(), &proxy.to_string()), options())
+        .await
+        .unwrap();
+    let mut i = instance(slot(3));
+    // The same statement twice before, so that the third time is one question and one answer.
+    for _ in 0..3 {
+        assert_eq!(store.write(&[unit(&i)]).await.unwrap(), [Applied::Done]);
+        i.committed();
+    }
+    let mut stale = i.clone();
+    stale.process.revision = 1;
+    swallow.store(true, std::sync::atomic::Ordering::SeqCst);
+    let results = store.write(&[unit(&stale), unit(&i)]).await.unwrap();
+    // Two units on one instance are two statements; the first one's answer was lost, and its refusal remembered.
+    assert_eq!(results, [Applied::Conflict, Applied::Done]);
+    i.committed();
+    swallow.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(store.write(&[unit(&i)]).await.unwrap(), [Applied::Done]);
+    assert!(
+        !swallow.load(std::sync::atomic::Ordering::SeqCst),
+        "the answer did vanish"
+    );
+    assert_eq!(
+        f.load_one(i.process.id).await.unwrap().process.revision,
+        i.process.revision + 1
+    );
+    let mut connection = PgConnection::connect(&f.url).await.unwrap();
+    let batches: i64 = sqlx::query_scalar("SELECT count(*) FROM commit_batch")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(batches, 6);
+    store.close().await;
+}

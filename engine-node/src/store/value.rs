@@ -1,0 +1,92 @@
+//! Variables' values as columns and back.
+use super::{StoreError, cell::Cell};
+use bpmn_core::value::TypedValue;
+
+/// A value as the columns text, number, float, bytes, info.
+pub(crate) fn value(value: &TypedValue) -> [Cell; 5] {
+    use Cell::Null;
+    match value {
+        TypedValue::Null => [Null, Null, Null, Null, Null],
+        TypedValue::Boolean(b) => [Null, Cell::Int((*b).into()), Null, Null, Null],
+        TypedValue::Short(n) => [Null, (*n).into(), Null, Null, Null],
+        TypedValue::Integer(n) => [Null, (*n).into(), Null, Null, Null],
+        TypedValue::Long(n) | TypedValue::Date(n) => [Null, (*n).into(), Null, Null, Null],
+        // SQLite would store NaN as null; so do both.
+        TypedValue::Double(f) if f.is_nan() => [Null, Null, Null, Null, Null],
+        TypedValue::Double(f) => [Null, Null, Cell::Float(*f), Null, Null],
+        TypedValue::String(s) | TypedValue::Json(s) | TypedValue::Xml(s) => {
+            [s.into(), Null, Null, Null, Null]
+        }
+        TypedValue::Bytes(b) => [Null, Null, Null, Cell::Bytes(b.clone()), Null],
+        TypedValue::File {
+            content,
+            filename,
+            mime_type,
+            encoding,
+        } => {
+            let info =
+                serde_json::json!({ "filename": filename, "mimeType": mime_type, "encoding": encoding });
+            [
+                Null,
+                Null,
+                Null,
+                Cell::Bytes(content.clone()),
+                Cell::Text(info.to_string()),
+            ]
+        }
+        TypedValue::Object {
+            text,
+            type_name,
+            format,
+        } => {
+            let info = serde_json::json!({ "objectTypeName": type_name, "serializationDataFormat": format });
+            [text.into(), Null, Null, Null, Cell::Text(info.to_string())]
+        }
+    }
+}
+
+/// A value from its type's word and the columns of [`value`]; for REST reads too.
+///
+/// # Errors
+/// If the row doesn't fit its type.
+pub fn typed_value(
+    name: &str,
+    text: Option<String>,
+    number: Option<i64>,
+    float: Option<f64>,
+    bytes: Option<Vec<u8>>,
+    info: Option<String>,
+) -> Result<TypedValue, StoreError> {
+    let damaged = || StoreError::Internal(format!("a stored variable of type {name} is damaged"));
+    let info = match info {
+        Some(info) => serde_json::from_str(&info).map_err(|_| damaged())?,
+        None => serde_json::Value::Null,
+    };
+    let word = |key: &str| info.get(key).and_then(|v| v.as_str()).map(str::to_string);
+    let number = || number.ok_or_else(damaged);
+    Ok(match name {
+        "Null" => TypedValue::Null,
+        "Boolean" => TypedValue::Boolean(number()? != 0),
+        "Short" => TypedValue::Short(number()?.try_into().map_err(|_| damaged())?),
+        "Integer" => TypedValue::Integer(number()?.try_into().map_err(|_| damaged())?),
+        "Long" => TypedValue::Long(number()?),
+        "Date" => TypedValue::Date(number()?),
+        "Double" => TypedValue::Double(float.unwrap_or(f64::NAN)),
+        "String" => TypedValue::String(text.ok_or_else(damaged)?),
+        "Json" => TypedValue::Json(text.ok_or_else(damaged)?),
+        "Xml" => TypedValue::Xml(text.ok_or_else(damaged)?),
+        "Bytes" => TypedValue::Bytes(bytes.unwrap_or_default()),
+        "File" => TypedValue::File {
+            content: bytes.unwrap_or_default(),
+            filename: word("filename").ok_or_else(damaged)?,
+            mime_type: word("mimeType"),
+            encoding: word("encoding"),
+        },
+        "Object" => TypedValue::Object {
+            text,
+            type_name: word("objectTypeName").ok_or_else(damaged)?,
+            format: word("serializationDataFormat").ok_or_else(damaged)?,
+        },
+        _ => return Err(damaged()),
+    })
+}
