@@ -82,11 +82,7 @@ async fn read(app: &App, mut body: Incoming) -> Result<(Bytes, Option<OwnedSemap
         }
         let kib = data.len().div_ceil(1024) as u32;
         let full = |_| ApiError::unavailable("too many request bodies are held at the moment");
-        let permit = app
-            .body_memory
-            .clone()
-            .try_acquire_many_owned(kib)
-            .map_err(full)?;
+        let permit = app.memory.clone().try_acquire_many_owned(kib).map_err(full)?;
         match &mut memory {
             Some(held) => held.merge(permit),
             None => memory = Some(permit),

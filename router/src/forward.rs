@@ -7,7 +7,7 @@ use crate::{
     headers,
     snapshot::{Shard, Snapshot},
     state::App,
-    upstream::Outgoing,
+    upstream::{Failure, Outgoing},
 };
 use http::{HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
@@ -64,8 +64,24 @@ pub async fn to_shard(
 ) -> Result<Response<Incoming>, NoAnswer> {
     let mut why = "it has no registered node".to_owned();
     let mut busy = None;
-    for node in shard.candidates(affinity).into_iter().take(NODES_TRIED) {
-        match app.upstream.send(&node, out, deadline).await {
+    let mut nodes = shard
+        .candidates(affinity)
+        .into_iter()
+        .take(NODES_TRIED)
+        .peekable();
+    while let Some(node) = nodes.next() {
+        let sending = app.upstream.send(&node, out, deadline);
+        // A node that stops (a frozen process, a cut cable) breaks no connection: what only reads doesn't wait for it.
+        let sent = match repeatable && node.is_up() && nodes.peek().is_some_and(|next| next.is_up()) {
+            false => sending.await,
+            true => tokio::select! {
+                sent = sending => sent,
+                () = node.went_down() => {
+                    Err(Failure { written: true, kind: "lost", why: "it stopped answering".to_owned() })
+                }
+            },
+        };
+        match sent {
             // A node in trouble says so before it does anything; another one of the shard may do better.
             Ok(answer) if repeatable && is_trouble(answer.status()) => busy = Some(answer),
             Ok(answer) => return Ok(answer),

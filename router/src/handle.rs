@@ -7,7 +7,7 @@ use crate::{
     locate::{Target, locate},
     metrics::RequestLabels,
     respond::{self, Answer},
-    state::App,
+    state::{App, Exposure},
 };
 use futures_util::FutureExt;
 use http::{HeaderValue, Request, header};
@@ -26,7 +26,9 @@ pub async fn handle(app: Arc<App>, request: Request<Incoming>) -> Answer {
     let classified = classify(&parts.method, parts.uri.path(), parts.uri.query());
     let mut class = "none";
     let answered = async {
-        match classified? {
+        let classified = classified?;
+        may_serve(&app)?;
+        match classified {
             Classified::Engines => Ok(engines(&app)),
             Classified::Options(methods) => Ok(allow(&methods)),
             Classified::Call(call) => {
@@ -51,6 +53,20 @@ pub async fn handle(app: Arc<App>, request: Request<Incoming>) -> Answer {
     };
     app.metrics.requests.get_or_create(&labels).inc();
     answer
+}
+
+/// Refuses strangers where nodes would let anybody in.
+fn may_serve(app: &App) -> Result<(), ApiError> {
+    match app.exposure() {
+        Exposure::Fine => Ok(()),
+        Exposure::Unknown => Err(ApiError::unavailable(
+            "no node has told yet whether it asks for a password",
+        )),
+        Exposure::Open => Err(ApiError::unavailable(
+            "this address is open to other machines and the nodes ask for no password: start them with --auth basic, \
+             or the router with --insecure-no-auth if that is meant",
+        )),
+    }
 }
 
 /// `[{"name":"default"}]` and the shards, each of which may be asked alone.

@@ -36,9 +36,9 @@ pub struct Options {
     /// Largest request body
     #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = size)]
     pub body_limit: u64,
-    /// How many bytes all request bodies together may hold
+    /// How many bytes the request bodies and merged answers of all requests together may hold
     #[arg(long, value_name = "SIZE", default_value = "512M", value_parser = size)]
-    pub body_memory: u64,
+    pub memory: u64,
     /// How many requests may wait for slots that are being moved
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     pub park_limit: usize,
@@ -51,7 +51,7 @@ pub struct Options {
     /// How long a node may take to begin its answer
     #[arg(long, value_name = "DURATION", default_value = "120s", value_parser = duration)]
     pub upstream_timeout: Duration,
-    /// Permit an address that others can reach although the nodes behind ask for no password
+    /// Serve an address that others can reach although the nodes behind ask for no password
     #[arg(long)]
     pub insecure_no_auth: bool,
 }
@@ -70,7 +70,7 @@ impl Default for Options {
             fanout_memory: 64 << 20,
             max_page_depth: 10_000,
             body_limit: 64 << 20,
-            body_memory: 512 << 20,
+            memory: 512 << 20,
             park_limit: 1_000,
             park_timeout: Duration::from_secs(5),
             long_poll_limit: 20_000,

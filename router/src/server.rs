@@ -1,5 +1,10 @@
 //! The listener: connections in, requests to [`handle`], and a drain at the end.
-use crate::{classify::ROOT, handle::handle, respond::Answer, state::App};
+use crate::{
+    classify::ROOT,
+    handle::handle,
+    respond::Answer,
+    state::{App, Exposure},
+};
 use http::Request;
 use http_body_util::BodyExt;
 use hyper::{
@@ -30,6 +35,9 @@ pub async fn serve(
     shutdown: Shutdown,
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
+    if !address.ip().to_canonical().is_loopback() && !app.options.insecure_no_auth {
+        app.set_exposure(Exposure::Unknown);
+    }
     tracing::info!("REST at http://{address}{}", crate::classify::ROOT);
     let mut server = auto::Builder::new(TokioExecutor::new());
     server.http1().timer(TokioTimer::new()).header_read_timeout(IDLE);

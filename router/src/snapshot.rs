@@ -1,13 +1,8 @@
 //! What the hot path routes by: one immutable value, made anew from each view of the cluster.
 use cluster::View;
 use rest_api::ApiError;
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{collections::HashMap, sync::Arc};
+use tokio::sync::watch;
 use topology::{Coverage, ShardName, Slot, SlotTable};
 use xxhash_rust::xxh64::xxh64;
 
@@ -20,7 +15,7 @@ pub struct Node {
     pub id: String,
     /// `http://HOST:PORT`.
     pub url: String,
-    up: AtomicBool,
+    up: watch::Sender<bool>,
 }
 
 impl Node {
@@ -30,18 +25,25 @@ impl Node {
             shard,
             id: id.to_owned(),
             url: url.trim_end_matches('/').to_owned(),
-            up: AtomicBool::new(true),
+            up: watch::Sender::new(true),
         }
     }
 
     /// Whether it answered last.
     pub fn is_up(&self) -> bool {
-        self.up.load(Ordering::Relaxed)
+        *self.up.borrow()
     }
 
     /// Notes whether it answers; true if that is news.
     pub fn set_up(&self, up: bool) -> bool {
-        self.up.swap(up, Ordering::Relaxed) != up
+        self.up.send_replace(up) != up
+    }
+
+    /// Ends when it stops answering.
+    pub async fn went_down(&self) {
+        let mut changes = self.up.subscribe();
+        // The sender is `self`, so it can't be gone.
+        let _ = changes.wait_for(|up| !up).await;
     }
 }
 

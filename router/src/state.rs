@@ -1,9 +1,24 @@
 //! What all requests share.
 use crate::{Options, fan_out::wakeups::Hub, metrics::Metrics, snapshot::Snapshot, upstream::Upstream};
 use arc_swap::ArcSwap;
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering},
+};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
+
+/// Whether strangers could use the cluster without a password. The router asks for none itself, the nodes do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exposure {
+    /// Only this machine can reach the address, or the nodes ask for a password, or it is meant so.
+    Fine,
+    /// Others can reach the address; no node has told yet.
+    Unknown,
+    /// Others can reach the address, and a node answers without a password: refused.
+    Open,
+}
 
 /// The router's shared state.
 #[derive(Debug)]
@@ -22,8 +37,10 @@ pub struct App {
     pub fanouts: Semaphore,
     /// Cancelled when the router stops: parked requests are answered then.
     pub stopping: CancellationToken,
-    /// Memory for request bodies, in KiB.
-    pub body_memory: Arc<Semaphore>,
+    /// Memory for request bodies and merged answers, in KiB.
+    pub memory: Arc<Semaphore>,
+    /// Whether an address that others can reach is served without a password.
+    exposure: AtomicU8,
     snapshot: ArcSwap<Snapshot>,
     changes: watch::Sender<u64>,
 }
@@ -38,11 +55,26 @@ impl App {
             metrics,
             park: Semaphore::new(options.park_limit),
             fanouts: Semaphore::new(options.fanout_limit.max(1)),
-            body_memory: Arc::new(Semaphore::new((options.body_memory / 1024).min(1 << 31) as usize)),
+            memory: Arc::new(Semaphore::new((options.memory / 1024).min(1 << 31) as usize)),
             options,
+            exposure: AtomicU8::new(Exposure::Fine as u8),
             snapshot: ArcSwap::default(),
             changes: watch::Sender::new(0),
         }
+    }
+
+    /// Whether it may serve strangers.
+    pub fn exposure(&self) -> Exposure {
+        match self.exposure.load(Ordering::Relaxed) {
+            0 => Exposure::Fine,
+            1 => Exposure::Unknown,
+            _ => Exposure::Open,
+        }
+    }
+
+    /// Notes what is known; true if that is news.
+    pub fn set_exposure(&self, exposure: Exposure) -> bool {
+        self.exposure.swap(exposure as u8, Ordering::Relaxed) != exposure as u8
     }
 
     /// The newest snapshot: one atomic load.

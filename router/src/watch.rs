@@ -3,7 +3,7 @@ use crate::{
     fan_out::wakeups,
     headers,
     snapshot::{Node, Snapshot},
-    state::App,
+    state::{App, Exposure},
     upstream::Outgoing,
 };
 use bytes::Bytes;
@@ -106,6 +106,9 @@ async fn probe(app: Arc<App>, node: Arc<Node>) {
                 let status = answer.status();
                 // Read to its end, so that the connection can be used again.
                 let _ = answer.into_body().collect().await;
+                if status.is_success() && app.exposure() != Exposure::Fine {
+                    ask_for_password(&app, &node, &out).await;
+                }
                 (status.is_success(), format!("health is {}", status.as_u16()))
             }
             Err(failure) => (false, failure.why),
@@ -117,5 +120,30 @@ async fn probe(app: Arc<App>, node: Arc<Node>) {
             }
         }
         sleep(Duration::from_millis(rand::random_range(800..1_000))).await;
+    }
+}
+
+/// Finds out whether the node lets in a caller without a password.
+async fn ask_for_password(app: &App, node: &Node, out: &Outgoing) {
+    let out = Outgoing {
+        target: format!("{}/version", crate::classify::ROOT),
+        ..out.clone()
+    };
+    let answer = app
+        .upstream
+        .send(node, &out, Instant::now() + Duration::from_millis(1_500))
+        .await;
+    match answer.map(|answer| answer.status()) {
+        Ok(http::StatusCode::UNAUTHORIZED) => {
+            app.set_exposure(Exposure::Fine);
+        }
+        Ok(status) if status.is_success() && app.set_exposure(Exposure::Open) => {
+            tracing::error!(
+                node = node.id,
+                "--listen is open to other machines and the nodes ask for no password: nothing is served; \
+                 start the nodes with --auth basic, or the router with --insecure-no-auth if that is meant"
+            );
+        }
+        _ => {}
     }
 }

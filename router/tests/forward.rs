@@ -472,3 +472,66 @@ async fn before_the_first_shard_everything_is_503() {
     shutdown.start();
     running.await.unwrap().unwrap();
 }
+
+async fn answer_at(address: std::net::SocketAddr) -> String {
+    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+    socket
+        .write_all(b"GET /engine-rest/version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn an_open_address_is_served_only_if_the_nodes_ask_for_a_password() {
+    let open = FakeNode::start(async |_| ok(json!({"version": "7.24.0"}))).await;
+    let guarded = FakeNode::start(async |_| Act::Answer(401, vec![], vec![])).await;
+    for (node, insecure, expected, says) in [
+        (&open, false, 503, "--insecure-no-auth"),
+        (&open, true, 200, "7.24.0"),
+        (&guarded, false, 401, ""),
+    ] {
+        let views = tokio::sync::watch::Sender::new(Arc::new(view_of(&[("a", &[node])])));
+        let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.unwrap();
+        let address = ([127, 0, 0, 1], listener.local_addr().unwrap().port()).into();
+        let options = Options {
+            insecure_no_auth: insecure,
+            ..Options::default()
+        };
+        let shutdown = service::Shutdown::new(Duration::from_secs(1));
+        let router = router::Router::new(options, views.subscribe(), shutdown.clone()).unwrap();
+        let running = tokio::spawn(router.serve(listener));
+        let mut answer = answer_at(address).await;
+        while !(answer.starts_with(&format!("HTTP/1.1 {expected}")) && answer.contains(says)) {
+            answer = answer_at(address).await;
+        }
+        shutdown.start();
+        running.await.unwrap().unwrap();
+    }
+}
+
+/// A frozen process keeps its connections: only the health probe notices.
+#[tokio::test]
+async fn a_read_does_not_wait_for_a_node_that_has_stopped() {
+    let frozen = FakeNode::start(async |_| std::future::pending().await).await;
+    let alive = FakeNode::start(async |_| ok(json!({}))).await;
+    let cluster = Cluster::start(&[("a", &[&frozen, &alive])]).await;
+    for slot in 0u16.. {
+        let path = format!("/task/{}", id_in(slot, 1));
+        let (got, ()) = tokio::join!(cluster.get(&path), async {
+            eventually("a node is asked", || {
+                frozen.seen().len() + alive.seen().len() > usize::from(slot)
+            })
+            .await;
+            if !frozen.seen().is_empty() {
+                *frozen.healthy.lock().unwrap() = 503;
+            }
+        });
+        assert_eq!(got.status, 200);
+        if !frozen.seen().is_empty() {
+            break;
+        }
+    }
+}

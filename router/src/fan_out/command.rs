@@ -239,6 +239,7 @@ mod tests {
             shard: ShardName::new(shard),
             status,
             headers: HeaderMap::new(),
+            memory: None,
             body,
         })
     }

@@ -31,11 +31,13 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use topology::{ShardName, Slot};
 
 /// Longest wait that the reference grants, in milliseconds.
 const LONGEST_WAIT: i64 = 1_800_000;
+/// How long a shard may take while others may have work.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the router reads of a request's body.
 #[derive(Debug)]
@@ -315,8 +317,17 @@ async fn round(app: &Arc<App>, fetch: &Fetch, request: &Admitted, shards: Vec<Sh
         };
         let name = shard.name.clone();
         // A task of its own: if the client leaves meanwhile, it still learns what was locked, and gives it back.
-        let asking = tokio::spawn(ask(app.clone(), shard, out));
-        match asking.await {
+        let asking = timeout(PATIENCE, tokio::spawn(ask(app.clone(), shard, out)));
+        let answered = match asking.await {
+            Ok(answered) => answered,
+            // What it locks later is given back.
+            Err(_) => {
+                round.why = "no answer in time".to_owned();
+                round.missing.push(name);
+                continue;
+            }
+        };
+        match answered {
             Ok(Ok(locked)) => {
                 wanted = wanted.saturating_sub(locked.tasks.len() as u64);
                 if !locked.tasks.is_empty() {
@@ -377,6 +388,7 @@ async fn ask(app: Arc<App>, shard: Shard, out: Outgoing) -> Result<Locked, Refus
             status: parts.status,
             headers: parts.headers,
             body,
+            memory: None,
         };
         return Err(Refused::Part(part));
     }

@@ -35,7 +35,10 @@ use std::{
     },
     time::Duration,
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Instant, timeout_at},
+};
 use topology::{Coverage, ShardName};
 
 /// Shards of one fan-out that are asked at once.
@@ -52,6 +55,8 @@ pub struct Part {
     pub headers: HeaderMap,
     /// Whole body.
     pub body: Bytes,
+    /// Its share of the memory that all requests may hold.
+    pub memory: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 /// Parts with status 2xx of all shards but those missing.
@@ -181,7 +186,7 @@ pub async fn ask_each(
                 .with(headers::LOG_INDEX, HeaderValue::from(published));
             // The same node for the same caller's shard: any does, a random one spreads the load.
             let answer = to_shard(app, &shard, rand::random(), &out, reads, deadline).await?;
-            collect(&shard.name, answer, &budget, reads, deadline).await
+            collect(app, &shard.name, answer, &budget, reads, deadline).await
         }
     });
     stream::iter(calls).buffered(WIDTH).collect().await
@@ -189,6 +194,7 @@ pub async fn ask_each(
 
 /// Reads a shard's answer within the bounds.
 async fn collect(
+    app: &App,
     shard: &ShardName,
     answer: Response<Incoming>,
     budget: &AtomicU64,
@@ -202,6 +208,7 @@ async fn collect(
     };
     let (parts, mut body) = answer.into_parts();
     let mut bytes = BytesMut::new();
+    let mut memory: Option<OwnedSemaphorePermit> = None;
     loop {
         let frame = match timeout_at(deadline, body.frame()).await {
             Err(_) => return Err(failed("its answer did not end in time".to_owned())),
@@ -229,15 +236,26 @@ async fn collect(
                 status: error.status,
                 headers,
                 body: body.into(),
+                memory: None,
             });
+        }
+        let kib = data.len().div_ceil(1024) as u32;
+        let permit = app.memory.clone().try_acquire_many_owned(kib);
+        let permit =
+            permit.map_err(|_| failed("too much is held for other requests at the moment".to_owned()))?;
+        match &mut memory {
+            Some(held) => held.merge(permit),
+            None => memory = Some(permit),
         }
         bytes.extend_from_slice(&data);
     }
+    let (status, headers, body) = (parts.status, parts.headers, bytes.freeze());
     Ok(Part {
         shard: shard.clone(),
-        status: parts.status,
-        headers: parts.headers,
-        body: bytes.freeze(),
+        status,
+        headers,
+        body,
+        memory: memory.map(Arc::new),
     })
 }
 

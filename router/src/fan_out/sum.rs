@@ -189,6 +189,7 @@ mod tests {
             shard: ShardName::new("s"),
             status: StatusCode::OK,
             headers: HeaderMap::new(),
+            memory: None,
             body,
         }
     }
