@@ -204,10 +204,7 @@ async fn a_model_with_problems_deploys_nothing() {
     let twice = files("d", &[("a.bpmn", model("a", "")), ("b.bpmn", model("a", ""))]);
     let cycle = "<timerEventDefinition><timeCycle>hello</timeCycle></timerEventDefinition>";
     let never = files("d", &[("a.bpmn", model("a", cycle))]);
-    for (new, words) in [
-        (twice, "definitions with the same key 'a'"),
-        (never, "'hello'"),
-    ] {
+    for (new, words) in [(twice, "definitions with the same key 'a'"), (never, "'hello'")] {
         let refused = node
             .0
             .app
@@ -342,37 +339,44 @@ async fn a_start_timer_is_armed_once_in_the_cluster_and_replaced_by_the_next_ver
     ];
     let timer =
         |cycle: &str| format!("<timerEventDefinition><timeCycle>{cycle}</timeCycle></timerEventDefinition>");
-    let mut newest = deploy(
+    let first = deploy(
         &nodes[0].0,
         files("d", &[("a.bpmn", model("a", &timer("R/PT1H")))]),
     )
     .await
-    .1;
+    .1[0]
+        .id;
     let jobs = async || {
         let mut jobs = Vec::new();
         for (node, _) in &nodes {
-            let query = sea_query::Query::select()
-                .column("definition_id")
-                .from("job")
-                .to_owned();
+            let columns = ["definition_id", "suspended"];
+            let query = sea_query::Query::select().columns(columns).from("job").to_owned();
             for row in node.app.engine.store().select(&query).await.unwrap().rows {
-                jobs.push(row.id(0).unwrap());
+                jobs.push((row.id(0).unwrap(), row.bool(1).unwrap()));
             }
         }
         jobs
     };
-    until("armed", async || jobs().await == [newest[0].id]).await;
-    newest = deploy(
+    until("armed", async || jobs().await == [(first, false)]).await;
+    let (row, next) = deploy(
         &nodes[1].0,
         files("d", &[("a.bpmn", model("a", &timer("R/PT2H")))]),
     )
-    .await
-    .1;
-    until("replaced", async || jobs().await == [newest[0].id]).await;
+    .await;
+    until("replaced", async || jobs().await == [(next[0].id, false)]).await;
     for (node, _) in &nodes {
         node.app.replication.arm_start_timers().await.unwrap();
     }
-    assert_eq!(jobs().await, [newest[0].id]);
+    assert_eq!(jobs().await, [(next[0].id, false)]);
+    // The older version is the newest again once this one is deleted.
+    let replication = &nodes[0].0.app.replication;
+    replication
+        .delete_deployment(&Caller::default(), row.id, false)
+        .await
+        .unwrap();
+    until("armed again", async || jobs().await == [(first, false)]).await;
+    replication.suspend_definition(first, true).await.unwrap();
+    until("suspended", async || jobs().await == [(first, true)]).await;
     for node in nodes {
         end(node).await;
     }

@@ -185,9 +185,9 @@ impl Replication {
             }
             deployments.insert(row.id, row);
         }
-        self.engine
-            .catalog()
-            .replace(CatalogView::new(deployments, deployed, applied));
+        let view = CatalogView::new(deployments, deployed, applied);
+        self.note_newest_again(&old, &view);
+        self.engine.catalog().replace(view);
         self.generation.fetch_add(1, Ordering::AcqRel);
         Ok(())
     }

@@ -69,6 +69,8 @@ pub struct Replication {
     generation: Arc<AtomicU64>,
     /// Log index and owned slots for which the start timers are known to be armed.
     timers_seen: Mutex<Option<(u64, u64)>>,
+    /// Definitions that are the newest again, and the newer one that was deleted last, as far as this node saw it.
+    newest_again: Mutex<HashMap<Id, Id>>,
     /// Since when (by this node) a deployment waits to be published.
     waiting: Mutex<HashMap<Id, std::time::Instant>>,
 }
@@ -105,6 +107,7 @@ impl Replication {
             published: AtomicU64::new(0),
             generation: Arc::default(),
             timers_seen: Mutex::default(),
+            newest_again: Mutex::default(),
             waiting: Mutex::default(),
         })
     }

@@ -1,10 +1,10 @@
 //! Arming of start timers: by the shard that owns the home slot of the definition's key, exactly once.
 //!
 //! The jobs are written together with an idempotency row of the slot, so that of several nodes one arms, and what is
-//! armed moves with the slot. Jobs of versions that are no longer the newest are deleted in the same write.
+//! armed moves with the slot. Jobs of versions that are no longer the newest are deleted.
 use super::{Replication, digest};
 use crate::{
-    app::{Deployed, EngineError, commands::Owned, writer::now},
+    app::{CatalogView, Deployed, EngineError, commands::Owned, writer::now},
     store::{Applied, IdempotencyRow, Unit, schema::visible},
 };
 use bpmn_core::{
@@ -14,7 +14,7 @@ use bpmn_core::{
 };
 use sea_query::{Alias, Expr, ExprTrait, Query};
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
 };
 
@@ -34,10 +34,7 @@ impl Replication {
         {
             return Ok(());
         }
-        if view.all().any(|d| !d.definition.start_timers().is_empty()) || view.applied > 0 {
-            self.delete_outdated(&owned).await?;
-        }
-        let mut complete = true;
+        let mut complete = self.tidy_jobs(&owned).await?;
         for deployed in view.all_latest().filter(|d| owned.owns(d.row.home)) {
             if !deployed.definition.start_timers().is_empty() {
                 complete &= self.arm(deployed).await?;
@@ -49,64 +46,97 @@ impl Replication {
         Ok(())
     }
 
-    /// Deletes start timer jobs of definitions that are no longer the newest. The definitions are read after the
-    /// jobs and from the database: another node may have armed what this node's catalog doesn't show yet.
-    async fn delete_outdated(&self, owned: &Owned) -> Result<(), EngineError> {
+    /// Deletes start timer jobs of definitions that are no longer the newest, and makes the others as suspended as
+    /// their definitions; false if something is left to do. The definitions are read after the jobs and from the
+    /// database: another node may have armed what this node's catalog doesn't show yet.
+    async fn tidy_jobs(&self, owned: &Owned) -> Result<bool, EngineError> {
         let column = |name: &'static str| Expr::col((Alias::new("job"), Alias::new(name)));
         let query = Query::select()
             .expr(column("id"))
             .expr(column("definition_id"))
+            .expr(column("suspended"))
             .from(Alias::new("job"))
             .and_where(column("kind").eq(JobKind::TimerStart as i16))
             .and_where(visible(Alias::new("job")))
             .to_owned();
         let mut jobs = Vec::new();
         for row in self.store.select(&query).await?.rows {
-            jobs.push((row.id(0)?, row.id(1)?));
+            jobs.push((row.id(0)?, row.id(1)?, row.bool(2)?));
         }
         if jobs.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
-        let mut newest: HashMap<(String, Option<String>), (i32, Id)> = HashMap::new();
-        for (deployment, _) in self
-            .store
-            .deployments()
-            .await?
-            .into_iter()
-            .filter(|(_, published)| *published)
-        {
-            for d in deployment.definitions {
-                let entry = newest.entry((d.key, d.tenant_id)).or_insert((d.version, d.id));
-                *entry = (*entry).max((d.version, d.id));
-            }
-        }
-        let newest: HashSet<Id> = newest.into_values().map(|(_, id)| id).collect();
-        for (job, definition) in jobs {
-            let Some(slot) = job
-                .slot()
-                .filter(|slot| owned.owns(*slot) && !newest.contains(&definition))
-            else {
+        let newest = self.newest_now().await?;
+        let mut complete = true;
+        for (job, definition, suspended) in jobs {
+            let Some(slot) = job.slot().filter(|slot| owned.owns(*slot)) else {
                 continue;
             };
-            let unit = Unit {
+            let mut unit = Unit {
                 slots: vec![slot],
                 start_jobs_gone: vec![job],
                 ..Unit::default()
             };
+            match newest.get(&definition) {
+                Some(wanted) if *wanted == suspended => continue,
+                Some(wanted) => match self.store.start_job(job).await? {
+                    Some(job) => unit.start_jobs.push(Job {
+                        suspended: *wanted,
+                        ..job
+                    }),
+                    None => continue,
+                },
+                None => {}
+            }
             // A conflict means that it fires just now; what it fires next is met at the next look.
-            if self.store.write(&[unit]).await?.first() != Some(&Applied::Done) {
-                tracing::debug!(job = %job, "start timer of an older version not deleted yet");
+            complete &= self.store.write(&[unit]).await?.first() == Some(&Applied::Done);
+        }
+        Ok(complete)
+    }
+
+    /// The newest published definition of each key and tenant in the database, and whether it is suspended.
+    async fn newest_now(&self) -> Result<HashMap<Id, bool>, EngineError> {
+        let mut newest: HashMap<(String, Option<String>), (i32, Id, bool)> = HashMap::new();
+        for (deployment, published) in self.store.deployments().await? {
+            for d in deployment.definitions.into_iter().filter(|_| published) {
+                let this = (d.version, d.id, d.suspended);
+                let entry = newest.entry((d.key, d.tenant_id)).or_insert(this);
+                *entry = (*entry).max(this);
             }
         }
-        Ok(())
+        Ok(newest
+            .into_values()
+            .map(|(_, id, suspended)| (id, suspended))
+            .collect())
+    }
+
+    /// Notes definitions that are the newest again because a newer one was deleted: their timers are armed anew.
+    pub(super) fn note_newest_again(&self, old: &CatalogView, new: &CatalogView) {
+        let mut again = self.newest_again.lock().unwrap_or_else(|e| e.into_inner());
+        for now in new.all_latest() {
+            if let Some(before) = old.latest(&now.row.key, now.row.tenant_id.as_deref())
+                && before.row.version > now.row.version
+            {
+                again.insert(now.row.id, before.row.id);
+            }
+        }
     }
 
     /// Writes the jobs of a definition if nobody has; false when the slot is not owned here any more.
     async fn arm(&self, deployed: &Deployed) -> Result<bool, EngineError> {
         let row = &deployed.row;
+        let deleted = self
+            .newest_again
+            .lock()
+            .unwrap_or_else(|e| e.into_inner())
+            .get(&row.id)
+            .copied();
+        let deleted = deleted
+            .map(|newer| format!("\nafter {newer}"))
+            .unwrap_or_default();
         let mark = IdempotencyRow {
             slot: row.home,
-            key: format!("start-timers\n{}", row.id),
+            key: format!("start-timers\n{}{deleted}", row.id),
             digest: String::new(),
             status: 204,
             body: String::new(),
