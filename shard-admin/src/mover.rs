@@ -237,9 +237,15 @@ async fn copy(record: &SlotMove, source: &ShardClient, target: &ShardClient) -> 
         let copied = source.copy_slot(target, *slot, &record.id).await;
         copied.with_context(|| format!("copying slot {slot}"))
     });
-    stream::iter(slots).buffer_unordered(SLOTS_AT_ONCE).try_collect::<()>().await?;
+    stream::iter(slots)
+        .buffer_unordered(SLOTS_AT_ONCE)
+        .try_collect::<()>()
+        .await?;
     let copied = target.filled(&numbers).await?;
-    if let Some((slot, rows)) = wanted.iter().find(|(slot, rows)| copied.get(*slot) != Some(*rows)) {
+    if let Some((slot, rows)) = wanted
+        .iter()
+        .find(|(slot, rows)| copied.get(*slot) != Some(*rows))
+    {
         bail!(
             "slot {slot}: {} has {:?}, {} should have {rows:?}",
             target.name,
@@ -266,8 +272,13 @@ fn numbers(record: &SlotMove) -> Vec<u16> {
     record.slots.iter().map(|slot| slot.number()).collect()
 }
 
+/// Slots for a message.
 fn text(slots: &[Slot]) -> String {
-    plan::runs(slots.iter().map(|slot| slot.number()))
+    let runs = plan::runs(slots.iter().map(|slot| slot.number()));
+    match runs.char_indices().nth(60) {
+        Some((end, _)) => format!("{}… ({} in all)", &runs[..end], slots.len()),
+        None => runs,
+    }
 }
 
 fn left_open(record: &SlotMove) -> String {

@@ -209,7 +209,10 @@ impl ShardClient {
         for part in slots.chunks(2_048) {
             let runs = crate::plan::runs(part.iter().copied());
             let more: BTreeMap<u16, _> = self.get(&format!("/internal/slots/filled?slots={runs}")).await?;
-            filled.extend(more);
+            filled.extend(
+                more.into_iter()
+                    .filter(|(slot, _)| part.binary_search(slot).is_ok()),
+            );
         }
         Ok(filled)
     }

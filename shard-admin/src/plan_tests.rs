@@ -211,9 +211,15 @@ fn runs_are_short() {
 fn a_batch_holds_so_many_slots_with_rows_and_the_empty_ones_between() {
     let slots: Vec<topology::Slot> = topology::Slot::all().take(5_000).collect();
     let sizes = |most, filled: fn(&topology::Slot) -> bool| {
-        batches(&slots, filled, most).iter().map(|b| b.len()).collect::<Vec<_>>()
+        batches(&slots, filled, most)
+            .iter()
+            .map(|b| b.len())
+            .collect::<Vec<_>>()
     };
     assert_eq!(sizes(64, |_| false), [2_048, 2_048, 904]);
     assert_eq!(sizes(2_000, |_| true), [2_000, 2_000, 1_000]);
-    assert_eq!(sizes(10, |s| s.number() % 100 == 0), [1_000, 1_000, 1_000, 1_000, 1_000]);
+    assert_eq!(
+        sizes(10, |s| s.number() % 100 == 0),
+        [1_000, 1_000, 1_000, 1_000, 1_000]
+    );
 }

@@ -4,7 +4,7 @@ mod guide;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use cluster::Cluster;
-use service::{ConfigError, HostPort, LogFormat, Shutdown, duration};
+use service::{ConfigError, HostPort, LogFormat, Readiness, Shutdown, duration};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -68,8 +68,15 @@ pub async fn run(options: Options, shutdown: Shutdown) -> Result<()> {
     for shard in &shards {
         nodes.push(start_node(&directory.path, shard, &cluster, &nodes_stop).await?);
     }
-    let router = tokio::spawn(router(&cluster, &nodes, &shutdown)?.serve(listener));
-    if !options.no_sample {
+    let router = router(&cluster, &nodes, &shutdown)?;
+    let ready: Vec<Readiness> = nodes
+        .iter()
+        .map(|n| n.app.ready.clone())
+        .chain([router.readiness()])
+        .collect();
+    let router = tokio::spawn(router.serve(listener));
+    wait_until(&ready, &shutdown).await?;
+    if !options.no_sample && !shutdown.is_stopping() {
         deploy_sample(&base)
             .await
             .context("deploying the sample process")?;
@@ -144,6 +151,18 @@ fn router(
     let registries = std::iter::once(router.registry()).chain(nodes.iter().map(|node| node.registry.clone()));
     let routes = service::admin_routes(router.readiness(), registries.collect());
     Ok(router.beside(routes))
+}
+
+/// Waits until every part is ready, or somebody stops the process.
+async fn wait_until(ready: &[Readiness], shutdown: &Shutdown) -> Result<()> {
+    for _ in 0..1_500 {
+        if shutdown.is_stopping() || ready.iter().all(|part| part.check().is_ok()) {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let missing: Vec<String> = ready.iter().filter_map(|part| part.check().err()).collect();
+    bail!("not ready after 30 seconds: {}", missing.join("; "))
 }
 
 /// Deploys the sample through the router, unless the same is deployed already.

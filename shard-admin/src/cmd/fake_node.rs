@@ -165,7 +165,12 @@ async fn import(
 async fn filled(State(node): State<Node>) -> Json<Value> {
     let shard = node.shard();
     let filled = shard.data.iter().filter(|(_, lines)| !lines.is_empty());
-    Json(filled.map(|(slot, lines)| (slot.to_string(), json!({"INSTANCE": lines.len()}))).collect::<serde_json::Map<_, _>>().into())
+    Json(
+        filled
+            .map(|(slot, lines)| (slot.to_string(), json!({"INSTANCE": lines.len()})))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+    )
 }
 
 async fn purge(State(node): State<Node>, Path(slot): Path<u16>, Query(of): Query<In>) -> StatusCode {
