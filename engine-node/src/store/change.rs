@@ -116,17 +116,18 @@ pub(crate) fn prepare(unit: &Unit) -> Result<Prepared, StoreError> {
         change.keys.push((row.slot, row.key.clone().into_bytes()));
         change.add(Verb::Insert, IDEMPOTENCY_I, codec::idempotency(row, root));
     }
-    change.locks = unit
-        .lock_guards
-        .iter()
-        .map(|g| (g.task, g.lock_revision))
-        .collect();
+    change.locks = locks(unit);
     for job in &unit.start_jobs {
         let place = Place::of(job.root_id)?;
         change.add(Verb::Put, JOB_I, codec::job(job, place.slot));
     }
     change.gone_jobs = unit.start_jobs_gone.clone();
-    for id in &unit.start_jobs_gone {
+    // One that is named on both sides is replaced, if it is still there.
+    for id in unit
+        .start_jobs_gone
+        .iter()
+        .filter(|id| !unit.start_jobs.iter().any(|job| job.id == **id))
+    {
         change.delete(JOB_I, *id);
     }
     for incident in &unit.start_incidents {
@@ -150,6 +151,23 @@ pub(crate) fn prepare(unit: &Unit) -> Result<Prepared, StoreError> {
         Some(reason) => Prepared::Refused(reason),
         None => Prepared::Change(change),
     })
+}
+
+/// The lock guards that the database can judge: of a task named more than once the first, which is of the stored
+/// state (later commands of the unit saw what earlier ones made of it), and none of a task the unit itself makes.
+fn locks(unit: &Unit) -> Vec<(Id, i64)> {
+    let mut seen = HashSet::new();
+    let made_here = |task: Id| {
+        let instances = unit.instances.iter().map(|w| &w.instance);
+        instances
+            .map(|i| &i.external_tasks)
+            .any(|all| all.get(task).is_some() && !all.is_stored(task))
+    };
+    let guards = unit
+        .lock_guards
+        .iter()
+        .filter(|g| seen.insert(g.task) && !made_here(g.task));
+    guards.map(|g| (g.task, g.lock_revision)).collect()
 }
 
 impl Change {

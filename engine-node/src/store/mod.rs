@@ -54,6 +54,7 @@ pub struct Unit {
     /// External tasks that must still have that lock revision.
     pub lock_guards: Vec<LockGuard>,
     /// Jobs outside an instance (timer starts): inserted or replaced, and deleted (a missing one refuses the unit).
+    /// A job in both lists is replaced, and refuses the unit if it is missing.
     pub start_jobs: Vec<Job>,
     pub start_jobs_gone: Vec<Id>,
     /// Standalone incidents (of timer start jobs).

@@ -244,6 +244,24 @@ pub(super) async fn a_lost_external_task_lock_refuses_the_unit(f: Fixture) {
     };
     assert_eq!(f.write_one(guarded(revision - 1)).await, Applied::Conflict);
     assert_eq!(f.write_one(guarded(revision)).await, Applied::Done);
+    // Two commands of one unit: the second saw a lock, and a task, that only the first had made.
+    let mut both = f.load_one(i.process.id).await.unwrap();
+    let made = external_task(&both, at, "other");
+    both.external_tasks.insert(made.clone());
+    let guard = |task, lock_revision| LockGuard { task, lock_revision };
+    let lock_guards = vec![
+        guard(task, revision),
+        guard(task, revision + 1),
+        guard(made.id, 0),
+    ];
+    assert_eq!(
+        f.write_one(Unit {
+            lock_guards,
+            ..unit(&both)
+        })
+        .await,
+        Applied::Done
+    );
     // Given back only under the lock it was fetched with.
     f.store.unlock_fetched(&[(task, revision + 5)]).await.unwrap();
     let fetch = || {
@@ -267,6 +285,19 @@ pub(super) async fn a_timer_start_fires_once(f: Fixture) {
     };
     assert_eq!(f.write_one(arm).await, Applied::Done);
     assert_eq!(f.store.start_job(timer.id).await.unwrap(), Some(timer.clone()));
+    // A failed try replaces the job.
+    let failed = || Job {
+        retries: 2,
+        ..timer.clone()
+    };
+    let retry = Unit {
+        slots: vec![at],
+        start_jobs: vec![failed()],
+        start_jobs_gone: vec![timer.id],
+        ..Unit::default()
+    };
+    assert_eq!(f.write_one(retry.clone()).await, Applied::Done);
+    assert_eq!(f.store.start_job(timer.id).await.unwrap(), Some(failed()));
     let fire = || Unit {
         start_jobs_gone: vec![timer.id],
         start_jobs: vec![job(None, at)],
@@ -280,6 +311,9 @@ pub(super) async fn a_timer_start_fires_once(f: Fixture) {
         (1, 1)
     );
     assert_eq!(f.count(at, "incident").await, 0);
+    assert_eq!(f.store.start_job(timer.id).await.unwrap(), None);
+    // A node that was late to fail it does not bring it back.
+    assert_eq!(f.write_one(retry).await, Applied::Conflict);
     assert_eq!(f.store.start_job(timer.id).await.unwrap(), None);
 }
 
