@@ -139,6 +139,8 @@ pub struct TaskChange {
     pub priority: Option<i32>,
     pub due: Option<Option<Millis>>,
     pub follow_up: Option<Option<Millis>>,
+    /// Set on the task's execution before the change, as resolving a task with variables does.
+    pub variables: Variables,
 }
 
 /// Why a command was not carried out. The working copy is worthless afterwards.

@@ -53,6 +53,8 @@ pub struct Node {
     pub retry_cycle: Option<Expression>,
     pub inputs: Vec<Mapping>,
     pub outputs: Vec<Mapping>,
+    /// `camunda:properties`: names and values as written, for workers that ask for them.
+    pub properties: Vec<(String, String)>,
     /// Whether it has a `camunda:inputOutput`, even an empty one: that alone makes it a scope.
     pub has_mappings: bool,
     /// Boundary events attached to it.

@@ -187,7 +187,8 @@ impl Ctx<'_, '_> {
     }
 
     fn update_task(&mut self, task: Id, change: TaskChange) -> Result<(), Rejection> {
-        self.active_task(task)?;
+        let (token, _) = self.active_task(task)?;
+        self.set_variables(Some(token), &change.variables);
         let now = self.env.now;
         let row = self.inst.tasks.get_mut(task).ok_or(Rejection::NotFound {
             kind: "Task",
@@ -202,6 +203,7 @@ impl Ctx<'_, '_> {
             priority,
             due,
             follow_up,
+            variables: _,
         } = change;
         fn put<T>(field: &mut T, value: Option<T>) {
             if let Some(value) = value {

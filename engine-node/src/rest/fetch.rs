@@ -37,6 +37,7 @@ struct Shown {
     variables: Option<Vec<String>>,
     local: bool,
     deserialize: bool,
+    properties: bool,
 }
 
 async fn fetch_and_lock(call: Call) -> ApiResult<Response> {
@@ -88,6 +89,7 @@ async fn rows(
             &view,
             task,
             variables.unwrap_or_else(|| value!({})),
+            shown.is_some_and(|s| s.properties),
             call.caller.fanout,
         )
     });
@@ -115,8 +117,20 @@ fn variables(instance: &Instance, task: &ExternalTask, shown: &Shown) -> Value {
     }
 }
 
-fn row(view: &CatalogView, task: ExternalTask, variables: Value, fanout: bool) -> LockedExternalTask {
+fn row(
+    view: &CatalogView,
+    task: ExternalTask,
+    variables: Value,
+    with_properties: bool,
+    fanout: bool,
+) -> LockedExternalTask {
     let deployed = view.by_id(task.definition_id);
+    let node = deployed
+        .filter(|_| with_properties)
+        .and_then(|d| d.definition.node(&task.element));
+    let properties = node.into_iter().flat_map(|n| &n.properties);
+    let properties = properties.map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+    let extension_properties = Value::Object(properties.collect());
     LockedExternalTask {
         activity_instance_id: format!("{}:{}", task.element, task.activity_id),
         activity_id: task.element,
@@ -138,7 +152,7 @@ fn row(view: &CatalogView, task: ExternalTask, variables: Value, fanout: bool) -
         variables,
         priority: task.priority,
         business_key: task.business_key,
-        extension_properties: value!({}),
+        extension_properties,
         lock_revision: fanout.then_some(task.lock_revision),
     }
 }
@@ -167,12 +181,8 @@ fn request(body: &Filters, view: &CatalogView) -> ApiResult<(Fetch, Vec<Shown>)>
             variables: topic.list("variables")?,
             local: topic.on("localVariables")?,
             deserialize: topic.on("deserializeValues")?,
+            properties: topic.on("includeExtensionProperties")?,
         });
-        if topic.on("includeExtensionProperties")? {
-            return Err(ApiError::not_implemented(
-                "a fetch with 'includeExtensionProperties'",
-            ));
-        }
     }
     let timeout_ms = timeout.filter(|ms| *ms > 0).map(|ms| ms as u64);
     Ok((

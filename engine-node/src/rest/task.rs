@@ -239,13 +239,11 @@ async fn resolve(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     let prefix = format!("Cannot resolve task {}", call.param("id"));
     let variables = variable::read_all(body.raw("variables")).map_err(|e| e.api(&prefix))?;
-    if !variables.is_empty() {
-        return Err(ApiError::not_implemented("resolving a task with 'variables'"));
-    }
-    change(&call, null_value, |task| {
+    change(&call, null_value, move |task| {
         Ok(TaskChange {
             assignee: Some(task.owner.clone()),
             delegation: Some(Some("RESOLVED".into())),
+            variables: variables.clone(),
             ..TaskChange::default()
         })
     })
@@ -278,6 +276,7 @@ async fn update(call: Call) -> ApiResult<Response> {
         priority: Some(body.int("priority")?.unwrap_or(0)),
         due: Some(body.date("due")?),
         follow_up: Some(body.date("followUp")?),
+        variables: Vec::new(),
     };
     change(&call, no_match, move |_| Ok(wanted.clone())).await
 }

@@ -43,7 +43,7 @@ fn every_row_of_the_first_seed_names_a_proof_that_exists() {
             let exists = match kind {
                 "test" => known.contains(name),
                 "long" => script.contains(&format!("{name})")),
-                "bench" => fs::read_to_string(root().join("src/bench/rows.rs")).is_ok_and(|s| s.contains(name)),
+                "bench" => fs::read_to_string(root().join("bench/src/rows.rs")).is_ok_and(|s| s.contains(name)),
                 "open" => true,
                 _ => panic!("kind of proof: {line}"),
             };

@@ -79,6 +79,7 @@ pub(super) fn read_node<'x>(
         retry_cycle: None,
         inputs: Vec::new(),
         outputs: Vec::new(),
+        properties: Vec::new(),
         has_mappings: false,
         boundary: Vec::new(),
         attached_to: None,
@@ -93,6 +94,11 @@ pub(super) fn read_node<'x>(
     }
     if let Some(cycle) = extensions(xml, "failedJobRetryTimeCycle").next() {
         node.retry_cycle = reader.expression(xml, id, &text(cycle));
+    }
+    for property in extensions(xml, "properties").flat_map(|p| p.children()).filter(|n| is_extension(*n)) {
+        if let (Some(name), Some(value)) = (property.attribute("name"), property.attribute("value")) {
+            node.properties.push((name.to_owned(), value.to_owned()));
+        }
     }
     for mappings in extensions(xml, "inputOutput") {
         node.has_mappings = true;
