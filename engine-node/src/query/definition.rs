@@ -57,7 +57,8 @@ pub fn find(filters: &Filters, view: &CatalogView) -> ApiResult<Vec<Arc<Deployed
     if let Some(at) = filters.date("deployedAt")? {
         keep(&|d| deployed(d) == Some(at));
     }
-    let switches: [(&str, fn(&Deployed) -> bool); 6] = [
+    type Test = fn(&Deployed) -> bool;
+    let switches: [(&str, Test); 6] = [
         ("active", |d| !d.row.suspended),
         ("suspended", |d| d.row.suspended),
         ("withoutTenantId", |d| d.row.tenant_id.is_none()),

@@ -263,7 +263,8 @@ fn sort(by: &str, view: &CatalogView) -> Option<SortBy> {
         "endTime" => (col(H, "ended"), Kind::Number),
         "duration" => (col(H, "ended").sub(col(H, "started")), Kind::Number),
         "definitionId" => (of_definition(col(H, "definition_id"), "rest_id"), Kind::Text),
-        "occurrence" => (col(H, "sequence"), Kind::Number),
+        // Ids begin with the clock and counter that occurrences are numbered by, of running activities too.
+        "occurrence" => (col(H, "id"), Kind::Id),
         "tenantId" => (col(H, "tenant_id"), Kind::Text),
         _ => return None,
     })

@@ -126,7 +126,7 @@ fn sort(by: &str) -> Option<SortBy> {
         "tenantId" => text("tenant_id"),
         "nameCaseInsensitive" => (Expr::from(Func::lower(col(T, "name"))), Kind::Text),
         // No case engine: null for every task, so the id alone orders.
-        "caseInstanceId" | "caseExecutionId" => (super::null(), Kind::Text),
+        "caseInstanceId" | "caseExecutionId" => (Expr::cust("CAST(NULL AS text)"), Kind::Text),
         _ => return None,
     })
 }

@@ -84,6 +84,15 @@ impl Api {
         Api::with(|_| {}).await
     }
 
+    /// A quiet node on that database instead of one of its own.
+    pub async fn quiet_on(url: &str) -> Api {
+        Api::with(|options| {
+            options.job_executor_activate = false;
+            options.database_url = Some(url.to_owned());
+        })
+        .await
+    }
+
     async fn with(change: impl FnOnce(&mut Options)) -> Api {
         let name = format!(
             "stellwerk-rest-{}-{:016x}",

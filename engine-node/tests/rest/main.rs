@@ -1,6 +1,7 @@
 //! The REST API of a node on SQLite, through the real router. Expected bodies are the reference's (Camunda 7.24, same
 //! calls), with ids and times masked.
 mod api;
+mod both_databases;
 mod deployments;
 mod fan_out;
 mod history;

@@ -122,7 +122,15 @@ async fn a_task_is_claimed_delegated_resolved_and_completed() {
         state().await,
         [json!("d"), json!("u"), json!("PENDING"), json!("Updated")]
     );
-    api.done("POST", &path("resolve"), json!({})).await;
+    api.done(
+        "POST",
+        &path("resolve"),
+        json!({"variables": {"r": {"value": 1}}}),
+    )
+    .await;
+    let set = format!("/process-instance/{instance}/variables/r");
+    assert_eq!(api.get(&set).await["value"], 1);
+    assert_eq!(api.call("DELETE", &set).await.status, 204);
     assert_eq!(
         state().await,
         [json!("u"), json!("u"), json!("RESOLVED"), json!("Updated")]
