@@ -107,6 +107,13 @@ fn restrict(app: &App, call: &Call) -> Result<Option<ShardName>, ApiError> {
 
 async fn dispatch(app: &Arc<App>, request: &Admitted, only: Option<ShardName>) -> Result<Answer, Stop> {
     let operation = request.call.operation;
+    if operation.class == Class::BroadcastWrite && app.options.is_fixed() {
+        return Err(ApiError::unavailable(format!(
+            "{} changes what all shards share, which a fixed list of shards can't: use --topology etcd://HOST:PORT",
+            operation.id
+        ))
+        .into());
+    }
     let target = locate(
         &request.call,
         &request.out.body,

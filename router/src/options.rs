@@ -97,6 +97,11 @@ impl Options {
         }
     }
 
+    /// Whether the shards are a list in the options: then nothing moves, and the nodes don't know of each other.
+    pub fn is_fixed(&self) -> bool {
+        self.shard.len() > 1
+    }
+
     /// The cluster's secret, if there is one.
     ///
     /// # Errors

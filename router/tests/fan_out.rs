@@ -547,3 +547,26 @@ async fn a_new_shard_is_asked_as_soon_as_the_topology_names_it() {
         json!({"name": ShardName::new("b").as_str()})
     );
 }
+
+/// Nodes of a fixed list are engines on their own: each takes every slot for its own, and none can replicate.
+#[tokio::test]
+async fn a_fixed_list_of_shards_serves_and_refuses_what_all_would_share() {
+    let own = async |_| ok(json!({"count": 2})).with("x-stellwerk-coverage", Coverage::whole());
+    let (a, b) = (FakeNode::start(own).await, FakeNode::start(own).await);
+    let shard = |name: &str, node: &FakeNode| format!("{name}={}", node.url).parse().unwrap();
+    let options = Options {
+        shard: vec![shard("a", &a), shard("b", &b)],
+        ..Options::default()
+    };
+    let cluster = Cluster::with(&[("a", &[&a]), ("b", &[&b])], options).await;
+    assert_eq!(cluster.get("/task/count").await.json(), json!({"count": 4}));
+    let got = cluster.post("/deployment/create", "x").await;
+    assert!(
+        got.status == 503
+            && got.json()["message"]
+                .as_str()
+                .unwrap()
+                .contains("--topology etcd"),
+        "{got:?}"
+    );
+}

@@ -138,7 +138,8 @@ pub async fn gather(app: &App, question: &Question<'_>) -> Result<Gathered, Stop
         )
         .await;
         let gathered = judge(results, question.request.partial)?;
-        if question.only.is_some() {
+        // Over a fixed list no slot moves, and each node takes all slots for its own.
+        if question.only.is_some() || app.options.is_fixed() {
             return Ok(gathered);
         }
         match covers(&shards, &gathered) {
