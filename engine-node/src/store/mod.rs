@@ -225,9 +225,16 @@ pub struct UserRow {
 pub enum Reference {
     Deploy(Box<DeploymentRow>),
     /// The deployment's definitions may be started and are "latest" from now on.
-    Publish { deployment: Id },
-    DeleteDeployment { deployment: Id },
-    SuspendDefinition { definition: Id, suspended: bool },
+    Publish {
+        deployment: Id,
+    },
+    DeleteDeployment {
+        deployment: Id,
+    },
+    SuspendDefinition {
+        definition: Id,
+        suspended: bool,
+    },
     PutUser(UserRow),
 }
 
@@ -275,7 +282,12 @@ pub trait Store: Send + Sync {
 
     /// Locks up to `max` due jobs for `owner` until now + `lock_ms` (database clock), skipping rows that others
     /// lock, suspended jobs, retries 0, slots not owned, and jobs whose exclusive sibling is locked.
-    async fn acquire_jobs(&self, owner: &str, max: u32, lock_ms: Millis) -> Result<Vec<AcquiredJob>, StoreError>;
+    async fn acquire_jobs(
+        &self,
+        owner: &str,
+        max: u32,
+        lock_ms: Millis,
+    ) -> Result<Vec<AcquiredJob>, StoreError>;
 
     /// Extends the locks this owner still holds; returns those it holds.
     async fn renew_jobs(&self, owner: &str, jobs: &[Id], lock_ms: Millis) -> Result<Vec<Id>, StoreError>;
@@ -328,7 +340,11 @@ pub trait Store: Send + Sync {
     /// Waits until every writer transaction open now has ended, at most `budget_ms`; false if some still runs.
     async fn wait_for_writers(&self, budget_ms: Millis) -> Result<bool, StoreError>;
     /// All slot-bound rows of a slot as lines of JSON (`{"t":TABLE,"r":[CELLS]}`), a page at a time after `cursor`.
-    async fn export_slot(&self, slot: Slot, cursor: Option<String>) -> Result<(Vec<String>, Option<String>), StoreError>;
+    async fn export_slot(
+        &self,
+        slot: Slot,
+        cursor: Option<String>,
+    ) -> Result<(Vec<String>, Option<String>), StoreError>;
     /// Inserts exported lines; the slot must be `Incoming`. Repeatable.
     async fn import_slot(&self, slot: Slot, lines: &[String]) -> Result<(), StoreError>;
     /// Rows per slot-bound table of a slot, whatever its state: to verify a copy.

@@ -7,6 +7,7 @@ use super::{
     sql_store::{SqlStore, each},
     *,
 };
+use std::collections::{HashMap, HashSet};
 
 /// Rows of one page of an export, and of one statement of an import.
 const PAGE: usize = 500;
@@ -103,13 +104,15 @@ impl<B: Backend> SqlStore<B> {
         let mut transaction = self.change_version().await?;
         let sql = self.sql(&format!("SELECT {} FROM slot", columns(&SLOT, "")));
         let rows = each(transaction.run(sql).await?, read_slot)?;
-        let found = |slot: Slot| rows.iter().find(|r| r.slot == slot);
+        let found: HashMap<Slot, &SlotRow> = rows.iter().map(|row| (row.slot, row)).collect();
+        let named: HashSet<Slot> = from.iter().map(|row| row.slot).collect();
         let same = |want: &SlotRow| {
-            found(want.slot)
+            found
+                .get(&want.slot)
                 .is_some_and(|r| (r.state, r.epoch, &r.move_id) == (want.state, want.epoch, &want.move_id))
         };
-        let allowed = |new: &SlotRow| match found(new.slot) {
-            Some(old) => new.epoch >= old.epoch && from.iter().any(|f| f.slot == new.slot),
+        let allowed = |new: &SlotRow| match found.get(&new.slot) {
+            Some(old) => new.epoch >= old.epoch && named.contains(&new.slot),
             None => true,
         };
         if !from.iter().all(same) || !to.iter().all(allowed) {
@@ -303,7 +306,10 @@ impl<B: Backend> SqlStore<B> {
 
     /// See [`Store::slot`].
     pub(crate) async fn read_slot_row(&self, slot: Slot) -> Result<Option<SlotRow>, StoreError> {
-        let sql = self.sql(&format!("SELECT {} FROM slot WHERE \"slot\" = ", columns(&SLOT, "")));
+        let sql = self.sql(&format!(
+            "SELECT {} FROM slot WHERE \"slot\" = ",
+            columns(&SLOT, "")
+        ));
         Ok(each(self.backend.read(sql.bind(Type::Small, slot)).await?, read_slot)?.pop())
     }
 
@@ -312,7 +318,11 @@ impl<B: Backend> SqlStore<B> {
         if slots.is_empty() {
             return Ok(Vec::new());
         }
-        let list = slots.iter().map(|slot| slot.number().to_string()).collect::<Vec<_>>().join(", ");
+        let list = slots
+            .iter()
+            .map(|slot| slot.number().to_string())
+            .collect::<Vec<_>>()
+            .join(", ");
         let one = |table: &Table| {
             format!(
                 "SELECT \"slot\", '{0}' AS name, count(*) AS rows FROM {0} WHERE \"slot\" IN ({list}) GROUP BY \"slot\"",

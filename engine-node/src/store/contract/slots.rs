@@ -170,7 +170,12 @@ pub(super) async fn slot_rows_change_by_compare_and_set(f: Fixture) {
             .await
             .unwrap()
     );
-    assert!(!f.store.change_slots(&[raised.clone()], &to[..1]).await.unwrap());
+    assert!(
+        !f.store
+            .change_slots(std::slice::from_ref(&raised), &to[..1])
+            .await
+            .unwrap()
+    );
     // A row that is there is not overwritten by one who doesn't know it.
     assert!(!f.store.change_slots(&[], &to[1..2]).await.unwrap());
     assert_eq!(f.store.slots().await.unwrap()[0], raised);

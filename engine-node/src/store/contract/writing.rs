@@ -69,9 +69,7 @@ pub(super) async fn every_kind_of_row_is_inserted_replaced_and_deleted(f: Fixtur
     assert_eq!(again.process.revision, 2);
 
     let mut i = again;
-    for id in [token_id] {
-        i.tokens.remove(id);
-    }
+    i.tokens.remove(token_id);
     i.variables.remove(variable_id);
     i.tasks.remove(task_id);
     i.external_tasks.remove(external);
