@@ -75,7 +75,7 @@ pub async fn move_slots(
     }
     Err(last.context(format!(
         "moving slots {} from {from} to {to} was taken back {} times",
-        text(slots),
+        plan::short(&slots.iter().map(|slot| slot.number()).collect::<Vec<_>>()),
         moving.tries
     )))
 }
@@ -270,15 +270,6 @@ pub async fn change_rows(shard: &ShardClient, change: Change) -> Result<()> {
 /// Records hold their slots in order.
 fn numbers(record: &SlotMove) -> Vec<u16> {
     record.slots.iter().map(|slot| slot.number()).collect()
-}
-
-/// Slots for a message.
-fn text(slots: &[Slot]) -> String {
-    let runs = plan::runs(slots.iter().map(|slot| slot.number()));
-    match runs.char_indices().nth(60) {
-        Some((end, _)) => format!("{}… ({} in all)", &runs[..end], slots.len()),
-        None => runs,
-    }
 }
 
 fn left_open(record: &SlotMove) -> String {

@@ -250,6 +250,15 @@ pub fn runs(slots: impl IntoIterator<Item = u16>) -> String {
     runs.into_iter().map(text).collect::<Vec<_>>().join(",")
 }
 
+/// The same, cut after 60 characters, with the number of slots.
+pub fn short(slots: &[u16]) -> String {
+    let runs = runs(slots.iter().copied());
+    match runs.char_indices().nth(60) {
+        Some((end, _)) => format!("{}… ({} slots)", &runs[..end], slots.len()),
+        None => runs,
+    }
+}
+
 /// Empty slots cost a fence next to nothing: this many share one with a full batch.
 const MOST_SLOTS_PER_FENCE: usize = 2_048;
 

@@ -1,8 +1,13 @@
 //! `slots show` and `slots move --resume`.
-use crate::{connect::Admin, mover, options::Options, output};
+use crate::{
+    connect::Admin,
+    mover,
+    options::{Options, OutputFormat},
+    output, plan,
+};
 use anyhow::{Context, Result};
 use serde::Serialize;
-use std::io::Write;
+use std::{collections::BTreeMap, io::Write};
 use topology::{Slot, SlotTable};
 
 /// Neighbouring slots with one owner and epoch.
@@ -66,22 +71,33 @@ pub async fn show(
         slots: runs(&stored.table, only),
         open_moves,
     };
-    let row = |r: &Run| {
+    let rows = summary(&shown.slots);
+    let header = ["SHARD", "EPOCH", "COUNT", "SLOTS"];
+    output::print(out, options.output, &shown, &header, rows)?;
+    if options.output == OutputFormat::Table {
+        super::status::print_moves(&shown.open_moves, out)?;
+    }
+    Ok(())
+}
+
+/// For people: a line for each shard and epoch. The whole list is thousands of lines once slots have moved.
+fn summary(runs: &[Run]) -> Vec<Vec<String>> {
+    let mut slots: BTreeMap<(&str, u32), Vec<u16>> = BTreeMap::new();
+    for run in runs {
+        slots
+            .entry((&run.shard, run.epoch))
+            .or_default()
+            .extend(run.first..=run.last);
+    }
+    let line = |((shard, epoch), slots): ((&str, u32), Vec<u16>)| {
         vec![
-            r.first.to_string(),
-            r.last.to_string(),
-            r.shard.clone(),
-            r.epoch.to_string(),
+            shard.to_owned(),
+            epoch.to_string(),
+            slots.len().to_string(),
+            plan::short(&slots),
         ]
     };
-    let rows = shown.slots.iter().map(row).collect();
-    Ok(output::print(
-        out,
-        options.output,
-        &shown,
-        &["FIRST", "LAST", "SHARD", "EPOCH"],
-        rows,
-    )?)
+    slots.into_iter().map(line).collect()
 }
 
 /// Takes back or finishes interrupted moves.

@@ -54,17 +54,23 @@ pub struct Move {
     to: String,
     state: MoveState,
     slots: String,
+    #[serde(skip)]
+    short: String,
 }
 
 /// The moves that hold slots or whose source still has a copy.
 pub fn open_moves(moves: Vec<SlotMove>) -> Vec<Move> {
     let open = |m: &SlotMove| m.state.is_open() || m.state == MoveState::Flipped;
-    let line = |m: SlotMove| Move {
-        id: m.id,
-        from: m.from.to_string(),
-        to: m.to.to_string(),
-        state: m.state,
-        slots: plan::runs(m.slots.iter().map(|s| s.number())),
+    let line = |m: SlotMove| {
+        let slots: Vec<u16> = m.slots.iter().map(|s| s.number()).collect();
+        Move {
+            id: m.id,
+            from: m.from.to_string(),
+            to: m.to.to_string(),
+            state: m.state,
+            short: plan::short(&slots),
+            slots: plan::runs(slots),
+        }
     };
     moves.into_iter().filter(open).map(line).collect()
 }
@@ -153,13 +159,26 @@ fn print(options: &Options, status: &Status, out: &mut (dyn Write + Send)) -> Re
         rows,
     )?;
     if options.output == crate::options::OutputFormat::Table {
-        for open in &status.open_moves {
-            writeln!(
-                out,
-                "open move {}: {} from {} to {}, slots {}",
-                open.id, open.state, open.from, open.to, open.slots
-            )?;
-        }
+        print_moves(&status.open_moves, out)?;
+    }
+    Ok(())
+}
+
+/// A line for every open move.
+///
+/// # Errors
+/// stdout is closed.
+pub fn print_moves(moves: &[Move], out: &mut (dyn Write + Send)) -> Result<()> {
+    for open in moves {
+        let Move {
+            id,
+            from,
+            to,
+            state,
+            short,
+            ..
+        } = open;
+        writeln!(out, "open move {id}: {state} from {from} to {to}, slots {short}")?;
     }
     Ok(())
 }
