@@ -10,7 +10,7 @@ use crate::{
     state::{App, Exposure},
 };
 use futures_util::FutureExt;
-use http::{HeaderValue, Request, header};
+use http::{HeaderValue, Method, Request, header};
 use hyper::body::Incoming;
 use rest_api::{
     ApiError,
@@ -23,6 +23,7 @@ use topology::{ShardName, Slot};
 /// Answers a request. Never fails: every error is an answer.
 pub async fn handle(app: Arc<App>, request: Request<Incoming>) -> Answer {
     let (parts, body) = request.into_parts();
+    let reads = matches!(parts.method, Method::GET | Method::HEAD);
     let classified = classify(&parts.method, parts.uri.path(), parts.uri.query());
     let mut class = "none";
     let answered = async {
@@ -40,13 +41,17 @@ pub async fn handle(app: Arc<App>, request: Request<Incoming>) -> Answer {
         }
     };
     // Our own mistakes cost one request, not the connection's others.
-    let answer = match AssertUnwindSafe(answered).catch_unwind().await {
+    let mut answer = match AssertUnwindSafe(answered).catch_unwind().await {
         Ok(Ok(answer)) => answer,
         Ok(Err(Stop(answer))) => *answer,
         Err(_) => respond::error(ApiError::internal(
             "the router failed at this request; its log says where",
         )),
     };
+    if !reads {
+        // The reference says it of GETs alone.
+        answer.headers_mut().remove(header::CACHE_CONTROL);
+    }
     let labels = RequestLabels {
         class,
         status: u32::from(answer.status().as_u16()),
