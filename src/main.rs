@@ -17,6 +17,7 @@ Roles:
   engine-node  one node of a shard's cluster, or a whole engine on its own
   router       the endpoint in front of the shards
   shard-admin  the operator's tool
+  bench        load beside a peer, and the requirement rows that state a time
 
   stellwerk ROLE --help     the options of a role
   stellwerk --version       version, commit, and the schema versions it serves
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         "engine-node" => role::engine_node(args),
         "router" => role::router(args),
         "shard-admin" => role::shard_admin(args),
+        "bench" => role::bench(args),
         "--version" | "-V" => {
             println!("{}", version());
             ExitCode::SUCCESS
@@ -44,7 +46,7 @@ fn main() -> ExitCode {
             print!("{USAGE}");
             ExitCode::SUCCESS
         }
-        "bench" | "verify" => usage_error(&format!("stellwerk {role}: not there yet")),
+        "verify" => usage_error("stellwerk verify: not there yet"),
         other => usage_error(&format!("'{other}' is not a role; see stellwerk --help")),
     }
 }

@@ -39,6 +39,11 @@ pub fn shard_admin(args: &[String]) -> ExitCode {
     })
 }
 
+/// `stellwerk bench`.
+pub fn bench(args: &[String]) -> ExitCode {
+    start::<bench::Arguments, _>("bench", args, bench::run)
+}
+
 /// Logging and signals of a long-running role.
 fn prepare(common: &Common) -> anyhow::Result<Shutdown> {
     service::init_logging(common.log_format, &common.log_level)?;

@@ -8,14 +8,26 @@ const TICKS: u64 = 100;
 pub fn used(roots: &[u32]) -> Duration {
     let mut parents: BTreeMap<u32, (u32, u64)> = BTreeMap::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
-        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
+        let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else {
+            continue;
+        };
+        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else {
+            continue;
+        };
         // The name may hold blanks and parentheses: fields are counted after the last one.
-        let Some((_, rest)) = stat.rsplit_once(") ") else { continue };
+        let Some((_, rest)) = stat.rsplit_once(") ") else {
+            continue;
+        };
         let fields: Vec<&str> = rest.split(' ').collect();
         let number = |i: usize| fields.get(i).and_then(|f| f.parse::<u64>().ok()).unwrap_or(0);
         // Own user and system time, and that of children that have ended.
-        parents.insert(pid, (number(1) as u32, number(11) + number(12) + number(13) + number(14)));
+        parents.insert(
+            pid,
+            (
+                number(1) as u32,
+                number(11) + number(12) + number(13) + number(14),
+            ),
+        );
     }
     let belongs = |mut pid: u32| {
         for _ in 0..64 {
@@ -29,7 +41,11 @@ pub fn used(roots: &[u32]) -> Duration {
         }
         false
     };
-    let ticks: u64 = parents.iter().filter(|(pid, _)| belongs(**pid)).map(|(_, (_, ticks))| ticks).sum();
+    let ticks: u64 = parents
+        .iter()
+        .filter(|(pid, _)| belongs(**pid))
+        .map(|(_, (_, ticks))| ticks)
+        .sum();
     Duration::from_millis(ticks * 1000 / TICKS)
 }
 

@@ -25,7 +25,9 @@ pub struct Target {
 /// Parses `NAME=http://HOST:PORT/PATH`.
 pub fn engine(text: &str) -> Result<Target, String> {
     let (name, url) = text.split_once('=').ok_or("NAME=URL is expected")?;
-    let rest = url.strip_prefix("http://").ok_or("only http:// URLs are measured")?;
+    let rest = url
+        .strip_prefix("http://")
+        .ok_or("only http:// URLs are measured")?;
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     Ok(Target {
         name: name.to_owned(),
@@ -37,7 +39,10 @@ pub fn engine(text: &str) -> Result<Target, String> {
 /// Parses `NAME=PID[,PID…]`.
 pub fn pids(text: &str) -> Result<(String, Vec<u32>), String> {
     let (name, list) = text.split_once('=').ok_or("NAME=PID[,PID…] is expected")?;
-    let pids = list.split(',').map(|p| p.parse().map_err(|_| format!("'{p}' is no process id"))).collect::<Result<_, _>>()?;
+    let pids = list
+        .split(',')
+        .map(|p| p.parse().map_err(|_| format!("'{p}' is no process id")))
+        .collect::<Result<_, _>>()?;
     Ok((name.to_owned(), pids))
 }
 
@@ -51,12 +56,18 @@ pub struct Connection {
 impl Connection {
     /// Connects.
     pub async fn open(target: &Target, user: Option<&str>) -> Result<Connection> {
-        let stream = TcpStream::connect(&target.authority).await.with_context(|| target.authority.clone())?;
+        let stream = TcpStream::connect(&target.authority)
+            .await
+            .with_context(|| target.authority.clone())?;
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         let authorization = user.map(|user| format!("Basic {}", BASE64_STANDARD.encode(user)));
-        Ok(Connection { sender, target: target.clone(), authorization })
+        Ok(Connection {
+            sender,
+            target: target.clone(),
+            authorization,
+        })
     }
 
     /// Sends a request and reads the whole answer.
@@ -72,7 +83,10 @@ impl Connection {
             request = request.header("Authorization", value);
         }
         self.sender.ready().await?;
-        let response = self.sender.send_request(request.body(Full::new(body.into()))?).await?;
+        let response = self
+            .sender
+            .send_request(request.body(Full::new(body.into()))?)
+            .await?;
         let status = response.status().as_u16();
         Ok((status, response.into_body().collect().await?.to_bytes()))
     }
@@ -97,8 +111,11 @@ impl Round {
 
     /// A percentile in milliseconds.
     pub fn percentile(&self, percent: f64) -> f64 {
-        let at = ((self.latencies.len() as f64 * percent / 100.0) as usize).min(self.latencies.len().saturating_sub(1));
-        self.latencies.get(at).map_or(f64::NAN, |us| f64::from(*us) / 1000.0)
+        let at = ((self.latencies.len() as f64 * percent / 100.0) as usize)
+            .min(self.latencies.len().saturating_sub(1));
+        self.latencies
+            .get(at)
+            .map_or(f64::NAN, |us| f64::from(*us) / 1000.0)
     }
 }
 
@@ -147,7 +164,13 @@ pub async fn round(
     }
     let elapsed = began.elapsed();
     latencies.sort_unstable();
-    Ok(Round { operations: latencies.len(), failures, elapsed, latencies, cpu: cpu::used(pids) - before })
+    Ok(Round {
+        operations: latencies.len(),
+        failures,
+        elapsed,
+        latencies,
+        cpu: cpu::used(pids) - before,
+    })
 }
 
 /// Makes business keys unique over all rounds of a run.
@@ -161,33 +184,75 @@ pub const WAIT: &str = r#"<?xml version="1.0" encoding="UTF-8"?><definitions xml
 
 /// Loads every engine in turn, round by round, and prints the medians side by side.
 pub async fn compare(start: &Start) -> Result<()> {
-    let (key, model) = if start.waiting { ("bench_wait", WAIT) } else { ("bench_end", END) };
+    let (key, model) = if start.waiting {
+        ("bench_wait", WAIT)
+    } else {
+        ("bench_end", END)
+    };
     for target in &start.engines {
         deploy(target, start.user.as_deref(), model).await?;
     }
-    let stamp = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis();
+    let stamp = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)?
+        .as_millis();
     let waiting = start.waiting;
     let request = move |number: u64| {
         let variables = r#","variables":{"amount":{"value":500,"type":"Integer"},"customer":{"value":"customer","type":"String"},"express":{"value":true,"type":"Boolean"}}"#;
         let variables = if waiting { variables } else { "" };
-        (format!("/process-definition/key/{key}/start"), format!(r#"{{"businessKey":"{stamp}-{number}"{variables}}}"#))
+        (
+            format!("/process-definition/key/{key}/start"),
+            format!(r#"{{"businessKey":"{stamp}-{number}"{variables}}}"#),
+        )
     };
     let mut rounds: Vec<Vec<Round>> = vec![Vec::new(); start.engines.len()];
     for target in &start.engines {
         // Warm up: connections, caches, compilers.
-        round(target, start.user.as_deref(), start.connections, start.duration / 4, &[], request).await?;
+        round(
+            target,
+            start.user.as_deref(),
+            start.connections,
+            start.duration / 4,
+            &[],
+            request,
+        )
+        .await?;
     }
     for _ in 0..start.rounds {
         for (index, target) in start.engines.iter().enumerate() {
-            let pids: Vec<u32> =
-                start.pids.iter().filter(|(name, _)| *name == target.name).flat_map(|(_, p)| p.clone()).collect();
-            let one = round(target, start.user.as_deref(), start.connections, start.duration, &pids, request).await?;
-            ensure!(one.operations > 0, "{}: no start succeeded, {} failed", target.name, one.failures);
+            let pids: Vec<u32> = start
+                .pids
+                .iter()
+                .filter(|(name, _)| *name == target.name)
+                .flat_map(|(_, p)| p.clone())
+                .collect();
+            let one = round(
+                target,
+                start.user.as_deref(),
+                start.connections,
+                start.duration,
+                &pids,
+                request,
+            )
+            .await?;
+            ensure!(
+                one.operations > 0,
+                "{}: no start succeeded, {} failed",
+                target.name,
+                one.failures
+            );
             rounds[index].push(one);
         }
     }
     let mut table = Table::new();
-    table.set_header(["engine", "starts/s", "p50 ms", "p95 ms", "p99 ms", "failed", "CPU µs/start"]);
+    table.set_header([
+        "engine",
+        "starts/s",
+        "p50 ms",
+        "p95 ms",
+        "p99 ms",
+        "failed",
+        "CPU µs/start",
+    ]);
     for (target, rounds) in start.engines.iter().zip(&rounds) {
         let median = |value: &dyn Fn(&Round) -> f64| {
             let mut values: Vec<f64> = rounds.iter().map(value).collect();
@@ -201,10 +266,16 @@ pub async fn compare(start: &Start) -> Result<()> {
             format!("{:.2}", median(&|r| r.percentile(95.0))),
             format!("{:.2}", median(&|r| r.percentile(99.0))),
             rounds.iter().map(|r| r.failures).sum::<usize>().to_string(),
-            format!("{:.0}", median(&|r| r.cpu.as_micros() as f64 / r.operations as f64)),
+            format!(
+                "{:.0}",
+                median(&|r| r.cpu.as_micros() as f64 / r.operations as f64)
+            ),
         ]);
     }
-    println!("{} connections, {} rounds of {:?} each, medians", start.connections, start.rounds, start.duration);
+    println!(
+        "{} connections, {} rounds of {:?} each, medians",
+        start.connections, start.rounds, start.duration
+    );
     println!("{table}");
     Ok(())
 }
@@ -223,7 +294,12 @@ pub async fn deploy(target: &Target, user: Option<&str>, model: &str) -> Result<
     }
     let response = request.send().await.with_context(|| target.name.clone())?;
     if !response.status().is_success() {
-        bail!("{}: deployment answered {} {}", target.name, response.status(), response.text().await?);
+        bail!(
+            "{}: deployment answered {} {}",
+            target.name,
+            response.status(),
+            response.text().await?
+        );
     }
     Ok(())
 }

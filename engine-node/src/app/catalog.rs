@@ -44,8 +44,16 @@ pub struct CatalogView {
 
 impl CatalogView {
     /// Indexes what was loaded.
-    pub fn new(deployments: BTreeMap<Id, DeploymentRow>, deployed: Vec<Arc<Deployed>>, applied: u64) -> CatalogView {
-        let mut view = CatalogView { deployments, applied, ..Default::default() };
+    pub fn new(
+        deployments: BTreeMap<Id, DeploymentRow>,
+        deployed: Vec<Arc<Deployed>>,
+        applied: u64,
+    ) -> CatalogView {
+        let mut view = CatalogView {
+            deployments,
+            applied,
+            ..Default::default()
+        };
         for one in deployed {
             view.by_rest_id.insert(one.row.rest_id.clone(), one.clone());
             if one.published {

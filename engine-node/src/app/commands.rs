@@ -41,23 +41,37 @@ impl Owned {
         for row in slots {
             rows[row.slot.number() as usize] = Some((row.state, row.epoch));
         }
-        let owned = slots.iter().filter(|r| r.state == SlotState::Owned).map(|r| r.slot).collect();
+        let owned = slots
+            .iter()
+            .filter(|r| r.state == SlotState::Owned)
+            .map(|r| r.slot)
+            .collect();
         Owned { rows, owned }
     }
 
     /// The epoch known for a slot, 0 if it was never here.
     pub fn epoch(&self, slot: Slot) -> u32 {
-        self.rows.get(slot.number() as usize).copied().flatten().map_or(0, |(_, epoch)| epoch)
+        self.rows
+            .get(slot.number() as usize)
+            .copied()
+            .flatten()
+            .map_or(0, |(_, epoch)| epoch)
     }
 
     /// Whether writes to the slot are accepted here.
     pub fn owns(&self, slot: Slot) -> bool {
-        matches!(self.rows.get(slot.number() as usize), Some(Some((SlotState::Owned, _))))
+        matches!(
+            self.rows.get(slot.number() as usize),
+            Some(Some((SlotState::Owned, _)))
+        )
     }
 
     /// Whether reads of the slot are answered here.
     pub fn shows(&self, slot: Slot) -> bool {
-        matches!(self.rows.get(slot.number() as usize), Some(Some((SlotState::Owned | SlotState::Fenced, _))))
+        matches!(
+            self.rows.get(slot.number() as usize),
+            Some(Some((SlotState::Owned | SlotState::Fenced, _)))
+        )
     }
 
     /// Every owned slot.
@@ -77,13 +91,18 @@ impl Inner {
 
     /// 421 for that slot, with the epoch known here.
     pub fn misdirected(&self, slot: Slot) -> EngineError {
-        EngineError::Misdirected { slot, epoch: self.owned.load().epoch(slot) }
+        EngineError::Misdirected {
+            slot,
+            epoch: self.owned.load().epoch(slot),
+        }
     }
 
     /// A definition that instances refer to.
     pub fn deployed(&self, id: Id) -> Result<Arc<Deployed>, EngineError> {
         self.catalog.view().by_id(id).cloned().ok_or_else(|| {
-            EngineError::NotReplicated(format!("process definition {id} has not arrived at this node yet"))
+            EngineError::NotReplicated(format!(
+                "process definition {id} has not arrived at this node yet"
+            ))
         })
     }
 }
@@ -109,7 +128,11 @@ impl Engine {
 
     async fn refused_unless(&self, slot: Slot, holds: impl Fn(&Owned) -> bool) -> Result<(), EngineError> {
         self.inner.refresh_owned().await;
-        if holds(&self.inner.owned.load()) { Ok(()) } else { Err(self.inner.misdirected(slot)) }
+        if holds(&self.inner.owned.load()) {
+            Ok(())
+        } else {
+            Err(self.inner.misdirected(slot))
+        }
     }
 
     /// Starts an instance and answers after the commit. Its slot: the business key's; else the router's choice;
@@ -119,10 +142,17 @@ impl Engine {
     /// [`EngineError::Misdirected`] if the router chose another slot than the business key's, or the slot isn't
     /// owned here; whatever running the process to its first wait states gives.
     pub async fn start(&self, caller: &Caller, start: Start, render: Render) -> Result<Answer, EngineError> {
-        let by_key = start.business_key.as_deref().filter(|key| !key.is_empty()).map(Slot::of_key);
+        let by_key = start
+            .business_key
+            .as_deref()
+            .filter(|key| !key.is_empty())
+            .map(Slot::of_key);
         let slot = match (by_key, caller.slot) {
             (Some(right), Some(chosen)) if right != chosen => {
-                return Err(EngineError::Misdirected { slot: right, epoch: self.inner.owned.load().epoch(right) });
+                return Err(EngineError::Misdirected {
+                    slot: right,
+                    epoch: self.inner.owned.load().epoch(right),
+                });
             }
             (Some(slot), _) | (None, Some(slot)) => slot,
             (None, None) => match &caller.idempotency {
@@ -131,7 +161,8 @@ impl Engine {
             },
         };
         self.check_slot(slot).await?;
-        self.submit(caller, slot, Task::Start(Box::new(start)), render).await
+        self.submit(caller, slot, Task::Start(Box::new(start)), render)
+            .await
     }
 
     /// A random slot among those owned here.
@@ -152,7 +183,8 @@ impl Engine {
         command: Command,
         render: Render,
     ) -> Result<Answer, EngineError> {
-        self.decide(caller, instance, Box::new(move |_| Ok(command.clone())), render).await
+        self.decide(caller, instance, Box::new(move |_| Ok(command.clone())), render)
+            .await
     }
 
     /// Like [`Engine::command`] for whatever instance the entity belongs to.
@@ -164,7 +196,8 @@ impl Engine {
         command: Command,
         render: Render,
     ) -> Result<Answer, EngineError> {
-        self.decide_entity(caller, entity, id, Box::new(move |_| Ok(command.clone())), render).await
+        self.decide_entity(caller, entity, id, Box::new(move |_| Ok(command.clone())), render)
+            .await
     }
 
     /// Carries out a command that is decided on the freshly loaded instance, again after each conflict.
@@ -175,8 +208,13 @@ impl Engine {
         decide: Decide,
         render: Render,
     ) -> Result<Answer, EngineError> {
-        let slot = instance.slot().ok_or(EngineError::NotFound { entity: Entity::Execution, id: instance })?;
-        let result = self.submit(caller, slot, Task::Command { instance, decide }, render).await;
+        let slot = instance.slot().ok_or(EngineError::NotFound {
+            entity: Entity::Execution,
+            id: instance,
+        })?;
+        let result = self
+            .submit(caller, slot, Task::Command { instance, decide }, render)
+            .await;
         match result {
             Err(EngineError::NotFound { .. }) => {
                 // Not here, or no longer: only the owner of the slot may say that it doesn't exist.
@@ -197,7 +235,9 @@ impl Engine {
         render: Render,
     ) -> Result<Answer, EngineError> {
         let missing = EngineError::NotFound { entity, id };
-        let Some(slot) = id.slot() else { return Err(missing) };
+        let Some(slot) = id.slot() else {
+            return Err(missing);
+        };
         let Some(instance) = self.inner.store.instance_of(entity, id).await? else {
             self.refused_unless(slot, |owned| owned.shows(slot)).await?;
             // The first try of a repeated request may have removed the entity itself.
@@ -213,11 +253,18 @@ impl Engine {
     }
 
     async fn remembered(&self, caller: &Caller, slot: Slot) -> Result<Option<Answer>, EngineError> {
-        let Some((key, digest)) = idempotency(caller) else { return Ok(None) };
+        let Some((key, digest)) = idempotency(caller) else {
+            return Ok(None);
+        };
         match self.inner.store.idempotency(slot, &key).await? {
             None => Ok(None),
-            Some(row) if row.digest == digest => Ok(Some(Answer { status: row.status, body: row.body })),
-            Some(_) => Err(EngineError::KeyReused(key.split('\n').next_back().unwrap_or_default().to_owned())),
+            Some(row) if row.digest == digest => Ok(Some(Answer {
+                status: row.status,
+                body: row.body,
+            })),
+            Some(_) => Err(EngineError::KeyReused(
+                key.split('\n').next_back().unwrap_or_default().to_owned(),
+            )),
         }
     }
 
@@ -265,12 +312,17 @@ impl Engine {
             conflicts: 0,
         };
         writers[slot.number() as usize % writers.len()].send(work)?;
-        answer.await.unwrap_or_else(|_| Err(EngineError::Busy("the node is shutting down".into())))
+        answer
+            .await
+            .unwrap_or_else(|_| Err(EngineError::Busy("the node is shutting down".into())))
     }
 }
 
 /// Keys are scoped to the authenticated user.
 fn idempotency(caller: &Caller) -> Option<(String, String)> {
     let key = caller.idempotency.as_ref()?;
-    Some((format!("{}\n{}", caller.user.as_deref().unwrap_or_default(), key.key), key.digest.clone()))
+    Some((
+        format!("{}\n{}", caller.user.as_deref().unwrap_or_default(), key.key),
+        key.digest.clone(),
+    ))
 }

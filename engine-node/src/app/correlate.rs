@@ -64,7 +64,10 @@ impl Engine {
     /// What matches on this shard. Executions of suspended instances don't.
     pub async fn probe(&self, message: &Message) -> Result<Probe, EngineError> {
         let seen = self.inner.store.select(&matching(message)).await?;
-        let mut probe = Probe { coverage: seen.coverage, ..Probe::default() };
+        let mut probe = Probe {
+            coverage: seen.coverage,
+            ..Probe::default()
+        };
         for row in seen.rows {
             probe.executions.push(Match {
                 subscription: row.id(0)?,
@@ -89,7 +92,11 @@ impl Engine {
             .all_latest()
             .filter(|d| tenant_fits(d))
             .flat_map(|d| {
-                let wanted = d.definition.start_messages().into_iter().filter(|m| m.name == message.name);
+                let wanted = d
+                    .definition
+                    .start_messages()
+                    .into_iter()
+                    .filter(|m| m.name == message.name);
                 wanted.map(|m| (d.clone(), m.element.clone())).collect::<Vec<_>>()
             })
             .collect();
@@ -110,14 +117,21 @@ impl Engine {
             variables: message.variables.clone(),
             local_variables: message.local_variables.clone(),
         };
-        match self.entity_command(caller, Entity::Subscription, subscription, command, render).await {
+        match self
+            .entity_command(caller, Entity::Subscription, subscription, command, render)
+            .await
+        {
             Err(EngineError::NotFound { .. }) => Err(no_match(&message.name)),
             other => other,
         }
     }
 
     /// Correlates on this shard alone: executions come before start events; without `all` exactly one must match.
-    pub async fn correlate(&self, caller: &Caller, message: &Message) -> Result<Vec<Correlated>, EngineError> {
+    pub async fn correlate(
+        &self,
+        caller: &Caller,
+        message: &Message,
+    ) -> Result<Vec<Correlated>, EngineError> {
         let probe = self.probe(message).await?;
         if !message.all {
             if probe.executions.len() > 1 {
@@ -128,9 +142,10 @@ impl Engine {
             }
             return match &probe.starts[..] {
                 [] => Err(no_match(&message.name)),
-                [(deployed, element)] => {
-                    Ok(vec![self.start_by_message(caller, deployed.clone(), element, message).await?])
-                }
+                [(deployed, element)] => Ok(vec![
+                    self.start_by_message(caller, deployed.clone(), element, message)
+                        .await?,
+                ]),
                 several => Err(ambiguous_start(message, several.len())),
             };
         }
@@ -157,12 +172,17 @@ impl Engine {
         let execution = self.execution_of(to).await?;
         let (keep, kept) = keeper();
         self.deliver(caller, to.subscription, message, keep).await?;
-        Ok(Correlated::Execution { execution, instance: take(&kept)? })
+        Ok(Correlated::Execution {
+            execution,
+            instance: take(&kept)?,
+        })
     }
 
     async fn execution_of(&self, to: Match) -> Result<Id, EngineError> {
         let instance = self.load(to.instance).await?;
-        let subscription = instance.as_ref().and_then(|i| i.subscriptions.get(to.subscription));
+        let subscription = instance
+            .as_ref()
+            .and_then(|i| i.subscriptions.get(to.subscription));
         Ok(subscription.map_or(to.instance, |s| s.execution_id))
     }
 
@@ -189,7 +209,9 @@ impl Engine {
         };
         let (keep, kept) = keeper();
         self.start(caller, start, keep).await?;
-        Ok(Correlated::Started { instance: take(&kept)? })
+        Ok(Correlated::Started {
+            instance: take(&kept)?,
+        })
     }
 }
 
@@ -228,7 +250,10 @@ pub fn ambiguous(message: &Message, count: usize) -> EngineError {
         if keys.is_empty() {
             return "null".to_owned();
         }
-        let pairs: Vec<String> = keys.iter().map(|(name, value)| format!("{name}={}", shown(value))).collect();
+        let pairs: Vec<String> = keys
+            .iter()
+            .map(|(name, value)| format!("{name}={}", shown(value)))
+            .collect();
         format!("{{{}}}", pairs.join(", "))
     };
     EngineError::Mismatch(format!(

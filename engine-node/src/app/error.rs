@@ -13,7 +13,10 @@ pub enum EngineError {
     NotFound { entity: Entity, id: Id },
     /// Deployment refused: the model's problems by resource.
     #[error("{message}")]
-    Parse { message: String, problems: Vec<(String, bpmn_core::ParseErrors)> },
+    Parse {
+        message: String,
+        problems: Vec<(String, bpmn_core::ParseErrors)>,
+    },
     /// Nothing or too much matched a message; the text is the reference's.
     #[error("{0}")]
     Mismatch(String),

@@ -64,7 +64,12 @@ impl Executor {
     }
 
     fn held(&self) -> Vec<Id> {
-        self.held.lock().unwrap_or_else(|e| e.into_inner()).iter().copied().collect()
+        self.held
+            .lock()
+            .unwrap_or_else(|e| e.into_inner())
+            .iter()
+            .copied()
+            .collect()
     }
 }
 
@@ -79,7 +84,12 @@ pub async fn run(engine: Engine, drain: CancellationToken) {
         let mut acquired = 0;
         if executor.active.load(Ordering::Relaxed) && free > 0 {
             let max = settings.jobs_per_acquisition.min(free as u32);
-            match engine.inner.store.acquire_jobs(&settings.node, max, settings.job_lock_ms).await {
+            match engine
+                .inner
+                .store
+                .acquire_jobs(&settings.node, max, settings.job_lock_ms)
+                .await
+            {
                 Ok(jobs) => {
                     acquired = jobs.len();
                     for job in jobs {
@@ -125,8 +135,17 @@ async fn renew(engine: Engine) {
         if held.is_empty() {
             continue;
         }
-        if let Err(error) = engine.inner.store.renew_jobs(&settings.node, &held, settings.job_lock_ms).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, jobs = held.len(), "locks not renewed");
+        if let Err(error) = engine
+            .inner
+            .store
+            .renew_jobs(&settings.node, &held, settings.job_lock_ms)
+            .await
+        {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                jobs = held.len(),
+                "locks not renewed"
+            );
         }
     }
 }
@@ -173,7 +192,12 @@ impl Engine {
             }
             Err(error) => {
                 tracing::warn!(job = %id, error = &error as &dyn std::error::Error, "job put back");
-                if let Err(error) = self.inner.store.release_jobs(&self.inner.settings.node, &[id]).await {
+                if let Err(error) = self
+                    .inner
+                    .store
+                    .release_jobs(&self.inner.settings.node, &[id])
+                    .await
+                {
                     tracing::warn!(job = %id, error = &error as &dyn std::error::Error, "lock stays until it expires");
                 }
             }
@@ -188,7 +212,10 @@ impl Engine {
         match self.run_instance_job(caller, job).await {
             Err(EngineError::NotFound { .. }) => match self.inner.store.start_job(job).await? {
                 Some(job) => self.run_timer_start(job).await,
-                None => Err(EngineError::NotFound { entity: Entity::Job, id: job }),
+                None => Err(EngineError::NotFound {
+                    entity: Entity::Job,
+                    id: job,
+                }),
             },
             other => other,
         }
@@ -197,17 +224,28 @@ impl Engine {
     /// Runs a job of an instance; a failure is counted in a transaction of its own.
     async fn run_instance_job(&self, caller: &Caller, job: Id) -> Result<(), EngineError> {
         let run = Command::ExecuteJob { job };
-        let failure = match self.entity_command(caller, Entity::Job, job, run, nothing()).await {
+        let failure = match self
+            .entity_command(caller, Entity::Job, job, run, nothing())
+            .await
+        {
             Ok(_) => return Ok(()),
             Err(EngineError::Rejected(Rejection::NotFound { .. })) => {
-                return Err(EngineError::NotFound { entity: Entity::Job, id: job });
+                return Err(EngineError::NotFound {
+                    entity: Entity::Job,
+                    id: job,
+                });
             }
             Err(EngineError::Rejected(failure)) => failure,
             Err(other) => return Err(other),
         };
         let message = failure.to_string();
-        let fail = Command::FailJob { job, stacktrace: stacktrace(&failure), message };
-        self.entity_command(&Caller::default(), Entity::Job, job, fail, nothing()).await?;
+        let fail = Command::FailJob {
+            job,
+            stacktrace: stacktrace(&failure),
+            message,
+        };
+        self.entity_command(&Caller::default(), Entity::Job, job, fail, nothing())
+            .await?;
         Err(EngineError::Rejected(failure))
     }
 
@@ -242,8 +280,14 @@ impl Engine {
 
     /// The job of the firing after this one; `None` if that was the last.
     fn next_firing(&self, definition: &bpmn_core::Definition, job: &Job) -> Result<Option<Job>, Rejection> {
-        let Some(repeat) = &job.repeat else { return Ok(None) };
-        let Some(timer) = definition.start_timers().into_iter().find(|t| t.element == job.element) else {
+        let Some(repeat) = &job.repeat else {
+            return Ok(None);
+        };
+        let Some(timer) = definition
+            .start_timers()
+            .into_iter()
+            .find(|t| t.element == job.element)
+        else {
             return Ok(None);
         };
         let failure = |e: timer::TimerError| Rejection::Failure {
@@ -271,7 +315,10 @@ impl Engine {
 
     async fn fail_timer_start(&self, mut job: Job, failure: Rejection) -> Result<(), EngineError> {
         let Some(slot) = job.id.slot() else {
-            return Err(EngineError::NotFound { entity: Entity::Job, id: job.id });
+            return Err(EngineError::NotFound {
+                entity: Entity::Job,
+                id: job.id,
+            });
         };
         job.retries = (job.retries - 1).max(0);
         job.error_message = Some(failure.to_string());
@@ -295,7 +342,10 @@ impl Engine {
                 tenant_id: job.tenant_id.clone(),
             })
         });
-        let task = Task::TimerStartFailed { job: Box::new(job), incident };
+        let task = Task::TimerStartFailed {
+            job: Box::new(job),
+            incident,
+        };
         self.submit(&Caller::default(), slot, task, nothing()).await?;
         Err(EngineError::Rejected(failure))
     }
@@ -304,7 +354,10 @@ impl Engine {
 /// What a human finds behind `/job/{id}/stacktrace`.
 fn stacktrace(failure: &Rejection) -> String {
     match failure {
-        Rejection::Failure { message, element: Some(element) } => format!("{message}\n\tat element '{element}'"),
+        Rejection::Failure {
+            message,
+            element: Some(element),
+        } => format!("{message}\n\tat element '{element}'"),
         other => other.to_string(),
     }
 }

@@ -35,7 +35,10 @@ pub struct Wakeups {
 impl Wakeups {
     /// Nobody listens yet; `drain` ends every wait.
     pub fn new(drain: CancellationToken) -> Wakeups {
-        Wakeups { topics: broadcast::channel(1024).0, drain }
+        Wakeups {
+            topics: broadcast::channel(1024).0,
+            drain,
+        }
     }
 
     /// A receiver of topics; one that lags has missed some and must look for itself.
@@ -71,8 +74,11 @@ impl Engine {
         let end = Instant::now() + Duration::from_millis(fetch.timeout_ms.unwrap_or(0));
         let mut news = self.inner.wakeups.subscribe();
         loop {
-            let tasks =
-                self.inner.store.fetch_and_lock(&fetch.worker, fetch.max, &fetch.topics, fetch.order).await?;
+            let tasks = self
+                .inner
+                .store
+                .fetch_and_lock(&fetch.worker, fetch.max, &fetch.topics, fetch.order)
+                .await?;
             if !tasks.is_empty() || Instant::now() >= end || self.inner.wakeups.drain.is_cancelled() {
                 return Ok(tasks);
             }

@@ -53,11 +53,17 @@ pub struct Answer {
 impl Answer {
     /// 204 without a body.
     pub fn no_content() -> Answer {
-        Answer { status: 204, body: String::new() }
+        Answer {
+            status: 204,
+            body: String::new(),
+        }
     }
     /// 200 with a JSON body.
     pub fn json(value: &impl serde::Serialize) -> Answer {
-        Answer { status: 200, body: serde_json::to_string(value).unwrap_or_default() }
+        Answer {
+            status: 200,
+            body: serde_json::to_string(value).unwrap_or_default(),
+        }
     }
 }
 
@@ -135,8 +141,9 @@ impl Engine {
         drain: CancellationToken,
     ) -> Result<Engine, StoreError> {
         let owned = commands::Owned::new(&store.slots().await?);
-        let (writers, queues): (Vec<_>, Vec<_>) =
-            (0..settings.writers.max(1)).map(|_| writer::Handle::new(settings.queue_max)).unzip();
+        let (writers, queues): (Vec<_>, Vec<_>) = (0..settings.writers.max(1))
+            .map(|_| writer::Handle::new(settings.queue_max))
+            .unzip();
         let inner = Arc::new(Inner {
             store,
             catalog: Catalog::default(),

@@ -37,9 +37,17 @@ pub enum Task {
     /// Commands an existing instance.
     Command { instance: Id, decide: Decide },
     /// A timer start event: starts an instance and replaces its job.
-    TimerStart { start: Box<Start>, gone: Id, next: Option<Box<Job>>, incidents_gone: Vec<Id> },
+    TimerStart {
+        start: Box<Start>,
+        gone: Id,
+        next: Option<Box<Job>>,
+        incidents_gone: Vec<Id>,
+    },
     /// A timer start job that failed: the changed job and perhaps an incident.
-    TimerStartFailed { job: Box<Job>, incident: Option<Box<Incident>> },
+    TimerStartFailed {
+        job: Box<Job>,
+        incident: Option<Box<Incident>>,
+    },
 }
 
 /// One command on its way to the database.
@@ -77,7 +85,9 @@ impl Handle {
 
     /// Queues a work item; refuses at once when the queue is full.
     pub fn send(&self, work: Work) -> Result<(), EngineError> {
-        self.queue.try_send(work).map_err(|_| EngineError::Busy("the node has too many commands waiting".into()))
+        self.queue
+            .try_send(work)
+            .map_err(|_| EngineError::Busy("the node has too many commands waiting".into()))
     }
 }
 
@@ -100,18 +110,25 @@ pub(crate) async fn run(engine: Weak<Inner>, counters: Arc<Counters>, mut queue:
         }
         let Some(inner) = engine.upgrade() else { return };
         counters.batches.fetch_add(1, Ordering::Relaxed);
-        counters.commands.fetch_add(waiting.len() as u64, Ordering::Relaxed);
+        counters
+            .commands
+            .fetch_add(waiting.len() as u64, Ordering::Relaxed);
         let again = batch(&inner, std::mem::take(&mut waiting)).await;
-        counters.conflicts.fetch_add(again.len() as u64, Ordering::Relaxed);
+        counters
+            .conflicts
+            .fetch_add(again.len() as u64, Ordering::Relaxed);
         waiting = again;
     }
 }
+
+/// What became of a command in its step.
+type Stepped = Result<(Answer, Outcome), EngineError>;
 
 /// Works that share an instance (or one new instance), with what they came to.
 struct Group {
     /// The working copy after the commands that succeeded.
     instance: Option<Instance>,
-    works: Vec<(Work, Result<(Answer, Outcome), EngineError>)>,
+    works: Vec<(Work, Stepped)>,
     unit: Unit,
 }
 
@@ -126,8 +143,9 @@ async fn batch(inner: &Inner, works: Vec<Work>) -> Vec<Work> {
             return Vec::new();
         }
     };
-    let (with_change, without): (Vec<Group>, Vec<Group>) =
-        groups.into_iter().partition(|g| g.works.iter().any(|(_, r)| r.is_ok()));
+    let (with_change, without): (Vec<Group>, Vec<Group>) = groups
+        .into_iter()
+        .partition(|g| g.works.iter().any(|(_, r)| r.is_ok()));
     for group in without {
         answer(inner, group).await;
     }
@@ -138,7 +156,11 @@ async fn batch(inner: &Inner, works: Vec<Work>) -> Vec<Work> {
     let applied = match inner.store.write(&units).await {
         Ok(applied) => applied,
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, commands = units.len(), "write failed");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                commands = units.len(),
+                "write failed"
+            );
             for (work, _) in with_change.into_iter().flat_map(|g| g.works) {
                 let _ = work.reply.send(Err(copy_store_error(&error)));
             }
@@ -172,7 +194,10 @@ async fn batch(inner: &Inner, works: Vec<Work>) -> Vec<Work> {
             }
             Applied::Refused(message) => {
                 for (work, _) in group.works {
-                    let error = EngineError::Invalid { kind: "BadUserRequestException", message: message.clone() };
+                    let error = EngineError::Invalid {
+                        kind: "BadUserRequestException",
+                        message: message.clone(),
+                    };
                     let _ = work.reply.send(Err(error));
                 }
             }
@@ -201,18 +226,29 @@ async fn prepare(
     for work in works {
         let index = match work.task.instance() {
             Some(id) => *by_instance.entry(id).or_insert_with(|| {
-                groups.push(Group { instance: loaded.remove(&id), works: Vec::new(), unit: Unit::default() });
+                groups.push(Group {
+                    instance: loaded.remove(&id),
+                    works: Vec::new(),
+                    unit: Unit::default(),
+                });
                 groups.len() - 1
             }),
             None => {
-                groups.push(Group { instance: None, works: Vec::new(), unit: Unit::default() });
+                groups.push(Group {
+                    instance: None,
+                    works: Vec::new(),
+                    unit: Unit::default(),
+                });
                 groups.len() - 1
             }
         };
         groups[index].take(inner, work);
     }
     for group in &mut groups {
-        if let Some(instance) = group.instance.take_if(|_| group.works.iter().any(|(_, r)| r.is_ok())) {
+        if let Some(instance) = group
+            .instance
+            .take_if(|_| group.works.iter().any(|(_, r)| r.is_ok()))
+        {
             group.unit.instances.push(InstanceWrite { instance });
         }
     }
@@ -261,7 +297,12 @@ impl Group {
         };
         match &work.task {
             Task::Start(start) => self.start(inner, work, start, &mut env),
-            Task::TimerStart { start, gone, next, incidents_gone } => {
+            Task::TimerStart {
+                start,
+                gone,
+                next,
+                incidents_gone,
+            } => {
                 let result = self.start(inner, work, start, &mut env)?;
                 self.unit.start_jobs_gone.push(*gone);
                 self.unit.start_incidents_gone.extend(incidents_gone);
@@ -274,12 +315,16 @@ impl Group {
             Task::TimerStartFailed { job, incident } => {
                 self.unit.start_jobs_gone.push(job.id);
                 self.unit.start_jobs.push((**job).clone());
-                self.unit.start_incidents.extend(incident.iter().map(|i| (**i).clone()));
+                self.unit
+                    .start_incidents
+                    .extend(incident.iter().map(|i| (**i).clone()));
                 Ok((Answer::no_content(), Outcome::default()))
             }
             Task::Command { instance: id, decide } => {
-                let current =
-                    self.instance.as_ref().ok_or(EngineError::NotFound { entity: Entity::Execution, id: *id })?;
+                let current = self.instance.as_ref().ok_or(EngineError::NotFound {
+                    entity: Entity::Execution,
+                    id: *id,
+                })?;
                 let command = decide(current)?;
                 let definition_id = current.process.definition_id;
                 let deployed = inner.deployed(definition_id)?;
@@ -309,7 +354,10 @@ impl Group {
             ))));
         }
         let mut instance = bpmn_core::new_instance(&definition, work.slot, start.business_key.clone(), env);
-        let command = Command::Start { element: start.element.clone(), variables: start.variables.clone() };
+        let command = Command::Start {
+            element: start.element.clone(),
+            variables: start.variables.clone(),
+        };
         let outcome = bpmn_core::step(&definition, &mut instance, command, env)?;
         let answer = (work.render)(&instance, &outcome);
         self.instance = Some(instance);
@@ -319,10 +367,17 @@ impl Group {
 
 /// The lock of an external task changes without the instance's revision, so whoever writes the task depends on it.
 fn lock_guards(before: &Instance, after: &Instance) -> Vec<LockGuard> {
-    let written = after.external_tasks.upserts().map(|t| t.id).chain(after.external_tasks.deletes());
+    let written = after
+        .external_tasks
+        .upserts()
+        .map(|t| t.id)
+        .chain(after.external_tasks.deletes());
     written
         .filter_map(|id| before.external_tasks.get(id))
-        .map(|t| LockGuard { task: t.id, lock_revision: t.lock_revision })
+        .map(|t| LockGuard {
+            task: t.id,
+            lock_revision: t.lock_revision,
+        })
         .collect()
 }
 
@@ -349,7 +404,10 @@ async fn remembered(inner: &Inner, work: &Work) -> Option<Result<Answer, EngineE
     let (key, digest) = work.idempotency.as_ref()?;
     match inner.store.idempotency(work.slot, key).await {
         Ok(None) => None,
-        Ok(Some(row)) if row.digest == *digest => Some(Ok(Answer { status: row.status, body: row.body })),
+        Ok(Some(row)) if row.digest == *digest => Some(Ok(Answer {
+            status: row.status,
+            body: row.body,
+        })),
         Ok(Some(_)) => {
             let key = key.split('\n').next_back().unwrap_or_default();
             Some(Err(EngineError::KeyReused(key.to_owned())))
@@ -364,7 +422,9 @@ fn retry(mut work: Work) -> Option<Work> {
         return Some(work);
     }
     tracing::warn!(slot = work.slot.number(), "a command met too many conflicts");
-    let _ = work.reply.send(Err(EngineError::Busy("the instance is changed by too many others".into())));
+    let _ = work.reply.send(Err(EngineError::Busy(
+        "the instance is changed by too many others".into(),
+    )));
     None
 }
 
@@ -380,5 +440,7 @@ fn copy_store_error(error: &crate::store::StoreError) -> EngineError {
 
 /// Unix milliseconds by this node's clock.
 pub fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_millis() as i64)
 }
