@@ -60,14 +60,23 @@ pub(super) async fn postgres() -> Fixture {
     }
 }
 
-/// A file of SQLite in the directory for temporary files.
-pub(super) fn empty_sqlite() -> String {
-    let name = format!("stellwerk-test-{}-{}.db", std::process::id(), unique("db"));
-    let path = std::env::temp_dir().join(name);
-    for suffix in ["", "-wal", "-shm"] {
-        let _ = std::fs::remove_file(format!("{}{suffix}", path.display()));
+/// Where this process keeps its SQLite files. What processes that are gone left behind is removed first.
+static DIRECTORY: LazyLock<std::path::PathBuf> = LazyLock::new(|| {
+    let all = std::env::temp_dir().join("stellwerk-contract");
+    for entry in std::fs::read_dir(&all).into_iter().flatten().flatten() {
+        if !std::path::Path::new("/proc").join(entry.file_name()).exists() {
+            // Another process may be removing it too.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
     }
-    format!("sqlite://{}", path.display())
+    let own = all.join(std::process::id().to_string());
+    std::fs::create_dir_all(&own).expect("a directory for tests");
+    own
+});
+
+/// The address of a file of SQLite that isn't there yet.
+pub(super) fn empty_sqlite() -> String {
+    format!("sqlite://{}", DIRECTORY.join(unique("store.db")).display())
 }
 
 pub(super) async fn sqlite() -> Fixture {
