@@ -2,6 +2,7 @@
 mod all {
     mod compat;
     mod deploy_files;
+    mod dev;
     #[cfg(feature = "long")]
     mod jmeter;
     mod order_process;
