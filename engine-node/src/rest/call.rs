@@ -56,10 +56,19 @@ impl FromRequest<App> for Call {
         let content_type = parts.headers.get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|v| v.to_str().ok()).map(str::to_owned);
         let caller = caller(&parts, &body)?;
+        let query = query(parts.uri.query());
+        if query
+            .iter()
+            .any(|(name, value)| name.contains('\0') || value.contains('\0'))
+        {
+            return Err(ApiError::invalid_request(
+                "the query contains a NUL character, which no text holds",
+            ));
+        }
         let call = Call {
             app: app.clone(),
             caller,
-            query: query(parts.uri.query()),
+            query,
             body,
             content_type,
             params,

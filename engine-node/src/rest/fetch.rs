@@ -67,15 +67,18 @@ async fn rows(
     let loaded = match call.app.engine.store().load(&ids).await {
         Ok(loaded) => loaded,
         Err(failure) => {
-            // The client gets none of them, so nobody would work on them until the locks expire.
-            let locks: Vec<(Id, i64)> = tasks.iter().map(|task| (task.id, task.lock_revision)).collect();
-            if let Err(error) = call.app.engine.unlock_fetched(&locks).await {
-                tracing::warn!(error = %error, "tasks that were fetched but not delivered stay locked");
-            }
+            give_back(call, &tasks).await;
             return Err(error::store(failure));
         }
     };
     let instances: HashMap<Id, Instance> = loaded.into_iter().map(|i| (i.process.id, i)).collect();
+    // An instance that ended or moved away since: its task isn't for this worker, least of all without variables.
+    let (tasks, gone): (Vec<_>, Vec<_>) = tasks
+        .into_iter()
+        .partition(|task| instances.contains_key(&task.instance_id));
+    if !gone.is_empty() {
+        give_back(call, &gone).await;
+    }
     // A definition may have arrived while the request waited.
     let view = call.catalog();
     let rows = tasks.into_iter().map(|task| {
@@ -94,6 +97,14 @@ async fn rows(
         )
     });
     Ok(rows.collect())
+}
+
+/// Unlocks tasks that the client doesn't get: nobody would work on them until their locks expire.
+async fn give_back(call: &Call, tasks: &[ExternalTask]) {
+    let locks: Vec<(Id, i64)> = tasks.iter().map(|task| (task.id, task.lock_revision)).collect();
+    if let Err(error) = call.app.engine.unlock_fetched(&locks).await {
+        tracing::warn!(error = %error, "tasks that were fetched but not delivered stay locked");
+    }
 }
 
 fn variables(instance: &Instance, task: &ExternalTask, shown: &Shown) -> Value {

@@ -8,7 +8,7 @@ use crate::{
     App,
     app::Deployed,
     query::{execution, incident, job},
-    store::StoreError,
+    store::{Row, StoreError},
 };
 use axum::{Router, response::Response, routing::get};
 use bpmn_core::Id;
@@ -19,7 +19,9 @@ use rest_api::{
     },
     filters::Filters,
 };
+use sea_query::SelectStatement;
 use std::{collections::BTreeMap, sync::Arc};
+use topology::Coverage;
 
 /// Routes of this resource.
 pub fn routes() -> Router<App> {
@@ -60,6 +62,17 @@ impl Wanted {
 
 type Incidents<K> = BTreeMap<K, Vec<IncidentCount>>;
 
+/// The rows of a further query of the same answer, which must have seen the same slots as the first.
+async fn also(call: &Call, query: &SelectStatement, first: Coverage) -> ApiResult<Vec<Box<dyn Row>>> {
+    let next = call.select(query).await?;
+    if next.coverage != first {
+        return Err(ApiError::unavailable(
+            "slots moved while the statistics were read",
+        ));
+    }
+    Ok(next.rows)
+}
+
 async fn by_activity(call: Call) -> ApiResult<Response> {
     let wanted = Wanted::of(&call.filters())?;
     let deployed: Option<Arc<Deployed>> = match named(&call, |_| ApiError::unknown_path()) {
@@ -78,7 +91,7 @@ async fn by_activity(call: Call) -> ApiResult<Response> {
     }
     let mut failed: BTreeMap<String, i64> = BTreeMap::new();
     if wanted.failed_jobs {
-        for row in call.select(&job::failed_by("element", Some(id))).await?.rows {
+        for row in also(&call, &job::failed_by("element", Some(id)), snapshot.coverage).await? {
             failed.insert(
                 row.text(0).map_err(error::store)?,
                 row.i64(1).map_err(error::store)?,
@@ -88,7 +101,7 @@ async fn by_activity(call: Call) -> ApiResult<Response> {
     let mut incidents: Incidents<String> = BTreeMap::new();
     if wanted.incidents || wanted.incident_type.is_some() {
         let query = incident::counted_by("element", Some(id), wanted.incident_type.as_deref());
-        for row in call.select(&query).await?.rows {
+        for row in also(&call, &query, snapshot.coverage).await? {
             let count = incident_count(&*row).map_err(error::store)?;
             incidents
                 .entry(row.text(0).map_err(error::store)?)
@@ -116,7 +129,7 @@ async fn by_activity(call: Call) -> ApiResult<Response> {
     Ok(call.covered(&rows, &snapshot))
 }
 
-fn incident_count(row: &dyn crate::store::Row) -> Result<IncidentCount, StoreError> {
+fn incident_count(row: &dyn Row) -> Result<IncidentCount, StoreError> {
     Ok(IncidentCount {
         incident_type: row.text(1)?,
         incident_count: row.i64(2)?,
@@ -135,7 +148,7 @@ async fn by_definition(call: Call) -> ApiResult<Response> {
     }
     let mut failed: BTreeMap<Id, i64> = BTreeMap::new();
     if wanted.failed_jobs {
-        for row in call.select(&job::failed_by("definition_id", None)).await?.rows {
+        for row in also(&call, &job::failed_by("definition_id", None), snapshot.coverage).await? {
             failed.insert(
                 row.id(0).map_err(error::store)?,
                 row.i64(1).map_err(error::store)?,
@@ -145,7 +158,7 @@ async fn by_definition(call: Call) -> ApiResult<Response> {
     let mut incidents: Incidents<Id> = BTreeMap::new();
     if wanted.incidents || wanted.incident_type.is_some() {
         let query = incident::counted_by("definition_id", None, wanted.incident_type.as_deref());
-        for row in call.select(&query).await?.rows {
+        for row in also(&call, &query, snapshot.coverage).await? {
             let count = incident_count(&*row).map_err(error::store)?;
             incidents
                 .entry(row.id(0).map_err(error::store)?)

@@ -85,6 +85,14 @@ async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
     ids.dedup();
     let loaded = call.app.engine.store().load(&ids).await.map_err(error::store)?;
     let instances: HashMap<Id, Instance> = loaded.into_iter().map(|i| (i.process.id, i)).collect();
+    for slot in ids
+        .iter()
+        .filter(|id| !instances.contains_key(id))
+        .filter_map(|id| id.slot())
+    {
+        // Gone is one thing, moved to another shard in between another.
+        call.shows(slot).await?;
+    }
     let mut rows = Vec::with_capacity(page.rows.len());
     for row in &page.rows {
         let (id, instance) = read(&**row).map_err(error::store)?;

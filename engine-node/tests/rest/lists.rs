@@ -219,6 +219,10 @@ async fn a_bad_parameter_is_refused_in_the_reference_s_words() {
         let reply = api.json("POST", "/process-instance", body).await;
         assert_eq!((reply.status, reply.body), (status, expected));
     }
+    let nul = api
+        .call("GET", "/process-instance?processDefinitionKeyIn=a%00b")
+        .await;
+    assert_eq!((nul.status, nul.body["type"].as_str()), (400, Some(invalid)));
     // A filter of the reference that isn't served is refused, never ignored.
     let or = json!({"orQueries": [{"businessKey": "a"}]});
     assert_eq!(api.json("POST", "/process-instance", or).await.status, 501);

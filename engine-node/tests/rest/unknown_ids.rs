@@ -2,6 +2,17 @@
 use crate::api::{Api, error};
 use serde_json::{Value, json};
 
+/// Method, path and body of a call; status, type, message and code of its answer.
+type Case<'a> = (
+    &'a str,
+    &'a str,
+    Option<Value>,
+    u16,
+    &'a str,
+    &'a str,
+    Option<i64>,
+);
+
 #[tokio::test]
 async fn an_unknown_id_answers_as_the_reference_does_for_that_operation() {
     let api = Api::quiet().await;
@@ -10,7 +21,7 @@ async fn an_unknown_id_answers_as_the_reference_does_for_that_operation() {
     let modify = json!({"modifications": {"v": v}});
     let worker =
         json!({"workerId": "w", "retries": 1, "errorCode": "e", "newDuration": 1000, "lockDuration": 1000});
-    let cases: Vec<(&str, &str, Option<Value>, u16, &str, &str, Option<i64>)> = vec![
+    let cases: Vec<Case> = vec![
         (
             "GET",
             "/process-instance/U",
