@@ -5,6 +5,7 @@ mod all {
     mod dev;
     #[cfg(feature = "long")]
     mod jmeter;
+    mod operations;
     mod order_process;
     mod rows;
 }

@@ -32,21 +32,31 @@ struct Seen {
 }
 
 fn starts() -> usize {
-    std::env::var("STELLWERK_TEST_STARTS").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000)
+    std::env::var("STELLWERK_TEST_STARTS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(1_000)
 }
 
 fn worker(cluster: &Cluster, base: &str, name: &str) -> Result<Process> {
     let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("npm");
     let mut command = Command::new("node");
-    command.current_dir(&directory).arg("worker.mjs").args([base, name, "invoiceCreator", USER.0, USER.1]);
+    command
+        .current_dir(&directory)
+        .arg("worker.mjs")
+        .args([base, name, "invoiceCreator", USER.0, USER.1]);
     Process::start(&cluster.directory, name, command)
 }
 
 /// Tasks that a worker says it has completed.
 fn completed(worker: &Process) -> Vec<String> {
     let log = std::fs::read_to_string(&worker.log).unwrap_or_default();
-    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines.filter_map(|line| Some(line["completed"].as_str()?.to_owned())).collect()
+    let lines = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines
+        .filter_map(|line| Some(line["completed"].as_str()?.to_owned()))
+        .collect()
 }
 
 /// Sends starts until the counter reaches the total; half of them with a business key.
@@ -90,7 +100,9 @@ async fn client(
         let mut seen = seen.lock().unwrap();
         match answer {
             Ok((200, text)) => match serde_json::from_str::<Value>(&text) {
-                Ok(instance) => seen.started.push(instance["id"].as_str().unwrap_or_default().to_owned()),
+                Ok(instance) => seen
+                    .started
+                    .push(instance["id"].as_str().unwrap_or_default().to_owned()),
                 Err(_) => seen.wrong.push(format!("200 {text}")),
             },
             Ok((502..=504, text)) => {
@@ -108,7 +120,15 @@ async fn client(
 
 fn note_leak(seen: &mut Seen, text: &str) {
     let lower = text.to_lowercase();
-    if ["persistence exception", "optimistic", "serialize access", "deadlock"].iter().any(|w| lower.contains(w)) {
+    if [
+        "persistence exception",
+        "optimistic",
+        "serialize access",
+        "deadlock",
+    ]
+    .iter()
+    .any(|w| lower.contains(w))
+    {
         seen.leaked.push(text.to_owned());
     }
 }
@@ -122,7 +142,9 @@ async fn s0_14_order_process_survives_killed_nodes_a_killed_router_and_a_new_sha
 
 async fn scenario(cluster: &mut Cluster) -> Result<()> {
     let models = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models");
-    let bases = Arc::new(Mutex::new(cluster.routers.iter().map(|r| r.base()).collect::<Vec<_>>()));
+    let bases = Arc::new(Mutex::new(
+        cluster.routers.iter().map(|r| r.base()).collect::<Vec<_>>(),
+    ));
     let first = cluster.routers[0].base();
     let second = cluster.routers[1].base();
     let deployed = cluster.deploy(&first, &models.join("order.bpmn")).await?;
@@ -131,19 +153,34 @@ async fn scenario(cluster: &mut Cluster) -> Result<()> {
         .and_then(|d| d.keys().next().cloned())
         .with_context(|| format!("no definition in {deployed}"))?;
     // Any router knows it, and any node of any shard, under the same id (S0-12).
-    for base in [&second, &cluster.nodes["a"][1].base(), &cluster.nodes["b"][0].base()] {
-        let (status, _) = cluster.call("GET", &format!("{base}/process-definition/{definition}"), None).await?;
+    for base in [
+        &second,
+        &cluster.nodes["a"][1].base(),
+        &cluster.nodes["b"][0].base(),
+    ] {
+        let (status, _) = cluster
+            .call("GET", &format!("{base}/process-definition/{definition}"), None)
+            .await?;
         ensure!(status == 200, "definition at {base}: {status}");
     }
     // The workers stay with the second router, the one that lives on.
-    let workers = [worker(cluster, &second, "Client_1")?, worker(cluster, &second, "Client_2")?];
+    let workers = [
+        worker(cluster, &second, "Client_1")?,
+        worker(cluster, &second, "Client_2")?,
+    ];
 
     let total = starts();
     let seen = Arc::new(Mutex::new(Seen::default()));
     let next = Arc::new(AtomicUsize::new(0));
     let clients: Vec<_> = (0..8)
         .map(|_| {
-            tokio::spawn(client(bases.clone(), definition.clone(), next.clone(), total, seen.clone()))
+            tokio::spawn(client(
+                bases.clone(),
+                definition.clone(),
+                next.clone(),
+                total,
+                seen.clone(),
+            ))
         })
         .collect();
 
@@ -167,11 +204,24 @@ async fn scenario(cluster: &mut Cluster) -> Result<()> {
         client.await?;
     }
 
-    let seen = Arc::into_inner(seen).context("clients have ended")?.into_inner()?;
-    ensure!(seen.wrong.is_empty(), "wrong answers: {:?}", &seen.wrong[..seen.wrong.len().min(5)]);
+    let seen = Arc::into_inner(seen)
+        .context("clients have ended")?
+        .into_inner()?;
+    ensure!(
+        seen.wrong.is_empty(),
+        "wrong answers: {:?}",
+        &seen.wrong[..seen.wrong.len().min(5)]
+    );
     ensure!(seen.leaked.is_empty(), "leaked: {:?}", seen.leaked);
-    ensure!(seen.started.len() + seen.unclear.len() == total, "every start is accounted for");
-    ensure!(seen.started.len() >= total * 8 / 10, "only {} of {total} starts succeeded", seen.started.len());
+    ensure!(
+        seen.started.len() + seen.unclear.len() == total,
+        "every start is accounted for"
+    );
+    ensure!(
+        seen.started.len() >= total * 8 / 10,
+        "only {} of {total} starts succeeded",
+        seen.started.len()
+    );
 
     // Everything that was started ends; the definition id works on the third shard, too.
     let url = format!("{second}/process-instance/count?processDefinitionId={definition}");
@@ -182,15 +232,22 @@ async fn scenario(cluster: &mut Cluster) -> Result<()> {
     })
     .await?;
     let third = cluster.nodes["c"][0].base();
-    let (status, body) =
-        cluster.call("POST", &format!("{third}/process-definition/{definition}/start"), Some(&json!({}))).await?;
+    let (status, body) = cluster
+        .call(
+            "POST",
+            &format!("{third}/process-definition/{definition}/start"),
+            Some(&json!({})),
+        )
+        .await?;
     ensure!(status == 200, "start on the third shard: {status} {body}");
     let extra = body["id"].as_str().context("id")?.to_owned();
 
     // Each started instance has ended exactly once in history, and nothing exists that nobody asked for.
     let mut ended: BTreeMap<String, usize> = BTreeMap::new();
     wait_for("the last instance to end", Duration::from_secs(60), async || {
-        let (_, body) = cluster.call("GET", &format!("{second}/history/process-instance/{extra}"), None).await?;
+        let (_, body) = cluster
+            .call("GET", &format!("{second}/history/process-instance/{extra}"), None)
+            .await?;
         Ok((body["state"] == "COMPLETED").then_some(()))
     })
     .await?;
@@ -205,7 +262,9 @@ async fn scenario(cluster: &mut Cluster) -> Result<()> {
         let rows = body.as_array().context("rows")?;
         for row in rows {
             ensure!(row["state"] == "COMPLETED", "{row}");
-            *ended.entry(row["id"].as_str().unwrap_or_default().to_owned()).or_default() += 1;
+            *ended
+                .entry(row["id"].as_str().unwrap_or_default().to_owned())
+                .or_default() += 1;
         }
         if rows.len() < 500 {
             break;
@@ -213,7 +272,11 @@ async fn scenario(cluster: &mut Cluster) -> Result<()> {
         first_result += rows.len();
     }
     for id in &seen.started {
-        ensure!(ended.get(id) == Some(&1), "instance {id} ended {:?} times", ended.get(id));
+        ensure!(
+            ended.get(id) == Some(&1),
+            "instance {id} ended {:?} times",
+            ended.get(id)
+        );
     }
     let known = seen.started.len() + 1;
     ensure!(
@@ -229,16 +292,35 @@ async fn scenario(cluster: &mut Cluster) -> Result<()> {
     all.sort();
     let count = all.len();
     all.dedup();
-    ensure!(all.len() == count, "{} tasks were completed twice", count - all.len());
+    ensure!(
+        all.len() == count,
+        "{} tasks were completed twice",
+        count - all.len()
+    );
     for share in &shares {
-        ensure!(share.len() * 10 >= count * 3, "shares of work: {} and {}", shares[0].len(), shares[1].len());
+        ensure!(
+            share.len() * 10 >= count * 3,
+            "shares of work: {} and {}",
+            shares[0].len(),
+            shares[1].len()
+        );
     }
     let log = std::fs::read_to_string(&workers[0].log)?;
-    ensure!(log.contains("subscribed to topic invoiceCreator"), "the worker's log: {log}");
-    ensure!(log.contains("completed task"), "the worker's log has no completed task");
+    ensure!(
+        log.contains("subscribed to topic invoiceCreator"),
+        "the worker's log: {log}"
+    );
+    ensure!(
+        log.contains("completed task"),
+        "the worker's log has no completed task"
+    );
 
     // The third shard has taken its fair share of slots, about a third.
     let output = cluster.admin(&["slots", "show", "--output", "json"]).await?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(())
 }

@@ -6,7 +6,10 @@ use std::{
 };
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the workspace")
+        .to_owned()
 }
 
 /// Every function name below the workspace's source directories.
@@ -21,7 +24,10 @@ fn functions(directory: &Path, names: &mut BTreeSet<String>) {
         } else if path.extension().is_some_and(|e| e == "rs") {
             let text = fs::read_to_string(&path).expect("source file");
             names.extend(text.lines().filter_map(|line| {
-                let rest = line.trim_start().strip_prefix("async fn ").or(line.trim_start().strip_prefix("fn "))?;
+                let rest = line
+                    .trim_start()
+                    .strip_prefix("async fn ")
+                    .or(line.trim_start().strip_prefix("fn "))?;
                 Some(rest.split('(').next()?.to_owned())
             }));
         }
@@ -37,13 +43,17 @@ fn every_row_of_the_first_seed_names_a_proof_that_exists() {
     let mut rows = BTreeSet::new();
     for line in text.lines().skip(1) {
         let columns: Vec<&str> = line.split('\t').collect();
-        let [row, kind, proof, _result] = columns[..] else { panic!("four columns: {line}") };
+        let [row, kind, proof, _result] = columns[..] else {
+            panic!("four columns: {line}")
+        };
         rows.insert(row.to_owned());
         for name in proof.split(' ') {
             let exists = match kind {
                 "test" => known.contains(name),
                 "long" => script.contains(&format!("{name})")),
-                "bench" => fs::read_to_string(root().join("bench/src/rows.rs")).is_ok_and(|s| s.contains(name)),
+                "bench" => {
+                    fs::read_to_string(root().join("bench/src/rows.rs")).is_ok_and(|s| s.contains(name))
+                }
                 "open" => true,
                 _ => panic!("kind of proof: {line}"),
             };
@@ -51,6 +61,9 @@ fn every_row_of_the_first_seed_names_a_proof_that_exists() {
         }
     }
     for number in 1..=28 {
-        assert!(rows.contains(&format!("S0-{number:02}")), "S0-{number:02} has no line");
+        assert!(
+            rows.contains(&format!("S0-{number:02}")),
+            "S0-{number:02} has no line"
+        );
     }
 }
