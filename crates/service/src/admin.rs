@@ -1,5 +1,5 @@
 //! The admin listener: `/health/live`, `/health/ready` and `/metrics`.
-use crate::{HostPort, Readiness, Shutdown};
+use crate::{HostPort, Readiness, Shutdown, ready::STOPPING};
 use axum::{
     Router,
     http::{StatusCode, header},
@@ -80,7 +80,7 @@ pub async fn serve_admin(
     let (stopping, marked) = (shutdown.clone(), ready.clone());
     tokio::spawn(async move {
         stopping.started().await;
-        marked.not_ready("process", "stopping");
+        marked.not_ready("process", STOPPING);
     });
     let AdminListen::At(address) = listen else {
         return Ok(None);

@@ -4,6 +4,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+/// The reason of a part that stops because the process was asked to.
+pub const STOPPING: &str = "stopping";
+
 /// Readiness made of named parts ("database", "reference-log", …). Ready when every part is; each other part says why.
 /// Cheap to clone; clones share the state.
 #[derive(Clone, Debug)]
@@ -36,6 +39,8 @@ impl Readiness {
         if before.as_ref() != Some(&state) {
             match state {
                 Ok(()) => tracing::info!(part, "ready"),
+                // Asked for, so nothing to warn of.
+                Err(why) if why == STOPPING => tracing::info!(part, why, "not ready"),
                 Err(why) => tracing::warn!(part, why, "not ready"),
             }
         }

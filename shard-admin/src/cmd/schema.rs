@@ -23,7 +23,7 @@ pub fn print(dialect: DialectName, out: &mut (dyn Write + Send)) -> Result<()> {
 async fn connect(database: &NamedDatabase) -> Result<Db> {
     Db::connect(&database.url)
         .await
-        .with_context(|| format!("shard {}: {}", database.name, service::mask(&database.url)))
+        .with_context(|| service::mask(&database.url))
 }
 
 #[derive(Serialize)]
@@ -42,8 +42,8 @@ pub async fn plan(options: &Options, databases: &Databases, out: &mut (dyn Write
     let schema = Schema::current();
     let mut planned = Vec::new();
     for database in &databases.database {
-        let mut db = connect(database).await?;
         let context = || format!("shard {}", database.name);
+        let mut db = connect(database).await.with_context(context)?;
         let steps = schema.status(&mut db).await.with_context(context)?.pending;
         let sql = schema.plan(&mut db).await.with_context(context)?;
         planned.push(Planned {
@@ -118,7 +118,7 @@ pub async fn apply(options: &Options, databases: &Databases, out: &mut (dyn Writ
         Some((shard, error)) => {
             let left = databases.database.len() - done.len();
             bail!(
-                "shard {shard}: {error}; {} done, {left} not begun",
+                "shard {shard} failed ({error}); {} done, {left} not begun",
                 done.len() - 1
             )
         }
@@ -172,8 +172,8 @@ pub async fn status(options: &Options, databases: &Databases, out: &mut (dyn Wri
     let schema = Schema::current();
     let mut shown = Vec::new();
     for database in &databases.database {
-        let mut db = connect(database).await?;
         let context = || format!("shard {}", database.name);
+        let mut db = connect(database).await.with_context(context)?;
         let status = schema.status(&mut db).await.with_context(context)?;
         let problem = schema.check(&mut db).await.err().map(|error| error.to_string());
         db.close().await.with_context(context)?;

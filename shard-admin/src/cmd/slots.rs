@@ -129,7 +129,7 @@ mod tests {
             weight: 100,
         });
         let table =
-            SlotTable::split(shards.to_vec()).with_owner(&[Slot::new(9).unwrap()], &ShardName::new("b"));
+            SlotTable::split(shards.into()).with_owner(&[Slot::new(9).unwrap()], &ShardName::new("b"));
         let shown = runs(&table, None);
         let short: Vec<_> = shown
             .iter()

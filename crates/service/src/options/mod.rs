@@ -36,7 +36,9 @@ pub fn parse<A: Args>(
     let argv = || std::iter::once(name.to_owned()).chain(args.iter().cloned());
 
     // The first pass only finds out what stands on the command line; the second reports errors.
-    let first = command.clone().ignore_errors(true).try_get_matches_from(argv());
+    let first = relaxed(command.clone())
+        .ignore_errors(true)
+        .try_get_matches_from(argv());
     let first = first.map_err(|e| ConfigError::from_clap(&e, &Origins::default()))?;
     let levels = levels(&command, &first);
     let on_command_line: BTreeSet<String> = levels
@@ -105,6 +107,13 @@ pub fn command<A: Args>(name: &str) -> Command {
     let mut command = A::augment_args(Command::new(name.to_owned()).arg(config));
     command.build();
     with_variables(command)
+}
+
+/// The same command without required options: one that the environment gives must not hide the verb it belongs to.
+fn relaxed(command: Command) -> Command {
+    command
+        .mut_args(|arg| arg.required(false))
+        .mut_subcommands(relaxed)
 }
 
 fn with_variables(command: Command) -> Command {

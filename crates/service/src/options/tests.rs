@@ -43,6 +43,16 @@ enum Verb {
         batch: u32,
     },
     Status,
+    #[command(subcommand)]
+    Schema(SchemaVerb),
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum SchemaVerb {
+    Apply {
+        #[arg(long, required = true)]
+        database: Vec<String>,
+    },
 }
 
 fn run<A: Args>(args: &[&str], env: &[(&str, &str)], file: &str) -> Result<Parsed<A>, ConfigError> {
@@ -207,6 +217,25 @@ fn options_of_verbs_come_from_everywhere_too() {
         .options;
     assert_eq!(parsed.topology.as_deref(), Some("etcd://y"));
     assert!(matches!(parsed.verb, Verb::Status));
+}
+
+#[test]
+fn a_required_option_of_a_verb_may_come_from_the_environment() {
+    let env = [("STELLWERK_DATABASE", "a=1 b=2")];
+    let parsed = run::<WithVerbs>(&["schema", "apply"], &env, "").unwrap().options;
+    let Verb::Schema(SchemaVerb::Apply { database }) = parsed.verb else {
+        panic!("{parsed:?}")
+    };
+    assert_eq!(database, ["a=1", "b=2"]);
+    let file = "database = ['c=3']";
+    let parsed = run::<WithVerbs>(&["--config=c.toml", "schema", "apply"], &[], file)
+        .unwrap()
+        .options;
+    assert!(matches!(parsed.verb, Verb::Schema(SchemaVerb::Apply { database }) if database == ["c=3"]));
+    let error = run::<WithVerbs>(&["schema", "apply"], &[], "")
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("STELLWERK_DATABASE"), "{error}");
 }
 
 #[test]
