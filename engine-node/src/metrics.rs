@@ -37,14 +37,15 @@ struct Answered {
 }
 
 impl Metrics {
-    /// The metrics of a node and the registry that holds them.
-    pub fn new(engine: &Engine) -> (Metrics, Arc<Registry>) {
+    /// The metrics of a node and the registry that holds them, each labelled with the shard's and the node's name.
+    pub fn new(engine: &Engine, shard: &str, node: &str) -> (Metrics, Arc<Registry>) {
         let metrics = Metrics {
             requests: Family::default(),
             // 0.5 ms to 16 s.
             seconds: Histogram::new(exponential_buckets(0.0005, 2.0, 16)),
         };
-        let mut registry = Registry::with_prefix("stellwerk_node");
+        let labels = [("shard", shard), ("node", node)].map(|(k, v)| (k.into(), v.to_owned().into()));
+        let mut registry = Registry::with_prefix_and_labels("stellwerk_node", labels.into_iter());
         registry.register("requests", "REST requests answered", metrics.requests.clone());
         registry.register(
             "request_seconds",

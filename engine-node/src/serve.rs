@@ -121,7 +121,7 @@ pub async fn start(
     if let Some(cluster) = &cluster {
         membership::adopt(&engine, cluster, &shard).await?;
     }
-    let (metrics, registry) = Metrics::new(&engine);
+    let (metrics, registry) = Metrics::new(&engine, shard.as_str(), &name);
     let served = serve(listener, routes(app.clone(), metrics), drain.clone());
     first_catch_up(&replication, cluster.is_some()).await?;
     first_user(&replication, &secrets, &drain).await?;

@@ -30,7 +30,7 @@ impl FromStr for AdminListen {
 }
 
 /// The routes of the admin listener. `/health/live` answers 200 while the process runs, `/health/ready` 200 or 503
-/// with the reasons, `/metrics` the registries one after the other in the OpenMetrics text form.
+/// with the reasons, `/metrics` the registries as one OpenMetrics text.
 pub fn admin_routes(ready: Readiness, registries: Vec<Arc<Registry>>) -> Router {
     let registries = Arc::new(registries);
     Router::new()
@@ -47,22 +47,49 @@ fn readiness(ready: &Readiness) -> (StatusCode, String) {
 }
 
 fn metrics(registries: &[Arc<Registry>]) -> axum::response::Response {
-    let mut body = String::new();
-    let encoded = registries
+    let texts: Result<Vec<String>, std::fmt::Error> = registries
         .iter()
-        .try_for_each(|registry| text::encode_registry(&mut body, registry))
-        .and_then(|()| text::encode_eof(&mut body));
-    match encoded {
-        Ok(()) => (
-            [(
-                header::CONTENT_TYPE,
-                "application/openmetrics-text; version=1.0.0; charset=utf-8",
-            )],
-            body,
-        )
-            .into_response(),
+        .map(|registry| {
+            let mut text = String::new();
+            text::encode_registry(&mut text, registry).map(|()| text)
+        })
+        .collect();
+    match texts {
+        Ok(texts) => {
+            let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+            ([(header::CONTENT_TYPE, kind)], merge(&texts)).into_response()
+        }
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
+}
+
+/// One text of several: a family that stands in more than one keeps its head once, followed by all of its samples.
+fn merge(texts: &[String]) -> String {
+    let mut families: Vec<(&str, Vec<&str>)> = Vec::new();
+    for text in texts {
+        let mut at = None;
+        for line in text.lines() {
+            if let Some(rest) = line.strip_prefix("# HELP ") {
+                let name = rest.split(' ').next().unwrap_or_default();
+                let known = families.iter().position(|(known, _)| *known == name);
+                let index = known.unwrap_or_else(|| {
+                    families.push((name, Vec::new()));
+                    families.len() - 1
+                });
+                at = Some((index, known.is_some()));
+            }
+            if let Some((index, known)) = at
+                && !(known && line.starts_with('#'))
+            {
+                families[index].1.push(line);
+            }
+        }
+    }
+    let lines = families
+        .iter()
+        .flat_map(|(_, lines)| lines)
+        .chain(std::iter::once(&"# EOF"));
+    lines.map(|line| format!("{line}\n")).collect()
 }
 
 /// Serves the admin routes in a task of their own, until the drain time of the shutdown is over: health stays
@@ -145,6 +172,22 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert!(get(bound, "/health/ready").await.contains("process: stopping"));
+    }
+
+    #[test]
+    fn registries_with_the_same_families_make_one_text_with_each_head_once() {
+        let texts = ["a", "b"].map(|shard| {
+            let labels = [("shard".into(), shard.into())];
+            let mut registry = Registry::with_labels(labels.into_iter());
+            registry.register("starts", "Instances started", Counter::<u64>::default());
+            let mut text = String::new();
+            text::encode_registry(&mut text, &registry).unwrap();
+            text
+        });
+        let merged = merge(&texts);
+        let expected = "# HELP starts Instances started.\n# TYPE starts counter\n\
+                        starts_total{shard=\"a\"} 0\nstarts_total{shard=\"b\"} 0\n# EOF\n";
+        assert_eq!(merged, expected);
     }
 
     #[tokio::test]
