@@ -35,7 +35,14 @@ pub fn find(filters: &Filters, view: &CatalogView) -> ApiResult<Vec<Arc<Deployed
             keep(&|d| field(d) == Some(text.as_str()));
         }
         if let Some(pattern) = filters.text(like)? {
-            keep(&|d| field(d).is_some_and(|text| matches(&pattern, text)));
+            // Names alone are compared in either case, as in the reference.
+            let any_case = like == "nameLike";
+            keep(&|d| {
+                field(d).is_some_and(|text| match any_case {
+                    true => matches(&pattern.to_lowercase(), &text.to_lowercase()),
+                    false => matches(&pattern, text),
+                })
+            });
         }
     }
     if let Some(ids) = filters.list("processDefinitionIdIn")?.filter(|l| !l.is_empty()) {

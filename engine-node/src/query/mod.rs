@@ -25,7 +25,8 @@ use rest_api::{
     filters::{Filters, Paging, Sorting, sorting},
 };
 use sea_query::{
-    Condition, Expr, ExprTrait, LikeExpr, NullOrdering, Order, Query, SelectStatement, SubQueryStatement,
+    Condition, Expr, ExprTrait, Func, LikeExpr, NullOrdering, Order, Query, SelectStatement,
+    SubQueryStatement,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -53,6 +54,21 @@ pub fn null() -> Expr {
 /// `column LIKE pattern`, a backslash escapes.
 pub fn like(column: Expr, pattern: &str) -> Expr {
     column.like(LikeExpr::new(pattern).escape('\\'))
+}
+
+/// `column = text`, letters of either case. SQLite lowers ASCII only, hence the plain comparison beside it.
+pub fn eq_any_case(column: Expr, text: &str) -> Expr {
+    column.clone().eq(text).or(lower(column).eq(text.to_lowercase()))
+}
+
+/// `column LIKE pattern`, letters of either case.
+pub fn like_any_case(column: Expr, pattern: &str) -> Expr {
+    like(column.clone(), pattern).or(like(lower(column), &pattern.to_lowercase()))
+}
+
+/// The text in lower case; beyond ASCII in PostgreSQL only.
+pub fn lower(column: Expr) -> Expr {
+    Expr::from(Func::lower(column))
 }
 
 /// A subquery as a value.

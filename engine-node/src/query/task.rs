@@ -1,5 +1,5 @@
 //! The list of user tasks.
-use super::{Kind, Listing, SortBy, Where, col, like, variable};
+use super::{Kind, Listing, SortBy, Where, col, eq_any_case, like, like_any_case, variable};
 use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::{Id, instance::UserTask};
 use rest_api::{
@@ -134,16 +134,24 @@ fn sort(by: &str) -> Option<SortBy> {
 fn fields(w: &mut Where<'_>) -> ApiResult<()> {
     w.id("taskId", col(T, "id"))?;
     w.ids("taskIdIn", col(T, "id"))?;
-    w.text("name", col(T, "name"))?;
-    w.like("nameLike", col(T, "name"))?;
+    // Names and descriptions are compared in either case, as in the reference; nothing else is.
+    for (equal, pattern, column) in [
+        ("name", "nameLike", "name"),
+        ("description", "descriptionLike", "description"),
+    ] {
+        if let Some(text) = w.filters.text(equal)? {
+            w.and(eq_any_case(col(T, column), &text));
+        }
+        if let Some(pattern) = w.filters.text(pattern)? {
+            w.and(like_any_case(col(T, column), &pattern));
+        }
+    }
     if let Some(name) = w.filters.text("nameNotEqual")? {
-        w.and(col(T, "name").ne(name));
+        w.and(eq_any_case(col(T, "name"), &name).not());
     }
     if let Some(pattern) = w.filters.text("nameNotLike")? {
-        w.and(like(col(T, "name"), &pattern).not());
+        w.and(like_any_case(col(T, "name"), &pattern).not());
     }
-    w.text("description", col(T, "description"))?;
-    w.like("descriptionLike", col(T, "description"))?;
     w.text("assignee", col(T, "assignee"))?;
     w.like("assigneeLike", col(T, "assignee"))?;
     w.texts("assigneeIn", col(T, "assignee"))?;

@@ -1,12 +1,12 @@
 //! Conditions on variables, and the list of variable instances.
-use super::{Listing, Where, col, like};
+use super::{Listing, Where, col, eq_any_case, like, like_any_case, lower};
 use crate::store::schema::visible;
 use rest_api::{
     ApiError, ApiResult, date,
     filters::{Filters, Operator, VariableFilter},
     known,
 };
-use sea_query::{Condition, Expr, ExprTrait, Func, Query, SelectStatement};
+use sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
 use serde_json::Value;
 
 /// How names and values are compared.
@@ -31,15 +31,11 @@ pub fn exists(filter: &VariableFilter, ignore: IgnoreCase, scope: Expr) -> ApiRe
     let mut query = Query::select();
     query.expr(Expr::val(1)).from_as("variable", "v").and_where(scope);
     query.and_where(match ignore.names {
-        true => lower(col("v", "name")).eq(filter.name.to_lowercase()),
+        true => eq_any_case(col("v", "name"), &filter.name),
         false => col("v", "name").eq(filter.name.as_str()),
     });
     query.cond_where(compares(filter, ignore.values)?);
     Ok(Expr::exists(query))
-}
-
-fn lower(expr: Expr) -> Expr {
-    Expr::from(Func::lower(expr))
 }
 
 fn of_type(types: &[&'static str]) -> Expr {
@@ -118,19 +114,28 @@ fn compare<V: Into<Expr>>(column: Expr, operator: Operator, value: V) -> ApiResu
 }
 
 fn text_condition(operator: Operator, text: &str, ignore_case: bool) -> Expr {
-    let (column, text) = match ignore_case {
-        true => (lower(col("v", "text")), text.to_lowercase()),
-        false => (col("v", "text"), text.to_owned()),
-    };
+    let column = col("v", "text");
+    match (operator, ignore_case) {
+        (Operator::Eq, false) => column.eq(text),
+        (Operator::Eq, true) => eq_any_case(column, text),
+        (Operator::Neq, false) => column.ne(text),
+        (Operator::Neq, true) => eq_any_case(column, text).not(),
+        (Operator::Like, false) => like(column, text),
+        (Operator::Like, true) => like_any_case(column, text),
+        (Operator::NotLike, false) => like(column, text).not(),
+        (Operator::NotLike, true) => like_any_case(column, text).not(),
+        (order, false) => ordered(order, column, text.to_owned()),
+        (order, true) => ordered(order, lower(column), text.to_lowercase()),
+    }
+}
+
+/// The four comparisons by order.
+fn ordered(operator: Operator, column: Expr, text: String) -> Expr {
     match operator {
-        Operator::Eq => column.eq(text),
-        Operator::Neq => column.ne(text),
         Operator::Gt => column.gt(text),
         Operator::Gteq => column.gte(text),
         Operator::Lt => column.lt(text),
-        Operator::Lteq => column.lte(text),
-        Operator::Like => like(column, &text),
-        Operator::NotLike => like(column, &text).not(),
+        _ => column.lte(text),
     }
 }
 
@@ -146,7 +151,7 @@ pub fn listing(w: Where<'_>) -> ApiResult<Listing> {
     let ignore = IgnoreCase::of(w.filters)?;
     for filter in rest_api::filters::variable_filters(w.filters, "variableValues")? {
         w.and(match ignore.names {
-            true => lower(col("v", "name")).eq(filter.name.to_lowercase()),
+            true => eq_any_case(col("v", "name"), &filter.name),
             false => col("v", "name").eq(filter.name.as_str()),
         });
         w.condition =

@@ -135,10 +135,15 @@ async fn a_definition_is_found_by_id_by_key_and_in_lists() {
         versions(api.get("/process-definition?key=Many&latestVersion=true").await),
         [json!(2)]
     );
-    assert_eq!(
-        api.get("/process-definition/count?keyLike=M%25").await,
-        json!({"count": 2})
-    );
+    for (filter, found) in [
+        ("keyLike=M%25", 2),
+        ("keyLike=m%25", 0),
+        ("nameLike=many%25", 2),
+        ("name=many+waits", 0),
+    ] {
+        let count = api.get(&format!("/process-definition/count?{filter}")).await;
+        assert_eq!(count, json!({"count": found}), "{filter}");
+    }
 }
 
 #[tokio::test]

@@ -91,6 +91,13 @@ async fn filters_find_what_the_reference_finds() {
         ("variables=s_eq_tsch%C3%BC%C3%9F", 1),
         ("variables=s_like_%25%C3%9F", 1),
         ("variables=s_neq_x", 1),
+        ("variables=s_eq_TSCH%C3%9C%C3%9F", 0),
+        ("variables=s_lt_U", 0),
+        ("variables=s_lt_U&variableValuesIgnoreCase=true", 1),
+        (
+            "variables=S_like_TSCH%25&variableNamesIgnoreCase=true&variableValuesIgnoreCase=true",
+            1,
+        ),
         ("variables=i_eq_5", 0),
         ("variables=n_eq_null", 1),
         ("variables=t_gt_2020-01-01T00:00:00.000%2B0000", 1),
