@@ -75,6 +75,12 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let admin = options.common.admin_listen.clone();
     let node = start(options, listener, cluster, shutdown.clone()).await?;
-    service::serve_admin(&admin, node.app.ready.clone(), vec![node.registry.clone()], &shutdown).await?;
+    service::serve_admin(
+        &admin,
+        node.app.ready.clone(),
+        vec![node.registry.clone()],
+        &shutdown,
+    )
+    .await?;
     node.finished().await
 }

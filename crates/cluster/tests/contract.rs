@@ -189,7 +189,7 @@ async fn a_move_flips_its_slots_and_nothing_else() {
             (made.slots.clone(), made.state),
             (slots(&[5, 9]), MoveState::Copying)
         );
-        assert_eq!(b.get_moves().await.unwrap(), [made.clone()]);
+        assert_eq!(b.get_moves().await.unwrap(), std::slice::from_ref(&made));
         assert!(
             matches!(b.create_move(&s1, &s2, slots(&[9])).await, Err(Error::Refused(_))),
             "taken"

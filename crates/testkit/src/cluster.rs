@@ -34,9 +34,11 @@ impl Server {
 
     async fn ready(&self) -> Result<()> {
         let url = format!("{}/health/ready", self.admin_url);
-        wait_for(&format!("{} to be ready", self.process.name), Duration::from_secs(90), async || {
-            Ok(reqwest::get(&url).await?.status().is_success().then_some(()))
-        })
+        wait_for(
+            &format!("{} to be ready", self.process.name),
+            Duration::from_secs(90),
+            async || Ok(reqwest::get(&url).await?.status().is_success().then_some(())),
+        )
         .await
         .with_context(|| self.process.last_words())
     }
@@ -65,7 +67,9 @@ impl Cluster {
         let postgres = Postgres::start(&directory).await?;
         let etcd_port = free_port()?;
         let etcd = etcd(&directory, etcd_port)?;
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(120)).build()?;
+        let client = reqwest::Client::builder()
+            .timeout(Duration::from_secs(120))
+            .build()?;
         let mut cluster = Cluster {
             routers: Vec::new(),
             nodes: BTreeMap::new(),
@@ -191,9 +195,14 @@ impl Cluster {
 
     /// One request with the cluster's user; gives status and body (`null` if it isn't JSON).
     pub async fn call(&self, method: &str, url: &str, body: Option<&Value>) -> Result<(u16, Value)> {
-        let mut request = self.client.request(method.parse()?, url).basic_auth(USER.0, Some(USER.1));
+        let mut request = self
+            .client
+            .request(method.parse()?, url)
+            .basic_auth(USER.0, Some(USER.1));
         if let Some(body) = body {
-            request = request.header("Content-Type", "application/json").body(body.to_string());
+            request = request
+                .header("Content-Type", "application/json")
+                .body(body.to_string());
         }
         let response = request.send().await?;
         let status = response.status().as_u16();
@@ -203,9 +212,15 @@ impl Cluster {
 
     /// Deploys a file through a base URL and gives the answer.
     pub async fn deploy(&self, base: &str, file: &Path) -> Result<Value> {
-        let name = file.file_name().and_then(|n| n.to_str()).context("file name")?.to_owned();
+        let name = file
+            .file_name()
+            .and_then(|n| n.to_str())
+            .context("file name")?
+            .to_owned();
         let part = reqwest::multipart::Part::bytes(fs::read(file)?).file_name(name.clone());
-        let form = reqwest::multipart::Form::new().text("deployment-name", name).part("data", part);
+        let form = reqwest::multipart::Form::new()
+            .text("deployment-name", name)
+            .part("data", part);
         let response = self
             .client
             .post(format!("{base}/deployment/create"))
@@ -224,7 +239,9 @@ impl Cluster {
     /// The last lines of every log, for a failing test.
     pub fn last_words(&self) -> String {
         let nodes = self.nodes.values().flatten();
-        let logs = nodes.chain(&self.routers).map(|s| format!("-- {}\n{}", s.process.name, s.process.last_words()));
+        let logs = nodes
+            .chain(&self.routers)
+            .map(|s| format!("-- {}\n{}", s.process.name, s.process.last_words()));
         logs.collect::<Vec<_>>().join("\n")
     }
 }
@@ -249,7 +266,10 @@ fn etcd(directory: &Path, port: u16) -> Result<Process> {
         .args(["--listen-client-urls", &format!("http://127.0.0.1:{port}")])
         .args(["--advertise-client-urls", &format!("http://127.0.0.1:{port}")])
         .args(["--listen-peer-urls", &format!("http://127.0.0.1:{peer}")])
-        .args(["--initial-advertise-peer-urls", &format!("http://127.0.0.1:{peer}")])
+        .args([
+            "--initial-advertise-peer-urls",
+            &format!("http://127.0.0.1:{peer}"),
+        ])
         .args(["--initial-cluster", &format!("default=http://127.0.0.1:{peer}")])
         .args(["--log-level", "warn"]);
     Process::start(directory, "etcd", command)

@@ -15,7 +15,8 @@ pub async fn replay(directory: &Path, base: &str) -> Result<usize> {
     let mut differences = Vec::new();
     for file in &files {
         let text = fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
-        let mut scenario: Value = serde_json::from_str(&text).with_context(|| format!("{}", file.display()))?;
+        let mut scenario: Value =
+            serde_json::from_str(&text).with_context(|| format!("{}", file.display()))?;
         let run = Run::new(record.as_deref().unwrap_or(base), file);
         let result = run.scenario(&mut scenario, record.is_some()).await;
         match result {
@@ -27,7 +28,12 @@ pub async fn replay(directory: &Path, base: &str) -> Result<usize> {
         }
     }
     if !differences.is_empty() {
-        bail!("{} differences in {} scenarios:\n{}", differences.len(), files.len(), differences.join("\n"));
+        bail!(
+            "{} differences in {} scenarios:\n{}",
+            differences.len(),
+            files.len(),
+            differences.join("\n")
+        );
     }
     Ok(files.len())
 }
@@ -81,7 +87,10 @@ impl<'a> Run<'a> {
         let mut differences = Vec::new();
         let steps = scenario["steps"].as_array_mut().context("no steps")?;
         for (number, step) in steps.iter_mut().enumerate() {
-            let got = self.step(step).await.with_context(|| format!("step {number} {}", step["do"]))?;
+            let got = self
+                .step(step)
+                .await
+                .with_context(|| format!("step {number} {}", step["do"]))?;
             if record {
                 step["expect"] = got;
             } else if got != step["expect"] {
@@ -114,8 +123,12 @@ impl<'a> Run<'a> {
                     self.saved.insert(name.clone(), text);
                 }
             }
-            let ignored: Vec<&str> =
-                step["ignore"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let ignored: Vec<&str> = step["ignore"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .collect();
             let body = self.normal(&without(body, &ignored));
             return Ok(json!({"status": status, "type": media, "body": body}));
         }
@@ -126,7 +139,10 @@ impl<'a> Run<'a> {
         let line = self.filled(step["do"].as_str().context("no `do`")?);
         let (method, path) = line.split_once(' ').context("`do` is METHOD PATH")?;
         let url = format!("{}{path}", self.base);
-        let mut request = self.client.request(method.parse()?, url).timeout(Duration::from_secs(60));
+        let mut request = self
+            .client
+            .request(method.parse()?, url)
+            .timeout(Duration::from_secs(60));
         if let Some(files) = step.get("files").and_then(Value::as_array) {
             let mut form = reqwest::multipart::Form::new();
             for (name, value) in step["fields"].as_object().into_iter().flatten() {
@@ -134,14 +150,25 @@ impl<'a> Run<'a> {
             }
             for file in files.iter().filter_map(Value::as_str) {
                 let bytes = fs::read(self.models.join(file)).with_context(|| file.to_owned())?;
-                let name = Path::new(file).file_name().and_then(|n| n.to_str()).unwrap_or(file).to_owned();
-                form = form.part(name.clone(), reqwest::multipart::Part::bytes(bytes).file_name(name));
+                let name = Path::new(file)
+                    .file_name()
+                    .and_then(|n| n.to_str())
+                    .unwrap_or(file)
+                    .to_owned();
+                form = form.part(
+                    name.clone(),
+                    reqwest::multipart::Part::bytes(bytes).file_name(name),
+                );
             }
             request = request.multipart(form);
         } else if let Some(body) = step.get("body") {
-            request = request.header("Content-Type", "application/json").body(self.filled(&body.to_string()));
+            request = request
+                .header("Content-Type", "application/json")
+                .body(self.filled(&body.to_string()));
         } else if let Some(text) = step.get("text").and_then(Value::as_str) {
-            request = request.header("Content-Type", "application/json").body(text.to_owned());
+            request = request
+                .header("Content-Type", "application/json")
+                .body(text.to_owned());
         }
         let response = request.send().await?;
         let status = response.status().as_u16();
@@ -149,7 +176,9 @@ impl<'a> Run<'a> {
             .headers()
             .get("content-type")
             .and_then(|v| v.to_str().ok())
-            .map_or(Value::Null, |v| Value::String(v.split(';').next().unwrap_or(v).to_owned()));
+            .map_or(Value::Null, |v| {
+                Value::String(v.split(';').next().unwrap_or(v).to_owned())
+            });
         let text = response.text().await?;
         let body = match serde_json::from_str(&text) {
             Ok(value) => value,
@@ -166,9 +195,9 @@ impl<'a> Run<'a> {
 
     /// `{{name}}` replaced by what was saved under that name.
     fn filled(&self, text: &str) -> String {
-        self.saved
-            .iter()
-            .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))
+        self.saved.iter().fold(text.to_owned(), |text, (name, value)| {
+            text.replace(&format!("{{{{{name}}}}}"), value)
+        })
     }
 
     fn normal(&mut self, value: &Value) -> Value {
@@ -227,7 +256,10 @@ fn without(value: Value, names: &[&str]) -> Value {
 
 /// A member's name without the ids in it.
 fn masked(name: &str) -> String {
-    name.split(':').filter(|part| part.len() != 36 || !is_uuid(part)).collect::<Vec<_>>().join(":")
+    name.split(':')
+        .filter(|part| part.len() != 36 || !is_uuid(part))
+        .collect::<Vec<_>>()
+        .join(":")
 }
 
 fn is_uuid(text: &str) -> bool {

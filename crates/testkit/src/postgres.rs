@@ -28,13 +28,28 @@ impl Postgres {
         fs::create_dir_all(&data)?;
         let port = free_port()?;
         let mut init = as_postgres(&binaries.join("initdb"), &data)?;
-        init.args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync", "-D"]).arg(&data);
+        init.args([
+            "-A",
+            "trust",
+            "-U",
+            "postgres",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--no-sync",
+            "-D",
+        ])
+        .arg(&data);
         let output = init.output().context("initdb")?;
         if !output.status.success() {
             bail!("initdb: {}", String::from_utf8_lossy(&output.stderr));
         }
         let process = Process::start(directory, "postgres", server(&binaries, &data, port)?)?;
-        let postgres = Postgres { process, directory: directory.to_owned(), port };
+        let postgres = Postgres {
+            process,
+            directory: directory.to_owned(),
+            port,
+        };
         postgres.ready().await?;
         Ok(postgres)
     }
@@ -50,7 +65,9 @@ impl Postgres {
 
     /// Stops the server: a fast shutdown, open transactions are rolled back.
     pub async fn stop(&mut self) -> Result<()> {
-        Command::new("kill").args(["-INT", &self.process.id().to_string()]).status()?;
+        Command::new("kill")
+            .args(["-INT", &self.process.id().to_string()])
+            .status()?;
         self.process.terminate().await?;
         Ok(())
     }
@@ -58,7 +75,11 @@ impl Postgres {
     /// Starts a stopped server on the same port and data.
     pub async fn start_again(&mut self) -> Result<()> {
         let data = self.directory.join("postgres");
-        self.process = Process::start(&self.directory, "postgres", server(&binaries()?, &data, self.port)?)?;
+        self.process = Process::start(
+            &self.directory,
+            "postgres",
+            server(&binaries()?, &data, self.port)?,
+        )?;
         self.ready().await
     }
 
@@ -76,7 +97,9 @@ impl Postgres {
     /// Creates an empty database and gives its URL.
     pub async fn create_database(&self, name: &str) -> Result<String> {
         let mut connection = PgConnection::connect(&self.url("postgres")).await?;
-        connection.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE \"{name}\""))).await?;
+        connection
+            .execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE \"{name}\"")))
+            .await?;
         connection.close().await?;
         Ok(self.url(name))
     }
@@ -95,7 +118,10 @@ fn binaries() -> Result<PathBuf> {
 
 fn server(binaries: &Path, data: &Path, port: u16) -> Result<Command> {
     let mut command = as_postgres(&binaries.join("postgres"), data)?;
-    command.arg("-D").arg(data).args(["-p", &port.to_string(), "-h", "127.0.0.1", "-k", ""]);
+    command
+        .arg("-D")
+        .arg(data)
+        .args(["-p", &port.to_string(), "-h", "127.0.0.1", "-k", ""]);
     command.args(["-c", "max_connections=200", "-c", "shared_buffers=128MB"]);
     Ok(command)
 }
@@ -109,10 +135,17 @@ fn as_postgres(program: &Path, data: &Path) -> Result<Command> {
     for directory in data.ancestors().skip(1).take(2) {
         Command::new("chmod").arg("a+rx").arg(directory).status()?;
     }
-    if !Command::new("chown").arg("postgres").arg(data).status()?.success() {
+    if !Command::new("chown")
+        .arg("postgres")
+        .arg(data)
+        .status()?
+        .success()
+    {
         bail!("there is no user postgres to run the server as");
     }
     let mut command = Command::new("setpriv");
-    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]).arg(program);
+    command
+        .args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"])
+        .arg(program);
     Ok(command)
 }

@@ -27,7 +27,11 @@ impl Process {
             .stderr(out)
             .spawn()
             .with_context(|| format!("starting {name}: {command:?}"))?;
-        Ok(Process { name: name.to_owned(), log, child })
+        Ok(Process {
+            name: name.to_owned(),
+            log,
+            child,
+        })
     }
 
     /// Its process id.
@@ -44,9 +48,14 @@ impl Process {
 
     /// SIGTERM, and waits until it has ended.
     pub async fn terminate(&mut self) -> Result<ExitStatus> {
-        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
+        Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()?;
         let child = &mut self.child;
-        wait_for("the process to end", Duration::from_secs(60), async || Ok(child.try_wait()?)).await
+        wait_for("the process to end", Duration::from_secs(60), async || {
+            Ok(child.try_wait()?)
+        })
+        .await
     }
 
     /// Whether it runs.
@@ -72,7 +81,10 @@ impl Drop for Process {
 /// The `stellwerk` binary that was built beside the running test.
 pub fn stellwerk() -> Result<Command> {
     let test = std::env::current_exe()?;
-    let binary = test.ancestors().map(|dir| dir.join("stellwerk")).find(|path| path.is_file());
+    let binary = test
+        .ancestors()
+        .map(|dir| dir.join("stellwerk"))
+        .find(|path| path.is_file());
     let mut command =
         Command::new(binary.context("the stellwerk binary is not built: `cargo build --bin stellwerk`")?);
     // The variables that steer tests are unknown options to the program.

@@ -207,7 +207,11 @@ async fn import(
 /// `GET /internal/slots/filled?slots=0-63,70`: `{"SLOT":{"TABLE":n,…},…}` of the slots that have rows.
 async fn filled(State(app): State<App>, Query(wanted): Query<Wanted>) -> ApiResult<Json<Value>> {
     let asked = ranges(wanted.slots.as_deref().unwrap_or_default())?;
-    let slots: Vec<Slot> = asked.into_iter().flatten().filter_map(|n| Slot::new(n).ok()).collect();
+    let slots: Vec<Slot> = asked
+        .into_iter()
+        .flatten()
+        .filter_map(|n| Slot::new(n).ok())
+        .collect();
     let mut filled: Map<String, Value> = Map::new();
     for (slot, table, rows) in app.engine.store().filled_slots(&slots).await.map_err(api)? {
         filled.entry(slot.to_string()).or_insert_with(|| json!({}))[table] = json!(rows);

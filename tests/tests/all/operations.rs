@@ -11,7 +11,9 @@ use std::{
 use testkit::{cluster::Cluster, process::wait_for};
 
 fn model(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models").join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("models")
+        .join(name)
 }
 
 async fn ok(cluster: &Cluster, method: &str, url: String, body: Option<Value>) -> Result<Value> {
@@ -21,11 +23,15 @@ async fn ok(cluster: &Cluster, method: &str, url: String, body: Option<Value>) -
 }
 
 async fn until_count(cluster: &Cluster, url: String, count: u64) -> Result<()> {
-    wait_for(&format!("{url} to be {count}"), Duration::from_secs(90), async || {
-        let (status, body) = cluster.call("GET", &url, None).await?;
-        ensure!(status == 200, "{status} {body}");
-        Ok((body["count"] == count).then_some(()))
-    })
+    wait_for(
+        &format!("{url} to be {count}"),
+        Duration::from_secs(90),
+        async || {
+            let (status, body) = cluster.call("GET", &url, None).await?;
+            ensure!(status == 200, "{status} {body}");
+            Ok((body["count"] == count).then_some(()))
+        },
+    )
     .await
 }
 
@@ -38,8 +44,14 @@ async fn s0_01_nodes_routers_workers_and_operators_share_one_cluster() -> Result
 
 async fn day(cluster: &mut Cluster) -> Result<()> {
     let routers: Vec<String> = cluster.routers.iter().map(|r| r.base()).collect();
-    let output = cluster.admin(&["deploy", &model("order.bpmn").display().to_string()]).await?;
-    ensure!(output.status.success(), "deploy: {}", String::from_utf8_lossy(&output.stderr));
+    let output = cluster
+        .admin(&["deploy", &model("order.bpmn").display().to_string()])
+        .await?;
+    ensure!(
+        output.status.success(),
+        "deploy: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 
     what_one_node_starts_every_node_shows(cluster, &routers).await?;
     workers_at_routers_and_nodes_get_each_task_once(cluster, &routers).await?;
@@ -61,7 +73,11 @@ async fn what_one_node_starts_every_node_shows(cluster: &Cluster, routers: &[Str
         let start = format!("{}/process-definition/key/Order_Process/start", nodes[number % 2]);
         let started = ok(cluster, "POST", start, Some(json!({}))).await?;
         let id = started["id"].as_str().context("id")?;
-        for base in [&nodes[1 - number % 2], &routers[number % 2], &routers[1 - number % 2]] {
+        for base in [
+            &nodes[1 - number % 2],
+            &routers[number % 2],
+            &routers[1 - number % 2],
+        ] {
             let seen = ok(cluster, "GET", format!("{base}/process-instance/{id}"), None).await?;
             ensure!(seen["id"] == id, "{seen}");
         }
@@ -76,15 +92,33 @@ async fn what_one_node_starts_every_node_shows(cluster: &Cluster, routers: &[Str
 }
 
 /// S0-20, S0-22: what waited is worked off once, whoever asks where.
-async fn workers_at_routers_and_nodes_get_each_task_once(cluster: &Cluster, routers: &[String]) -> Result<()> {
+async fn workers_at_routers_and_nodes_get_each_task_once(
+    cluster: &Cluster,
+    routers: &[String],
+) -> Result<()> {
     for number in 0..140 {
-        let start = format!("{}/process-definition/key/Order_Process/start", routers[number % 2]);
-        ok(cluster, "POST", start, Some(json!({"businessKey": format!("late-{number}")}))).await?;
+        let start = format!(
+            "{}/process-definition/key/Order_Process/start",
+            routers[number % 2]
+        );
+        ok(
+            cluster,
+            "POST",
+            start,
+            Some(json!({"businessKey": format!("late-{number}")})),
+        )
+        .await?;
     }
-    let waiting = format!("{}/process-instance/count?processDefinitionKey=Order_Process", routers[0]);
+    let waiting = format!(
+        "{}/process-instance/count?processDefinitionKey=Order_Process",
+        routers[0]
+    );
     until_count(cluster, waiting.clone(), 200).await?;
-    let bases: Vec<String> =
-        routers.iter().cloned().chain(cluster.nodes.values().flatten().map(|n| n.base())).collect();
+    let bases: Vec<String> = routers
+        .iter()
+        .cloned()
+        .chain(cluster.nodes.values().flatten().map(|n| n.base()))
+        .collect();
     let handed_out: Arc<Mutex<BTreeSet<String>>> = Arc::default();
     let workers = (0..20).map(|number| {
         let base = bases[number % bases.len()].clone();
@@ -114,7 +148,10 @@ async fn workers_at_routers_and_nodes_get_each_task_once(cluster: &Cluster, rout
         result?;
     }
     until_count(cluster, waiting, 0).await?;
-    ensure!(handed_out.lock().unwrap().len() == 200, "every task was handed out");
+    ensure!(
+        handed_out.lock().unwrap().len() == 200,
+        "every task was handed out"
+    );
     Ok(())
 }
 
@@ -131,18 +168,39 @@ async fn incidents_of_all_shards_are_listed_and_retried(cluster: &Cluster, route
     let count = format!("{router}/incident/count");
     until_count(cluster, count.clone(), 6).await?;
     let listed = cluster.admin(&["incidents", "list", "--output", "json"]).await?;
-    ensure!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+    ensure!(
+        listed.status.success(),
+        "{}",
+        String::from_utf8_lossy(&listed.stderr)
+    );
     let text = String::from_utf8(listed.stdout)?;
-    ensure!(text.contains("failing") && text.contains("Cannot resolve identifier 'missing'"), "{text}");
+    ensure!(
+        text.contains("failing") && text.contains("Cannot resolve identifier 'missing'"),
+        "{text}"
+    );
     for id in ids {
         let url = format!("{router}/process-instance/{id}/variables/missing");
         ok(cluster, "PUT", url, Some(json!({"value": "found"}))).await?;
     }
-    let retried = cluster.admin(&["incidents", "retry", "--definition", "failing", "--activity", "work"]).await?;
+    let retried = cluster
+        .admin(&[
+            "incidents",
+            "retry",
+            "--definition",
+            "failing",
+            "--activity",
+            "work",
+        ])
+        .await?;
     let said = String::from_utf8_lossy(&retried.stderr).into_owned();
     ensure!(retried.status.success(), "retry: {said}");
     until_count(cluster, count, 0).await?;
-    until_count(cluster, format!("{router}/process-instance/count?processDefinitionKey=failing"), 0).await
+    until_count(
+        cluster,
+        format!("{router}/process-instance/count?processDefinitionKey=failing"),
+        0,
+    )
+    .await
 }
 
 /// Every shard has the definition; its home slot's owner alone arms the timer, three times in all.
@@ -150,17 +208,41 @@ async fn start_timers_fire_once_in_the_cluster(cluster: &Cluster, router: &str) 
     cluster.deploy(router, &model("ticking.bpmn")).await?;
     let ended = format!("{router}/history/process-instance/count?processDefinitionKey=ticking&finished=true");
     until_count(cluster, ended.clone(), 3).await?;
-    until_count(cluster, format!("{router}/job/count?processDefinitionKey=ticking"), 0).await?;
+    until_count(
+        cluster,
+        format!("{router}/job/count?processDefinitionKey=ticking"),
+        0,
+    )
+    .await?;
     until_count(cluster, ended, 3).await
 }
 
 async fn schemas_are_known(cluster: &Cluster) -> Result<()> {
     let (a, b) = (cluster.postgres.url("shard_a"), cluster.postgres.url("shard_b"));
     let (a, b) = (format!("a={a}"), format!("b={b}"));
-    let output = cluster.admin(&["schema", "status", "--database", &a, "--database", &b, "--output", "json"]).await?;
-    ensure!(output.status.success(), "schema status: {}", String::from_utf8_lossy(&output.stderr));
+    let output = cluster
+        .admin(&[
+            "schema",
+            "status",
+            "--database",
+            &a,
+            "--database",
+            &b,
+            "--output",
+            "json",
+        ])
+        .await?;
+    ensure!(
+        output.status.success(),
+        "schema status: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let output = cluster.admin(&["status", "--output", "json"]).await?;
-    ensure!(output.status.success(), "status: {}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "status: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(())
 }
 
@@ -194,13 +276,21 @@ async fn the_cluster_serves_on_without_etcd(cluster: &mut Cluster, router: &str)
     cluster.etcd.kill()?;
     for number in 0..20 {
         let body = json!({"businessKey": format!("no-etcd-{number}")});
-        let started =
-            ok(cluster, "POST", format!("{router}/process-definition/key/Order_Process/start"), Some(body)).await?;
+        let started = ok(
+            cluster,
+            "POST",
+            format!("{router}/process-definition/key/Order_Process/start"),
+            Some(body),
+        )
+        .await?;
         let id = started["id"].as_str().context("id")?;
         ok(cluster, "GET", format!("{router}/process-instance/{id}"), None).await?;
     }
     let refused = cluster.deploy(router, &model("failing.bpmn")).await;
-    let text = format!("{:#}", refused.err().context("a deployment succeeded without etcd")?);
+    let text = format!(
+        "{:#}",
+        refused.err().context("a deployment succeeded without etcd")?
+    );
     ensure!(text.contains("503"), "{text}");
     Ok(())
 }
@@ -210,6 +300,10 @@ async fn a_router_drains_at_sigterm(cluster: &mut Cluster) -> Result<()> {
     ensure!(status.code() == Some(0), "the router ended with {status}");
     let node = &mut cluster.nodes.get_mut("a").context("shard a")?[0];
     let status = node.process.terminate().await?;
-    ensure!(status.code() == Some(0), "the node ended with {status}: {}", node.process.last_words());
+    ensure!(
+        status.code() == Some(0),
+        "the node ended with {status}: {}",
+        node.process.last_words()
+    );
     Ok(())
 }

@@ -95,7 +95,10 @@ pub(super) fn read_node<'x>(
     if let Some(cycle) = extensions(xml, "failedJobRetryTimeCycle").next() {
         node.retry_cycle = reader.expression(xml, id, &text(cycle));
     }
-    for property in extensions(xml, "properties").flat_map(|p| p.children()).filter(|n| is_extension(*n)) {
+    for property in extensions(xml, "properties")
+        .flat_map(|p| p.children())
+        .filter(|n| is_extension(*n))
+    {
         if let (Some(name), Some(value)) = (property.attribute("name"), property.attribute("value")) {
             node.properties.push((name.to_owned(), value.to_owned()));
         }
