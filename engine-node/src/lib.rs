@@ -20,7 +20,7 @@ use auth::Auth;
 use cluster::Cluster;
 use replication::Replication;
 use service::{Readiness, Secret, Shutdown};
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use topology::ShardName;
@@ -40,6 +40,8 @@ pub struct App {
     /// Shared by router, nodes and shard-admin.
     pub secret: Option<Secret>,
     pub ready: Readiness,
+    /// Set once the first user has been looked after: before that, right credentials would be refused.
+    pub open: Arc<AtomicBool>,
     /// Cancelled when the node stops taking work: long polls and streams end.
     pub drain: CancellationToken,
 }

@@ -7,7 +7,7 @@ use crate::{
     internal::{self, trust},
     membership,
     metrics::{self, Metrics},
-    options::{AuthKind, Options, Secrets},
+    options::{AuthKind, History, Options, Secrets},
     replication::{Replication, peers::Peers},
     rest,
     store::{self, Store},
@@ -26,7 +26,11 @@ use migrations::{Db, Schema};
 use prometheus_client::registry::Registry;
 use rest_api::ApiError;
 use service::{ConfigError, Readiness, Shutdown};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use topology::ShardName;
@@ -116,8 +120,10 @@ pub async fn start(
         }),
         secret: secrets.cluster.clone(),
         ready: ready.clone(),
+        open: Arc::default(),
         drain: drain.clone(),
     };
+    let open = app.open.clone();
     if let Some(cluster) = &cluster {
         membership::adopt(&engine, cluster, &shard).await?;
     }
@@ -125,6 +131,7 @@ pub async fn start(
     let served = serve(listener, routes(app.clone(), metrics), drain.clone());
     first_catch_up(&replication, cluster.is_some()).await?;
     first_user(&replication, &secrets, &drain).await?;
+    open.store(true, Ordering::Release);
     let lease = match &cluster {
         Some(cluster) => Some(membership::register(cluster, &shard, &name, &url).await?),
         None => None,
@@ -146,6 +153,9 @@ pub async fn start(
 
     let base_url = format!("http://{address}/engine-rest");
     tracing::info!(url = base_url, shard = %shard, node = name, "REST API");
+    if matches!(options.history, History::Audit | History::Full) {
+        tracing::warn!("history levels above activity write what activity writes for now");
+    }
     if options.auth == AuthKind::None {
         tracing::info!("no authentication (--auth none)");
     }
@@ -215,9 +225,9 @@ fn routes(app: App, metrics: Metrics) -> Router {
         .layer(middleware::from_fn_with_state(app, trust::check))
 }
 
-/// 503 until the node has been at the head of the reference log once.
+/// 503 until the node has been at the head of the reference log once, and knows its first user.
 async fn caught_up(State(app): State<App>, request: Request, next: Next) -> Response {
-    if app.replication.has_caught_up() {
+    if app.replication.has_caught_up() && app.open.load(Ordering::Acquire) {
         return next.run(request).await;
     }
     ApiError::unavailable("this node has not applied the reference log yet").into_response()

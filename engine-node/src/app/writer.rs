@@ -245,10 +245,13 @@ async fn prepare(
         groups[index].take(inner, work);
     }
     for group in &mut groups {
-        if let Some(instance) = group
+        if let Some(mut instance) = group
             .instance
             .take_if(|_| group.works.iter().any(|(_, r)| r.is_ok()))
         {
+            if !inner.settings.history {
+                instance.history.clear();
+            }
             group.unit.instances.push(InstanceWrite { instance });
         }
     }

@@ -93,7 +93,8 @@ impl Api {
         .await
     }
 
-    async fn with(change: impl FnOnce(&mut Options)) -> Api {
+    /// A node with those options.
+    pub async fn with(change: impl FnOnce(&mut Options)) -> Api {
         let name = format!(
             "stellwerk-rest-{}-{:016x}",
             std::process::id(),

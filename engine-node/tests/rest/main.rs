@@ -2,6 +2,7 @@
 //! calls), with ids and times masked.
 mod api;
 mod both_databases;
+mod commands;
 mod deployments;
 mod fan_out;
 mod history;
