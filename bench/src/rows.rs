@@ -74,16 +74,16 @@ async fn ready(url: &str) -> bool {
 
 /// S0-03: a node whose database is away says so, and is taken back when it returns.
 async fn database_away() -> Result<Vec<Measured>> {
-    let mut cluster = Cluster::start("bench-away", 1, 1, 1).await?;
+    let cluster = Cluster::start("bench-away", 1, 1, 1).await?;
     let node = cluster.nodes["a"][0].admin_url.clone();
-    cluster.postgres.stop().await?;
+    cluster.postgres.crash()?;
     let gone = Instant::now();
     wait_for("the node to notice", Duration::from_secs(30), async || {
         Ok((!ready(&node).await).then_some(()))
     })
     .await?;
     let noticed = gone.elapsed();
-    cluster.postgres.start_again().await?;
+    cluster.postgres.start_again()?;
     let back = Instant::now();
     wait_for("the node to recover", Duration::from_secs(30), async || {
         Ok(ready(&node).await.then_some(()))
@@ -281,7 +281,7 @@ async fn long_poll() -> Result<Vec<Measured>> {
 
 /// S0-26: the database restarts under load; starts succeed again by themselves.
 async fn database_restart() -> Result<Vec<Measured>> {
-    let mut cluster = Cluster::start("bench-restart", 1, 2, 1).await?;
+    let cluster = Cluster::start("bench-restart", 1, 2, 1).await?;
     let base = cluster.routers[0].base();
     let model = std::path::PathBuf::from("tests/models/order.bpmn");
     cluster
@@ -289,7 +289,8 @@ async fn database_restart() -> Result<Vec<Measured>> {
         .await
         .context("run this in the root of the repository")?;
     let start = format!("{base}/process-definition/key/Order_Process/start");
-    cluster.postgres.restart().await?;
+    cluster.postgres.crash()?;
+    cluster.postgres.start_again()?;
     let back = Instant::now();
     wait_for("starts to succeed again", Duration::from_secs(60), async || {
         let (status, body) = cluster.call("POST", &start, Some(&json!({}))).await?;

@@ -1,6 +1,6 @@
 //! A whole cluster of real processes: PostgreSQL, etcd, engine-nodes and routers, started by one call.
 use crate::{
-    postgres::Postgres,
+    postgres,
     process::{Process, free_port, stellwerk, wait_for},
 };
 use anyhow::{Context, Result, bail};
@@ -45,12 +45,11 @@ impl Server {
 }
 
 /// The cluster. Everything ends when it is dropped.
-#[derive(Debug)]
 pub struct Cluster {
     pub routers: Vec<Server>,
     /// Nodes by shard.
     pub nodes: BTreeMap<String, Vec<Server>>,
-    pub postgres: Postgres,
+    pub postgres: postgres::Server,
     pub etcd: Process,
     etcd_port: u16,
     pub directory: PathBuf,
@@ -64,7 +63,7 @@ impl Cluster {
         fs::create_dir_all(&directory)?;
         fs::write(directory.join("secret"), "cluster-secret-of-the-tests")?;
         fs::write(directory.join("password"), USER.1)?;
-        let postgres = Postgres::start(&directory).await?;
+        let postgres = tokio::task::spawn_blocking(postgres::Server::durable).await??;
         let etcd_port = free_port()?;
         let etcd = etcd(&directory, etcd_port)?;
         let client = reqwest::Client::builder()
@@ -116,7 +115,7 @@ impl Cluster {
 
     /// Starts the nodes of a shard on a new database; they wait for slots until it is added.
     pub async fn start_shard(&mut self, shard: &str, nodes: usize) -> Result<()> {
-        self.postgres.create_database(&format!("shard_{shard}")).await?;
+        self.postgres.create(&format!("shard_{shard}"))?;
         for _ in 0..nodes {
             self.start_node(shard)?;
         }

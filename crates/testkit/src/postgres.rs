@@ -1,151 +1,214 @@
-//! A private PostgreSQL server for tests: in a temporary directory, on a free port, gone when dropped.
-use crate::process::{Process, free_port, wait_for};
-use anyhow::{Context, Result, bail};
-use sqlx::{Connection, Executor, PgConnection};
+//! A throw-away PostgreSQL server: made in a temporary directory, on a free port, gone with the process that asked
+//! for it (a shell waits for the end of its input, which also a killed test gives it).
 use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    path::PathBuf,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::Mutex,
 };
 
-/// A running server. Durable as delivered: fsync and synchronous_commit are on.
-#[derive(Debug)]
-pub struct Postgres {
-    process: Process,
-    directory: PathBuf,
+/// Makes, starts and at the end of input removes a cluster. Arguments: directory of the binaries, port, fsync.
+const SUPERVISOR: &str = r#"
+set -e
+bin=$1; port=$2; fsync=$3
+dir=$(mktemp -d "${TMPDIR:-/tmp}/stellwerk-pg-XXXXXX")
+cd "$dir"
+trap '"$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null 2>&1 || true; rm -rf "$dir"' EXIT
+trap '' INT HUP
+"$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C -N >"$dir/initdb.log" 2>&1
+cat >>"$dir/data/postgresql.conf" <<CONF
+listen_addresses = '127.0.0.1'
+port = $port
+unix_socket_directories = '$dir'
+fsync = $fsync
+max_connections = 300
+max_prepared_transactions = 4
+shared_buffers = 64MB
+log_min_messages = warning
+CONF
+start() { "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 start >/dev/null 2>&1; }
+if start; then echo "ready $dir"; else echo "failed: $(tail -n 3 "$dir/log" 2>/dev/null | tr '\n' ' ')"; exit 1; fi
+while read -r word; do
+  case $word in
+    stop) "$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null 2>&1 || true; echo stopped ;;
+    start) if start; then echo started; else echo "failed to start"; fi ;;
+  esac
+done
+"#;
+
+/// A running server. Dropped, or at the end of the process, it is stopped and removed.
+pub struct Server {
     port: u16,
+    bin: PathBuf,
+    talk: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
+    child: Mutex<Child>,
 }
 
-impl Postgres {
-    /// Initialises and starts a server below `directory`.
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The shell ends at its input's end, which dropping `talk` gives it; it isn't waited for.
+        let _ = self.child.lock().map(|mut child| child.try_wait());
+    }
+}
+
+impl Server {
+    /// Starts a server that doesn't sync to disk: fast, and fine for all but durability.
     ///
     /// # Errors
-    /// PostgreSQL isn't installed below /usr/lib/postgresql, or doesn't start.
-    pub async fn start(directory: &Path) -> Result<Postgres> {
-        let binaries = binaries()?;
-        let data = directory.join("postgres");
-        fs::create_dir_all(&data)?;
-        let port = free_port()?;
-        let mut init = as_postgres(&binaries.join("initdb"), &data)?;
-        init.args([
-            "-A",
-            "trust",
-            "-U",
-            "postgres",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "--no-sync",
-            "-D",
-        ])
-        .arg(&data);
-        let output = init.output().context("initdb")?;
-        if !output.status.success() {
-            bail!("initdb: {}", String::from_utf8_lossy(&output.stderr));
+    /// If PostgreSQL isn't installed or doesn't start.
+    pub fn start() -> anyhow::Result<Server> {
+        Server::with_fsync(false)
+    }
+
+    /// Starts a server as a node wants it: acknowledged means durable.
+    pub fn durable() -> anyhow::Result<Server> {
+        Server::with_fsync(true)
+    }
+
+    fn with_fsync(fsync: bool) -> anyhow::Result<Server> {
+        let bin = binaries()?;
+        let mut problem = String::new();
+        // The port may be taken between asking for a free one and using it.
+        for _ in 0..5 {
+            let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+            let mut command = as_postgres();
+            command.args(["sh", "-c", SUPERVISOR, "sh"]).arg(&bin);
+            command
+                .arg(port.to_string())
+                .arg(if fsync { "on" } else { "off" });
+            command
+                .current_dir("/")
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null());
+            let mut child = command.spawn()?;
+            let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+                anyhow::bail!("no pipes to the server's shell");
+            };
+            let mut output = BufReader::new(output);
+            let mut line = String::new();
+            output.read_line(&mut line)?;
+            match line.trim().strip_prefix("ready ") {
+                Some(_) => {
+                    return Ok(Server {
+                        port,
+                        bin,
+                        talk: Mutex::new((input, output)),
+                        child: Mutex::new(child),
+                    });
+                }
+                None => problem = line,
+            }
         }
-        let process = Process::start(directory, "postgres", server(&binaries, &data, port)?)?;
-        let postgres = Postgres {
-            process,
-            directory: directory.to_owned(),
-            port,
-        };
-        postgres.ready().await?;
-        Ok(postgres)
+        anyhow::bail!("PostgreSQL doesn't start: {problem}")
     }
 
-    async fn ready(&self) -> Result<()> {
-        let url = self.url("postgres");
-        wait_for("PostgreSQL", Duration::from_secs(60), async || {
-            Ok(Some(PgConnection::connect(&url).await?.close().await?))
-        })
-        .await
-        .with_context(|| self.process.last_words())
-    }
-
-    /// Stops the server: a fast shutdown, open transactions are rolled back.
-    pub async fn stop(&mut self) -> Result<()> {
-        Command::new("kill")
-            .args(["-INT", &self.process.id().to_string()])
-            .status()?;
-        self.process.terminate().await?;
-        Ok(())
-    }
-
-    /// Starts a stopped server on the same port and data.
-    pub async fn start_again(&mut self) -> Result<()> {
-        let data = self.directory.join("postgres");
-        self.process = Process::start(
-            &self.directory,
-            "postgres",
-            server(&binaries()?, &data, self.port)?,
-        )?;
-        self.ready().await
-    }
-
-    /// Stops the server and starts it again.
-    pub async fn restart(&mut self) -> Result<()> {
-        self.stop().await?;
-        self.start_again().await
-    }
-
-    /// The URL of one of its databases.
+    /// Address of a database, whether it exists or not.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// Creates an empty database and gives its URL.
-    pub async fn create_database(&self, name: &str) -> Result<String> {
-        let mut connection = PgConnection::connect(&self.url("postgres")).await?;
-        connection
-            .execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE \"{name}\"")))
-            .await?;
-        connection.close().await?;
-        Ok(self.url(name))
+    /// Makes an empty database and gives its address.
+    pub fn create(&self, database: &str) -> anyhow::Result<String> {
+        self.psql("postgres", &format!("CREATE DATABASE \"{database}\""))?;
+        Ok(self.url(database))
+    }
+
+    /// Makes a copy of a database that nobody is connected to, and gives its address.
+    pub fn copy(&self, template: &str, database: &str) -> anyhow::Result<String> {
+        self.psql(
+            "postgres",
+            &format!("CREATE DATABASE \"{database}\" TEMPLATE \"{template}\""),
+        )?;
+        Ok(self.url(database))
+    }
+
+    /// Runs a script with psql, stopping at its first error, and gives what it printed.
+    pub fn psql(&self, database: &str, script: &str) -> anyhow::Result<String> {
+        let mut child = Command::new(self.bin.join("psql"))
+            .args([
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &self.port.to_string(),
+                "-U",
+                "postgres",
+                "-X",
+                "-q",
+                "-A",
+                "-t",
+            ])
+            .args(["-v", "ON_ERROR_STOP=1", "-f", "-", database])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        if let Some(mut input) = child.stdin.take() {
+            input.write_all(script.as_bytes())?;
+        }
+        let output = child.wait_with_output()?;
+        anyhow::ensure!(
+            output.status.success(),
+            "psql: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Stops it at once, as a crash would.
+    pub fn crash(&self) -> anyhow::Result<()> {
+        self.say("stop", "stopped")
+    }
+
+    /// Starts it again after [`Server::crash`], on the same port.
+    pub fn start_again(&self) -> anyhow::Result<()> {
+        self.say("start", "started")
+    }
+
+    fn say(&self, word: &str, answer: &str) -> anyhow::Result<()> {
+        let mut talk = self.talk.lock().unwrap_or_else(|e| e.into_inner());
+        writeln!(talk.0, "{word}")?;
+        talk.0.flush()?;
+        let mut line = String::new();
+        talk.1.read_line(&mut line)?;
+        anyhow::ensure!(line.trim() == answer, "the server's shell said '{}'", line.trim());
+        Ok(())
     }
 }
 
-/// The newest PostgreSQL of the system's packages.
-fn binaries() -> Result<PathBuf> {
-    let mut versions: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
-        .context("PostgreSQL is not installed")?
-        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
-        .filter(|bin| bin.join("initdb").is_file())
+/// The newest installed PostgreSQL's binaries.
+fn binaries() -> anyhow::Result<PathBuf> {
+    let mut found: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            Some((
+                entry.file_name().to_str()?.parse().ok()?,
+                entry.path().join("bin"),
+            ))
+        })
+        .filter(|(_, bin)| bin.join("initdb").exists())
         .collect();
-    versions.sort();
-    versions.pop().context("PostgreSQL is not installed")
+    found.sort();
+    let on_path = std::env::var_os("PATH")
+        .and_then(|path| std::env::split_paths(&path).find(|directory| directory.join("initdb").exists()));
+    let newest = found.pop().map(|(_, bin)| bin).or(on_path);
+    newest.ok_or_else(|| anyhow::anyhow!("PostgreSQL's server isn't installed (apt-get install postgresql)"))
 }
 
-fn server(binaries: &Path, data: &Path, port: u16) -> Result<Command> {
-    let mut command = as_postgres(&binaries.join("postgres"), data)?;
-    command
-        .arg("-D")
-        .arg(data)
-        .args(["-p", &port.to_string(), "-h", "127.0.0.1", "-k", ""]);
-    command.args(["-c", "max_connections=200", "-c", "shared_buffers=128MB"]);
-    Ok(command)
-}
-
-/// PostgreSQL refuses to run as root: then it runs as the user `postgres`, who gets the data directory.
-fn as_postgres(program: &Path, data: &Path) -> Result<Command> {
-    let root = Command::new("id").arg("-u").output()?.stdout.trim_ascii() == b"0";
-    if !root {
-        return Ok(Command::new(program));
+/// PostgreSQL refuses to run as root; then it runs as the user `postgres`.
+fn as_postgres() -> Command {
+    let root = Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|o| o.stdout.starts_with(b"0\n"));
+    if root {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=postgres", "--regid=postgres", "--init-groups", "--"]);
+        command
+    } else {
+        Command::new("env")
     }
-    for directory in data.ancestors().skip(1).take(2) {
-        Command::new("chmod").arg("a+rx").arg(directory).status()?;
-    }
-    if !Command::new("chown")
-        .arg("postgres")
-        .arg(data)
-        .status()?
-        .success()
-    {
-        bail!("there is no user postgres to run the server as");
-    }
-    let mut command = Command::new("setpriv");
-    command
-        .args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"])
-        .arg(program);
-    Ok(command)
 }

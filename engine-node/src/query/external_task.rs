@@ -3,7 +3,7 @@ use super::{Kind, Listing, SortBy, Where, col, of_definition, variable};
 use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::{Id, instance::ExternalTask};
 use rest_api::{ApiResult, filters::variable_filters, known};
-use sea_query::{Condition, ExprTrait, Query, SelectStatement};
+use sea_query::{Condition, ExprTrait, Order, Query, SelectStatement};
 
 const E: &str = "e";
 
@@ -104,6 +104,26 @@ pub fn listing(mut w: Where<'_>, now: i64) -> ApiResult<Listing> {
     let condition = w.finish(known::EXTERNAL_TASK)?;
     let columns = COLUMNS.map(|name| col(E, name)).to_vec();
     Listing::new(base(condition), columns, col(E, "id")).sorted(filters, &sort)
+}
+
+/// Topics that have external tasks, each once, in order; `now` in Unix milliseconds decides which are locked.
+pub fn topics(mut w: Where<'_>, now: i64) -> ApiResult<SelectStatement> {
+    let locked = || col(E, "lock_expires").gt(now);
+    w.switch("withLockedTasks", locked())?;
+    w.switch(
+        "withUnlockedTasks",
+        locked().not().or(col(E, "lock_expires").is_null()),
+    )?;
+    w.switch(
+        "withRetriesLeft",
+        col(E, "retries").is_null().or(col(E, "retries").gt(0)),
+    )?;
+    let mut query = base(w.finish(&[])?);
+    query
+        .expr(col(E, "topic"))
+        .distinct()
+        .order_by((E, "topic"), Order::Asc);
+    Ok(query)
 }
 
 fn base(condition: Condition) -> SelectStatement {

@@ -27,6 +27,7 @@ pub fn routes() -> Router<App> {
     Router::new()
         .route(root, get(list).post(list_post))
         .route(&format!("{root}/count"), get(count).post(count_post))
+        .route(&format!("{root}/topic-names"), get(topic_names))
         .route(&format!("{root}/{{id}}"), get(one))
         .route(&format!("{root}/{{id}}/errorDetails"), get(error_details))
         .route(&format!("{root}/{{id}}/complete"), post(complete))
@@ -75,6 +76,15 @@ async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
     let listing = external_task::listing(Where::new(filters, &view), now())?;
     lists::page(call, &listing, external_task::row, |row| dto(&view, row)).await
+}
+
+async fn topic_names(call: Call) -> ApiResult<Response> {
+    let (filters, view) = (call.filters(), call.catalog());
+    let query = external_task::topics(Where::new(&filters, &view), now())?;
+    let snapshot = call.select(&query).await?;
+    let names = snapshot.rows.iter().map(|row| row.text(0));
+    let names: Vec<String> = names.collect::<Result<_, _>>().map_err(error::store)?;
+    Ok(call.covered(&names, &snapshot))
 }
 
 async fn count(call: Call) -> ApiResult<Response> {

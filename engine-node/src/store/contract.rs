@@ -4,7 +4,6 @@ mod fixture;
 mod locking;
 mod postgres_only;
 mod schema_checks;
-mod server;
 mod slots;
 mod values;
 mod writing;

@@ -1,7 +1,7 @@
 //! Every list, with every criterion and many filters, answers alike on SQLite and PostgreSQL.
 use crate::api::{Api, MANY, ORDER, mask, only_id};
 use serde_json::{Value, json};
-use testkit::postgres::Postgres;
+use testkit::postgres::Server;
 
 /// Lists with their criteria.
 const SORTS: &[(&str, &str)] = &[
@@ -164,10 +164,8 @@ async fn rows(api: &Api, path: &str, sorted: bool) -> Vec<String> {
 
 #[tokio::test]
 async fn every_list_answers_alike_on_sqlite_and_postgresql() {
-    let dir = std::env::temp_dir().join(format!("stellwerk-rest-pg-{:016x}", rand::random::<u64>()));
-    std::fs::create_dir(&dir).unwrap();
-    let server = Postgres::start(&dir).await.unwrap();
-    let url = server.create_database("node").await.unwrap();
+    let server = Server::start().unwrap();
+    let url = server.create("node").unwrap();
     let (sqlite, postgres) = (Api::quiet().await, Api::quiet_on(&url).await);
     work(&sqlite).await;
     work(&postgres).await;
@@ -199,7 +197,6 @@ async fn every_list_answers_alike_on_sqlite_and_postgresql() {
         }
     }
     drop((sqlite, postgres, server));
-    let _ = std::fs::remove_dir_all(&dir);
 }
 
 /// What the rows of a fan-out's part are merged by, without the id.

@@ -8,7 +8,13 @@ use serde_json::{Value, json};
 use topology::Coverage;
 
 impl Api {
-    pub async fn with_headers(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Reply {
+    pub async fn with_headers(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Value,
+    ) -> Reply {
         let mut request = Request::builder()
             .method(method)
             .uri(path)

@@ -161,6 +161,16 @@ async fn s0_18_a_failure_without_retries_is_an_incident_until_there_are_some() {
         api.get("/external-task/count?noRetriesLeft=true").await,
         json!({"count": 1})
     );
+    let topics = "/external-task/topic-names";
+    assert_eq!(api.get(topics).await, json!(["invoiceCreator"]));
+    assert_eq!(
+        api.get(&format!("{topics}?withLockedTasks=true")).await,
+        json!([])
+    );
+    assert_eq!(
+        api.get(&format!("{topics}?withRetriesLeft=true")).await,
+        json!([])
+    );
     api.done(
         "PUT",
         &format!("/external-task/{task}/retries"),

@@ -250,12 +250,12 @@ async fn schemas_are_known(cluster: &Cluster) -> Result<()> {
 async fn a_restarting_database_leaks_nothing(cluster: &mut Cluster, router: &str) -> Result<()> {
     let start = format!("{router}/process-definition/key/Order_Process/start");
     let mut started = Vec::new();
-    cluster.postgres.stop().await?;
+    cluster.postgres.crash()?;
     let (status, body) = cluster.call("POST", &start, Some(&json!({}))).await?;
     ensure!(matches!(status, 502..=504), "without a database: {status} {body}");
     let text = body.to_string();
     ensure!(!text.contains("sql") && !text.contains("persistence"), "{text}");
-    cluster.postgres.start_again().await?;
+    cluster.postgres.start_again()?;
     wait_for("starts to succeed again", Duration::from_secs(60), async || {
         let (status, body) = cluster.call("POST", &start, Some(&json!({}))).await?;
         ensure!(status == 200 || matches!(status, 502..=504), "{status} {body}");

@@ -1,11 +1,11 @@
 //! Databases for tests, and small process instances.
-use super::server::Server;
 use crate::store::*;
 use bpmn_core::{instance::*, value::TypedValue};
 use std::sync::{
     Arc, LazyLock, OnceLock,
     atomic::{AtomicU32, Ordering},
 };
+use testkit::postgres::Server;
 use topology::IdGenerator;
 
 static SERVER: OnceLock<Server> = OnceLock::new();

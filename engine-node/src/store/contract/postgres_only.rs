@@ -1,9 +1,9 @@
 //! What only PostgreSQL can show: fences beside open transactions, and lost answers.
 use super::fixture::*;
-use super::server::Server;
 use crate::store::*;
 use sqlx::{Connection, PgConnection};
 use std::time::Duration;
+use testkit::postgres::Server;
 
 /// Waits until a query says true.
 async fn until(connection: &mut PgConnection, query: &'static str) {
