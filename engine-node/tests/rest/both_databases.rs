@@ -164,7 +164,7 @@ async fn rows(api: &Api, path: &str, sorted: bool) -> Vec<String> {
 
 #[tokio::test]
 async fn every_list_answers_alike_on_sqlite_and_postgresql() {
-    let server = Server::start().unwrap();
+    let server = Server::durable().unwrap();
     let url = server.create("node").unwrap();
     let (sqlite, postgres) = (Api::quiet().await, Api::quiet_on(&url).await);
     work(&sqlite).await;
