@@ -356,3 +356,28 @@ fn the_readme_names_only_ports_that_the_files_use() {
         assert!(table.contains(port), "the table of ports lacks {port}");
     }
 }
+
+#[test]
+fn s0_06_every_option_in_the_guide_from_camunda_exists() {
+    let guide = include_str!("../../../docs/from-camunda.md");
+    let known = engine_options();
+    let mentioned: Vec<&str> = guide
+        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
+        .filter(|word| word.starts_with("--") && !word.starts_with("---"))
+        .filter(|word| !["--config", "--dialect"].contains(word))
+        .collect();
+    assert!(mentioned.len() > 8, "{mentioned:?}");
+    for option in mentioned {
+        assert!(
+            known.iter().any(|known| known == option),
+            "docs/from-camunda.md names {option}, which engine-node doesn't have"
+        );
+    }
+}
+
+/// Every option of `engine-node`.
+fn engine_options() -> Vec<String> {
+    let command = <engine_node::Options as clap::Args>::augment_args(clap::Command::new("engine-node"));
+    let options = command.get_arguments().filter_map(|a| a.get_long());
+    options.map(|long| format!("--{long}")).collect()
+}
