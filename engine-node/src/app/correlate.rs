@@ -35,6 +35,8 @@ pub struct Message {
 pub struct Match {
     pub subscription: Id,
     pub instance: Id,
+    /// REST's execution id of what waits.
+    pub execution: Id,
     pub revision: i64,
 }
 
@@ -73,6 +75,7 @@ impl Engine {
                 subscription: row.id(0)?,
                 instance: row.id(1)?,
                 revision: row.i64(2)?,
+                execution: row.id(3)?,
             });
         }
         if message.instance.is_none() {
@@ -169,21 +172,12 @@ impl Engine {
         to: Match,
         message: &Message,
     ) -> Result<Correlated, EngineError> {
-        let execution = self.execution_of(to).await?;
         let (keep, kept) = keeper();
         self.deliver(caller, to.subscription, message, keep).await?;
         Ok(Correlated::Execution {
-            execution,
+            execution: to.execution,
             instance: take(&kept)?,
         })
-    }
-
-    async fn execution_of(&self, to: Match) -> Result<Id, EngineError> {
-        let instance = self.load(to.instance).await?;
-        let subscription = instance
-            .as_ref()
-            .and_then(|i| i.subscriptions.get(to.subscription));
-        Ok(subscription.map_or(to.instance, |s| s.execution_id))
     }
 
     /// Starts an instance at a message start event.
@@ -297,7 +291,12 @@ fn shown(value: &TypedValue) -> String {
 fn matching(message: &Message) -> SelectStatement {
     let mut query = Query::select();
     query
-        .columns([("s", "id"), ("s", "instance_id"), ("p", "revision")])
+        .columns([
+            ("s", "id"),
+            ("s", "instance_id"),
+            ("p", "revision"),
+            ("s", "execution_id"),
+        ])
         .from_as("event_subscription", "s")
         .join_as(
             sea_query::JoinType::InnerJoin,
