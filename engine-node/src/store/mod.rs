@@ -9,6 +9,7 @@ mod change;
 pub mod codec;
 #[cfg(test)]
 mod contract;
+mod jobs;
 mod load;
 mod locks;
 mod open;

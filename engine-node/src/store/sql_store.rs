@@ -1,5 +1,5 @@
 //! The store over either database: what is the same in both. Parts of the trait that need some room are in
-//! [`super::load`], [`super::locks`], [`super::reference`] and [`super::slots`].
+//! [`super::jobs`], [`super::load`], [`super::locks`], [`super::reference`] and [`super::slots`].
 use super::{
     backend::{Backend, Cells},
     cell::{CellRow, Reader},
