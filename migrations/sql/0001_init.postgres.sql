@@ -13,6 +13,8 @@ CREATE TABLE process_instance (
     "start_user" text COLLATE "C",
     "start_element" text COLLATE "C" NOT NULL,
     "tenant_id" text COLLATE "C",
+    "retention" smallint NOT NULL,
+    "recorded" boolean NOT NULL,
     PRIMARY KEY ("id")
 );
 
@@ -45,6 +47,14 @@ CREATE TABLE variable (
     "float" double precision,
     "bytes" bytea,
     "info" text COLLATE "C",
+    "large_id" uuid,
+    "created" bigint NOT NULL,
+    "updated" bigint,
+    "revision" integer NOT NULL,
+    "version_id" uuid,
+    "writer_id" uuid,
+    "recorded" smallint NOT NULL,
+    "initial" boolean NOT NULL,
     PRIMARY KEY ("id")
 );
 
@@ -71,6 +81,7 @@ CREATE TABLE task (
     "suspended" boolean NOT NULL,
     "form_key" text COLLATE "C",
     "tenant_id" text COLLATE "C",
+    "recorded" boolean NOT NULL,
     PRIMARY KEY ("id")
 );
 
@@ -105,6 +116,7 @@ CREATE TABLE external_task (
     "lock_revision" bigint NOT NULL,
     "business_key" text COLLATE "C",
     "tenant_id" text COLLATE "C",
+    "recorded" boolean NOT NULL,
     PRIMARY KEY ("id")
 );
 
@@ -130,6 +142,7 @@ CREATE TABLE job (
     "stacktrace" text COLLATE "C",
     "repeat" text COLLATE "C",
     "tenant_id" text COLLATE "C",
+    "recorded" boolean NOT NULL,
     PRIMARY KEY ("id")
 );
 
@@ -163,18 +176,18 @@ CREATE TABLE incident (
     "cause_id" uuid NOT NULL,
     "root_cause_id" uuid NOT NULL,
     "tenant_id" text COLLATE "C",
+    "recorded" boolean NOT NULL,
     PRIMARY KEY ("id")
 );
 
 CREATE TABLE history_process (
     "id" uuid NOT NULL,
     "slot" smallint NOT NULL,
+    "retention" smallint NOT NULL,
     "root_id" uuid NOT NULL,
     "super_token_id" uuid,
     "definition_id" uuid NOT NULL,
     "business_key" text COLLATE "C",
-    "revision" bigint NOT NULL,
-    "suspended" boolean NOT NULL,
     "started" bigint NOT NULL,
     "start_user" text COLLATE "C",
     "start_element" text COLLATE "C" NOT NULL,
@@ -183,20 +196,20 @@ CREATE TABLE history_process (
     "end_element" text COLLATE "C",
     "state" smallint NOT NULL,
     "delete_reason" text COLLATE "C",
-    PRIMARY KEY ("id")
-);
+    "removal" bigint
+) PARTITION BY RANGE ("retention", "root_id");
+CREATE TABLE history_process_default PARTITION OF history_process DEFAULT;
 
 CREATE TABLE history_activity (
     "id" uuid NOT NULL,
     "slot" smallint NOT NULL,
+    "retention" smallint NOT NULL,
     "root_id" uuid NOT NULL,
     "instance_id" uuid NOT NULL,
     "definition_id" uuid NOT NULL,
-    "parent_id" uuid NOT NULL,
-    "execution_id" uuid NOT NULL,
+    "parent_id" uuid,
+    "execution_id" uuid,
     "element" text COLLATE "C" NOT NULL,
-    "name" text COLLATE "C",
-    "kind" text COLLATE "C" NOT NULL,
     "task_id" uuid,
     "assignee" text COLLATE "C",
     "called_instance_id" uuid,
@@ -204,10 +217,183 @@ CREATE TABLE history_activity (
     "ended" bigint NOT NULL,
     "canceled" boolean NOT NULL,
     "complete_scope" boolean NOT NULL,
-    "sequence" bigint NOT NULL,
+    "tenant_id" text COLLATE "C"
+) PARTITION BY RANGE ("retention", "root_id");
+CREATE TABLE history_activity_default PARTITION OF history_activity DEFAULT;
+
+CREATE TABLE history_task (
+    "id" uuid NOT NULL,
+    "slot" smallint NOT NULL,
+    "retention" smallint NOT NULL,
+    "root_id" uuid NOT NULL,
+    "instance_id" uuid,
+    "execution_id" uuid,
+    "activity_id" uuid,
+    "definition_id" uuid,
+    "element" text COLLATE "C",
+    "name" text COLLATE "C",
+    "description" text COLLATE "C",
+    "assignee" text COLLATE "C",
+    "owner" text COLLATE "C",
+    "priority" integer NOT NULL,
+    "created" bigint NOT NULL,
+    "due" bigint,
+    "follow_up" bigint,
+    "ended" bigint NOT NULL,
+    "delete_reason" text COLLATE "C",
+    "tenant_id" text COLLATE "C"
+) PARTITION BY RANGE ("retention", "root_id");
+CREATE TABLE history_task_default PARTITION OF history_task DEFAULT;
+
+CREATE TABLE history_variable (
+    "id" uuid NOT NULL,
+    "slot" smallint NOT NULL,
+    "retention" smallint NOT NULL,
+    "root_id" uuid NOT NULL,
+    "instance_id" uuid,
+    "scope_id" uuid NOT NULL,
+    "activity_id" uuid,
+    "task_id" uuid,
+    "name" text COLLATE "C" NOT NULL,
+    "type" text COLLATE "C" NOT NULL,
+    "text" text COLLATE "C",
+    "number" bigint,
+    "float" double precision,
+    "bytes" bytea,
+    "info" text COLLATE "C",
+    "large_id" uuid,
+    "created" bigint NOT NULL,
+    "updated" bigint,
+    "revision" integer NOT NULL,
+    "version_id" uuid,
+    "writer_id" uuid,
+    "recorded" smallint NOT NULL,
+    "initial" boolean NOT NULL,
+    "ended" bigint NOT NULL,
+    "deleted" boolean NOT NULL
+) PARTITION BY RANGE ("retention", "root_id");
+CREATE TABLE history_variable_default PARTITION OF history_variable DEFAULT;
+
+CREATE TABLE history_detail (
+    "id" uuid NOT NULL,
+    "slot" smallint NOT NULL,
+    "retention" smallint NOT NULL,
+    "root_id" uuid NOT NULL,
+    "instance_id" uuid,
+    "variable_id" uuid NOT NULL,
+    "scope_id" uuid NOT NULL,
+    "task_id" uuid,
+    "name" text COLLATE "C" NOT NULL,
+    "type" text COLLATE "C" NOT NULL,
+    "text" text COLLATE "C",
+    "number" bigint,
+    "float" double precision,
+    "bytes" bytea,
+    "info" text COLLATE "C",
+    "large_id" uuid,
+    "updated" bigint NOT NULL,
+    "revision" integer NOT NULL,
+    "writer_id" uuid,
+    "initial" boolean NOT NULL
+) PARTITION BY RANGE ("retention", "root_id");
+CREATE TABLE history_detail_default PARTITION OF history_detail DEFAULT;
+
+CREATE TABLE history_incident (
+    "id" uuid NOT NULL,
+    "slot" smallint NOT NULL,
+    "retention" smallint NOT NULL,
+    "root_id" uuid NOT NULL,
+    "instance_id" uuid,
+    "execution_id" uuid,
+    "definition_id" uuid NOT NULL,
+    "kind" text COLLATE "C" NOT NULL,
+    "element" text COLLATE "C" NOT NULL,
+    "message" text COLLATE "C",
+    "configuration" text COLLATE "C",
+    "created" bigint NOT NULL,
+    "cause_id" uuid NOT NULL,
+    "root_cause_id" uuid NOT NULL,
     "tenant_id" text COLLATE "C",
-    PRIMARY KEY ("id")
-);
+    "ended" bigint NOT NULL,
+    "state" smallint NOT NULL
+) PARTITION BY RANGE ("retention", "root_id");
+CREATE TABLE history_incident_default PARTITION OF history_incident DEFAULT;
+
+CREATE TABLE history_job (
+    "id" uuid NOT NULL,
+    "slot" smallint NOT NULL,
+    "retention" smallint NOT NULL,
+    "root_id" uuid NOT NULL,
+    "job_id" uuid NOT NULL,
+    "instance_id" uuid,
+    "execution_id" uuid,
+    "definition_id" uuid NOT NULL,
+    "element" text COLLATE "C" NOT NULL,
+    "kind" smallint NOT NULL,
+    "due" bigint,
+    "retries" integer NOT NULL,
+    "priority" bigint NOT NULL,
+    "created" bigint NOT NULL,
+    "time" bigint NOT NULL,
+    "state" smallint NOT NULL,
+    "error_message" text COLLATE "C",
+    "stacktrace" text COLLATE "C",
+    "node" text COLLATE "C",
+    "tenant_id" text COLLATE "C"
+) PARTITION BY RANGE ("retention", "root_id");
+CREATE TABLE history_job_default PARTITION OF history_job DEFAULT;
+
+CREATE TABLE history_external_task (
+    "id" uuid NOT NULL,
+    "slot" smallint NOT NULL,
+    "retention" smallint NOT NULL,
+    "root_id" uuid NOT NULL,
+    "task_id" uuid NOT NULL,
+    "instance_id" uuid NOT NULL,
+    "execution_id" uuid,
+    "activity_id" uuid,
+    "definition_id" uuid NOT NULL,
+    "element" text COLLATE "C" NOT NULL,
+    "topic" text COLLATE "C" NOT NULL,
+    "worker_id" text COLLATE "C",
+    "retries" integer,
+    "priority" bigint NOT NULL,
+    "created" bigint NOT NULL,
+    "time" bigint NOT NULL,
+    "state" smallint NOT NULL,
+    "error_message" text COLLATE "C",
+    "error_details" text COLLATE "C",
+    "tenant_id" text COLLATE "C"
+) PARTITION BY RANGE ("retention", "root_id");
+CREATE TABLE history_external_task_default PARTITION OF history_external_task DEFAULT;
+
+CREATE TABLE history_identity_link (
+    "id" uuid NOT NULL,
+    "slot" smallint NOT NULL,
+    "retention" smallint NOT NULL,
+    "root_id" uuid NOT NULL,
+    "task_id" uuid,
+    "instance_id" uuid,
+    "definition_id" uuid,
+    "kind" text COLLATE "C" NOT NULL,
+    "user_id" text COLLATE "C",
+    "group_id" text COLLATE "C",
+    "added" boolean NOT NULL,
+    "operator" text COLLATE "C",
+    "time" bigint NOT NULL,
+    "tenant_id" text COLLATE "C"
+) PARTITION BY RANGE ("retention", "root_id");
+CREATE TABLE history_identity_link_default PARTITION OF history_identity_link DEFAULT;
+
+CREATE TABLE large_value (
+    "id" uuid NOT NULL,
+    "slot" smallint NOT NULL,
+    "retention" smallint NOT NULL,
+    "root_id" uuid NOT NULL,
+    "text" text COLLATE "C",
+    "bytes" bytea
+) PARTITION BY RANGE ("retention", "root_id");
+CREATE TABLE large_value_default PARTITION OF large_value DEFAULT;
 
 CREATE TABLE idempotency (
     "slot" smallint NOT NULL,
@@ -287,6 +473,14 @@ CREATE TABLE definition (
     PRIMARY KEY ("id")
 );
 
+CREATE TABLE element (
+    "definition_id" uuid NOT NULL,
+    "element" text COLLATE "C" NOT NULL,
+    "name" text COLLATE "C",
+    "kind" text COLLATE "C" NOT NULL,
+    PRIMARY KEY ("definition_id", "element")
+);
+
 CREATE TABLE engine_user (
     "id" text COLLATE "C" NOT NULL,
     "first_name" text COLLATE "C",
@@ -354,10 +548,32 @@ CREATE INDEX external_task_topic ON external_task ("topic", "priority" DESC, (co
 CREATE INDEX job_due ON job ((coalesce("due", 0))) WHERE "retries" > 0 AND "suspended" = false;
 -- Message and signal correlation.
 CREATE INDEX event_subscription_name ON event_subscription ("name", "kind");
--- History by instance; by slot for moves.
+-- History: heads of trees by slot (a move reads the others by root), everything by root; ids grow with time, so a
+-- BRIN index finds one at no cost.
+CREATE INDEX history_process_id ON history_process ("id");
 CREATE INDEX history_process_slot ON history_process ("slot");
-CREATE INDEX history_activity_instance ON history_activity ("instance_id");
-CREATE INDEX history_activity_slot ON history_activity ("slot");
+CREATE INDEX history_process_key ON history_process ("business_key") WHERE "business_key" IS NOT NULL;
+CREATE INDEX history_process_definition ON history_process ("definition_id", "ended");
+CREATE INDEX history_process_child ON history_process ("root_id") WHERE "root_id" <> "id";
+CREATE INDEX history_activity_root ON history_activity ("root_id");
+CREATE INDEX history_activity_id ON history_activity USING brin ("id" uuid_minmax_multi_ops) WITH (autosummarize = on);
+CREATE INDEX history_task_root ON history_task ("root_id");
+CREATE INDEX history_task_id ON history_task USING brin ("id" uuid_minmax_multi_ops) WITH (autosummarize = on);
+CREATE INDEX history_variable_root ON history_variable ("root_id");
+CREATE INDEX history_variable_id ON history_variable USING brin ("id" uuid_minmax_multi_ops) WITH (autosummarize = on);
+CREATE INDEX history_detail_root ON history_detail ("root_id");
+CREATE INDEX history_detail_id ON history_detail USING brin ("id" uuid_minmax_multi_ops) WITH (autosummarize = on);
+CREATE INDEX history_incident_root ON history_incident ("root_id");
+CREATE INDEX history_incident_id ON history_incident USING brin ("id" uuid_minmax_multi_ops) WITH (autosummarize = on);
+CREATE INDEX history_job_root ON history_job ("root_id");
+CREATE INDEX history_job_id ON history_job USING brin ("id" uuid_minmax_multi_ops) WITH (autosummarize = on);
+CREATE INDEX history_external_task_root ON history_external_task ("root_id");
+CREATE INDEX history_external_task_id ON history_external_task USING brin ("id" uuid_minmax_multi_ops) WITH (autosummarize = on);
+CREATE INDEX history_identity_link_root ON history_identity_link ("root_id");
+CREATE INDEX history_identity_link_id ON history_identity_link USING brin ("id" uuid_minmax_multi_ops) WITH (autosummarize = on);
+CREATE INDEX large_value_root ON large_value ("root_id");
+CREATE INDEX large_value_id ON large_value ("id");
+CREATE INDEX history_process_ended ON history_process USING brin ("ended" int8_minmax_multi_ops) WITH (autosummarize = on);
 -- The slots that job acquisition and fetchAndLock have to skip.
 CREATE INDEX slot_not_owned ON slot ("slot") WHERE "state" <> 0;
 

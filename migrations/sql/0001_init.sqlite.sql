@@ -13,6 +13,8 @@ CREATE TABLE process_instance (
     "start_user" TEXT,
     "start_element" TEXT NOT NULL,
     "tenant_id" TEXT,
+    "retention" INTEGER NOT NULL,
+    "recorded" INTEGER NOT NULL,
     PRIMARY KEY ("id")
 ) STRICT, WITHOUT ROWID;
 
@@ -45,6 +47,14 @@ CREATE TABLE variable (
     "float" REAL,
     "bytes" BLOB,
     "info" TEXT,
+    "large_id" BLOB,
+    "created" INTEGER NOT NULL,
+    "updated" INTEGER,
+    "revision" INTEGER NOT NULL,
+    "version_id" BLOB,
+    "writer_id" BLOB,
+    "recorded" INTEGER NOT NULL,
+    "initial" INTEGER NOT NULL,
     PRIMARY KEY ("id")
 ) STRICT;
 
@@ -71,6 +81,7 @@ CREATE TABLE task (
     "suspended" INTEGER NOT NULL,
     "form_key" TEXT,
     "tenant_id" TEXT,
+    "recorded" INTEGER NOT NULL,
     PRIMARY KEY ("id")
 ) STRICT, WITHOUT ROWID;
 
@@ -105,6 +116,7 @@ CREATE TABLE external_task (
     "lock_revision" INTEGER NOT NULL,
     "business_key" TEXT,
     "tenant_id" TEXT,
+    "recorded" INTEGER NOT NULL,
     PRIMARY KEY ("id")
 ) STRICT, WITHOUT ROWID;
 
@@ -130,6 +142,7 @@ CREATE TABLE job (
     "stacktrace" TEXT,
     "repeat" TEXT,
     "tenant_id" TEXT,
+    "recorded" INTEGER NOT NULL,
     PRIMARY KEY ("id")
 ) STRICT, WITHOUT ROWID;
 
@@ -163,18 +176,18 @@ CREATE TABLE incident (
     "cause_id" BLOB NOT NULL,
     "root_cause_id" BLOB NOT NULL,
     "tenant_id" TEXT,
+    "recorded" INTEGER NOT NULL,
     PRIMARY KEY ("id")
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE history_process (
     "id" BLOB NOT NULL,
     "slot" INTEGER NOT NULL,
+    "retention" INTEGER NOT NULL,
     "root_id" BLOB NOT NULL,
     "super_token_id" BLOB,
     "definition_id" BLOB NOT NULL,
     "business_key" TEXT,
-    "revision" INTEGER NOT NULL,
-    "suspended" INTEGER NOT NULL,
     "started" INTEGER NOT NULL,
     "start_user" TEXT,
     "start_element" TEXT NOT NULL,
@@ -183,20 +196,19 @@ CREATE TABLE history_process (
     "end_element" TEXT,
     "state" INTEGER NOT NULL,
     "delete_reason" TEXT,
-    PRIMARY KEY ("id")
-) STRICT, WITHOUT ROWID;
+    "removal" INTEGER
+) STRICT;
 
 CREATE TABLE history_activity (
     "id" BLOB NOT NULL,
     "slot" INTEGER NOT NULL,
+    "retention" INTEGER NOT NULL,
     "root_id" BLOB NOT NULL,
     "instance_id" BLOB NOT NULL,
     "definition_id" BLOB NOT NULL,
-    "parent_id" BLOB NOT NULL,
-    "execution_id" BLOB NOT NULL,
+    "parent_id" BLOB,
+    "execution_id" BLOB,
     "element" TEXT NOT NULL,
-    "name" TEXT,
-    "kind" TEXT NOT NULL,
     "task_id" BLOB,
     "assignee" TEXT,
     "called_instance_id" BLOB,
@@ -204,10 +216,174 @@ CREATE TABLE history_activity (
     "ended" INTEGER NOT NULL,
     "canceled" INTEGER NOT NULL,
     "complete_scope" INTEGER NOT NULL,
-    "sequence" INTEGER NOT NULL,
+    "tenant_id" TEXT
+) STRICT;
+
+CREATE TABLE history_task (
+    "id" BLOB NOT NULL,
+    "slot" INTEGER NOT NULL,
+    "retention" INTEGER NOT NULL,
+    "root_id" BLOB NOT NULL,
+    "instance_id" BLOB,
+    "execution_id" BLOB,
+    "activity_id" BLOB,
+    "definition_id" BLOB,
+    "element" TEXT,
+    "name" TEXT,
+    "description" TEXT,
+    "assignee" TEXT,
+    "owner" TEXT,
+    "priority" INTEGER NOT NULL,
+    "created" INTEGER NOT NULL,
+    "due" INTEGER,
+    "follow_up" INTEGER,
+    "ended" INTEGER NOT NULL,
+    "delete_reason" TEXT,
+    "tenant_id" TEXT
+) STRICT;
+
+CREATE TABLE history_variable (
+    "id" BLOB NOT NULL,
+    "slot" INTEGER NOT NULL,
+    "retention" INTEGER NOT NULL,
+    "root_id" BLOB NOT NULL,
+    "instance_id" BLOB,
+    "scope_id" BLOB NOT NULL,
+    "activity_id" BLOB,
+    "task_id" BLOB,
+    "name" TEXT NOT NULL,
+    "type" TEXT NOT NULL,
+    "text" TEXT,
+    "number" INTEGER,
+    "float" REAL,
+    "bytes" BLOB,
+    "info" TEXT,
+    "large_id" BLOB,
+    "created" INTEGER NOT NULL,
+    "updated" INTEGER,
+    "revision" INTEGER NOT NULL,
+    "version_id" BLOB,
+    "writer_id" BLOB,
+    "recorded" INTEGER NOT NULL,
+    "initial" INTEGER NOT NULL,
+    "ended" INTEGER NOT NULL,
+    "deleted" INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE history_detail (
+    "id" BLOB NOT NULL,
+    "slot" INTEGER NOT NULL,
+    "retention" INTEGER NOT NULL,
+    "root_id" BLOB NOT NULL,
+    "instance_id" BLOB,
+    "variable_id" BLOB NOT NULL,
+    "scope_id" BLOB NOT NULL,
+    "task_id" BLOB,
+    "name" TEXT NOT NULL,
+    "type" TEXT NOT NULL,
+    "text" TEXT,
+    "number" INTEGER,
+    "float" REAL,
+    "bytes" BLOB,
+    "info" TEXT,
+    "large_id" BLOB,
+    "updated" INTEGER NOT NULL,
+    "revision" INTEGER NOT NULL,
+    "writer_id" BLOB,
+    "initial" INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE history_incident (
+    "id" BLOB NOT NULL,
+    "slot" INTEGER NOT NULL,
+    "retention" INTEGER NOT NULL,
+    "root_id" BLOB NOT NULL,
+    "instance_id" BLOB,
+    "execution_id" BLOB,
+    "definition_id" BLOB NOT NULL,
+    "kind" TEXT NOT NULL,
+    "element" TEXT NOT NULL,
+    "message" TEXT,
+    "configuration" TEXT,
+    "created" INTEGER NOT NULL,
+    "cause_id" BLOB NOT NULL,
+    "root_cause_id" BLOB NOT NULL,
     "tenant_id" TEXT,
-    PRIMARY KEY ("id")
-) STRICT, WITHOUT ROWID;
+    "ended" INTEGER NOT NULL,
+    "state" INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE history_job (
+    "id" BLOB NOT NULL,
+    "slot" INTEGER NOT NULL,
+    "retention" INTEGER NOT NULL,
+    "root_id" BLOB NOT NULL,
+    "job_id" BLOB NOT NULL,
+    "instance_id" BLOB,
+    "execution_id" BLOB,
+    "definition_id" BLOB NOT NULL,
+    "element" TEXT NOT NULL,
+    "kind" INTEGER NOT NULL,
+    "due" INTEGER,
+    "retries" INTEGER NOT NULL,
+    "priority" INTEGER NOT NULL,
+    "created" INTEGER NOT NULL,
+    "time" INTEGER NOT NULL,
+    "state" INTEGER NOT NULL,
+    "error_message" TEXT,
+    "stacktrace" TEXT,
+    "node" TEXT,
+    "tenant_id" TEXT
+) STRICT;
+
+CREATE TABLE history_external_task (
+    "id" BLOB NOT NULL,
+    "slot" INTEGER NOT NULL,
+    "retention" INTEGER NOT NULL,
+    "root_id" BLOB NOT NULL,
+    "task_id" BLOB NOT NULL,
+    "instance_id" BLOB NOT NULL,
+    "execution_id" BLOB,
+    "activity_id" BLOB,
+    "definition_id" BLOB NOT NULL,
+    "element" TEXT NOT NULL,
+    "topic" TEXT NOT NULL,
+    "worker_id" TEXT,
+    "retries" INTEGER,
+    "priority" INTEGER NOT NULL,
+    "created" INTEGER NOT NULL,
+    "time" INTEGER NOT NULL,
+    "state" INTEGER NOT NULL,
+    "error_message" TEXT,
+    "error_details" TEXT,
+    "tenant_id" TEXT
+) STRICT;
+
+CREATE TABLE history_identity_link (
+    "id" BLOB NOT NULL,
+    "slot" INTEGER NOT NULL,
+    "retention" INTEGER NOT NULL,
+    "root_id" BLOB NOT NULL,
+    "task_id" BLOB,
+    "instance_id" BLOB,
+    "definition_id" BLOB,
+    "kind" TEXT NOT NULL,
+    "user_id" TEXT,
+    "group_id" TEXT,
+    "added" INTEGER NOT NULL,
+    "operator" TEXT,
+    "time" INTEGER NOT NULL,
+    "tenant_id" TEXT
+) STRICT;
+
+CREATE TABLE large_value (
+    "id" BLOB NOT NULL,
+    "slot" INTEGER NOT NULL,
+    "retention" INTEGER NOT NULL,
+    "root_id" BLOB NOT NULL,
+    "text" TEXT,
+    "bytes" BLOB
+) STRICT;
 
 CREATE TABLE idempotency (
     "slot" INTEGER NOT NULL,
@@ -287,6 +463,14 @@ CREATE TABLE definition (
     PRIMARY KEY ("id")
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE element (
+    "definition_id" BLOB NOT NULL,
+    "element" TEXT NOT NULL,
+    "name" TEXT,
+    "kind" TEXT NOT NULL,
+    PRIMARY KEY ("definition_id", "element")
+) STRICT;
+
 CREATE TABLE engine_user (
     "id" TEXT NOT NULL,
     "first_name" TEXT,
@@ -354,10 +538,32 @@ CREATE INDEX external_task_topic ON external_task ("topic", "priority" DESC, (co
 CREATE INDEX job_due ON job ((coalesce("due", 0))) WHERE "retries" > 0 AND "suspended" = false;
 -- Message and signal correlation.
 CREATE INDEX event_subscription_name ON event_subscription ("name", "kind");
--- History by instance; by slot for moves.
+-- History: heads of trees by slot (a move reads the others by root), everything by root; ids grow with time, so a
+-- BRIN index finds one at no cost.
+CREATE INDEX history_process_id ON history_process ("id");
 CREATE INDEX history_process_slot ON history_process ("slot");
-CREATE INDEX history_activity_instance ON history_activity ("instance_id");
-CREATE INDEX history_activity_slot ON history_activity ("slot");
+CREATE INDEX history_process_key ON history_process ("business_key") WHERE "business_key" IS NOT NULL;
+CREATE INDEX history_process_definition ON history_process ("definition_id", "ended");
+CREATE INDEX history_process_child ON history_process ("root_id") WHERE "root_id" <> "id";
+CREATE INDEX history_activity_root ON history_activity ("root_id");
+CREATE INDEX history_activity_id ON history_activity ("id");
+CREATE INDEX history_task_root ON history_task ("root_id");
+CREATE INDEX history_task_id ON history_task ("id");
+CREATE INDEX history_variable_root ON history_variable ("root_id");
+CREATE INDEX history_variable_id ON history_variable ("id");
+CREATE INDEX history_detail_root ON history_detail ("root_id");
+CREATE INDEX history_detail_id ON history_detail ("id");
+CREATE INDEX history_incident_root ON history_incident ("root_id");
+CREATE INDEX history_incident_id ON history_incident ("id");
+CREATE INDEX history_job_root ON history_job ("root_id");
+CREATE INDEX history_job_id ON history_job ("id");
+CREATE INDEX history_external_task_root ON history_external_task ("root_id");
+CREATE INDEX history_external_task_id ON history_external_task ("id");
+CREATE INDEX history_identity_link_root ON history_identity_link ("root_id");
+CREATE INDEX history_identity_link_id ON history_identity_link ("id");
+CREATE INDEX large_value_root ON large_value ("root_id");
+CREATE INDEX large_value_id ON large_value ("id");
+CREATE INDEX history_process_ended ON history_process ("ended");
 -- The slots that job acquisition and fetchAndLock have to skip.
 CREATE INDEX slot_not_owned ON slot ("slot") WHERE "state" <> 0;
 

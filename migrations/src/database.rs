@@ -2,7 +2,6 @@
 use crate::{Applied, Dialect, SchemaError};
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row, SqliteConnection,
-    postgres::PgConnectOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode},
 };
 use std::str::FromStr;
@@ -28,10 +27,11 @@ pub(crate) fn schema_version(dialect: Dialect) -> &'static str {
 }
 
 impl Db {
-    /// Opens `postgres://…` or `sqlite://…`; a missing SQLite file is made.
+    /// Opens `postgres://…` (of several servers the one that takes writes) or `sqlite://…`; a missing SQLite file is
+    /// made.
     pub async fn connect(url: &str) -> Result<Db, SchemaError> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            Ok(Db::Postgres(PgConnectOptions::from_str(url)?.connect().await?))
+            Ok(Db::Postgres(crate::hosts::connect(url).await?))
         } else if url.starts_with("sqlite:") {
             let options = SqliteConnectOptions::from_str(url)?
                 .create_if_missing(true)

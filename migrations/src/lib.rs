@@ -2,6 +2,7 @@
 //! build can serve. Nodes refuse a database outside the range; changes expand first and contract a release later,
 //! so a node of version *n* serves *n* and *n + 1* (see `README.md`).
 mod database;
+pub mod hosts;
 mod steps;
 
 pub use database::Db;

@@ -28,6 +28,11 @@ pub struct ProcessInstance {
     pub start_user: Option<String>,
     pub start_element: String,
     pub tenant_id: Option<String>,
+    /// Retention class of the root's definition at its start ([`crate::history::retention`]): with the root's id it
+    /// names the partition of all its history.
+    pub retention: i16,
+    /// Whether history tells of it: a level above `none` when it started.
+    pub recorded: bool,
 }
 
 /// What a token is doing.
@@ -87,6 +92,47 @@ pub struct Variable {
     pub task_id: Option<Id>,
     pub name: String,
     pub value: TypedValue,
+    pub version: Version,
+}
+
+/// What history knows of a variable's present value. A value that is replaced goes to
+/// [`HistoryRow::Detail`], so that each is stored once.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Version {
+    /// When the variable was made.
+    pub created: Millis,
+    /// When it got its present value; `None`: when it was made.
+    pub updated: Option<Millis>,
+    /// How often its value has been replaced.
+    pub revision: i32,
+    /// Id of the present value's detail; `None`: the variable's own.
+    pub version_id: Option<Id>,
+    /// Activity instance that set the present value; `None`: the process instance.
+    pub writer_id: Option<Id>,
+    pub recorded: Recorded,
+    /// Set by the start of the process instance.
+    pub initial: bool,
+}
+
+/// How much of a variable's present value goes to history.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(i16)]
+pub enum Recorded {
+    /// Nothing.
+    #[default]
+    No = 0,
+    /// The variable with its last value: level `audit`.
+    Variable = 1,
+    /// Each of its values: level `full`.
+    Detail = 2,
+}
+
+impl Recorded {
+    /// The value of a stored number.
+    pub fn from_i16(number: i16) -> Option<Recorded> {
+        use Recorded::*;
+        [No, Variable, Detail].into_iter().find(|k| *k as i16 == number)
+    }
 }
 
 /// A user task.
@@ -114,6 +160,8 @@ pub struct UserTask {
     pub suspended: bool,
     pub form_key: Option<String>,
     pub tenant_id: Option<String>,
+    /// Whether history tells of it.
+    pub recorded: bool,
     /// Candidate users and groups: (`true` = group, name).
     pub candidates: Vec<(bool, String)>,
 }
@@ -142,6 +190,8 @@ pub struct ExternalTask {
     pub lock_revision: i64,
     pub business_key: Option<String>,
     pub tenant_id: Option<String>,
+    /// Whether the external task log tells of it.
+    pub recorded: bool,
 }
 
 /// What a job does.
@@ -194,6 +244,8 @@ pub struct Job {
     /// For repeating timers: the remaining cycle, as the timer parser wrote it.
     pub repeat: Option<String>,
     pub tenant_id: Option<String>,
+    /// Whether the job log tells of it.
+    pub recorded: bool,
 }
 
 /// What a subscription waits for.
@@ -248,6 +300,8 @@ pub struct Incident {
     pub cause_id: Id,
     pub root_cause_id: Id,
     pub tenant_id: Option<String>,
+    /// Whether history tells of it.
+    pub recorded: bool,
 }
 
 /// How a process instance ended; `word()` is REST's `state`.
@@ -259,11 +313,95 @@ pub enum EndState {
     InternallyTerminated = 2,
 }
 
-/// A row written once, when what it tells of has ended.
+/// A row written once, when what it tells of has ended (a value: been replaced; a job: been run).
 #[derive(Clone, Debug, PartialEq)]
 pub enum HistoryRow {
     Process(HistoricProcessInstance),
     Activity(HistoricActivity),
+    Task(HistoricTask),
+    Variable(HistoricVariable),
+    /// The replaced value of a variable, as the variable was.
+    Detail(Variable),
+    Incident(HistoricIncident),
+    Job(HistoricJob),
+    ExternalTask(HistoricExternalTask),
+    IdentityLink(HistoricIdentityLink),
+}
+
+/// A user task that has ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoricTask {
+    pub task: UserTask,
+    pub ended: Millis,
+    /// `completed`, `deleted`, or what the deletion gave.
+    pub delete_reason: Option<String>,
+}
+
+/// A variable that is gone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoricVariable {
+    pub variable: Variable,
+    /// Activity instance of its scope; `None`: the process instance.
+    pub activity_id: Option<Id>,
+    pub ended: Millis,
+    /// Removed by name, not with its scope.
+    pub deleted: bool,
+}
+
+/// An incident that is gone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoricIncident {
+    pub incident: Incident,
+    pub ended: Millis,
+    /// Resolved by a retry or by hand, not deleted with its instance.
+    pub resolved: bool,
+}
+
+/// What became of a job or an external task; Camunda's numbers of `JOB_STATE_` and `STATE_`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i16)]
+pub enum RunState {
+    Failed = 1,
+    Successful = 2,
+    Deleted = 3,
+}
+
+/// A failed run of a job, or its end. The row of the end tells of its creation too.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoricJob {
+    pub id: Id,
+    /// The job with its retries after the run.
+    pub job: Job,
+    pub time: Millis,
+    pub state: RunState,
+    pub error_message: Option<String>,
+    pub stacktrace: Option<String>,
+}
+
+/// A failure of an external task, or its end. The row of the end tells of its creation too.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoricExternalTask {
+    pub id: Id,
+    pub task: ExternalTask,
+    pub time: Millis,
+    pub state: RunState,
+}
+
+/// A candidate, assignee or owner that was added or taken away.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoricIdentityLink {
+    pub id: Id,
+    pub task_id: Option<Id>,
+    pub instance_id: Option<Id>,
+    pub definition_id: Option<Id>,
+    /// `candidate`, `assignee`, `owner`.
+    pub kind: String,
+    pub user_id: Option<String>,
+    pub group_id: Option<String>,
+    pub added: bool,
+    pub operator: Option<String>,
+    pub time: Millis,
+    pub tenant_id: Option<String>,
 }
 
 /// A process instance that has ended.
@@ -286,10 +424,8 @@ pub struct HistoricActivity {
     /// Activity instance it ran in: the process instance, or an inner scope's activity id.
     pub parent_id: Id,
     pub execution_id: Id,
+    /// Its name and kind are the definition's.
     pub element: String,
-    pub name: Option<String>,
-    /// Camunda's activity type: `startEvent`, `userTask`, `exclusiveGateway`, `noneEndEvent`, …
-    pub kind: String,
     pub task_id: Option<Id>,
     pub assignee: Option<String>,
     pub called_instance_id: Option<Id>,
@@ -298,8 +434,6 @@ pub struct HistoricActivity {
     pub canceled: bool,
     /// Whether it ended its scope (an end event that was reached).
     pub complete_scope: bool,
-    /// Order within the instance.
-    pub sequence: i64,
     pub tenant_id: Option<String>,
 }
 

@@ -7,6 +7,7 @@ mod ctx;
 pub mod definition;
 mod element;
 mod eval;
+pub mod history;
 pub mod instance;
 mod moves;
 mod parse;

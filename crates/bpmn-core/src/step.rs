@@ -29,6 +29,8 @@ pub fn new_instance(
         start_user: env.user.map(str::to_owned),
         start_element: String::new(),
         tenant_id: def.tenant_id.map(str::to_owned),
+        retention: crate::history::retention(def.definition.history_ttl),
+        recorded: true,
     })
 }
 

@@ -340,6 +340,7 @@ impl Engine {
                 cause_id: id,
                 root_cause_id: id,
                 tenant_id: job.tenant_id.clone(),
+                recorded: false,
             })
         });
         let task = Task::TimerStartFailed {

@@ -51,6 +51,7 @@ pub fn row(row: &dyn Row) -> Result<ExternalTask, StoreError> {
         lock_revision: row.i64(16)?,
         business_key: row.text_opt(17)?,
         tenant_id: row.text_opt(18)?,
+        recorded: false,
     })
 }
 

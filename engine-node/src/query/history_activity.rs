@@ -12,7 +12,7 @@ use sea_query::{
 
 const H: &str = "h";
 
-const COLUMNS: [&str; 18] = [
+const COLUMNS: [&str; 15] = [
     "id",
     "instance_id",
     "root_id",
@@ -20,8 +20,6 @@ const COLUMNS: [&str; 18] = [
     "parent_id",
     "execution_id",
     "element",
-    "name",
-    "kind",
     "task_id",
     "assignee",
     "called_instance_id",
@@ -29,11 +27,10 @@ const COLUMNS: [&str; 18] = [
     "ended",
     "canceled",
     "complete_scope",
-    "sequence",
     "tenant_id",
 ];
 
-/// A row of [`listing`]; of a running activity name and kind are for the caller to take from the model.
+/// A row of [`listing`]; name and kind are for the caller to take from the model.
 pub struct ActivityRow {
     pub id: Id,
     pub instance_id: Id,
@@ -42,8 +39,6 @@ pub struct ActivityRow {
     pub parent_id: Id,
     pub execution_id: Id,
     pub element: String,
-    pub name: Option<String>,
-    pub kind: Option<String>,
     pub task_id: Option<Id>,
     pub assignee: Option<String>,
     pub called_instance_id: Option<Id>,
@@ -66,17 +61,15 @@ pub fn row(row: &dyn Row) -> Result<ActivityRow, StoreError> {
         parent_id: row.id(4)?,
         execution_id: row.id(5)?,
         element: row.text(6)?,
-        name: row.text_opt(7)?,
-        kind: row.text_opt(8)?,
-        task_id: row.id_opt(9)?,
-        assignee: row.text_opt(10)?,
-        called_instance_id: row.id_opt(11)?,
-        started: row.i64(12)?,
-        ended: row.i64_opt(13)?,
-        canceled: row.bool(14)?,
-        complete_scope: row.bool(15)?,
-        tenant_id: row.text_opt(17)?,
-        root_ended: row.i64_opt(18)?,
+        task_id: row.id_opt(7)?,
+        assignee: row.text_opt(8)?,
+        called_instance_id: row.id_opt(9)?,
+        started: row.i64(10)?,
+        ended: row.i64_opt(11)?,
+        canceled: row.bool(12)?,
+        complete_scope: row.bool(13)?,
+        tenant_id: row.text_opt(14)?,
+        root_ended: row.i64_opt(15)?,
     })
 }
 
@@ -95,8 +88,6 @@ fn running() -> SelectStatement {
         ("parent_id", parent),
         ("execution_id", col("t", "execution_id")),
         ("element", col("t", "element")),
-        ("name", null()),
-        ("kind", null()),
         ("task_id", col("k", "id")),
         ("assignee", col("k", "assignee")),
         ("called_instance_id", null()),
@@ -104,7 +95,6 @@ fn running() -> SelectStatement {
         ("ended", null()),
         ("canceled", no()),
         ("complete_scope", no()),
-        ("sequence", null()),
         ("tenant_id", col("p", "tenant_id")),
     ] {
         query.expr_as(expr, name);
@@ -130,6 +120,7 @@ fn running() -> SelectStatement {
             col("k", "token_id").equals(("t", "id")),
         )
         .and_where(col("t", "activity_id").is_not_null())
+        .and_where(col("p", "recorded").eq(true))
         .and_where(visible("t"))
         .take()
 }
@@ -137,7 +128,13 @@ fn running() -> SelectStatement {
 fn base() -> SelectStatement {
     let mut ended = Query::select();
     for name in COLUMNS {
-        ended.expr_as(col("e", name), name);
+        // Null where it is the process instance.
+        let own = || Expr::from(Func::coalesce([col("e", name), col("e", "instance_id")]));
+        let cell = match name {
+            "parent_id" | "execution_id" => own(),
+            _ => col("e", name),
+        };
+        ended.expr_as(cell, name);
     }
     ended.from_as("history_activity", "e").and_where(visible("e"));
     Query::select()
@@ -168,13 +165,9 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     w.definition(col(H, "definition_id"))?;
     w.id("executionId", col(H, "execution_id"))?;
     w.text("activityId", col(H, "element"))?;
-    for (name, column, part) in [
-        ("activityName", "name", Part::Name),
-        ("activityType", "kind", Part::Kind),
-    ] {
+    for (name, part) in [("activityName", Part::Name), ("activityType", Part::Kind)] {
         if let Some(wanted) = w.filters.text(name)? {
-            let running = running_with(w.view, part, &wanted);
-            w.and(col(H, column).eq(wanted).or(running));
+            w.and(with(w.view, part, &wanted));
         }
     }
     w.text("taskAssignee", col(H, "assignee"))?;
@@ -193,7 +186,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     Listing::new(base, columns(), col(H, "id")).sorted(filters, &|by| sort(by, view))
 }
 
-/// What of an element the runtime tables don't hold.
+/// What of an element only the model holds.
 #[derive(Clone, Copy)]
 enum Part {
     Name,
@@ -209,8 +202,8 @@ impl Part {
     }
 }
 
-/// That a running activity has that name or kind, by definition and element.
-fn running_with(view: &CatalogView, part: Part, wanted: &str) -> Expr {
+/// That an activity has that name or kind, by definition and element.
+fn with(view: &CatalogView, part: Part, wanted: &str) -> Expr {
     let mut any = Condition::any();
     for deployed in view.all() {
         let elements: Vec<&str> = deployed
@@ -227,11 +220,11 @@ fn running_with(view: &CatalogView, part: Part, wanted: &str) -> Expr {
     if any.is_empty() {
         return super::never();
     }
-    col(H, "ended").is_null().and(Expr::from(any))
+    any.into()
 }
 
-/// Name or kind of every row: history's, or for running ones the model's.
-fn from_model(view: &CatalogView, column: &'static str, part: Part) -> Expr {
+/// Name or kind of every row.
+fn from_model(view: &CatalogView, part: Part) -> Expr {
     let mut case = CaseStatement::new();
     let mut known = false;
     for deployed in view.all() {
@@ -246,9 +239,9 @@ fn from_model(view: &CatalogView, column: &'static str, part: Part) -> Expr {
         }
     }
     if !known {
-        return col(H, column);
+        return null();
     }
-    Expr::from(Func::coalesce([col(H, column), Expr::Case(Box::new(case))]))
+    Expr::Case(Box::new(case))
 }
 
 fn sort(by: &str, view: &CatalogView) -> Option<SortBy> {
@@ -257,8 +250,8 @@ fn sort(by: &str, view: &CatalogView) -> Option<SortBy> {
         "instanceId" => (col(H, "instance_id"), Kind::Id),
         "executionId" => (col(H, "execution_id"), Kind::Id),
         "activityId" => (col(H, "element"), Kind::Text),
-        "activityName" => (from_model(view, "name", Part::Name), Kind::Text),
-        "activityType" => (from_model(view, "kind", Part::Kind), Kind::Text),
+        "activityName" => (from_model(view, Part::Name), Kind::Text),
+        "activityType" => (from_model(view, Part::Kind), Kind::Text),
         "startTime" => (col(H, "started"), Kind::Number),
         "endTime" => (col(H, "ended"), Kind::Number),
         "duration" => (col(H, "ended").sub(col(H, "started")), Kind::Number),

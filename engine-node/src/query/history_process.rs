@@ -99,7 +99,11 @@ pub fn root_ended(alias: &'static str) -> Expr {
 fn base() -> SelectStatement {
     let mut ended = Query::select();
     for name in SHARED {
-        ended.expr_as(col("e", name), name);
+        let cell = match name {
+            "suspended" => Expr::cust("FALSE"),
+            _ => col("e", name),
+        };
+        ended.expr_as(cell, name);
     }
     for name in ["ended", "state", "delete_reason"] {
         ended.expr_as(col("e", name), name);
@@ -112,7 +116,10 @@ fn base() -> SelectStatement {
     for name in ["ended", "state", "delete_reason"] {
         running.expr_as(null(), name);
     }
-    running.from_as("process_instance", "p").and_where(visible("p"));
+    running
+        .from_as("process_instance", "p")
+        .and_where(visible("p"))
+        .and_where(col("p", "recorded").eq(true));
     Query::select()
         .from_subquery(ended.union(UnionType::All, running).take(), H)
         .take()

@@ -40,6 +40,7 @@ pub fn row(row: &dyn Row) -> Result<Incident, StoreError> {
         cause_id: row.id(9)?,
         root_cause_id: row.id(10)?,
         tenant_id: row.text_opt(11)?,
+        recorded: false,
     })
 }
 

@@ -61,6 +61,7 @@ pub fn row(row: &dyn Row) -> Result<Job, StoreError> {
         stacktrace: row.text_opt(17)?,
         repeat: row.text_opt(18)?,
         tenant_id: row.text_opt(19)?,
+        recorded: false,
     })
 }
 

@@ -57,6 +57,7 @@ pub fn row(row: &dyn Row) -> Result<UserTask, StoreError> {
         suspended: row.bool(17)?,
         form_key: row.text_opt(18)?,
         tenant_id: row.text_opt(19)?,
+        recorded: false,
         candidates: Vec::new(),
     })
 }

@@ -176,6 +176,7 @@ impl Replication {
                         stacktrace: None,
                         repeat,
                         tenant_id: row.tenant_id.clone(),
+                        recorded: false,
                     });
                 }
                 Ok(None) => {}

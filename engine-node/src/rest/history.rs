@@ -85,10 +85,8 @@ fn activity_dto(view: &CatalogView, row: ActivityRow) -> HistoricActivityInstanc
     HistoricActivityInstance {
         id: format!("{}:{}", row.element, row.id),
         parent_activity_instance_id: parent,
-        activity_name: row.name.or_else(|| node.and_then(|n| n.name.clone())),
-        activity_type: row
-            .kind
-            .unwrap_or_else(|| node.map_or("", |n| n.activity_type).to_owned()),
+        activity_name: node.and_then(|n| n.name.clone()),
+        activity_type: node.map_or("", |n| n.activity_type).to_owned(),
         activity_id: row.element,
         process_definition_key: deployed.map(|d| d.row.key.clone()),
         process_definition_id: instance_view::definition_id(view, row.definition_id),

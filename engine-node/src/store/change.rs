@@ -3,11 +3,11 @@ use super::{
     StoreError, Unit,
     cell::{Cell, refusal},
     codec::{self, Place},
+    codec_history::{self, Kept},
     schema::*,
 };
 use bpmn_core::{
     Id, Slot,
-    instance::HistoryRow,
     tracked::{Entity, Tracked},
 };
 use std::collections::HashSet;
@@ -32,7 +32,31 @@ pub(crate) struct Group {
     pub table: usize,
 }
 
-/// The tables that units write.
+/// The tables that units write, as positions in [`WRITTEN`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    Process,
+    Token,
+    Variable,
+    Task,
+    Candidate,
+    ExternalTask,
+    Job,
+    Subscription,
+    Incident,
+    HistoryProcess,
+    HistoryActivity,
+    HistoryTask,
+    HistoryVariable,
+    HistoryDetail,
+    HistoryIncident,
+    HistoryJob,
+    HistoryExternalTask,
+    HistoryIdentityLink,
+    Idempotency,
+}
+
+/// The tables that units write, in the order of [`Written`].
 pub(crate) const WRITTEN: &[Table] = &[
     PROCESS_INSTANCE,
     TOKEN,
@@ -45,21 +69,26 @@ pub(crate) const WRITTEN: &[Table] = &[
     INCIDENT,
     HISTORY_PROCESS,
     HISTORY_ACTIVITY,
+    HISTORY_TASK,
+    HISTORY_VARIABLE,
+    HISTORY_DETAIL,
+    HISTORY_INCIDENT,
+    HISTORY_JOB,
+    HISTORY_EXTERNAL_TASK,
+    HISTORY_IDENTITY_LINK,
     IDEMPOTENCY,
 ];
 
-const PROCESS_I: usize = 0;
-const TOKEN_I: usize = 1;
-const VARIABLE_I: usize = 2;
-const TASK_I: usize = 3;
-const CANDIDATE_I: usize = 4;
-pub(crate) const EXTERNAL_I: usize = 5;
-const JOB_I: usize = 6;
-const SUBSCRIPTION_I: usize = 7;
-const INCIDENT_I: usize = 8;
-const HISTORY_PROCESS_I: usize = 9;
-const HISTORY_ACTIVITY_I: usize = 10;
-const IDEMPOTENCY_I: usize = 11;
+const PROCESS_I: usize = Written::Process as usize;
+const TOKEN_I: usize = Written::Token as usize;
+const VARIABLE_I: usize = Written::Variable as usize;
+const TASK_I: usize = Written::Task as usize;
+const CANDIDATE_I: usize = Written::Candidate as usize;
+pub(crate) const EXTERNAL_I: usize = Written::ExternalTask as usize;
+const JOB_I: usize = Written::Job as usize;
+const SUBSCRIPTION_I: usize = Written::Subscription as usize;
+const INCIDENT_I: usize = Written::Incident as usize;
+const IDEMPOTENCY_I: usize = Written::Idempotency as usize;
 
 /// A unit in rows.
 #[derive(Debug, Default)]
@@ -217,17 +246,13 @@ impl Change {
         for id in gone {
             self.delete(CANDIDATE_I, id);
         }
+        let kept = Kept {
+            at,
+            retention: i.process.retention,
+        };
         for row in &i.history {
-            match row {
-                HistoryRow::Process(h) => {
-                    self.add(Verb::Insert, HISTORY_PROCESS_I, codec::history_process(h, at))
-                }
-                HistoryRow::Activity(a) => self.add(
-                    Verb::Insert,
-                    HISTORY_ACTIVITY_I,
-                    codec::history_activity(a, at.slot),
-                ),
-            }
+            let (table, row) = codec_history::row(row, kept);
+            self.add(Verb::Insert, table as usize, row);
         }
         Ok(())
     }

@@ -48,6 +48,8 @@ pub(crate) fn process(p: &ProcessInstance, at: Place) -> Vec<Cell> {
         &p.start_user,
         &p.start_element,
         &p.tenant_id,
+        p.retention,
+        p.recorded,
     ]
 }
 
@@ -66,6 +68,8 @@ pub(crate) fn read_process(r: &mut Reader) -> Result<ProcessInstance, StoreError
         start_user: r.text_opt()?,
         start_element: r.text()?,
         tenant_id: r.text_opt()?,
+        retention: r.i16()?,
+        recorded: r.bool()?,
     })
 }
 
@@ -121,6 +125,17 @@ pub(crate) fn variable(v: &Variable, at: Place) -> Vec<Cell> {
         v.value.name()
     ];
     row.extend(value(&v.value));
+    let version = &v.version;
+    row.extend(cells![
+        Cell::Null,
+        version.created,
+        version.updated,
+        version.revision,
+        version.version_id,
+        version.writer_id,
+        version.recorded as i16,
+        version.initial,
+    ]);
     row
 }
 
@@ -135,6 +150,7 @@ pub(crate) fn read_variable(r: &mut Reader) -> Result<Variable, StoreError> {
         r.bytes_opt()?,
         r.text_opt()?,
     )?;
+    r.next();
     Ok(Variable {
         id,
         instance_id,
@@ -142,6 +158,17 @@ pub(crate) fn read_variable(r: &mut Reader) -> Result<Variable, StoreError> {
         task_id,
         name,
         value,
+        version: Version {
+            created: r.int()?,
+            updated: r.int_opt()?,
+            revision: r.i32()?,
+            version_id: r.id_opt()?,
+            writer_id: r.id_opt()?,
+            recorded: r
+                .i16()
+                .and_then(|n| Recorded::from_i16(n).ok_or_else(|| unknown("recording", n)))?,
+            initial: r.bool()?,
+        },
     })
 }
 
@@ -169,6 +196,7 @@ pub(crate) fn task(t: &UserTask, at: Place) -> Vec<Cell> {
         t.suspended,
         &t.form_key,
         &t.tenant_id,
+        t.recorded,
     ]
 }
 
@@ -200,6 +228,7 @@ pub(crate) fn read_task(r: &mut Reader) -> Result<UserTask, StoreError> {
         suspended: r.bool()?,
         form_key: r.text_opt()?,
         tenant_id: r.text_opt()?,
+        recorded: r.bool()?,
         candidates: Vec::new(),
     })
 }
@@ -232,6 +261,7 @@ pub(crate) fn external_task(t: &ExternalTask, at: Place) -> Vec<Cell> {
         t.lock_revision,
         &t.business_key,
         &t.tenant_id,
+        t.recorded,
     ]
 }
 
@@ -256,6 +286,7 @@ pub(crate) fn read_external_task(r: &mut Reader) -> Result<ExternalTask, StoreEr
         lock_revision: r.int()?,
         business_key: r.text_opt()?,
         tenant_id: r.text_opt()?,
+        recorded: r.bool()?,
     })
 }
 
@@ -282,6 +313,7 @@ pub(crate) fn job(j: &Job, slot: Slot) -> Vec<Cell> {
         &j.stacktrace,
         &j.repeat,
         &j.tenant_id,
+        j.recorded,
     ]
 }
 
@@ -311,6 +343,7 @@ pub(crate) fn read_job(r: &mut Reader) -> Result<Job, StoreError> {
         stacktrace: r.text_opt()?,
         repeat: r.text_opt()?,
         tenant_id: r.text_opt()?,
+        recorded: r.bool()?,
     })
 }
 
@@ -362,6 +395,7 @@ pub(crate) fn incident(i: &Incident, at: Place) -> Vec<Cell> {
         i.cause_id,
         i.root_cause_id,
         &i.tenant_id,
+        i.recorded,
     ]
 }
 
@@ -379,37 +413,8 @@ pub(crate) fn read_incident(r: &mut Reader) -> Result<Incident, StoreError> {
         cause_id: r.id()?,
         root_cause_id: r.id()?,
         tenant_id: r.text_opt()?,
+        recorded: r.bool()?,
     })
-}
-
-pub(crate) fn history_process(h: &HistoricProcessInstance, at: Place) -> Vec<Cell> {
-    let mut row = process(&h.process, at);
-    row.extend(cells![h.ended, &h.end_element, h.state as i16, &h.delete_reason]);
-    row
-}
-
-pub(crate) fn history_activity(a: &HistoricActivity, slot: Slot) -> Vec<Cell> {
-    cells![
-        a.id,
-        slot,
-        a.root_id,
-        a.instance_id,
-        a.definition_id,
-        a.parent_id,
-        a.execution_id,
-        &a.element,
-        &a.name,
-        &a.kind,
-        a.task_id,
-        &a.assignee,
-        a.called_instance_id,
-        a.started,
-        a.ended,
-        a.canceled,
-        a.complete_scope,
-        a.sequence,
-        &a.tenant_id,
-    ]
 }
 
 pub(crate) fn idempotency(row: &IdempotencyRow, root: Option<Id>) -> Vec<Cell> {

@@ -1,6 +1,6 @@
 //! Reading: whole instances in one statement and one snapshot, an entity's instance, and clients' list queries.
 use super::{
-    backend::Backend,
+    backend::{Backend, split_version, with_version},
     cell::{Cell, Reader},
     codec,
     schema::*,
@@ -215,8 +215,8 @@ impl<B: Backend> SqlStore<B> {
             .collect())
     }
 
-    /// See [`Store::instance_of`].
-    pub(crate) async fn owner(&self, entity: Entity, id: Id) -> Result<Option<Id>, StoreError> {
+    /// See [`Store::instances_of`].
+    pub(crate) async fn owners(&self, entity: Entity, ids: &[Id]) -> Result<Vec<Option<Id>>, StoreError> {
         let table = match entity {
             Entity::Task => "task",
             Entity::ExternalTask => "external_task",
@@ -227,18 +227,78 @@ impl<B: Backend> SqlStore<B> {
             // An execution is a token's or the process instance itself.
             Entity::Execution => "token",
         };
-        let mut sql: Sql = self.sql(&format!("SELECT \"instance_id\" FROM {table} WHERE \"id\" = "));
-        sql = sql.bind(Type::Uuid, id).push(" AND ").push(VISIBLE);
-        if entity == Entity::Execution {
-            sql = sql
-                .push(" UNION ALL SELECT \"id\" FROM process_instance WHERE \"id\" = ")
-                .bind(Type::Uuid, id);
-            sql = sql.push(" AND ").push(VISIBLE);
+        let mut owners: HashMap<Id, Id> = HashMap::with_capacity(ids.len());
+        for ids in ids.chunks(CHUNK) {
+            let mut sql: Sql = self.sql(&format!(
+                "SELECT \"id\", \"instance_id\" FROM {table} WHERE \"id\""
+            ));
+            sql = sql.among(ids).push(" AND ").push(VISIBLE);
+            if entity == Entity::Execution {
+                sql = sql
+                    .push(" UNION ALL SELECT \"id\", \"id\" FROM process_instance WHERE \"id\"")
+                    .among(ids);
+                sql = sql.push(" AND ").push(VISIBLE);
+            }
+            for (id, owner) in each(self.backend.read(sql).await?, |r| Ok((r.id()?, r.id_opt()?)))? {
+                owners.extend(owner.map(|owner| (id, owner)));
+            }
         }
-        Ok(each(self.backend.read(sql).await?, |r| r.id_opt())?
-            .into_iter()
-            .flatten()
-            .next())
+        Ok(ids.iter().map(|id| owners.get(id).copied()).collect())
+    }
+
+    /// See [`Store::waiting`].
+    pub(crate) async fn waiting_for(
+        &self,
+        asked: &[(String, String)],
+        most: usize,
+    ) -> Result<(Coverage, Vec<Vec<Waiting>>), StoreError> {
+        for _ in 0..20 {
+            let mut found: Vec<Vec<Waiting>> = asked.iter().map(|_| Vec::new()).collect();
+            // By the key's few instances, not by the name's many subscriptions: no index serves IS NOT DISTINCT.
+            let query = self
+                .sql("SELECT g.position, s.\"id\", s.\"instance_id\", p.\"revision\", s.\"execution_id\" FROM ")
+                .texts("g", ["name", "business_key"], asked)
+                .push(" JOIN process_instance p ON p.\"business_key\" = g.business_key AND p.\"suspended\" = false")
+                .push(" JOIN event_subscription s ON s.\"instance_id\" = p.\"id\" AND s.\"name\" IS NOT DISTINCT FROM g.name")
+                .push(&format!(" AND s.\"kind\" = {} AND s.{VISIBLE}", EventKind::Message as i16));
+            let query = Sql {
+                text: with_version(&query.text),
+                ..query
+            };
+            let (version, rows) = split_version(self.backend.read(query).await?)?;
+            let Some(coverage) = self.coverage_of(version).await? else {
+                continue;
+            };
+            for row in rows {
+                let position = row.i64(0)?;
+                if let Some(of) = usize::try_from(position - 1)
+                    .ok()
+                    .and_then(|at| found.get_mut(at))
+                {
+                    of.push(Waiting {
+                        subscription: row.id(1)?,
+                        instance: row.id(2)?,
+                        revision: row.i64(3)?,
+                        execution: row.id(4)?,
+                    });
+                }
+            }
+            for of in &mut found {
+                of.sort_by_key(|w| w.subscription);
+                of.truncate(most);
+            }
+            return Ok((coverage, found));
+        }
+        Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut))
+    }
+
+    /// What was owned at that version of the slot rows; `None` if they have changed since: ask again.
+    async fn coverage_of(&self, version: i64) -> Result<Option<Coverage>, StoreError> {
+        if let Some(coverage) = self.known_coverage(version) {
+            return Ok(Some(coverage));
+        }
+        let (now, coverage) = self.read_coverage().await?;
+        Ok((now == version).then_some(coverage))
     }
 
     /// See [`Store::select`].
@@ -246,15 +306,8 @@ impl<B: Backend> SqlStore<B> {
         // Slot rows change seldom; while they do, the query is asked again until both are of one version.
         for _ in 0..20 {
             let (version, rows) = self.backend.select(query).await?;
-            let coverage = match self.known_coverage(version) {
-                Some(coverage) => coverage,
-                None => {
-                    let (now, coverage) = self.read_coverage().await?;
-                    if now != version {
-                        continue;
-                    }
-                    coverage
-                }
+            let Some(coverage) = self.coverage_of(version).await? else {
+                continue;
             };
             let rows = rows
                 .into_iter()

@@ -24,7 +24,7 @@ impl<B: Backend> SqlStore<B> {
         max: u32,
         topics: &[TopicRequest],
         order: FetchOrder,
-    ) -> Result<Vec<ExternalTask>, StoreError> {
+    ) -> Result<Vec<Fetched>, StoreError> {
         if topics.is_empty() || max == 0 {
             return Ok(Vec::new());
         }
@@ -81,7 +81,15 @@ impl<B: Backend> SqlStore<B> {
         }
         sql = sql.push(" END, \"lock_revision\" = \"lock_revision\" + 1 WHERE \"id\" IN (SELECT \"id\" FROM taken) RETURNING ");
         sql = sql.push(&columns(&EXTERNAL_TASK, ""));
-        let mut tasks = each(self.backend.run(sql).await?, codec::read_external_task)?;
+        sql = sql.push(
+            ", (SELECT p.\"revision\" FROM process_instance p WHERE p.\"id\" = external_task.\"instance_id\")",
+        );
+        let mut tasks = each(self.backend.run(sql).await?, |r| {
+            Ok(Fetched {
+                task: codec::read_external_task(r)?,
+                revision: r.int_opt()?,
+            })
+        })?;
         tasks.sort_by_key(|t| t.id);
         if let Some(ascending) = order.created_ascending {
             tasks.sort_by_key(|t| if ascending { t.created } else { -t.created });

@@ -7,6 +7,7 @@ mod backend;
 mod cell;
 mod change;
 pub mod codec;
+mod codec_history;
 #[cfg(test)]
 mod contract;
 mod jobs;
@@ -152,6 +153,32 @@ pub struct TopicRequest {
     pub process_variables: Vec<(String, TypedValue)>,
 }
 
+/// An external task that a fetch has locked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fetched {
+    pub task: ExternalTask,
+    /// Revision of its instance in the statement that locked it: tells whether a cached copy is the present state.
+    pub revision: Option<i64>,
+}
+
+impl std::ops::Deref for Fetched {
+    type Target = ExternalTask;
+    fn deref(&self) -> &ExternalTask {
+        &self.task
+    }
+}
+
+/// A message subscription that a name and a business key match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    pub subscription: Id,
+    pub instance: Id,
+    /// Revision of the instance.
+    pub revision: i64,
+    /// REST's execution id of what waits.
+    pub execution: Id,
+}
+
 /// The order of a fetch: none is unordered.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FetchOrder {
@@ -275,6 +302,17 @@ pub trait Store: Send + Sync {
     /// Which instance an entity belongs to: task, external task, job, incident, execution, subscription, variable.
     async fn instance_of(&self, entity: Entity, id: Id) -> Result<Option<Id>, StoreError>;
 
+    /// [`Store::instance_of`] for several entities of one kind, in one statement; the answers are in their order.
+    async fn instances_of(&self, entity: Entity, ids: &[Id]) -> Result<Vec<Option<Id>>, StoreError>;
+
+    /// Message subscriptions of instances that aren't suspended, for several pairs of message name and business key
+    /// in one statement: of each pair at most `most`, oldest first, and which slots were seen.
+    async fn waiting(
+        &self,
+        asked: &[(String, String)],
+        most: usize,
+    ) -> Result<(Coverage, Vec<Vec<Waiting>>), StoreError>;
+
     /// A standalone job (timer start) by id.
     async fn start_job(&self, id: Id) -> Result<Option<Job>, StoreError>;
 
@@ -306,7 +344,7 @@ pub trait Store: Send + Sync {
         max: u32,
         topics: &[TopicRequest],
         order: FetchOrder,
-    ) -> Result<Vec<ExternalTask>, StoreError>;
+    ) -> Result<Vec<Fetched>, StoreError>;
 
     /// Gives back tasks that a client never received: (task, lock revision of this fetch).
     async fn unlock_fetched(&self, tasks: &[(Id, i64)]) -> Result<(), StoreError>;

@@ -55,6 +55,9 @@ pub struct Column {
 pub enum Class {
     /// Rows of a slot: they move with it. Has `slot` and `root_id`, so that a unit can be read and deleted alone.
     SlotBound,
+    /// Slot-bound rows that are appended once: partitioned by (retention, root) in PostgreSQL, so without a unique
+    /// index; the key says what they are told apart by. Read and deleted by root; heads of trees are found by slot.
+    History,
     /// The same rows on every shard, written by the reference log.
     Replicated,
     /// Of this database alone.
@@ -110,7 +113,7 @@ table!(
     PROCESS_INSTANCE, "process_instance", SlotBound, ["id"], [
         c("id", Uuid), c("slot", Small), c("root_id", Uuid), n("super_token_id", Uuid), c("definition_id", Uuid),
         n("business_key", Text), c("revision", Big), c("suspended", Bool), c("started", Big), n("start_user", Text),
-        c("start_element", Text), n("tenant_id", Text),
+        c("start_element", Text), n("tenant_id", Text), c("retention", Small), c("recorded", Bool),
     ]
 );
 table!(
@@ -126,7 +129,8 @@ table!(
     VARIABLE, "variable", SlotBound, ["id"], [
         c("id", Uuid), c("slot", Small), c("root_id", Uuid), c("instance_id", Uuid), c("scope_id", Uuid),
         n("task_id", Uuid), c("name", Text), c("type", Text), n("text", Text), n("number", Big), n("float", Float),
-        n("bytes", Bytes), n("info", Text),
+        n("bytes", Bytes), n("info", Text), n("large_id", Uuid), c("created", Big), n("updated", Big),
+        c("revision", Int), n("version_id", Uuid), n("writer_id", Uuid), c("recorded", Small), c("initial", Bool),
     ]
 );
 table!(
@@ -136,7 +140,7 @@ table!(
         n("execution_id", Uuid), n("activity_id", Uuid), n("definition_id", Uuid), n("element", Text),
         n("name", Text), n("description", Text), n("assignee", Text), n("owner", Text), n("delegation", Text),
         c("priority", Int), c("created", Big), n("last_updated", Big), n("due", Big), n("follow_up", Big),
-        c("suspended", Bool), n("form_key", Text), n("tenant_id", Text),
+        c("suspended", Bool), n("form_key", Text), n("tenant_id", Text), c("recorded", Bool),
     ]
 );
 table!(
@@ -152,7 +156,7 @@ table!(
         c("execution_id", Uuid), c("activity_id", Uuid), c("definition_id", Uuid), c("element", Text),
         c("topic", Text), n("worker_id", Text), n("lock_expires", Big), n("retries", Int), n("error_message", Text),
         n("error_details", Text), c("priority", Big), c("suspended", Bool), c("created", Big),
-        c("lock_revision", Big), n("business_key", Text), n("tenant_id", Text),
+        c("lock_revision", Big), n("business_key", Text), n("tenant_id", Text), c("recorded", Bool),
     ]
 );
 table!(
@@ -162,7 +166,7 @@ table!(
         n("execution_id", Uuid), c("definition_id", Uuid), c("element", Text), c("kind", Small), n("due", Big),
         c("retries", Int), c("exclusive", Bool), c("priority", Big), c("suspended", Bool), c("created", Big),
         n("lock_owner", Text), n("lock_expires", Big), n("error_message", Text), n("stacktrace", Text),
-        n("repeat", Text), n("tenant_id", Text),
+        n("repeat", Text), n("tenant_id", Text), c("recorded", Bool),
     ]
 );
 table!(
@@ -179,24 +183,98 @@ table!(
         c("id", Uuid), c("slot", Small), c("root_id", Uuid), n("instance_id", Uuid), n("execution_id", Uuid),
         c("definition_id", Uuid), c("kind", Text), c("element", Text), n("message", Text), n("configuration", Text),
         c("created", Big), c("cause_id", Uuid), c("root_cause_id", Uuid), n("tenant_id", Text),
+        c("recorded", Bool),
     ]
 );
 table!(
-    /// Process instances that have ended.
-    HISTORY_PROCESS, "history_process", SlotBound, ["id"], [
-        c("id", Uuid), c("slot", Small), c("root_id", Uuid), n("super_token_id", Uuid), c("definition_id", Uuid),
-        n("business_key", Text), c("revision", Big), c("suspended", Bool), c("started", Big), n("start_user", Text),
-        c("start_element", Text), n("tenant_id", Text), c("ended", Big), n("end_element", Text), c("state", Small),
-        n("delete_reason", Text),
+    /// Process instances that have ended. `recorded` below: see `process_instance`.
+    HISTORY_PROCESS, "history_process", History, ["root_id", "id"], [
+        c("id", Uuid), c("slot", Small), c("retention", Small), c("root_id", Uuid), n("super_token_id", Uuid),
+        c("definition_id", Uuid), n("business_key", Text), c("started", Big), n("start_user", Text),
+        c("start_element", Text), n("tenant_id", Text), c("ended", Big), n("end_element", Text),
+        c("state", Small), n("delete_reason", Text), n("removal", Big),
     ]
 );
 table!(
-    /// Activity instances that have ended.
-    HISTORY_ACTIVITY, "history_activity", SlotBound, ["id"], [
-        c("id", Uuid), c("slot", Small), c("root_id", Uuid), c("instance_id", Uuid), c("definition_id", Uuid),
-        c("parent_id", Uuid), c("execution_id", Uuid), c("element", Text), n("name", Text), c("kind", Text),
-        n("task_id", Uuid), n("assignee", Text), n("called_instance_id", Uuid), c("started", Big), c("ended", Big),
-        c("canceled", Bool), c("complete_scope", Bool), c("sequence", Big), n("tenant_id", Text),
+    /// Activity instances that have ended. `parent_id` and `execution_id` are null where they are the process instance.
+    HISTORY_ACTIVITY, "history_activity", History, ["root_id", "id"], [
+        c("id", Uuid), c("slot", Small), c("retention", Small), c("root_id", Uuid), c("instance_id", Uuid),
+        c("definition_id", Uuid), n("parent_id", Uuid), n("execution_id", Uuid), c("element", Text),
+        n("task_id", Uuid), n("assignee", Text), n("called_instance_id", Uuid), c("started", Big),
+        c("ended", Big), c("canceled", Bool), c("complete_scope", Bool), n("tenant_id", Text),
+    ]
+);
+table!(
+    /// User tasks that have ended.
+    HISTORY_TASK, "history_task", History, ["root_id", "id"], [
+        c("id", Uuid), c("slot", Small), c("retention", Small), c("root_id", Uuid), n("instance_id", Uuid),
+        n("execution_id", Uuid), n("activity_id", Uuid), n("definition_id", Uuid), n("element", Text),
+        n("name", Text), n("description", Text), n("assignee", Text), n("owner", Text), c("priority", Int),
+        c("created", Big), n("due", Big), n("follow_up", Big), c("ended", Big), n("delete_reason", Text),
+        n("tenant_id", Text),
+    ]
+);
+table!(
+    /// Variables that are gone, with their last value. `activity_id` is null for the process instance.
+    HISTORY_VARIABLE, "history_variable", History, ["root_id", "id"], [
+        c("id", Uuid), c("slot", Small), c("retention", Small), c("root_id", Uuid), n("instance_id", Uuid),
+        c("scope_id", Uuid), n("activity_id", Uuid), n("task_id", Uuid), c("name", Text), c("type", Text),
+        n("text", Text), n("number", Big), n("float", Float), n("bytes", Bytes), n("info", Text),
+        n("large_id", Uuid), c("created", Big), n("updated", Big), c("revision", Int), n("version_id", Uuid),
+        n("writer_id", Uuid), c("recorded", Small), c("initial", Bool), c("ended", Big), c("deleted", Bool),
+    ]
+);
+table!(
+    /// Values of variables that a later one has replaced; the present one is the variable itself. `id` is the version's.
+    HISTORY_DETAIL, "history_detail", History, ["root_id", "id"], [
+        c("id", Uuid), c("slot", Small), c("retention", Small), c("root_id", Uuid), n("instance_id", Uuid),
+        c("variable_id", Uuid), c("scope_id", Uuid), n("task_id", Uuid), c("name", Text), c("type", Text),
+        n("text", Text), n("number", Big), n("float", Float), n("bytes", Bytes), n("info", Text),
+        n("large_id", Uuid), c("updated", Big), c("revision", Int), n("writer_id", Uuid), c("initial", Bool),
+    ]
+);
+table!(
+    /// Incidents that are resolved or deleted.
+    HISTORY_INCIDENT, "history_incident", History, ["root_id", "id"], [
+        c("id", Uuid), c("slot", Small), c("retention", Small), c("root_id", Uuid), n("instance_id", Uuid),
+        n("execution_id", Uuid), c("definition_id", Uuid), c("kind", Text), c("element", Text),
+        n("message", Text), n("configuration", Text), c("created", Big), c("cause_id", Uuid),
+        c("root_cause_id", Uuid), n("tenant_id", Text), c("ended", Big), c("state", Small),
+    ]
+);
+table!(
+    /// Runs of jobs: failed tries, and how each job ended. Its creation is told by the row of its end, or by the job itself.
+    HISTORY_JOB, "history_job", History, ["root_id", "id"], [
+        c("id", Uuid), c("slot", Small), c("retention", Small), c("root_id", Uuid), c("job_id", Uuid),
+        n("instance_id", Uuid), n("execution_id", Uuid), c("definition_id", Uuid), c("element", Text),
+        c("kind", Small), n("due", Big), c("retries", Int), c("priority", Big), c("created", Big),
+        c("time", Big), c("state", Small), n("error_message", Text), n("stacktrace", Text), n("node", Text),
+        n("tenant_id", Text),
+    ]
+);
+table!(
+    /// Failures of external tasks, and how each ended. Its creation is told by the row of its end, or by the task itself.
+    HISTORY_EXTERNAL_TASK, "history_external_task", History, ["root_id", "id"], [
+        c("id", Uuid), c("slot", Small), c("retention", Small), c("root_id", Uuid), c("task_id", Uuid),
+        c("instance_id", Uuid), n("execution_id", Uuid), n("activity_id", Uuid), c("definition_id", Uuid),
+        c("element", Text), c("topic", Text), n("worker_id", Text), n("retries", Int), c("priority", Big),
+        c("created", Big), c("time", Big), c("state", Small), n("error_message", Text),
+        n("error_details", Text), n("tenant_id", Text),
+    ]
+);
+table!(
+    /// Candidates, assignees and owners as they were added to tasks and taken away.
+    HISTORY_IDENTITY_LINK, "history_identity_link", History, ["root_id", "id"], [
+        c("id", Uuid), c("slot", Small), c("retention", Small), c("root_id", Uuid), n("task_id", Uuid),
+        n("instance_id", Uuid), n("definition_id", Uuid), c("kind", Text), n("user_id", Text),
+        n("group_id", Text), c("added", Bool), n("operator", Text), c("time", Big), n("tenant_id", Text),
+    ]
+);
+table!(
+    /// Values too large for a variable's row, stored once and shared by runtime and history.
+    LARGE_VALUE, "large_value", History, ["root_id", "id"], [
+        c("id", Uuid), c("slot", Small), c("retention", Small), c("root_id", Uuid), n("text", Text),
+        n("bytes", Bytes),
     ]
 );
 table!(
@@ -245,6 +323,12 @@ table!(
         n("description", Text), n("version_tag", Text), n("tenant_id", Text), n("history_ttl_days", Int),
         c("startable_in_tasklist", Bool), c("suspended", Bool), c("resource_name", Text), c("deployment_id", Uuid),
         c("home", Small),
+    ]
+);
+table!(
+    /// Elements of definitions that become activities: for queries and views by name and kind.
+    ELEMENT, "element", Replicated, ["definition_id", "element"], [
+        c("definition_id", Uuid), c("element", Text), n("name", Text), c("kind", Text),
     ]
 );
 table!(
@@ -301,6 +385,14 @@ pub const TABLES: &[Table] = &[
     INCIDENT,
     HISTORY_PROCESS,
     HISTORY_ACTIVITY,
+    HISTORY_TASK,
+    HISTORY_VARIABLE,
+    HISTORY_DETAIL,
+    HISTORY_INCIDENT,
+    HISTORY_JOB,
+    HISTORY_EXTERNAL_TASK,
+    HISTORY_IDENTITY_LINK,
+    LARGE_VALUE,
     IDEMPOTENCY,
     ALIAS,
     OUTBOX,
@@ -308,6 +400,7 @@ pub const TABLES: &[Table] = &[
     DEPLOYMENT,
     RESOURCE,
     DEFINITION,
+    ELEMENT,
     ENGINE_USER,
     SLOT,
     HIDDEN_SLOT,
@@ -320,7 +413,9 @@ pub const TABLES: &[Table] = &[
 
 /// The tables whose rows move with a slot, instances first.
 pub fn slot_bound() -> impl DoubleEndedIterator<Item = &'static Table> {
-    TABLES.iter().filter(|t| t.class == SlotBound)
+    TABLES
+        .iter()
+        .filter(|t| matches!(t.class, SlotBound | Class::History))
 }
 
 /// Condition of every query on a slot-bound table: its rows are not a copy in the making nor a left-over

@@ -236,17 +236,31 @@ impl<B: Backend> SqlStore<B> {
             for part in same.chunks(PAGE) {
                 let table = part[0].0;
                 let cells: Vec<Vec<Cell>> = part.iter().map(|(_, row)| row.clone()).collect();
+                let again = if table.class == Class::History {
+                    let key = key_columns(table);
+                    let places: Vec<usize> = table.key.iter().map(|k| table.position(k)).collect();
+                    let keys: Vec<Vec<Cell>> = cells
+                        .iter()
+                        .map(|row| places.iter().map(|at| row[*at].clone()).collect())
+                        .collect();
+                    let names: Vec<String> = table.key.iter().map(|k| format!("\"{k}\"")).collect();
+                    let sql = self.sql(&format!(
+                        "DELETE FROM {} WHERE ({}) IN (VALUES ",
+                        table.name,
+                        names.join(", ")
+                    ));
+                    transaction.run(sql.rows(&key, &keys).push(")")).await?;
+                    String::new()
+                } else {
+                    on_conflict_put(table)
+                };
                 let sql = self.sql(&format!(
                     "INSERT INTO {} ({}) VALUES ",
                     table.name,
                     columns(table, "")
                 ));
                 transaction
-                    .run(
-                        sql.rows(table.columns, &cells)
-                            .push(" ")
-                            .push(&on_conflict_put(table)),
-                    )
+                    .run(sql.rows(table.columns, &cells).push(" ").push(&again))
                     .await?;
             }
         }

@@ -13,6 +13,8 @@ pub(crate) enum Arg {
     One(Type, Cell),
     /// PostgreSQL only.
     Uuids(Vec<uuid::Uuid>),
+    /// PostgreSQL only.
+    Texts(Vec<String>),
 }
 
 /// Text with placeholders, and what goes there.
@@ -63,6 +65,33 @@ impl Sql {
         }
         self.text.push(')');
         self
+    }
+
+    /// Appends a table of texts: `name(position, columns …)`, positions from 1.
+    pub fn texts(mut self, name: &str, columns: [&str; 2], rows: &[(String, String)]) -> Sql {
+        match self.dialect {
+            Dialect::Postgres => {
+                self.text.push_str("unnest(");
+                self.arg(Arg::Texts(rows.iter().map(|r| r.0.clone()).collect()));
+                self.text.push_str("::text[], ");
+                self.arg(Arg::Texts(rows.iter().map(|r| r.1.clone()).collect()));
+                let [a, b] = columns;
+                self.push(&format!("::text[]) WITH ORDINALITY {name}({a}, {b}, position)"))
+            }
+            Dialect::Sqlite => {
+                self.text.push('(');
+                for (i, row) in rows.iter().enumerate() {
+                    self.text
+                        .push_str(if i > 0 { " UNION ALL SELECT " } else { "SELECT " });
+                    self.arg(Arg::One(Type::Text, (&row.0).into()));
+                    self.text.push_str(&format!(" AS {}, ", columns[0]));
+                    self.arg(Arg::One(Type::Text, (&row.1).into()));
+                    self.text
+                        .push_str(&format!(" AS {}, {} AS position", columns[1], i + 1));
+                }
+                self.push(&format!(") {name}"))
+            }
+        }
     }
 
     /// Appends `(…), (…)` of rows of a table.

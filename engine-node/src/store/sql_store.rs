@@ -128,7 +128,19 @@ impl<B: Backend> Store for SqlStore<B> {
     }
 
     async fn instance_of(&self, entity: Entity, id: Id) -> Result<Option<Id>, StoreError> {
-        self.owner(entity, id).await
+        Ok(self.owners(entity, &[id]).await?.pop().flatten())
+    }
+
+    async fn instances_of(&self, entity: Entity, ids: &[Id]) -> Result<Vec<Option<Id>>, StoreError> {
+        self.owners(entity, ids).await
+    }
+
+    async fn waiting(
+        &self,
+        asked: &[(String, String)],
+        most: usize,
+    ) -> Result<(Coverage, Vec<Vec<Waiting>>), StoreError> {
+        self.waiting_for(asked, most).await
     }
 
     async fn start_job(&self, id: Id) -> Result<Option<Job>, StoreError> {
@@ -180,7 +192,7 @@ impl<B: Backend> Store for SqlStore<B> {
         max: u32,
         topics: &[TopicRequest],
         order: FetchOrder,
-    ) -> Result<Vec<ExternalTask>, StoreError> {
+    ) -> Result<Vec<Fetched>, StoreError> {
         self.lock_tasks(worker, max, topics, order).await
     }
 

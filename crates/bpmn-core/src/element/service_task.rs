@@ -129,6 +129,7 @@ impl Behavior for External {
             lock_revision: 0,
             business_key: process.business_key.clone(),
             tenant_id: process.tenant_id.clone(),
+            recorded: false,
         };
         ctx.inst.external_tasks.insert(task);
         ctx.offer(topic);

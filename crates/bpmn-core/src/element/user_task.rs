@@ -111,6 +111,7 @@ impl Behavior for UserTask {
             suspended: process.suspended,
             form_key: None,
             tenant_id: process.tenant_id.clone(),
+            recorded: true,
             candidates: Vec::new(),
         };
         // Stored first: expressions may look at `task`.

@@ -48,6 +48,7 @@ impl<'a> Ctx<'a, '_> {
             stacktrace: None,
             repeat,
             tenant_id: process.tenant_id.clone(),
+            recorded: false,
         });
         if due.is_none_or(|due| due <= self.env.now) {
             self.outcome.due_jobs.push(id);
@@ -87,6 +88,7 @@ impl<'a> Ctx<'a, '_> {
             cause_id: id,
             root_cause_id: id,
             tenant_id: process.tenant_id.clone(),
+            recorded: false,
         });
     }
 

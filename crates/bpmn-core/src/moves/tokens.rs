@@ -108,8 +108,6 @@ impl<'a> Ctx<'a, '_> {
                 parent_id: parent.unwrap_or(process.id),
                 execution_id: row.execution_id,
                 element: node.id.clone(),
-                name: node.name.clone(),
-                kind: node.activity_type.to_owned(),
                 task_id: task.map(|t| t.id),
                 assignee: task.and_then(|t| t.assignee.clone()),
                 called_instance_id: None,
@@ -117,7 +115,6 @@ impl<'a> Ctx<'a, '_> {
                 ended: self.env.now,
                 canceled: how.canceled,
                 complete_scope: how.complete_scope,
-                sequence: sequence(activity),
                 tenant_id: process.tenant_id.clone(),
             };
             self.inst.history.push(HistoryRow::Activity(entry));

@@ -92,6 +92,7 @@ impl<'a> Ctx<'a, '_> {
                     task_id: task,
                     name,
                     value,
+                    version: Default::default(),
                 });
             }
         }

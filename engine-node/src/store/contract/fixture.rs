@@ -185,6 +185,8 @@ pub(super) fn instance(slot: Slot) -> Instance {
         start_user: None,
         start_element: "start".into(),
         tenant_id: None,
+        retention: 0,
+        recorded: true,
     });
     instance.tokens.insert(token(own, slot));
     instance
@@ -212,6 +214,7 @@ pub(super) fn variable(instance: Id, slot: Slot, name: &str, value: TypedValue) 
         task_id: None,
         name: name.into(),
         value,
+        version: Version::default(),
     }
 }
 
@@ -237,6 +240,7 @@ pub(super) fn task(instance: Id, slot: Slot) -> UserTask {
         suspended: false,
         form_key: None,
         tenant_id: None,
+        recorded: false,
         candidates: vec![(false, "anna".into()), (true, "clerks".into())],
     }
 }
@@ -262,6 +266,7 @@ pub(super) fn external_task(instance: &Instance, slot: Slot, topic: &str) -> Ext
         lock_revision: 0,
         business_key: instance.process.business_key.clone(),
         tenant_id: None,
+        recorded: false,
     }
 }
 
@@ -292,6 +297,7 @@ pub(super) fn job(instance: Option<Id>, slot: Slot) -> Job {
         stacktrace: None,
         repeat: None,
         tenant_id: None,
+        recorded: false,
     }
 }
 
@@ -324,6 +330,7 @@ pub(super) fn incident(instance: Option<Id>, slot: Slot, configuration: Option<I
         cause_id: own,
         root_cause_id: own,
         tenant_id: None,
+        recorded: false,
     }
 }
 
@@ -336,8 +343,6 @@ pub(super) fn activity(instance: Id, slot: Slot) -> HistoryRow {
         parent_id: instance,
         execution_id: instance,
         element: "start".into(),
-        name: None,
-        kind: "startEvent".into(),
         task_id: None,
         assignee: None,
         called_instance_id: None,
@@ -345,7 +350,6 @@ pub(super) fn activity(instance: Id, slot: Slot) -> HistoryRow {
         ended: 2,
         canceled: false,
         complete_scope: false,
-        sequence: 1,
         tenant_id: None,
     })
 }

@@ -12,7 +12,8 @@ async fn tables(db: &mut Db) -> BTreeMap<String, Vec<(String, String, bool)>> {
     let rows: Vec<(String, String, String, bool)> = match db {
         Db::Postgres(c) => sqlx::query_as(
             "SELECT table_name::text, column_name::text, data_type::text, is_nullable = 'YES'
-             FROM information_schema.columns WHERE table_schema = 'public' ORDER BY table_name, ordinal_position",
+             FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT IN
+             (SELECT relname FROM pg_class WHERE relispartition OR relkind = 'v') ORDER BY table_name, ordinal_position",
         )
         .fetch_all(c)
         .await

@@ -51,6 +51,8 @@ fn session(url: &str, engine: bool) -> Result<PgConnectOptions, sqlx::Error> {
         ("enable_seqscan", "off"),
         ("enable_hashjoin", "off"),
         ("enable_mergejoin", "off"),
+        // Planned once, not once more for each new length of an array: that took longer than running.
+        ("plan_cache_mode", "force_generic_plan"),
     ];
     Ok(if engine {
         options.options(by_key).statement_cache_capacity(400)
@@ -197,6 +199,7 @@ fn arguments(args: &[Arg]) -> PgArguments {
         // Encoding a value of these types can't fail.
         let _ = match arg {
             Arg::Uuids(ids) => bound.add(ids),
+            Arg::Texts(texts) => bound.add(texts),
             Arg::One(ty, cell) => one(&mut bound, *ty, cell),
         };
     }

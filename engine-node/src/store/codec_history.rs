@@ -1,0 +1,252 @@
+//! History rows as cells, in the order of the columns in [`super::schema`]. They are read by queries only.
+use super::{cell::Cell, change::Written, codec::Place, value::value};
+use bpmn_core::{Id, instance::*};
+
+macro_rules! cells {
+    ($($value:expr),* $(,)?) => { vec![$(Cell::from($value)),*] };
+}
+
+/// Slot, retention class and root of a tree: what every history row carries after its id.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept {
+    pub at: Place,
+    pub retention: i16,
+}
+
+/// The table and the cells of a history row.
+pub(crate) fn row(row: &HistoryRow, kept: Kept) -> (Written, Vec<Cell>) {
+    match row {
+        HistoryRow::Process(h) => (Written::HistoryProcess, process(h, kept)),
+        HistoryRow::Activity(a) => (Written::HistoryActivity, activity(a, kept)),
+        HistoryRow::Task(t) => (Written::HistoryTask, task(t, kept)),
+        HistoryRow::Variable(v) => (Written::HistoryVariable, variable(v, kept)),
+        HistoryRow::Detail(v) => (Written::HistoryDetail, detail(v, kept)),
+        HistoryRow::Incident(i) => (Written::HistoryIncident, incident(i, kept)),
+        HistoryRow::Job(j) => (Written::HistoryJob, job(j, kept)),
+        HistoryRow::ExternalTask(t) => (Written::HistoryExternalTask, external_task(t, kept)),
+        HistoryRow::IdentityLink(l) => (Written::HistoryIdentityLink, identity_link(l, kept)),
+    }
+}
+
+/// Null where it says nothing new, to keep rows short.
+fn unless(id: Id, known: Id) -> Option<Id> {
+    (id != known).then_some(id)
+}
+
+fn process(h: &HistoricProcessInstance, kept: Kept) -> Vec<Cell> {
+    let p = &h.process;
+    cells![
+        p.id,
+        kept.at.slot,
+        kept.retention,
+        kept.at.root,
+        p.super_token_id,
+        p.definition_id,
+        &p.business_key,
+        p.started,
+        &p.start_user,
+        &p.start_element,
+        &p.tenant_id,
+        h.ended,
+        &h.end_element,
+        h.state as i16,
+        &h.delete_reason,
+        Cell::Null,
+    ]
+}
+
+fn activity(a: &HistoricActivity, kept: Kept) -> Vec<Cell> {
+    cells![
+        a.id,
+        kept.at.slot,
+        kept.retention,
+        kept.at.root,
+        a.instance_id,
+        a.definition_id,
+        unless(a.parent_id, a.instance_id),
+        unless(a.execution_id, a.instance_id),
+        &a.element,
+        a.task_id,
+        &a.assignee,
+        a.called_instance_id,
+        a.started,
+        a.ended,
+        a.canceled,
+        a.complete_scope,
+        &a.tenant_id,
+    ]
+}
+
+fn task(h: &HistoricTask, kept: Kept) -> Vec<Cell> {
+    let t = &h.task;
+    cells![
+        t.id,
+        kept.at.slot,
+        kept.retention,
+        kept.at.root,
+        t.instance_id,
+        t.execution_id,
+        t.activity_id,
+        t.definition_id,
+        &t.element,
+        &t.name,
+        &t.description,
+        &t.assignee,
+        &t.owner,
+        t.priority,
+        t.created,
+        t.due,
+        t.follow_up,
+        h.ended,
+        &h.delete_reason,
+        &t.tenant_id,
+    ]
+}
+
+fn variable(h: &HistoricVariable, kept: Kept) -> Vec<Cell> {
+    let v = &h.variable;
+    let mut row = cells![
+        v.id,
+        kept.at.slot,
+        kept.retention,
+        kept.at.root,
+        v.instance_id,
+        v.scope_id,
+        h.activity_id,
+        v.task_id,
+        &v.name,
+        v.value.name(),
+    ];
+    row.extend(value(&v.value));
+    row.extend(cells![
+        Cell::Null,
+        v.version.created,
+        v.version.updated,
+        v.version.revision,
+        v.version.version_id,
+        v.version.writer_id,
+        v.version.recorded as i16,
+        v.version.initial,
+        h.ended,
+        h.deleted,
+    ]);
+    row
+}
+
+fn detail(v: &Variable, kept: Kept) -> Vec<Cell> {
+    let mut row = cells![
+        v.version.version_id.unwrap_or(v.id),
+        kept.at.slot,
+        kept.retention,
+        kept.at.root,
+        v.instance_id,
+        v.id,
+        v.scope_id,
+        v.task_id,
+        &v.name,
+        v.value.name(),
+    ];
+    row.extend(value(&v.value));
+    row.extend(cells![
+        Cell::Null,
+        v.version.updated.unwrap_or(v.version.created),
+        v.version.revision,
+        v.version.writer_id,
+        v.version.initial,
+    ]);
+    row
+}
+
+fn incident(h: &HistoricIncident, kept: Kept) -> Vec<Cell> {
+    let i = &h.incident;
+    cells![
+        i.id,
+        kept.at.slot,
+        kept.retention,
+        kept.at.root,
+        i.instance_id,
+        i.execution_id,
+        i.definition_id,
+        &i.kind,
+        &i.element,
+        &i.message,
+        &i.configuration,
+        i.created,
+        i.cause_id,
+        i.root_cause_id,
+        &i.tenant_id,
+        h.ended,
+        if h.resolved { 1i16 } else { 2 },
+    ]
+}
+
+fn job(h: &HistoricJob, kept: Kept) -> Vec<Cell> {
+    let j = &h.job;
+    cells![
+        h.id,
+        kept.at.slot,
+        kept.retention,
+        kept.at.root,
+        j.id,
+        j.instance_id,
+        j.execution_id,
+        j.definition_id,
+        &j.element,
+        j.kind as i16,
+        j.due,
+        j.retries,
+        j.priority,
+        j.created,
+        h.time,
+        h.state as i16,
+        &h.error_message,
+        &h.stacktrace,
+        &j.lock_owner,
+        &j.tenant_id,
+    ]
+}
+
+fn external_task(h: &HistoricExternalTask, kept: Kept) -> Vec<Cell> {
+    let t = &h.task;
+    cells![
+        h.id,
+        kept.at.slot,
+        kept.retention,
+        kept.at.root,
+        t.id,
+        t.instance_id,
+        unless(t.execution_id, t.instance_id),
+        t.activity_id,
+        t.definition_id,
+        &t.element,
+        &t.topic,
+        &t.worker_id,
+        t.retries,
+        t.priority,
+        t.created,
+        h.time,
+        h.state as i16,
+        &t.error_message,
+        &t.error_details,
+        &t.tenant_id,
+    ]
+}
+
+fn identity_link(l: &HistoricIdentityLink, kept: Kept) -> Vec<Cell> {
+    cells![
+        l.id,
+        kept.at.slot,
+        kept.retention,
+        kept.at.root,
+        l.task_id,
+        l.instance_id,
+        l.definition_id,
+        &l.kind,
+        &l.user_id,
+        &l.group_id,
+        l.added,
+        &l.operator,
+        l.time,
+        &l.tenant_id,
+    ]
+}
