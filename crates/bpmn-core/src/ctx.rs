@@ -70,11 +70,10 @@ impl<'a, 'b> Ctx<'a, 'b> {
             .ok_or(Rejection::NotFound { kind: "Token", id })
     }
 
-    pub(crate) fn token_mut(&mut self, id: Id) -> Result<&mut Token, Rejection> {
-        self.inst
-            .tokens
-            .get_mut(id)
-            .ok_or(Rejection::NotFound { kind: "Token", id })
+    /// Changes a token.
+    pub(crate) fn change_token(&mut self, id: Id, change: impl FnOnce(&mut Token)) -> Result<(), Rejection> {
+        let changed = self.inst.tokens.update(id, change);
+        changed.ok_or(Rejection::NotFound { kind: "Token", id })
     }
 
     /// The node a token stands on.
@@ -134,12 +133,15 @@ impl<'a, 'b> Ctx<'a, 'b> {
             return Err(Self::failure(node, message));
         }
         let execution = self.base_execution(token)?;
-        let row = self.token_mut(token)?;
-        row.element.clone_from(&node.id);
-        row.execution_id = execution;
-        row.activity_id = None;
+        self.change_token(token, |row| {
+            row.element.clone_from(&node.id);
+            row.execution_id = execution;
+            row.activity_id = None;
+            if node.async_before {
+                row.state = TokenState::BeforeAsync;
+            }
+        })?;
         if node.async_before {
-            row.state = TokenState::BeforeAsync;
             return self
                 .add_job(token, node, JobKind::AsyncBefore, None, None)
                 .map(drop);
@@ -156,11 +158,12 @@ impl<'a, 'b> Ctx<'a, 'b> {
             self.base_execution(token)?
         };
         let now = self.env.now;
-        let row = self.token_mut(token)?;
-        row.state = TokenState::Waiting;
-        row.activity_id = Some(activity);
-        row.execution_id = execution;
-        row.started = now;
+        self.change_token(token, |row| {
+            row.state = TokenState::Waiting;
+            row.activity_id = Some(activity);
+            row.execution_id = execution;
+            row.started = now;
+        })?;
         self.map_inputs(token, node)?;
         match node.behavior.enter(node, token, self)? {
             Next::Wait => Ok(()),
@@ -180,7 +183,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
             },
         )?;
         if node.async_after {
-            self.token_mut(token)?.state = TokenState::AfterAsync;
+            self.change_token(token, |row| row.state = TokenState::AfterAsync)?;
             return self
                 .add_job(token, node, JobKind::AsyncAfter, None, None)
                 .map(drop);
@@ -217,7 +220,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
         let (scope, element) = (row.parent_id, row.element.clone());
         self.remove_token(token);
         self.last = Some(element);
-        if self.tokens_in(scope).next().is_none() {
+        if self.tokens_within(scope) == 0 {
             self.work.push(Work::ScopeDone(scope));
         } else {
             self.rebalance(scope);
@@ -232,8 +235,8 @@ impl<'a, 'b> Ctx<'a, 'b> {
         } else {
             None
         };
-        self.inst.variables.remove_all(|_| true);
-        self.inst.incidents.remove_all(|_| true);
+        self.inst.variables.clear();
+        self.inst.incidents.clear();
         self.inst
             .history
             .push(HistoryRow::Process(HistoricProcessInstance {

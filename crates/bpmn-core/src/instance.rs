@@ -5,7 +5,7 @@
 //! (the process instance's own id for the root).
 use crate::{
     Millis,
-    tracked::{Entity, Tracked},
+    tracked::{By, Entity, FixedKeys, Tracked},
     value::TypedValue,
 };
 use topology::Id;
@@ -490,14 +490,41 @@ impl Instance {
 }
 
 macro_rules! entity {
-    ($($t:ty),*) => { $(impl Entity for $t { fn id(&self) -> Id { self.id } })* };
+    ($type:ty, |$row:ident| $($key:expr),*) => {
+        impl Entity for $type {
+            fn id(&self) -> Id {
+                self.id
+            }
+            fn keys(&self, mut each: impl FnMut(By<'_>)) {
+                let $row = self;
+                $(if let Some(key) = $key { each(key); })*
+            }
+        }
+    };
 }
 entity!(
     Token,
-    Variable,
-    UserTask,
-    ExternalTask,
-    Job,
-    EventSubscription,
-    Incident
+    |t| Some(By::Parent(t.parent_id)),
+    Some(By::Execution(t.execution_id)),
+    (t.state == TokenState::Joining).then_some(By::Joining(t.parent_id, &t.element))
 );
+entity!(
+    Variable,
+    |v| Some(By::Scope(v.scope_id)),
+    v.task_id.map(By::Task),
+    Some(By::Named(v.task_id.unwrap_or(v.scope_id), &v.name))
+);
+entity!(UserTask, |t| t.token_id.map(By::Token));
+entity!(ExternalTask, |t| Some(By::Token(t.token_id)));
+entity!(Job, |j| j.token_id.map(By::Token));
+entity!(EventSubscription, |s| Some(By::Token(s.token_id)));
+entity!(
+    Incident,
+    |i| i.execution_id.map(By::Execution),
+    i.configuration.as_deref().map(By::Cause)
+);
+impl FixedKeys for Variable {}
+impl FixedKeys for UserTask {}
+impl FixedKeys for ExternalTask {}
+impl FixedKeys for Job {}
+impl FixedKeys for EventSubscription {}

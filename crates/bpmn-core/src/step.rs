@@ -5,6 +5,7 @@ use crate::{
     ctx::Ctx,
     definition::DefinitionRef,
     instance::*,
+    tracked::By,
     value::Variables,
 };
 use topology::{Id, Slot};
@@ -302,11 +303,8 @@ impl Ctx<'_, '_> {
         if let Some(task) = self.inst.tasks.get(scope) {
             return Ok((task.token_id, Some(scope)));
         }
-        let token = self
-            .inst
-            .tokens
-            .iter()
-            .find(|t| t.id == scope || t.execution_id == scope);
+        let tokens = &self.inst.tokens;
+        let token = tokens.get(scope).or_else(|| tokens.first(By::Execution(scope)));
         token.map(|t| (Some(t.id), None)).ok_or(Rejection::NotFound {
             kind: "Execution",
             id: scope,
@@ -347,19 +345,20 @@ impl Ctx<'_, '_> {
     fn set_suspended(&mut self, suspended: bool) {
         self.inst.process.suspended = suspended;
         let now = self.env.now;
-        self.inst
-            .tasks
-            .change(|_| true, |task| task.suspended = suspended);
+        self.inst.tasks.change_all(|task| task.suspended = suspended);
         self.inst
             .external_tasks
-            .change(|_| true, |task| task.suspended = suspended);
-        self.inst.jobs.change(|_| true, |job| job.suspended = suspended);
+            .change_all(|task| task.suspended = suspended);
+        self.inst.jobs.change_all(|job| job.suspended = suspended);
         if !suspended {
             let topics: Vec<String> = self.inst.external_tasks.iter().map(|t| t.topic.clone()).collect();
             topics.into_iter().for_each(|topic| self.offer(topic));
-            self.outcome
-                .due_jobs
-                .extend(self.inst.jobs.ids(|job| job.due.is_none_or(|due| due <= now)));
+            let due = self
+                .inst
+                .jobs
+                .iter()
+                .filter(|job| job.due.is_none_or(|due| due <= now));
+            self.outcome.due_jobs.extend(due.map(|job| job.id));
         }
     }
 }

@@ -2,6 +2,7 @@
 use crate::{
     definition::DefinitionRef,
     instance::{Instance, Token, TokenState},
+    tracked::By,
 };
 use topology::Id;
 
@@ -69,7 +70,7 @@ pub fn activity_instance_tree(def: &DefinitionRef<'_>, inst: &Instance) -> Activ
 
 /// Adds what is in a scope. Its depth is that of nested subprocesses in the model, which deployment bounds.
 fn fill(def: &DefinitionRef<'_>, inst: &Instance, scope: Option<Id>, into: &mut ActivityInstance) {
-    let tokens: Vec<&Token> = inst.tokens.iter().filter(|t| t.parent_id == scope).collect();
+    let tokens: Vec<&Token> = inst.tokens.by(By::Parent(scope)).collect();
     let alone = tokens.len() < 2;
     for token in tokens {
         let node = def.definition.node(&token.element);
@@ -77,8 +78,8 @@ fn fill(def: &DefinitionRef<'_>, inst: &Instance, scope: Option<Id>, into: &mut 
         let activity_type = node.map_or("", |n| n.activity_type).to_owned();
         let incident_ids: Vec<Id> = inst
             .incidents
-            .iter()
-            .filter(|i| i.execution_id == Some(token.execution_id) && i.element == token.element)
+            .by(By::Execution(token.execution_id))
+            .filter(|i| i.element == token.element)
             .map(|i| i.id)
             .collect();
         match token.activity_id {
@@ -131,12 +132,7 @@ pub fn executions(inst: &Instance) -> Vec<Execution> {
             .parent_id
             .and_then(|p| inst.tokens.get(p))
             .map_or(root, |p| p.execution_id);
-        let concurrent = inst
-            .tokens
-            .iter()
-            .filter(|t| t.parent_id == token.parent_id)
-            .nth(1)
-            .is_some();
+        let concurrent = inst.tokens.count(By::Parent(token.parent_id)) > 1;
         let mut parent = scope;
         if concurrent {
             found.push(Execution {

@@ -8,6 +8,7 @@ use crate::{
     ctx::{Ctx, Ended},
     definition::{FlowIx, Node},
     instance::TokenState,
+    tracked::By,
 };
 use topology::Id;
 
@@ -24,16 +25,12 @@ struct ParallelGateway;
 impl Behavior for ParallelGateway {
     fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
         let scope = ctx.token(token)?.parent_id;
-        let waiting: Vec<Id> = ctx
-            .tokens_in(scope)
-            .filter(|t| t.state == TokenState::Joining && t.element == at.id)
-            .map(|t| t.id)
-            .collect();
-        if waiting.len() + 1 < at.incoming.len() {
-            ctx.token_mut(token)?.state = TokenState::Joining;
+        let waiting = By::Joining(scope, &at.id);
+        if ctx.inst.tokens.count(waiting) + 1 < at.incoming.len() {
+            ctx.change_token(token, |row| row.state = TokenState::Joining)?;
             return Ok(Next::Wait);
         }
-        for joined in waiting {
+        for joined in ctx.inst.tokens.ids_by(waiting) {
             let node = ctx.node_of(joined)?;
             ctx.end_activity(
                 joined,

@@ -33,7 +33,7 @@ impl Behavior for SubProcess {
                 format!("subprocess '{}' has no start event", at.id),
             ));
         };
-        ctx.token_mut(token)?.state = TokenState::Scope;
+        ctx.change_token(token, |row| row.state = TokenState::Scope)?;
         ctx.spawn(Some(token), start);
         Ok(Next::Wait)
     }

@@ -4,6 +4,7 @@ use crate::{
     ctx::{Ctx, Ended},
     definition::Node,
     instance::*,
+    tracked::By,
 };
 use topology::Id;
 
@@ -17,7 +18,12 @@ pub fn sequence(activity: Id) -> i64 {
 impl<'a> Ctx<'a, '_> {
     /// Tokens directly in a scope (`None`: the instance).
     pub(crate) fn tokens_in(&self, scope: Option<Id>) -> impl Iterator<Item = &Token> {
-        self.inst.tokens.iter().filter(move |t| t.parent_id == scope)
+        self.inst.tokens.by(By::Parent(scope))
+    }
+
+    /// How many tokens are directly in a scope.
+    pub(crate) fn tokens_within(&self, scope: Option<Id>) -> usize {
+        self.inst.tokens.count(By::Parent(scope))
     }
 
     /// The execution id of a scope.
@@ -30,7 +36,7 @@ impl<'a> Ctx<'a, '_> {
     /// The execution a token has outside of scope activities: its scope's if it is alone there, else its own.
     pub(crate) fn base_execution(&self, token: Id) -> Result<Id, Rejection> {
         let scope = self.token(token)?.parent_id;
-        let alone = self.tokens_in(scope).nth(1).is_none();
+        let alone = self.tokens_within(scope) < 2;
         Ok(if alone { self.scope_execution(scope) } else { token })
     }
 
@@ -49,41 +55,51 @@ impl<'a> Ctx<'a, '_> {
     /// that is no longer alone gets its own, as Camunda prunes and splits executions.
     pub(crate) fn rebalance(&mut self, scope: Option<Id>) {
         let of_scope = self.scope_execution(scope);
-        let alone = self.tokens_in(scope).nth(1).is_none();
-        let changes: Vec<(Id, Id, Id)> = self
-            .tokens_in(scope)
-            .filter(|t| !self.in_scope_activity(t))
-            .map(|t| (t.id, t.execution_id, if alone { of_scope } else { t.id }))
-            .filter(|(_, old, new)| old != new)
-            .collect();
-        for (token, old, new) in changes {
-            if let Some(row) = self.inst.tokens.get_mut(token) {
-                row.execution_id = new;
-            }
+        let alone = self.tokens_within(scope) == 1;
+        // Only one can have the scope's execution, so the others need no look.
+        let by = if alone {
+            By::Parent(scope)
+        } else {
+            By::Execution(of_scope)
+        };
+        let found = self
+            .inst
+            .tokens
+            .by(by)
+            .find(|t| t.parent_id == scope && !self.in_scope_activity(t));
+        let Some((token, old)) = found.map(|t| (t.id, t.execution_id)) else {
+            return;
+        };
+        let new = if alone { of_scope } else { token };
+        if old != new {
+            self.inst.tokens.update(token, |row| row.execution_id = new);
             self.move_execution(token, old, new);
         }
     }
 
     fn move_execution(&mut self, token: Id, old: Id, new: Id) {
+        let of_token = By::Token(token);
         self.inst
             .tasks
-            .change(|t| t.token_id == Some(token), |t| t.execution_id = Some(new));
-        self.inst
-            .jobs
-            .change(|j| j.token_id == Some(token), |j| j.execution_id = Some(new));
+            .update_by(of_token, |t| t.execution_id = Some(new));
+        self.inst.jobs.update_by(of_token, |j| j.execution_id = Some(new));
         self.inst
             .subscriptions
-            .change(|s| s.token_id == token, |s| s.execution_id = new);
+            .update_by(of_token, |s| s.execution_id = new);
+        if self.inst.incidents.is_empty() {
+            return;
+        }
         let element = self
             .inst
             .tokens
             .get(token)
             .map(|t| t.element.clone())
             .unwrap_or_default();
-        self.inst.incidents.change(
-            |i| i.execution_id == Some(old) && i.element == element,
-            |i| i.execution_id = Some(new),
-        );
+        self.inst.incidents.update_by(By::Execution(old), |i| {
+            if i.element == element {
+                i.execution_id = Some(new);
+            }
+        });
     }
 
     /// Ends a token's activity instance: sets its output parameters (as in the reference also when it is canceled),
@@ -94,7 +110,7 @@ impl<'a> Ctx<'a, '_> {
             if !self.skip_outputs {
                 self.map_outputs(token, node)?;
             }
-            let task = self.inst.tasks.iter().find(|t| t.token_id == Some(token));
+            let task = self.inst.tasks.first(By::Token(token));
             let process = &self.inst.process;
             let parent = row
                 .parent_id
@@ -122,47 +138,45 @@ impl<'a> Ctx<'a, '_> {
         let was_scope = self.in_scope_activity(&row);
         self.remove_entities(token);
         if was_scope {
-            self.inst.variables.remove_all(|v| v.scope_id == token);
+            self.inst.variables.remove_by(By::Scope(token));
         }
         let execution = self.base_execution(token)?;
-        let row = self.token_mut(token)?;
-        row.activity_id = None;
-        row.execution_id = execution;
-        row.state = TokenState::Waiting;
-        row.data = None;
-        Ok(())
+        self.change_token(token, |row| {
+            row.activity_id = None;
+            row.execution_id = execution;
+            row.state = TokenState::Waiting;
+            row.data = None;
+        })
     }
 
     /// Removes a token with everything that belongs to it; no history.
     pub(crate) fn remove_token(&mut self, token: Id) {
         self.remove_entities(token);
-        self.inst.variables.remove_all(|v| v.scope_id == token);
+        self.inst.variables.remove_by(By::Scope(token));
         self.inst.tokens.remove(token);
     }
 
     fn remove_entities(&mut self, token: Id) {
-        for task in self.inst.tasks.ids(|t| t.token_id == Some(token)) {
+        for task in self.inst.tasks.ids_by(By::Token(token)) {
             self.inst.tasks.remove(task);
-            self.inst.variables.remove_all(|v| v.task_id == Some(task));
+            self.inst.variables.remove_by(By::Task(task));
         }
-        for task in self.inst.external_tasks.ids(|t| t.token_id == token) {
+        for task in self.inst.external_tasks.ids_by(By::Token(token)) {
             self.inst.external_tasks.remove(task);
             self.remove_incidents_of(task);
         }
-        for job in self.inst.jobs.ids(|j| j.token_id == Some(token)) {
+        for job in self.inst.jobs.ids_by(By::Token(token)) {
             self.inst.jobs.remove(job);
             self.remove_incidents_of(job);
         }
-        self.inst.subscriptions.remove_all(|s| s.token_id == token);
+        self.inst.subscriptions.remove_by(By::Token(token));
     }
 
     /// Removes the incidents about a job or an external task.
     pub(crate) fn remove_incidents_of(&mut self, cause: Id) {
         if !self.inst.incidents.is_empty() {
             let configuration = cause.to_string();
-            self.inst
-                .incidents
-                .remove_all(|i| i.configuration.as_deref() == Some(&configuration));
+            self.inst.incidents.remove_by(By::Cause(&configuration));
         }
     }
 

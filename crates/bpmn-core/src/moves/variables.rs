@@ -5,6 +5,7 @@ use crate::{
     ctx::Ctx,
     definition::{Mapping, MappingValue, Node},
     instance::Variable,
+    tracked::By,
     value::{TypedValue, Variables},
 };
 use expr::Value;
@@ -39,10 +40,7 @@ impl<'a> Ctx<'a, '_> {
 
     /// The variable of that name in exactly that scope.
     pub(crate) fn local_variable(&self, scope: Id, task: Option<Id>, name: &str) -> Option<&Variable> {
-        self.inst
-            .variables
-            .iter()
-            .find(|v| v.name == name && v.task_id == task && (task.is_some() || v.scope_id == scope))
+        self.inst.variables.first(By::Named(task.unwrap_or(scope), name))
     }
 
     /// The innermost visible variable of that name.
@@ -62,8 +60,8 @@ impl<'a> Ctx<'a, '_> {
             for variable in self
                 .inst
                 .variables
-                .iter()
-                .filter(|v| v.scope_id == scope && v.task_id.is_none())
+                .by(By::Scope(scope))
+                .filter(|v| v.task_id.is_none())
             {
                 if !seen.iter().any(|v| v.name == variable.name) {
                     seen.push(variable);

@@ -300,7 +300,7 @@ fn random_processes_run_to_their_end_and_reloading_changes_nothing() {
             .iter()
             .filter_map(|row| match row {
                 HistoryRow::Activity(activity) => Some(activity.id),
-                HistoryRow::Process(_) => None,
+                _ => None,
             })
             .collect();
         let distinct: HashSet<_> = activities.iter().collect();
