@@ -29,6 +29,8 @@ pub struct Definition {
     pub nodes: Vec<Node>,
     pub flows: Vec<Flow>,
     pub(crate) by_id: HashMap<String, NodeIx>,
+    /// What [`Definition::initial`] gives.
+    pub(crate) initial: Option<NodeIx>,
 }
 
 /// A flow node.
@@ -61,6 +63,8 @@ pub struct Node {
     pub boundary: Vec<NodeIx>,
     /// The activity a boundary event is attached to.
     pub attached_to: Option<NodeIx>,
+    /// The none start event inside a subprocess.
+    pub(crate) inner_start: Option<NodeIx>,
     pub(crate) behavior: Box<dyn Behavior>,
 }
 
@@ -174,9 +178,22 @@ impl Definition {
 
     /// The start event that a plain start uses: the none or timer start event, of which there is at most one.
     pub fn initial(&self) -> Option<NodeIx> {
-        self.nodes.iter().position(|n| {
-            n.parent.is_none() && matches!(n.behavior.start(), Some(Start::None | Start::Timer(_)))
-        })
+        self.initial
+    }
+
+    /// Finds where the process and its subprocesses start, once.
+    pub(crate) fn find_starts(&mut self) {
+        for ix in 0..self.nodes.len() {
+            let node = &self.nodes[ix];
+            match (node.parent, node.behavior.start()) {
+                (None, Some(Start::None | Start::Timer(_))) => self.initial = self.initial.or(Some(ix)),
+                (Some(parent), Some(Start::None)) => {
+                    let found = &mut self.nodes[parent].inner_start;
+                    *found = found.or(Some(ix));
+                }
+                _ => {}
+            }
+        }
     }
 
     fn starts(&self) -> impl Iterator<Item = (&Node, Start<'_>)> {

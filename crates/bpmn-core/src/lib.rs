@@ -13,6 +13,8 @@ mod moves;
 mod parse;
 pub mod problem;
 mod step;
+#[cfg(test)]
+mod step_cost;
 pub mod timer;
 pub mod tracked;
 pub mod tree;

@@ -1,5 +1,5 @@
 //! The embedded subprocess: a scope of its own, done when its last token has ended.
-use super::{Behavior, ElementSpec, Next, Start};
+use super::{Behavior, ElementSpec, Next};
 use crate::{command::Rejection, ctx::Ctx, definition::Node, instance::TokenState};
 use topology::Id;
 
@@ -22,12 +22,7 @@ struct SubProcess;
 
 impl Behavior for SubProcess {
     fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
-        let definition = ctx.def.definition;
-        let own = definition.index(&at.id);
-        let start = definition.nodes.iter().position(|n| {
-            n.parent.is_some() && n.parent == own && matches!(n.behavior.start(), Some(Start::None))
-        });
-        let Some(start) = start else {
+        let Some(start) = at.inner_start else {
             return Err(Ctx::failure(
                 at,
                 format!("subprocess '{}' has no start event", at.id),

@@ -164,6 +164,7 @@ fn read_process<'x>(
         nodes: Vec::new(),
         flows: Vec::new(),
         by_id: HashMap::new(),
+        initial: None,
     };
     // Subprocesses wait in a list instead of a call stack: a file decides how deep they nest.
     refuse_what_would_be_lost(reader, process, key);
@@ -208,6 +209,7 @@ fn read_process<'x>(
         element::check(reader, &definition, ix);
     }
     check_starts(reader, &definition, process, &sources, &scopes);
+    definition.find_starts();
     Some(definition)
 }
 

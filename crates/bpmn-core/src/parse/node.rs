@@ -83,6 +83,7 @@ pub(super) fn read_node<'x>(
         has_mappings: false,
         boundary: Vec::new(),
         attached_to: None,
+        inner_start: None,
         behavior,
     };
     if let Some(priority) = extension(xml, "jobPriority") {
