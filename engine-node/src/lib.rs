@@ -4,6 +4,7 @@
 //! The same code runs in `stellwerk engine-node`, `stellwerk dev` and tests.
 pub mod app;
 pub mod auth;
+pub mod failpoint;
 mod fresh;
 pub mod internal;
 pub mod membership;
@@ -13,6 +14,7 @@ pub mod query;
 pub mod replication;
 pub mod rest;
 mod serve;
+pub mod sizing;
 pub mod store;
 
 use app::Engine;

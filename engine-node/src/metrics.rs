@@ -1,5 +1,5 @@
 //! What a node counts, in the registry that its admin listener serves.
-use crate::app::Engine;
+use crate::{app::Engine, store::stats::PoolNow};
 use axum::{
     extract::{Request, State},
     middleware::Next,
@@ -9,6 +9,7 @@ use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric},
     metrics::{
+        MetricType,
         counter::{ConstCounter, Counter},
         family::Family,
         gauge::ConstGauge,
@@ -51,6 +52,22 @@ impl Metrics {
             "request_seconds",
             "Time to answer a REST request",
             metrics.seconds.clone(),
+        );
+        let stats = engine.store().stats();
+        registry.register(
+            "statement_seconds",
+            "Time of the database, by kind of statement",
+            stats.seconds.clone(),
+        );
+        registry.register(
+            "pool_wait_seconds",
+            "Time that work waited for a connection",
+            stats.wait.clone(),
+        );
+        registry.register(
+            "pool_refused",
+            "Work refused because too much waited for a connection, or for too long",
+            stats.refused.clone(),
         );
         registry.register_collector(Box::new(EngineNumbers(engine.clone())));
         (metrics, Arc::new(registry))
@@ -117,6 +134,11 @@ impl Collector for EngineNumbers {
                 self.0.catalog().view().applied as i64,
             ),
             (
+                "commands_waiting",
+                "Commands queued at the writers",
+                self.0.commands_waiting() as i64,
+            ),
+            (
                 "executor_active",
                 "Whether the job executor acquires jobs",
                 i64::from(self.0.executor_active()),
@@ -125,6 +147,24 @@ impl Collector for EngineNumbers {
         for (name, help, value) in gauges {
             let gauge = ConstGauge::new(value);
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        let pools = self.0.store().stats().pools();
+        type Value = fn(&PoolNow) -> i64;
+        let of_pools: [(&str, &str, Value); 4] = [
+            ("pool_size", "Most connections of a pool", |p| p.size.into()),
+            ("pool_in_use", "Connections in use", |p| p.in_use.into()),
+            ("pool_idle", "Connections that could be used at once", |p| {
+                p.size.saturating_sub(p.in_use).into()
+            }),
+            ("pool_waiting", "Work that waits for a connection", |p| {
+                p.waiting as i64
+            }),
+        ];
+        for (name, help, value) in of_pools {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for pool in &pools {
+                ConstGauge::new(value(pool)).encode(family.encode_family(&pool.name)?)?;
+            }
         }
         Ok(())
     }

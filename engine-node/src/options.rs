@@ -4,7 +4,7 @@ use cluster::TopologyOption;
 use service::{Common, ConfigError, HostPort, Secret};
 use std::{path::PathBuf, sync::Arc};
 
-use crate::app::Settings;
+use crate::{app::Settings, sizing::sizing};
 
 /// Options of a node.
 #[derive(Args, Clone, Debug)]
@@ -57,6 +57,24 @@ pub struct Options {
     /// Most connections to the database
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub pool_size: u32,
+    /// Connections that each of the pools keeps open while idle
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub pool_min_idle: u32,
+    /// How long a connection may stay idle; 0 is for ever
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = service::duration)]
+    pub pool_idle_timeout: std::time::Duration,
+    /// How long a connection may live; 0 is for ever
+    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = service::duration)]
+    pub pool_max_lifetime: std::time::Duration,
+    /// How long a request waits for a connection before it gets 503
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = service::duration)]
+    pub pool_acquire_timeout: std::time::Duration,
+    /// How long a list or count may take before it gets 503
+    #[arg(long, value_name = "DURATION", default_value = "20s", value_parser = service::duration)]
+    pub query_timeout: std::time::Duration,
+    /// Statements that take this long are logged; 0 logs none
+    #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = service::duration)]
+    pub slow_statement: std::time::Duration,
     /// Whether the job executor runs (`jobExecutorActivate`)
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     pub job_executor_activate: bool,
@@ -128,6 +146,12 @@ impl Default for Options {
             unsafe_durability: false,
             insecure_no_auth: false,
             pool_size: 10,
+            pool_min_idle: 0,
+            pool_idle_timeout: std::time::Duration::from_secs(600),
+            pool_max_lifetime: std::time::Duration::from_secs(1800),
+            pool_acquire_timeout: std::time::Duration::from_secs(5),
+            query_timeout: std::time::Duration::from_secs(20),
+            slow_statement: std::time::Duration::from_millis(500),
             job_executor_activate: true,
             executor_threads: 8,
             jobs_per_acquisition: 32,
@@ -187,8 +211,11 @@ impl Options {
 
     /// The engine's numbers.
     pub fn settings(&self, node: &str) -> Settings {
+        let sizing = sizing();
         Settings {
             node: node.to_owned(),
+            writers: sizing.writers,
+            cache_bytes: sizing.cache_bytes as usize,
             executor_threads: self.executor_threads.max(1),
             jobs_per_acquisition: self.jobs_per_acquisition.max(1),
             job_lock_ms: self.job_lock_time.as_millis().min(i64::MAX as u128) as i64,

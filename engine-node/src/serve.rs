@@ -10,6 +10,7 @@ use crate::{
     options::{AuthKind, History, Options, Secrets},
     replication::{Replication, peers::Peers},
     rest,
+    sizing::sizing,
     store::{self, Store},
 };
 use anyhow::Context;
@@ -153,6 +154,16 @@ pub async fn start(
 
     let base_url = format!("http://{address}/engine-rest");
     tracing::info!(url = base_url, shard = %shard, node = name, "REST API");
+    let (sizing, settings) = (sizing(), app.engine.settings());
+    tracing::info!(
+        cpus = sizing.cpus,
+        memory_mib = sizing.memory.map(|bytes| bytes >> 20),
+        writers = settings.writers,
+        executor_threads = settings.executor_threads,
+        cache_mib = sizing.cache_bytes >> 20,
+        pool = options.pool_size,
+        "sized by the CPUs and the memory that this process may use"
+    );
     if matches!(options.history, History::Audit | History::Full) {
         tracing::warn!("history levels above activity write what activity writes for now");
     }
@@ -346,6 +357,11 @@ async fn stop(
     Ok(())
 }
 
+/// 0 stands for none.
+fn unless_zero(duration: Duration) -> Option<Duration> {
+    Some(duration).filter(|d| !d.is_zero())
+}
+
 /// Opens the database, bringing an empty one to this build's schema.
 async fn open(options: &Options, in_cluster: bool) -> anyhow::Result<(Arc<dyn Store>, SchemaVersions)> {
     let url = options.database_url()?;
@@ -353,6 +369,12 @@ async fn open(options: &Options, in_cluster: bool) -> anyhow::Result<(Arc<dyn St
     let serves = schema.serves();
     let how = store::OpenOptions {
         pool_size: options.pool_size,
+        pool_min_idle: options.pool_min_idle,
+        pool_idle_timeout: unless_zero(options.pool_idle_timeout),
+        pool_max_lifetime: unless_zero(options.pool_max_lifetime),
+        pool_acquire_timeout: options.pool_acquire_timeout,
+        query_timeout: options.query_timeout,
+        slow_statement: unless_zero(options.slow_statement),
         unsafe_durability: options.unsafe_durability,
         migrate_empty: true,
         stand_alone: !in_cluster,

@@ -3,3 +3,4 @@ pub mod cluster;
 pub mod compat;
 pub mod postgres;
 pub mod process;
+pub mod proxy;

@@ -8,15 +8,20 @@ use std::{
     sync::Mutex,
 };
 
-/// Makes, starts and at the end of input removes a cluster. Arguments: directory of the binaries, port, fsync.
+/// Makes, starts and at the end of input removes a cluster. Arguments: directory of the binaries, port, fsync, and
+/// for a replica the port of its primary.
 const SUPERVISOR: &str = r#"
 set -e
-bin=$1; port=$2; fsync=$3
+bin=$1; port=$2; fsync=$3; primary=$4
 dir=$(mktemp -d "${TMPDIR:-/tmp}/stellwerk-pg-XXXXXX")
 cd "$dir"
 trap '"$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null 2>&1 || true; rm -rf "$dir"' EXIT
 trap '' INT HUP
-"$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C -N >"$dir/initdb.log" 2>&1
+if [ -n "$primary" ]; then
+  "$bin/pg_basebackup" -h 127.0.0.1 -p "$primary" -U postgres -D "$dir/data" -R -c fast -X stream >"$dir/initdb.log" 2>&1
+else
+  "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C -N >"$dir/initdb.log" 2>&1
+fi
 cat >>"$dir/data/postgresql.conf" <<CONF
 listen_addresses = '127.0.0.1'
 port = $port
@@ -33,6 +38,7 @@ while read -r word; do
   case $word in
     stop) "$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null 2>&1 || true; echo stopped ;;
     start) if start; then echo started; else echo "failed to start"; fi ;;
+    promote) if "$bin/pg_ctl" -D "$dir/data" -w promote >/dev/null 2>&1; then echo promoted; else echo failed; fi ;;
   esac
 done
 "#;
@@ -58,15 +64,35 @@ impl Server {
     /// # Errors
     /// If PostgreSQL isn't installed or doesn't start.
     pub fn start() -> anyhow::Result<Server> {
-        Server::with_fsync(false)
+        Server::with(false, None)
     }
 
     /// Starts a server as a node wants it: acknowledged means durable.
     pub fn durable() -> anyhow::Result<Server> {
-        Server::with_fsync(true)
+        Server::with(true, None)
     }
 
-    fn with_fsync(fsync: bool) -> anyhow::Result<Server> {
+    /// Starts a replica of this server that has what the server acknowledges from now on: commits wait for it.
+    pub fn replica(&self) -> anyhow::Result<Server> {
+        let replica = Server::with(true, Some(self.port))?;
+        self.psql(
+            "postgres",
+            "ALTER SYSTEM SET synchronous_standby_names = '*'; SELECT pg_reload_conf();",
+        )?;
+        Ok(replica)
+    }
+
+    /// Makes a replica the server that takes writes.
+    pub fn promote(&self) -> anyhow::Result<()> {
+        self.say("promote", "promoted")
+    }
+
+    /// Its port on the loopback address.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn with(fsync: bool, primary: Option<u16>) -> anyhow::Result<Server> {
         let bin = binaries()?;
         let mut problem = String::new();
         // The port may be taken between asking for a free one and using it.
@@ -76,7 +102,8 @@ impl Server {
             command.args(["sh", "-c", SUPERVISOR, "sh"]).arg(&bin);
             command
                 .arg(port.to_string())
-                .arg(if fsync { "on" } else { "off" });
+                .arg(if fsync { "on" } else { "off" })
+                .arg(primary.map_or(String::new(), |port| port.to_string()));
             command
                 .current_dir("/")
                 .stdin(Stdio::piped())

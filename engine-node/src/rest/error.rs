@@ -43,6 +43,7 @@ pub fn store(error: StoreError) -> ApiError {
     match &error {
         StoreError::Unavailable(cause) => tracing::warn!(error = %cause, "database not available"),
         StoreError::UnknownOutcome(cause) => tracing::warn!(error = %cause, "outcome of a commit unknown"),
+        StoreError::Overloaded(_) => {}
         StoreError::Internal(text) => {
             tracing::error!(error = %text, "store failed");
             return ApiError::internal("internal error; its cause is in the log of the node");

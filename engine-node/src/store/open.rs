@@ -7,13 +7,24 @@ use super::{
     sqlite::{self, SqliteBackend},
 };
 use migrations::{Db, Schema, SchemaError};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// How a database is opened.
 #[derive(Clone, Debug)]
 pub struct OpenOptions {
     /// Connections in all; PostgreSQL wants at least 4.
     pub pool_size: u32,
+    /// Of each of its pools as many are kept open while idle.
+    pub pool_min_idle: u32,
+    /// How long others may stay idle, and how long any may live; `None`: for ever.
+    pub pool_idle_timeout: Option<Duration>,
+    pub pool_max_lifetime: Option<Duration>,
+    /// How long work waits for a connection before it is refused.
+    pub pool_acquire_timeout: Duration,
+    /// How long a client's list or count may run.
+    pub query_timeout: Duration,
+    /// Statements that take this long are logged.
+    pub slow_statement: Option<Duration>,
     /// Accepts a server that may lose acknowledged commits.
     pub unsafe_durability: bool,
     /// Applies the schema to an empty database.
@@ -28,6 +39,12 @@ impl Default for OpenOptions {
     fn default() -> Self {
         OpenOptions {
             pool_size: 10,
+            pool_min_idle: 0,
+            pool_idle_timeout: Some(Duration::from_secs(600)),
+            pool_max_lifetime: Some(Duration::from_secs(1800)),
+            pool_acquire_timeout: Duration::from_secs(5),
+            query_timeout: Duration::from_secs(20),
+            slow_statement: Some(Duration::from_millis(500)),
             unsafe_durability: false,
             migrate_empty: true,
             stand_alone: true,
@@ -59,7 +76,7 @@ pub enum OpenError {
     Store(#[from] StoreError),
 }
 
-/// Opens `postgres://…`, `sqlite://FILE`, or `sqlite::memory:` (a database that isn't kept).
+/// Opens `postgres://…` (of several servers, `HOST:PORT,HOST:PORT`, the one that takes writes), `sqlite://FILE`, or `sqlite::memory:` (a database that isn't kept).
 ///
 /// # Errors
 /// If it can't be reached, isn't ours, has a schema this build doesn't serve, may lose commits, or belongs to a

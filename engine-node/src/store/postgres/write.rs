@@ -9,6 +9,7 @@ use super::{
     statement::{self, CONFLICT, Cache, DUPLICATE, NOT_OWNER},
     writer::{self, BackendId, Writer, Writers},
 };
+use crate::failpoint;
 use bpmn_core::Slot;
 use sqlx::{AssertSqlSafe, Row};
 use std::time::Duration;
@@ -88,12 +89,15 @@ async fn once(writers: &Writers, cache: &Cache, changes: &[&Change]) -> Outcome 
         Err(error) => return Outcome::Failed(StoreError::Unavailable(error)),
     };
     let query = sqlx::query_with(AssertSqlSafe(statement.text), statement.arguments);
-    let rows = match tokio::time::timeout(SILENCE, query.fetch_all(&mut writer.connection)).await {
+    failpoint::hit("write.before");
+    let sent = failpoint::during("write.sent", query.fetch_all(&mut writer.connection));
+    let rows = match tokio::time::timeout(SILENCE, sent).await {
         Ok(rows) => rows,
         Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
     };
     match rows {
         Ok(rows) => {
+            failpoint::hit("write.committed");
             writers.give_back(writer);
             let failed = rows
                 .iter()
@@ -154,7 +158,7 @@ async fn lost(writers: &Writers, old: Writer, batch: Uuid, units: usize, error: 
     tracing::warn!(%batch, error = %error, "lost the answer of a commit; looking it up");
     let backend = old.backend.clone();
     drop(old);
-    writers.forget_idle();
+    writers.forget_idle(&error);
     match look_up(writers, &backend, batch).await {
         Ok(Some(refused)) => Outcome::Committed(results(units, &parse(&refused))),
         Ok(None) => Outcome::Again(error),

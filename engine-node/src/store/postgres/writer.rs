@@ -1,7 +1,11 @@
 //! The connections that write batches. They are kept apart from the pools because a batch whose answer is lost has
 //! to know its backend, to make sure that it is gone (protocol 2).
-use sqlx::{ConnectOptions, Connection, PgConnection, Row, postgres::PgConnectOptions};
-use std::{sync::Mutex, time::Duration};
+use super::hosts::Hosts;
+use sqlx::{ConnectOptions, Connection, PgConnection, Row};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// A server process, named so that its successor with the same number isn't taken for it.
@@ -19,15 +23,15 @@ pub(super) struct Writer {
 
 /// The idle ones, and how many there may be.
 pub(super) struct Writers {
-    options: PgConnectOptions,
+    hosts: Arc<Hosts>,
     permits: Semaphore,
     idle: Mutex<Vec<Writer>>,
 }
 
 impl Writers {
-    pub fn new(options: PgConnectOptions, most: u32) -> Writers {
+    pub fn new(hosts: Arc<Hosts>, most: u32) -> Writers {
         Writers {
-            options,
+            hosts,
             permits: Semaphore::new(most as usize),
             idle: Mutex::default(),
         }
@@ -59,6 +63,7 @@ impl Writers {
             let connect = tokio::time::timeout(Duration::from_secs(3), self.connect_once()).await;
             match connect.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into())) {
                 Err(e) if tries < 6 && super::is_connection(&e) => {
+                    self.hosts.suspect(false);
                     tokio::time::sleep(Duration::from_millis(50 << tries)).await;
                 }
                 other => return other,
@@ -67,7 +72,10 @@ impl Writers {
     }
 
     async fn connect_once(&self) -> Result<Writer, sqlx::Error> {
-        let mut connection = self.options.connect().await?;
+        let mut connection = self.hosts.options(true).connect().await?;
+        if !migrations::hosts::takes_writes(&mut connection).await? {
+            return Err(sqlx::Error::Protocol("the server takes no writes".to_owned()));
+        }
         let row =
             sqlx::query("SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()")
                 .fetch_one(&mut connection)
@@ -86,8 +94,9 @@ impl Writers {
         }
     }
 
-    /// Forgets idle connections: after one was lost the others likely are too.
-    pub fn forget_idle(&self) {
+    /// Forgets idle connections: after one was lost to that error the others likely are too.
+    pub fn forget_idle(&self, error: &sqlx::Error) {
+        self.hosts.suspect(super::is_read_only(error));
         self.idle.lock().unwrap_or_else(|e| e.into_inner()).clear();
     }
 

@@ -9,7 +9,9 @@ use super::{
     change::Change,
     schema::Type,
     sql::{Arg, Dialect, Sql, store_error},
+    stats::{self, Gate, Stats},
 };
+use crate::failpoint;
 use async_trait::async_trait;
 use bpmn_core::Millis;
 use sea_query_sqlx::SqlxBinder;
@@ -21,13 +23,22 @@ use sqlx::{
         SqliteSynchronous,
     },
 };
-use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use std::{
+    path::PathBuf,
+    str::FromStr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::sync::{Mutex, OwnedMutexGuard, broadcast, mpsc};
 
 /// The store's connections.
 pub(crate) struct SqliteBackend {
     writer: Arc<Mutex<Option<SqliteConnection>>>,
     readers: SqlitePool,
+    gate: Arc<Gate>,
+    stats: Arc<Stats>,
+    query_timeout: Duration,
+    news: broadcast::Sender<String>,
     /// Removed when the store is dropped.
     _temporary: Option<Temporary>,
 }
@@ -73,14 +84,20 @@ impl SqliteBackend {
             // As PostgreSQL's LIKE.
             .pragma("case_sensitive_like", "on");
         let writer = file.connect().await?;
+        let size = options.pool_size.clamp(1, 8);
+        let stats = Stats::new(options.slow_statement);
         let readers = SqlitePoolOptions::new()
-            .max_connections(options.pool_size.clamp(1, 8))
-            .acquire_timeout(Duration::from_secs(5))
+            .max_connections(size)
+            .acquire_timeout(options.pool_acquire_timeout)
             .test_before_acquire(false)
             .connect_lazy_with(file.pragma("query_only", "on"));
         Ok(SqliteBackend {
             writer: Arc::new(Mutex::new(Some(writer))),
             readers,
+            gate: stats.gate("engine", size, 1024, options.pool_acquire_timeout),
+            stats,
+            query_timeout: options.query_timeout,
+            news: broadcast::channel(64).0,
             _temporary: kept,
         })
     }
@@ -109,8 +126,12 @@ impl Backend for SqliteBackend {
     }
 
     async fn read(&self, sql: Sql) -> Result<Cells, StoreError> {
-        let query = sqlx::query_with(AssertSqlSafe(sql.text), arguments(&sql.args));
-        let rows = query.fetch_all(&self.readers).await.map_err(store_error)?;
+        let _room = self.gate.enter().await?;
+        let began = Instant::now();
+        let query = sqlx::query_with(AssertSqlSafe(sql.text.clone()), arguments(&sql.args));
+        let rows = query.fetch_all(&self.readers).await;
+        self.stats.done(stats::class(&sql.text), began, &sql.text);
+        let rows = rows.map_err(store_error)?;
         rows.iter()
             .map(cells)
             .collect::<Result<_, _>>()
@@ -129,18 +150,29 @@ impl Backend for SqliteBackend {
     }
 
     async fn write(&self, changes: &[&Change]) -> Result<Vec<Applied>, StoreError> {
+        let began = Instant::now();
         let mut transaction = self.transaction().await?;
+        failpoint::hit("write.before");
         let results = write::write(transaction.connection()?, changes)
             .await
             .map_err(store_error)?;
-        Box::new(transaction).commit().await?;
+        failpoint::during("write.sent", Box::new(transaction).commit()).await?;
+        failpoint::hit("write.committed");
+        self.stats.done(stats::BATCH, began, "a batch of commands");
         Ok(results)
     }
 
     async fn select(&self, query: &sea_query::SelectStatement) -> Result<(i64, Vec<CellRow>), StoreError> {
         let (text, values) = query.build_sqlx(sea_query::SqliteQueryBuilder);
+        let _room = self.gate.enter().await?;
+        let began = Instant::now();
         let query = sqlx::query_with(AssertSqlSafe(with_version(&text)), values);
-        let rows = query.fetch_all(&self.readers).await.map_err(store_error)?;
+        let rows = tokio::time::timeout(self.query_timeout, query.fetch_all(&self.readers)).await;
+        self.stats.done(stats::list(&text), began, &text);
+        let Ok(rows) = rows else {
+            return Err(StoreError::too_slow(self.query_timeout));
+        };
+        let rows = rows.map_err(store_error)?;
         split_version(
             rows.iter()
                 .map(cells)
@@ -153,6 +185,34 @@ impl Backend for SqliteBackend {
         // One writer at a time: whoever has begun is done when the next may begin.
         Box::new(self.transaction().await?).commit().await?;
         Ok(true)
+    }
+
+    async fn announce(&self, line: &str) -> Result<(), StoreError> {
+        // One process uses the file: it tells itself.
+        let _ = self.news.send(line.to_owned());
+        Ok(())
+    }
+
+    fn announcements(&self) -> mpsc::Receiver<Option<String>> {
+        let (sender, receiver) = mpsc::channel(16);
+        let mut news = self.news.subscribe();
+        tokio::spawn(async move {
+            loop {
+                let line = match news.recv().await {
+                    Ok(line) => Some(line),
+                    Err(broadcast::error::RecvError::Lagged(_)) => None,
+                    Err(broadcast::error::RecvError::Closed) => return,
+                };
+                if sender.send(line).await.is_err() {
+                    return;
+                }
+            }
+        });
+        receiver
+    }
+
+    fn stats(&self) -> &Arc<Stats> {
+        &self.stats
     }
 
     async fn close(&self) {
