@@ -165,6 +165,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
             row.started = now;
         })?;
         self.map_inputs(token, node)?;
+        self.attach_boundary(token, node)?;
         match node.behavior.enter(node, token, self)? {
             Next::Wait => Ok(()),
             Next::Leave => self.leave(token, node),

@@ -26,6 +26,10 @@ pub struct Definition {
     pub startable_in_tasklist: bool,
     /// The process's `documentation`: REST's `description`.
     pub documentation: Option<String>,
+    /// Priority of jobs whose element gives none.
+    pub job_priority: Option<Expression>,
+    /// Priority of external tasks whose element gives none.
+    pub task_priority: Option<Expression>,
     pub nodes: Vec<Node>,
     pub flows: Vec<Flow>,
     pub(crate) by_id: HashMap<String, NodeIx>,
@@ -63,6 +67,8 @@ pub struct Node {
     pub boundary: Vec<NodeIx>,
     /// The activity a boundary event is attached to.
     pub attached_to: Option<NodeIx>,
+    /// Whether a boundary event cancels its activity.
+    pub interrupting: bool,
     /// The none start event inside a subprocess.
     pub(crate) inner_start: Option<NodeIx>,
     pub(crate) behavior: Box<dyn Behavior>,
@@ -122,6 +128,8 @@ pub struct TimerStart {
     /// Date, duration or cycle as written; [`crate::timer::next`] evaluates an expression in it.
     pub text: String,
     pub exclusive: bool,
+    /// Of the element or the process; an expression that needs variables gives 0.
+    pub priority: i64,
 }
 
 impl Definition {
@@ -159,6 +167,7 @@ impl Definition {
                     kind: timer.kind,
                     text: timer.text.text().to_owned(),
                     exclusive: node.exclusive,
+                    priority: self.start_priority(node),
                 }),
                 _ => None,
             })
@@ -194,6 +203,18 @@ impl Definition {
                 _ => {}
             }
         }
+    }
+
+    fn start_priority(&self, node: &Node) -> i64 {
+        let expression = node.job_priority.as_ref().or(self.job_priority.as_ref());
+        expression.and_then(crate::eval::number).unwrap_or(0)
+    }
+
+    /// Whether something at one element, such as an incident, belongs to the activity at another: it is the same, or
+    /// a boundary event of it.
+    pub fn belongs_to(&self, element: &str, activity: &str) -> bool {
+        let host = |at: &str| Some(self.nodes[self.node(at)?.attached_to?].id.as_str());
+        element == activity || host(element) == Some(activity)
     }
 
     fn starts(&self) -> impl Iterator<Item = (&Node, Start<'_>)> {

@@ -115,6 +115,11 @@ pub(crate) fn without_scope(text: &str, now: Millis) -> Result<Result<Millis, St
     }
 }
 
+/// A number where there are no variables; `None` if it needs them or is none.
+pub(crate) fn number(expression: &Expression) -> Option<i64> {
+    expression.eval_text(&mut Nowhere(0)).ok()?.trim().parse().ok()
+}
+
 /// A message's name where there are no variables; one that needs them stays as it is written.
 pub(crate) fn message_name(expression: &Expression) -> String {
     expression

@@ -90,11 +90,11 @@ impl Ctx<'_, '_> {
                     kind: "Event subscription",
                     id: subscription,
                 })?;
-                let (token, execution) = (row.token_id, row.execution_id);
+                let (token, execution, element) = (row.token_id, row.execution_id, row.element.clone());
                 self.active_execution(execution)?;
                 self.set_variables(Some(token), &variables);
                 self.set_local_variables(token, &local_variables);
-                self.leave(token, self.node_of(token)?)
+                self.occurred(token, &element)
             }
             Command::ExecuteJob { job } => self.execute_job(job),
             Command::FailJob {
@@ -243,7 +243,7 @@ impl Ctx<'_, '_> {
 
     fn execute_job(&mut self, job: Id) -> Result<(), Rejection> {
         let not_found = Rejection::NotFound { kind: "Job", id: job };
-        let row = self.inst.jobs.get(job).ok_or(not_found.clone())?;
+        let row = self.inst.jobs.get(job).ok_or(not_found.clone())?.clone();
         let (kind, token) = (row.kind, row.token_id.ok_or(not_found)?);
         self.active_execution(row.execution_id.unwrap_or(self.inst.process.id))?;
         let node = self.node_of(token)?;
@@ -252,7 +252,10 @@ impl Ctx<'_, '_> {
         match kind {
             JobKind::AsyncBefore => self.begin(token, node),
             JobKind::AsyncAfter => self.leave_by_flows(token, node),
-            JobKind::Timer => self.leave(token, node),
+            JobKind::Timer => {
+                self.repeat_timer(&row)?;
+                self.occurred(token, &row.element)
+            }
             JobKind::TimerStart => Err(Rejection::BadRequest(
                 "a timer start job starts an instance, it isn't of one".to_owned(),
             )),

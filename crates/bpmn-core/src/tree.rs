@@ -79,7 +79,7 @@ fn fill(def: &DefinitionRef<'_>, inst: &Instance, scope: Option<Id>, into: &mut 
         let incident_ids: Vec<Id> = inst
             .incidents
             .by(By::Execution(token.execution_id))
-            .filter(|i| i.element == token.element)
+            .filter(|i| def.definition.belongs_to(&i.element, &token.element))
             .map(|i| i.id)
             .collect();
         match token.activity_id {

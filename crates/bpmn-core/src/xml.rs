@@ -70,6 +70,16 @@ impl<'x> Reader<'x> {
         (at.row, at.col)
     }
 
+    /// Reads a priority: a whole number or an expression.
+    pub fn priority(&mut self, node: Xml<'_, '_>, id: &str, name: &str) -> Option<Expression> {
+        let text = extension(node, name)?;
+        if !text.contains('{') && text.trim().parse::<i64>().is_err() {
+            let message = format!("Value '{text}' for attribute '{name}' is not a valid number");
+            self.error(node, id, message);
+        }
+        self.expression(node, id, text)
+    }
+
     /// Whether no more problems are noted.
     pub fn is_full(&self) -> bool {
         self.problems.len() >= MAX_PROBLEMS

@@ -167,7 +167,7 @@ impl Replication {
                         due: Some(due),
                         retries: self.engine.settings().default_retries,
                         exclusive: start.exclusive,
-                        priority: 0,
+                        priority: start.priority,
                         suspended: row.suspended,
                         created: now(),
                         lock_owner: None,

@@ -4,6 +4,7 @@ use bpmn_core::{
     Id,
     definition::Definition,
     instance::{Instance, TokenState, Variable},
+    tracked::By,
     value::TypedValue,
 };
 use rest_api::{
@@ -51,8 +52,8 @@ pub fn started(view: &CatalogView, instance: &Instance, base_url: &str) -> Proce
 pub fn instance_variables(instance: &Instance) -> Value {
     let own = instance
         .variables
-        .iter()
-        .filter(|v| v.scope_id == instance.process.id && v.task_id.is_none());
+        .by(By::Scope(instance.process.id))
+        .filter(|v| v.task_id.is_none());
     variable::write_all(
         own.map(|v| (v.name.as_str(), &v.value)),
         Style {
@@ -73,12 +74,7 @@ pub fn done(instance: &Instance, with_variables: bool) -> Answer {
 
 /// Whether nothing of an execution is left.
 pub fn execution_ended(instance: &Instance, execution: Id) -> bool {
-    let goes_on = || {
-        instance
-            .tokens
-            .iter()
-            .any(|token| token.execution_id == execution)
-    };
+    let goes_on = || instance.tokens.first(By::Execution(execution)).is_some();
     instance.ended || (execution != instance.process.id && !goes_on())
 }
 
@@ -100,8 +96,8 @@ pub fn visible<'a>(instance: &'a Instance, scopes: &[Id]) -> BTreeMap<&'a str, &
     for scope in scopes.iter().rev() {
         for variable in instance
             .variables
-            .iter()
-            .filter(|v| v.scope_id == *scope && v.task_id.is_none())
+            .by(By::Scope(*scope))
+            .filter(|v| v.task_id.is_none())
         {
             found.insert(variable.name.as_str(), &variable.value);
         }
@@ -111,7 +107,7 @@ pub fn visible<'a>(instance: &'a Instance, scopes: &[Id]) -> BTreeMap<&'a str, &
 
 /// Variables local to a task.
 pub fn local_to_task(instance: &Instance, task: Id) -> impl Iterator<Item = &Variable> {
-    instance.variables.iter().filter(move |v| v.task_id == Some(task))
+    instance.variables.by(By::Task(task))
 }
 
 /// The tree of activity instances. `definition` is the instance's, `rest_id` REST's id of it.
@@ -143,14 +139,15 @@ fn children(
     scope: Option<Id>,
     parent: &mut ActivityInstance,
 ) {
-    for token in instance.tokens.iter().filter(|token| token.parent_id == scope) {
+    let alone = instance.tokens.count(By::Parent(scope)) < 2;
+    for token in instance.tokens.by(By::Parent(scope)) {
         let node = definition.node(&token.element);
         let name = node.and_then(|n| n.name.clone());
         let kind = node.map_or("", |n| n.activity_type).to_owned();
         let incidents: Vec<ActivityIncident> = instance
             .incidents
-            .iter()
-            .filter(|i| i.execution_id == Some(token.execution_id) && i.element == token.element)
+            .by(By::Execution(token.execution_id))
+            .filter(|i| definition.belongs_to(&i.element, &token.element))
             .map(|i| ActivityIncident {
                 id: i.id.to_string(),
                 activity_id: i.element.clone(),
@@ -177,6 +174,10 @@ fn children(
         let Some(activity) = token.activity_id else {
             continue;
         };
+        // A concurrent execution above a scope activity belongs to the scope around both.
+        if !alone && token.execution_id != token.id {
+            parent.execution_ids.push(token.id.to_string());
+        }
         let mut child = ActivityInstance {
             id: format!("{}:{activity}", token.element),
             parent_activity_instance_id: Some(parent.id.clone()),

@@ -24,6 +24,7 @@ mod service_task;
 mod sub_process;
 mod task;
 mod terminate_end_event;
+mod timer_boundary_event;
 mod timer_catch_event;
 mod timer_start_event;
 mod user_task;
@@ -43,6 +44,7 @@ static ELEMENTS: &[ElementSpec] = &[
     sub_process::SPEC,
     task::SPEC,
     terminate_end_event::SPEC,
+    timer_boundary_event::SPEC,
     timer_catch_event::SPEC,
     timer_start_event::SPEC,
     user_task::SPEC,
@@ -91,6 +93,13 @@ pub(crate) struct ErrorCatch {
 pub(crate) trait Behavior: Debug + Send + Sync {
     /// The token has come in.
     fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection>;
+
+    /// The activity that a boundary event is attached to has begun: time to wait, with something that belongs to the
+    /// activity's token and names the boundary event as its element. When that happens, [`Ctx::occurred`] sends a
+    /// token out of the event.
+    fn attach(&self, _at: &Node, _host: Id, _ctx: &mut Ctx<'_, '_>) -> Result<(), Rejection> {
+        Ok(())
+    }
 
     /// Whether Camunda gives the activity a child execution even without parameters and boundary events.
     fn is_scope(&self) -> bool {

@@ -7,7 +7,6 @@ use crate::{
     ctx::Ctx,
     definition::Node,
     instance::ExternalTask,
-    moves::whole_number,
     xml::{Reader, extension},
 };
 use expr::{Expression, Value};
@@ -62,12 +61,7 @@ fn parse<'x>(reader: &mut Reader<'x>, xml: Xml<'x, 'x>) -> Option<Box<dyn Behavi
                 return None;
             };
             let topic = reader.expression(xml, id, topic)?;
-            let priority = extension(xml, "taskPriority");
-            if let Some(text) = priority.filter(|p| !p.contains('{') && p.trim().parse::<i64>().is_err()) {
-                let message = format!("Value '{text}' for attribute 'taskPriority' is not a valid number");
-                reader.error(xml, id, message);
-            }
-            let priority = reader.expression_attribute(xml, "taskPriority");
+            let priority = reader.priority(xml, id, "taskPriority");
             Some(Box::new(External { topic, priority }))
         }
         Some(other) => {
@@ -98,13 +92,7 @@ struct External {
 impl Behavior for External {
     fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
         let topic = ctx.eval_text(&self.topic, Some(token))?.unwrap_or_default();
-        let priority = match &self.priority {
-            None => 0,
-            Some(expression) => {
-                let value = ctx.eval(expression, Some(token))?;
-                whole_number(&value).ok_or_else(|| Ctx::failure(at, "Priority value is not an Integer"))?
-            }
-        };
+        let priority = ctx.task_priority(token, at, self.priority.as_ref())?;
         let id = ctx.new_id();
         let row = ctx.token(token)?;
         let (execution_id, activity_id) = (row.execution_id, row.activity_id);

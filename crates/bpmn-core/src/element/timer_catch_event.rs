@@ -55,7 +55,7 @@ impl TimerDefinition {
     }
 
     /// When it is due, seen from a token, and what is left of a cycle after that.
-    fn due(
+    pub(super) fn due(
         &self,
         at: &Node,
         token: Id,
@@ -87,8 +87,7 @@ struct TimerCatchEvent {
 impl Behavior for TimerCatchEvent {
     fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
         let (due, repeat) = self.timer.due(at, token, ctx)?;
-        let node = ctx.node_of(token)?;
-        ctx.add_job(token, node, JobKind::Timer, Some(due), repeat)?;
+        ctx.add_job(token, at, JobKind::Timer, Some(due), repeat)?;
         Ok(Next::Wait)
     }
 

@@ -53,16 +53,7 @@ impl Ctx<'_, '_> {
         code: &str,
         message: Option<&str>,
     ) -> Result<(), Rejection> {
-        self.cancel_within(Some(host), None)?;
-        let node = self.node_of(host)?;
-        self.end_activity(
-            host,
-            node,
-            Ended {
-                canceled: true,
-                complete_scope: false,
-            },
-        )?;
+        self.interrupt(host)?;
         let around = self.token(host)?.parent_id;
         if let Some(catch) = self.node(event).behavior.error_catch() {
             if let Some(name) = &catch.code_variable {

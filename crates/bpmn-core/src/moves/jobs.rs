@@ -5,7 +5,7 @@ use crate::{
     ctx::Ctx,
     definition::Node,
     instance::{Incident, Job, JobKind},
-    timer,
+    timer::{self, TimerKind},
 };
 use expr::Value;
 use topology::Id;
@@ -13,17 +13,17 @@ use topology::Id;
 /// Tries of a job unless `failedJobRetryTimeCycle` says otherwise.
 const DEFAULT_RETRIES: i32 = 3;
 
-impl<'a> Ctx<'a, '_> {
+impl Ctx<'_, '_> {
     /// Adds a job for a token at a node.
     pub(crate) fn add_job(
         &mut self,
         token: Id,
-        node: &'a Node,
+        node: &Node,
         kind: JobKind,
         due: Option<Millis>,
         repeat: Option<String>,
     ) -> Result<Id, Rejection> {
-        let priority = self.job_priority(token, node)?;
+        let priority = self.job_priority(token, node, kind)?;
         let id = self.new_id();
         let execution = self.token(token)?.execution_id;
         let process = &self.inst.process;
@@ -56,12 +56,40 @@ impl<'a> Ctx<'a, '_> {
         Ok(id)
     }
 
-    fn job_priority(&mut self, token: Id, node: &'a Node) -> Result<i64, Rejection> {
-        let Some(expression) = &node.job_priority else {
-            return Ok(0);
+    /// Adds the next job of a timer that fires again: only of a boundary event that doesn't interrupt.
+    pub(crate) fn repeat_timer(&mut self, fired: &Job) -> Result<(), Rejection> {
+        let (Some(repeat), Some(token)) = (&fired.repeat, fired.token_id) else {
+            return Ok(());
         };
-        let value = self.eval(expression, Some(token))?;
-        whole_number(&value).ok_or_else(|| Self::failure(node, "Priority value is not an Integer"))
+        let Some(event) = self.boundary_event(token, &fired.element)? else {
+            return Ok(());
+        };
+        let event = self.node(event);
+        if event.interrupting {
+            return Ok(());
+        }
+        let now = self.env.now;
+        let next = timer::next(TimerKind::Cycle, repeat, now, Some(repeat));
+        let next = next.map_err(|cause| Self::failure(event, cause.explained(TimerKind::Cycle, repeat)))?;
+        let Some((due, repeat)) = next else {
+            return Ok(());
+        };
+        let id = self.new_id();
+        self.inst.jobs.insert(Job {
+            id,
+            due: Some(due),
+            created: now,
+            lock_owner: None,
+            lock_expires: None,
+            error_message: None,
+            stacktrace: None,
+            repeat,
+            ..fired.clone()
+        });
+        if due <= now {
+            self.outcome.due_jobs.push(id);
+        }
+        Ok(())
     }
 
     /// Notes that something needs a human.
@@ -146,32 +174,37 @@ impl<'a> Ctx<'a, '_> {
 }
 
 /// A `failedJobRetryTimeCycle`.
+#[derive(Debug, PartialEq)]
 struct RetryCycle {
     tries: i32,
+    /// Durations.
     waits: Vec<String>,
 }
 
 impl RetryCycle {
-    /// Reads `R3/PT10S`, or a list of waits `PT10S,PT1M` with one try more than waits.
+    /// Reads `R3/PT10S`, or a list of waits `PT10S,PT1M` with one try more than waits. In a list the number of a
+    /// repeat is not looked at, as in the reference.
     fn read(text: &str) -> Option<RetryCycle> {
-        let waits: Vec<String> = text.split(',').map(|w| w.trim().to_owned()).collect();
-        if let [one] = &waits[..]
-            && let Some((times, wait)) = one.split_once('/')
-        {
-            let tries = times.strip_prefix('R')?.parse().ok()?;
-            timer::duration(wait, 0).ok()?;
-            return Some(RetryCycle {
-                tries,
-                waits: vec![wait.to_owned()],
-            });
-        }
-        waits.iter().all(|w| timer::duration(w, 0).is_ok()).then(|| {
-            // A single wait without `R` counts as two tries: the first and one more.
-            RetryCycle {
-                tries: waits.len() as i32 + 1,
-                waits,
-            }
-        })
+        let mut tries = None;
+        let parts = text.split(',').map(str::trim);
+        let waits = parts.map(|part| {
+            let Some((times, wait)) = part.split_once('/') else {
+                return Some(part);
+            };
+            tries = Some(times.strip_prefix('R')?.parse::<i32>().ok()?);
+            Some(wait)
+        });
+        let waits: Option<Vec<String>> = waits
+            .map(|wait| {
+                wait.filter(|wait| timer::duration(wait, 0).is_ok())
+                    .map(str::to_owned)
+            })
+            .collect();
+        let waits = waits?;
+        let tries = tries
+            .filter(|_| waits.len() == 1)
+            .unwrap_or(waits.len() as i32 + 1);
+        Some(RetryCycle { tries, waits })
     }
 }
 
@@ -184,5 +217,22 @@ pub(crate) fn whole_number(value: &Value) -> Option<i64> {
         Value::Double(n) => Some(*n as i64),
         Value::Str(text) => text.trim().parse().ok(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RetryCycle;
+
+    #[test]
+    fn s3_15_retry_cycles_are_repeats_single_waits_and_lists() {
+        let read = |text| RetryCycle::read(text).map(|cycle| (cycle.tries, cycle.waits.join(" ")));
+        assert_eq!(read("R4/PT1M"), Some((4, "PT1M".to_owned())));
+        assert_eq!(read("PT5M"), Some((2, "PT5M".to_owned())));
+        assert_eq!(read("PT10S, PT1M ,PT2M"), Some((4, "PT10S PT1M PT2M".to_owned())));
+        assert_eq!(read("R2/PT1M,R3/PT2M"), Some((3, "PT1M PT2M".to_owned())));
+        for wrong in ["", "nonsense", "R/", "Rx/PT1M", "PT1M,"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
     }
 }

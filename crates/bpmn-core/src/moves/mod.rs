@@ -1,8 +1,10 @@
 //! Moves that elements share: tokens and scopes, flows, waiting, variables, jobs, errors.
+mod boundary;
 mod errors;
 mod external;
 mod flows;
 mod jobs;
+mod priority;
 mod tokens;
 mod variables;
 

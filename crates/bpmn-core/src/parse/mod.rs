@@ -161,6 +161,8 @@ fn read_process<'x>(
         history_ttl: history_ttl(reader, process, key),
         startable_in_tasklist: extension(process, "isStartableInTasklist") != Some("false"),
         documentation: documentation(process),
+        job_priority: reader.priority(process, key, "jobPriority"),
+        task_priority: reader.priority(process, key, "taskPriority"),
         nodes: Vec::new(),
         flows: Vec::new(),
         by_id: HashMap::new(),

@@ -83,16 +83,11 @@ pub(super) fn read_node<'x>(
         has_mappings: false,
         boundary: Vec::new(),
         attached_to: None,
+        interrupting: !matches!(xml.attribute("cancelActivity"), Some("false" | "0")),
         inner_start: None,
         behavior,
     };
-    if let Some(priority) = extension(xml, "jobPriority") {
-        if !priority.contains('{') && priority.trim().parse::<i64>().is_err() {
-            let message = format!("Value '{priority}' for attribute 'jobPriority' is not a valid number");
-            reader.error(xml, id, message);
-        }
-        node.job_priority = reader.expression(xml, id, priority);
-    }
+    node.job_priority = reader.priority(xml, id, "jobPriority");
     if let Some(cycle) = extensions(xml, "failedJobRetryTimeCycle").next() {
         node.retry_cycle = reader.expression(xml, id, &text(cycle));
     }
@@ -105,6 +100,11 @@ pub(super) fn read_node<'x>(
         }
     }
     for mappings in extensions(xml, "inputOutput") {
+        if matches!(tag, "boundaryEvent" | "startEvent") || tag.ends_with("Gateway") {
+            let message = format!("camunda:inputOutput mapping unsupported for element type '{tag}'.");
+            reader.error(mappings, id, message);
+            continue;
+        }
         node.has_mappings = true;
         for parameter in mappings.children().filter(|n| is_extension(*n)) {
             let tag = parameter.tag_name().name();

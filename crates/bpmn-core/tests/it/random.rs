@@ -82,7 +82,7 @@ impl Builder {
     }
 
     fn block(&mut self, depth: u32) -> (String, String) {
-        match if depth == 0 { 0 } else { self.dice.below(6) } {
+        match if depth == 0 { 0 } else { self.dice.below(7) } {
             1 => {
                 let (first, left) = self.block(depth - 1);
                 let (right, last) = self.block(depth - 1);
@@ -129,6 +129,26 @@ impl Builder {
                 self.flow(&id, &meet, "");
                 self.flow(&event, &meet, "");
                 (id, meet)
+            }
+            6 => {
+                // A timer that interrupts and one that doesn't, whose token ends apart.
+                let (first, meet) = (self.id(), self.id());
+                let (inside, start, once, beside, end) =
+                    (self.id(), self.id(), self.id(), self.id(), self.id());
+                self.xml += &format!("<subProcess id='{inside}'><startEvent id='{start}'/>");
+                self.inside(&start, depth - 1);
+                let timer = "<timerEventDefinition><timeDuration>PT1S</timeDuration></timerEventDefinition>";
+                let asynchronous = self.asynchronous();
+                self.xml += &format!(
+                    "</subProcess><task id='{first}'/><task id='{meet}'/><endEvent id='{end}'/>\
+                     <boundaryEvent id='{once}' attachedToRef='{inside}'{asynchronous}>{timer}</boundaryEvent>\
+                     <boundaryEvent id='{beside}' attachedToRef='{inside}' cancelActivity='false'>{timer}</boundaryEvent>"
+                );
+                self.flow(&first, &inside, "");
+                self.flow(&inside, &meet, "");
+                self.flow(&once, &meet, "");
+                self.flow(&beside, &end, "");
+                (first, meet)
             }
             _ => self.leaf(),
         }
