@@ -93,11 +93,21 @@ pub struct Options {
     /// Tries of a failing job before it becomes an incident
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub default_job_retries: i32,
+    /// Waits between those tries where a model doesn't say: PT10S,PT1M or R5/PT5M
+    #[arg(long, value_name = "CYCLE", value_parser = retry_cycle)]
+    pub failed_job_retry_time_cycle: Option<String>,
     /// How long a shard may take to apply a deployment before it counts as behind
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = service::duration)]
     pub replication_timeout: std::time::Duration,
     #[command(flatten)]
     pub common: Common,
+}
+
+fn retry_cycle(text: &str) -> Result<String, String> {
+    if bpmn_core::command::Retries::is_cycle(text) {
+        return Ok(text.to_owned());
+    }
+    Err("not durations such as PT10S,PT1M, nor a repeat such as R5/PT5M".to_owned())
 }
 
 /// How much history is written. The levels above `activity` write what `activity` does for now.
@@ -158,6 +168,7 @@ impl Default for Options {
             job_lock_time: std::time::Duration::from_secs(300),
             job_wait_time: std::time::Duration::from_secs(5),
             default_job_retries: 3,
+            failed_job_retry_time_cycle: None,
             replication_timeout: std::time::Duration::from_secs(10),
             common: Common::default(),
         }
@@ -222,6 +233,7 @@ impl Options {
             job_wait_ms: self.job_wait_time.as_millis().clamp(10, 3_600_000) as u64,
             executor_active: self.job_executor_activate,
             default_retries: self.default_job_retries.max(1),
+            retry_cycle: self.failed_job_retry_time_cycle.clone(),
             history: self.history != History::None,
             ..Settings::default()
         }

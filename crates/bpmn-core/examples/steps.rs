@@ -4,7 +4,7 @@
 //! and a gateway with three variables, completing that task, and a command to one of many branches.
 use bpmn_core::{
     Definition, DefinitionRef, Id, IdSource, Slot,
-    command::{Command, Env, Outcome},
+    command::{Command, Env, Outcome, Retries},
     instance::Instance,
     new_instance, parse, step,
     value::{TypedValue, Variables},
@@ -78,6 +78,7 @@ impl World {
             ids: &mut self.0,
             user: Some("demo"),
             max_steps: 100_000,
+            retries: Retries::default(),
         };
         let reference = reference(definition);
         step(&reference, instance, command, &mut env).expect("the command is carried out")
@@ -89,6 +90,7 @@ impl World {
             ids: &mut self.0,
             user: Some("demo"),
             max_steps: 100_000,
+            retries: Retries::default(),
         };
         let mut instance = new_instance(&reference(definition), Slot::from_bits(5), None, &mut env);
         let element = None;

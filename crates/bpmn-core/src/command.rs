@@ -188,6 +188,30 @@ pub struct Env<'a> {
     pub user: Option<&'a str>,
     /// Most elements one command may pass before a wait state; past it the command fails.
     pub max_steps: u32,
+    /// How failed jobs are tried again.
+    pub retries: Retries<'a>,
+}
+
+/// How failed jobs are tried again where their element doesn't say.
+#[derive(Clone, Copy, Debug)]
+pub struct Retries<'a> {
+    /// Tries in all (`defaultNumberOfRetries`).
+    pub tries: i32,
+    /// Waits between tries, and then how many there are (`failedJobRetryTimeCycle`); `None`: no wait.
+    pub cycle: Option<&'a str>,
+}
+
+impl Default for Retries<'_> {
+    fn default() -> Self {
+        Retries { tries: 3, cycle: None }
+    }
+}
+
+impl Retries<'_> {
+    /// Whether a text can be read as [`Retries::cycle`].
+    pub fn is_cycle(text: &str) -> bool {
+        crate::moves::is_retry_cycle(text)
+    }
 }
 
 /// What a command did besides changing the instance.

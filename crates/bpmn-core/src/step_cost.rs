@@ -1,7 +1,7 @@
 //! What a command costs must not depend on how many branches its instance has.
 use crate::{
     Definition, DefinitionRef, Id, IdSource, Slot,
-    command::{Command, Env},
+    command::{Command, Env, Retries},
     instance::Instance,
     new_instance, parse, step,
     tracked::{Entity, Tracked, looked_at},
@@ -70,6 +70,7 @@ impl World {
             ids: &mut ids,
             user: None,
             max_steps: 1_000_000,
+            retries: Retries::default(),
         };
         let instance = new_instance(&reference(&definition), Slot::from_bits(5), None, &mut env);
         let mut world = World {
@@ -93,6 +94,7 @@ impl World {
             ids: &mut self.ids,
             user: None,
             max_steps: 1_000_000,
+            retries: Retries::default(),
         };
         looked_at();
         step(&reference(&self.definition), &mut copy, command, &mut env).unwrap();

@@ -109,6 +109,8 @@ pub struct Settings {
     pub executor_active: bool,
     /// Tries of a job before an incident.
     pub default_retries: i32,
+    /// Waits between those tries (`failedJobRetryTimeCycle`); `None`: no wait.
+    pub retry_cycle: Option<String>,
     /// History rows are written at all (level other than `none`).
     pub history: bool,
 }
@@ -127,7 +129,18 @@ impl Default for Settings {
             job_wait_ms: 5_000,
             executor_active: true,
             default_retries: 3,
+            retry_cycle: None,
             history: true,
+        }
+    }
+}
+
+impl Settings {
+    /// How failed jobs are tried again where their element doesn't say.
+    pub fn retries(&self) -> bpmn_core::command::Retries<'_> {
+        bpmn_core::command::Retries {
+            tries: self.default_retries,
+            cycle: self.retry_cycle.as_deref(),
         }
     }
 }

@@ -297,6 +297,7 @@ impl Group {
             ids: &mut ids,
             user: work.user.as_deref(),
             max_steps: inner.settings.max_steps,
+            retries: inner.settings.retries(),
         };
         match &work.task {
             Task::Start(start) => self.start(inner, work, start, &mut env),

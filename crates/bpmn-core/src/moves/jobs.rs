@@ -10,9 +10,6 @@ use crate::{
 use expr::Value;
 use topology::Id;
 
-/// Tries of a job unless `failedJobRetryTimeCycle` says otherwise.
-const DEFAULT_RETRIES: i32 = 3;
-
 impl Ctx<'_, '_> {
     /// Adds a job for a token at a node.
     pub(crate) fn add_job(
@@ -37,7 +34,7 @@ impl Ctx<'_, '_> {
             element: node.id.clone(),
             kind,
             due,
-            retries: DEFAULT_RETRIES,
+            retries: self.env.retries.tries,
             exclusive: node.exclusive,
             priority,
             suspended: process.suspended,
@@ -166,11 +163,18 @@ impl Ctx<'_, '_> {
 
     fn retry_cycle(&mut self, job: &Job) -> Option<RetryCycle> {
         let definition = self.def.definition;
-        let expression = definition.node(&job.element)?.retry_cycle.as_ref()?;
+        let Some(expression) = &definition.node(&job.element)?.retry_cycle else {
+            return RetryCycle::read(self.env.retries.cycle?);
+        };
         // A cycle that can't be evaluated or read falls back to the default, as in the reference.
         let text = self.eval_text(expression, job.token_id).ok()??;
         RetryCycle::read(&text)
     }
+}
+
+/// Whether a text is a `failedJobRetryTimeCycle` without expressions.
+pub(crate) fn is_retry_cycle(text: &str) -> bool {
+    RetryCycle::read(text).is_some()
 }
 
 /// A `failedJobRetryTimeCycle`.

@@ -8,5 +8,5 @@ mod priority;
 mod tokens;
 mod variables;
 
-pub(crate) use jobs::whole_number;
+pub(crate) use jobs::{is_retry_cycle, whole_number};
 pub use tokens::sequence;

@@ -1,7 +1,7 @@
 //! An instance run twice: kept in memory, and reloaded from its rows after each step. Both must agree in everything.
 use bpmn_core::{
     Definition, DefinitionRef, Id, IdSource, Millis, Slot,
-    command::{Command, Env, Outcome, Rejection},
+    command::{Command, Env, Outcome, Rejection, Retries},
     instance::{HistoryRow, Instance},
     new_instance, step,
     tracked::{Entity, Tracked},
@@ -111,6 +111,7 @@ impl Twin {
             ids: &mut ids,
             user: Some("demo"),
             max_steps: self.max_steps,
+            retries: Retries::default(),
         };
         let mut instance = new_instance(&self.reference(), Slot::from_bits(5), key, &mut env);
         let outcome = step(&self.reference(), &mut instance, command, &mut env)?;
@@ -129,6 +130,7 @@ impl Twin {
                 ids: &mut ids,
                 user: Some("demo"),
                 max_steps: self.max_steps,
+                retries: Retries::default(),
             };
             let result = step(&self.reference(), &mut instance, command.clone(), &mut env);
             (result, instance, ids)
