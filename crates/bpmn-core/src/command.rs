@@ -203,7 +203,10 @@ pub struct Retries<'a> {
 
 impl Default for Retries<'_> {
     fn default() -> Self {
-        Retries { tries: 3, cycle: None }
+        Retries {
+            tries: 3,
+            cycle: None,
+        }
     }
 }
 

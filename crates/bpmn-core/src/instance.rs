@@ -5,7 +5,7 @@
 //! (the process instance's own id for the root).
 use crate::{
     Millis,
-    tracked::{By, Entity, FixedKeys, Tracked},
+    tracked::{By, Entity, FixedKeys, Log, Tracked},
     value::TypedValue,
 };
 use topology::Id;
@@ -449,7 +449,7 @@ pub struct Instance {
     pub subscriptions: Tracked<EventSubscription>,
     pub incidents: Tracked<Incident>,
     /// Rows to append with the next write.
-    pub history: Vec<HistoryRow>,
+    pub history: Log<HistoryRow>,
     /// Set when it has ended: the write deletes the process row.
     pub ended: bool,
     /// Whether the store has it.
@@ -468,7 +468,7 @@ impl Instance {
             jobs: Tracked::default(),
             subscriptions: Tracked::default(),
             incidents: Tracked::default(),
-            history: Vec::new(),
+            history: Log::default(),
             ended: false,
             stored: false,
         }

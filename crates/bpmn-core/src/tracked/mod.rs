@@ -4,9 +4,11 @@
 //! instance of ten branches and of ten thousand. Most instances have a handful of rows, which a sorted list serves
 //! best ([`Rows::Few`]); past [`FEW`] rows a persistent tree with an index takes over ([`many`]).
 mod few;
+mod log;
 mod many;
 
 use few::Few;
+pub use log::Log;
 use many::Many;
 use std::sync::Arc;
 use topology::Id;

@@ -46,7 +46,7 @@ fn reloaded(instance: &Instance) -> Instance {
         jobs: reload(&instance.jobs),
         subscriptions: reload(&instance.subscriptions),
         incidents: reload(&instance.incidents),
-        history: Vec::new(),
+        history: Default::default(),
         ended: false,
         stored: true,
     }
@@ -116,7 +116,7 @@ impl Twin {
         let mut instance = new_instance(&self.reference(), Slot::from_bits(5), key, &mut env);
         let outcome = step(&self.reference(), &mut instance, command, &mut env)?;
         self.ids = ids;
-        self.history = instance.history.clone();
+        self.history = instance.history.iter().cloned().collect();
         instance.committed();
         self.instance = Some(instance);
         Ok(outcome)
