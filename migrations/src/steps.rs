@@ -14,8 +14,16 @@ pub(crate) fn steps() -> Vec<Step> {
     vec![Step {
         version: 1,
         name: "init",
-        postgres: include_str!("../sql/0001_init.postgres.sql"),
-        sqlite: include_str!("../sql/0001_init.sqlite.sql"),
+        postgres: concat!(
+            include_str!("../sql/0001_init.postgres.sql"),
+            "\n",
+            include_str!("../sql/0001_views.postgres.sql")
+        ),
+        sqlite: concat!(
+            include_str!("../sql/0001_init.sqlite.sql"),
+            "\n",
+            include_str!("../sql/0001_views.sqlite.sql")
+        ),
     }]
 }
 

@@ -6,6 +6,7 @@ pub mod error;
 pub mod external_task;
 pub mod filters;
 pub mod history;
+pub mod history_log;
 pub mod incident;
 pub mod job;
 pub mod known;

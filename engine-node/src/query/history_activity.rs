@@ -1,14 +1,9 @@
 //! Historic activity instances: running ones are tokens in their activity, ended ones are rows of history.
 use super::{Kind, Listing, SortBy, Where, col, null, of_definition};
-use crate::{
-    app::CatalogView,
-    store::{Row, StoreError, schema::visible},
-};
+use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::Id;
 use rest_api::{ApiResult, known};
-use sea_query::{
-    CaseStatement, Condition, Expr, ExprTrait, Func, JoinType, Query, SelectStatement, UnionType,
-};
+use sea_query::{Expr, ExprTrait, Func, JoinType, Query, SelectStatement, UnionType};
 
 const H: &str = "h";
 
@@ -161,13 +156,15 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
             id.rsplit(':').next().unwrap_or(&id),
         ));
     }
-    w.id("processInstanceId", col(H, "instance_id"))?;
+    super::history::instance(&mut w, "processInstanceId", H)?;
     w.definition(col(H, "definition_id"))?;
     w.id("executionId", col(H, "execution_id"))?;
     w.text("activityId", col(H, "element"))?;
-    for (name, part) in [("activityName", Part::Name), ("activityType", Part::Kind)] {
+    for (name, column) in [("activityName", "name"), ("activityType", "kind")] {
         if let Some(wanted) = w.filters.text(name)? {
-            w.and(with(w.view, part, &wanted));
+            let mut query = element();
+            query.expr(Expr::val(1)).and_where(col("el", column).eq(wanted));
+            w.and(Expr::exists(query));
         }
     }
     w.text("taskAssignee", col(H, "assignee"))?;
@@ -180,78 +177,34 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     w.date("finishedBefore", |d| col(H, "ended").lte(d))?;
     w.date("finishedAfter", |d| col(H, "ended").gte(d))?;
     w.tenants(col(H, "tenant_id"))?;
-    let (filters, view) = (w.filters, w.view);
+    let filters = w.filters;
     let condition = w.finish(known::HISTORY_ACTIVITY)?;
     let base = base().cond_where(condition).take();
-    Listing::new(base, columns(), col(H, "id")).sorted(filters, &|by| sort(by, view))
+    Listing::new(base, columns(), col(H, "id")).sorted(filters, &sort)
 }
 
-/// What of an element only the model holds.
-#[derive(Clone, Copy)]
-enum Part {
-    Name,
-    Kind,
+/// Name or kind of a row's element.
+fn of_element(column: &'static str) -> Expr {
+    super::scalar(element().expr(col("el", column)).take())
 }
 
-impl Part {
-    fn of(self, (name, kind): (Option<&str>, &'static str)) -> Option<String> {
-        match self {
-            Part::Name => name.map(str::to_owned),
-            Part::Kind => Some(kind.to_owned()),
-        }
-    }
+/// The element of a row.
+fn element() -> SelectStatement {
+    Query::select()
+        .from_as("element", "el")
+        .and_where(col("el", "definition_id").equals((H, "definition_id")))
+        .and_where(col("el", "element").equals((H, "element")))
+        .take()
 }
 
-/// That an activity has that name or kind, by definition and element.
-fn with(view: &CatalogView, part: Part, wanted: &str) -> Expr {
-    let mut any = Condition::any();
-    for deployed in view.all() {
-        let elements: Vec<&str> = deployed
-            .definition
-            .activities()
-            .filter(|(_, name, kind)| part.of((*name, kind)).as_deref() == Some(wanted))
-            .map(|(id, ..)| id)
-            .collect();
-        if !elements.is_empty() {
-            let here = col(H, "definition_id").eq(deployed.row.id.0);
-            any = any.add(here.and(col(H, "element").is_in(elements)));
-        }
-    }
-    if any.is_empty() {
-        return super::never();
-    }
-    any.into()
-}
-
-/// Name or kind of every row.
-fn from_model(view: &CatalogView, part: Part) -> Expr {
-    let mut case = CaseStatement::new();
-    let mut known = false;
-    for deployed in view.all() {
-        for (id, name, kind) in deployed.definition.activities() {
-            if let Some(value) = part.of((name, kind)) {
-                let here = col(H, "definition_id")
-                    .eq(deployed.row.id.0)
-                    .and(col(H, "element").eq(id));
-                case = case.case(here, value);
-                known = true;
-            }
-        }
-    }
-    if !known {
-        return null();
-    }
-    Expr::Case(Box::new(case))
-}
-
-fn sort(by: &str, view: &CatalogView) -> Option<SortBy> {
+fn sort(by: &str) -> Option<SortBy> {
     Some(match by {
         "activityInstanceId" => (col(H, "id"), Kind::Id),
         "instanceId" => (col(H, "instance_id"), Kind::Id),
         "executionId" => (col(H, "execution_id"), Kind::Id),
         "activityId" => (col(H, "element"), Kind::Text),
-        "activityName" => (from_model(view, Part::Name), Kind::Text),
-        "activityType" => (from_model(view, Part::Kind), Kind::Text),
+        "activityName" => (of_element("name"), Kind::Text),
+        "activityType" => (of_element("kind"), Kind::Text),
         "startTime" => (col(H, "started"), Kind::Number),
         "endTime" => (col(H, "ended"), Kind::Number),
         "duration" => (col(H, "ended").sub(col(H, "started")), Kind::Number),

@@ -43,7 +43,7 @@ fn of_type(types: &[&'static str]) -> Expr {
 }
 
 /// The condition on the value columns of alias `v`. Numbers compare across number types, as in the reference.
-fn compares(filter: &VariableFilter, ignore_case: bool) -> ApiResult<Condition> {
+pub(super) fn compares(filter: &VariableFilter, ignore_case: bool) -> ApiResult<Condition> {
     let all = Condition::all();
     Ok(match &filter.value {
         Value::Null => match filter.operator {

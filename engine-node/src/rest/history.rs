@@ -41,7 +41,7 @@ pub fn routes() -> Router<App> {
 const DAY: i64 = 86_400_000;
 
 /// When history may go: the definition's time to live after the end of the whole tree.
-fn removal(view: &CatalogView, definition: Id, root_ended: Option<i64>) -> Option<Date> {
+pub(super) fn removal(view: &CatalogView, definition: Id, root_ended: Option<i64>) -> Option<Date> {
     let days = view.by_id(definition)?.row.history_ttl_days?;
     Some(Date(root_ended? + i64::from(days) * DAY))
 }

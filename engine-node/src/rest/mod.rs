@@ -10,6 +10,10 @@ pub mod execution;
 pub mod external_task;
 pub mod fetch;
 pub mod history;
+pub mod history_incident;
+pub mod history_log;
+pub mod history_task;
+pub mod history_variable;
 pub mod incident;
 pub mod instance_view;
 pub mod job;
@@ -46,6 +50,10 @@ pub fn router(app: App) -> Router {
         .merge(external_task::routes())
         .merge(fetch::routes())
         .merge(history::routes())
+        .merge(history_incident::routes())
+        .merge(history_log::routes())
+        .merge(history_task::routes())
+        .merge(history_variable::routes())
         .merge(incident::routes())
         .merge(job::routes())
         .merge(message::routes())

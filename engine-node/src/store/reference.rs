@@ -70,6 +70,9 @@ impl<B: Backend> SqlStore<B> {
                     transaction
                         .run(self.put(&DEFINITION, codec::definition(definition)))
                         .await?;
+                    for row in elements(definition, &d.resources) {
+                        transaction.run(self.put(&ELEMENT, row)).await?;
+                    }
                 }
             }
             Reference::Publish { deployment } => {
@@ -77,6 +80,12 @@ impl<B: Backend> SqlStore<B> {
                 transaction.run(sql.bind(Type::Uuid, *deployment)).await?;
             }
             Reference::DeleteDeployment { deployment } => {
+                let sql = self.sql(
+                    "DELETE FROM element WHERE \"definition_id\" IN (SELECT \"id\" FROM definition WHERE \"deployment_id\" = ",
+                );
+                transaction
+                    .run(sql.bind(Type::Uuid, *deployment).push(")"))
+                    .await?;
                 for (table, column) in [
                     ("definition", "deployment_id"),
                     ("resource", "deployment_id"),
@@ -153,4 +162,16 @@ impl<B: Backend> SqlStore<B> {
             Ok((row, r.bool()?))
         })
     }
+}
+
+/// Rows of `element`: the flow nodes of a definition's model. A file that doesn't parse was never deployed by a node
+/// (tests write such ones); it has none.
+fn elements(definition: &DefinitionRow, resources: &[ResourceRow]) -> Vec<Vec<Cell>> {
+    let file = resources.iter().find(|r| r.name == definition.resource_name);
+    let parsed = file.and_then(|r| bpmn_core::parse(&r.content).ok()).unwrap_or_default();
+    let of_key = parsed.iter().find(|d| d.key == definition.key);
+    let nodes = of_key.into_iter().flat_map(|d| d.activities());
+    nodes
+        .map(|(id, name, kind)| vec![definition.id.into(), id.into(), name.map_or(Cell::Null, Cell::from), kind.into()])
+        .collect()
 }

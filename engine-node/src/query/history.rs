@@ -1,0 +1,182 @@
+//! What the queries of history share: rows are found by the root of their tree, which has the index; definition,
+//! tenant and activity of a row that doesn't hold them are looked up for the rows of the page alone.
+use super::{Where, col, equals_id, scalar};
+use rest_api::ApiResult;
+use sea_query::{Expr, ExprTrait, Func, Query, SelectStatement, UnionType};
+use uuid::Uuid;
+
+/// Ids up to which each root is a value of its own in the list of roots.
+const FEW: usize = 20;
+
+/// `SELECT column FROM table WHERE key IN (ids)`.
+fn pick(table: &'static str, column: &'static str, key: &'static str, ids: &[Uuid]) -> SelectStatement {
+    Query::select()
+        .expr(col("pk", column))
+        .from_as(table, "pk")
+        .and_where(col("pk", key).is_in(ids.iter().copied()))
+        .take()
+}
+
+/// That a row belongs to the tree of one of these instances, running or ended.
+pub fn in_trees_of(alias: &'static str, instances: &[Uuid]) -> Expr {
+    let root = col(alias, "root_id");
+    if instances.len() > FEW {
+        let mut roots = pick("process_instance", "root_id", "id", instances);
+        let ended = pick("history_process", "root_id", "id", instances);
+        return root.in_subquery(roots.union(UnionType::All, ended).take());
+    }
+    // Values and single-row subqueries: an index on the root is used whatever the planner thinks of their number.
+    let mut roots: Vec<Expr> = Vec::with_capacity(instances.len() * 3);
+    for id in instances {
+        roots.push(Expr::val(*id));
+        for table in ["process_instance", "history_process"] {
+            roots.push(scalar(pick(table, "root_id", "id", &[*id]).limit(1).take()));
+        }
+    }
+    root.is_in(roots)
+}
+
+/// `processInstanceId`: of that instance, found by its root.
+pub fn instance(w: &mut Where<'_>, name: &str, alias: &'static str) -> ApiResult<()> {
+    let Some(text) = w.filters.text(name)? else {
+        return Ok(());
+    };
+    w.and(equals_id(col(alias, "instance_id"), &text));
+    if let Some(id) = super::uuids(&[text]).first() {
+        w.and(in_trees_of(alias, &[*id]));
+    }
+    Ok(())
+}
+
+/// `processInstanceIdIn`: of these instances, found by their roots.
+pub fn instances(w: &mut Where<'_>, name: &str, alias: &'static str) -> ApiResult<()> {
+    if let Some(list) = w.filters.list(name)?.filter(|l| !l.is_empty()) {
+        let ids = super::uuids(&list);
+        w.and(col(alias, "instance_id").is_in(ids.iter().copied()));
+        if !ids.is_empty() {
+            w.and(in_trees_of(alias, &ids));
+        }
+    }
+    Ok(())
+}
+
+/// The uuids of activity instance ids, `ELEMENT:UUID` or a process instance's.
+pub fn activities(texts: &[String]) -> Vec<Uuid> {
+    let bare: Vec<String> = texts
+        .iter()
+        .map(|text| text.rsplit(':').next().unwrap_or(text).to_owned())
+        .collect();
+    super::uuids(&bare)
+}
+
+/// `activityInstanceIdIn` on a column that is null for the process instance itself.
+pub fn activity_in(alias: &'static str, column: &'static str, texts: &[String]) -> Expr {
+    let ids = activities(texts);
+    let own = col(alias, column)
+        .is_null()
+        .and(col(alias, "instance_id").is_in(ids.iter().copied()));
+    col(alias, column).is_in(ids).or(own)
+}
+
+/// A column of the process instance that a row's `instance_id` names, running or ended.
+pub fn of_instance(alias: &'static str, column: &'static str) -> Expr {
+    let from = |table: &'static str| {
+        let query = Query::select()
+            .expr(col("oi", column))
+            .from_as(table, "oi")
+            .and_where(col("oi", "id").equals((alias, "instance_id")))
+            .limit(1)
+            .take();
+        scalar(query)
+    };
+    Expr::from(Func::coalesce([
+        from("process_instance"),
+        from("history_process"),
+    ]))
+}
+
+/// That the instance of a row has a definition that meets the filters `processDefinitionId` and `…Key`.
+pub fn definition(w: &mut Where<'_>, alias: &'static str) -> ApiResult<()> {
+    let mut found: Option<Vec<Uuid>> = None;
+    if let Some(id) = w.filters.text("processDefinitionId")? {
+        found = Some(w.view.by_rest_id(&id).map(|d| d.row.id.0).into_iter().collect());
+    }
+    if let Some(key) = w.filters.text("processDefinitionKey")? {
+        let of_key: Vec<Uuid> = w
+            .view
+            .all()
+            .filter(|d| d.row.key == key)
+            .map(|d| d.row.id.0)
+            .collect();
+        found = Some(match found {
+            Some(ids) => ids.into_iter().filter(|id| of_key.contains(id)).collect(),
+            None => of_key,
+        });
+    }
+    if let Some(ids) = found {
+        let mut instances = pick("process_instance", "id", "definition_id", &ids);
+        let ended = pick("history_process", "id", "definition_id", &ids);
+        w.and(col(alias, "instance_id").in_subquery(instances.union(UnionType::All, ended).take()));
+    }
+    Ok(())
+}
+
+/// `tenantIdIn`, `withoutTenantId` of rows whose instance has the tenant.
+pub fn tenants(w: &mut Where<'_>, alias: &'static str) -> ApiResult<()> {
+    w.tenants(of_instance(alias, "tenant_id"))
+}
+
+/// The element of the activity instance that a column names: it runs (a token) or has ended.
+pub fn element_of(alias: &'static str, column: &'static str) -> Expr {
+    let ended = Query::select()
+        .expr(col("ha", "element"))
+        .from_as("history_activity", "ha")
+        .and_where(col("ha", "root_id").equals((alias, "root_id")))
+        .and_where(col("ha", "id").equals((alias, column)))
+        .limit(1)
+        .take();
+    let running = Query::select()
+        .expr(col("tk", "element"))
+        .from_as("token", "tk")
+        .and_where(col("tk", "instance_id").equals((alias, "instance_id")))
+        .and_where(col("tk", "activity_id").equals((alias, column)))
+        .limit(1)
+        .take();
+    Expr::from(Func::coalesce([scalar(running), scalar(ended)]))
+}
+
+/// The execution of a variable's scope: the token's if it runs, else that of its activity instance.
+pub fn execution_of(alias: &'static str) -> Expr {
+    let running = Query::select()
+        .expr(col("tk", "execution_id"))
+        .from_as("token", "tk")
+        .and_where(col("tk", "id").equals((alias, "scope_id")))
+        .take();
+    let own = Expr::from(Func::coalesce([
+        col("ha", "execution_id"),
+        col("ha", "instance_id"),
+    ]));
+    let ended = Query::select()
+        .expr(own)
+        .from_as("history_activity", "ha")
+        .and_where(col("ha", "root_id").equals((alias, "root_id")))
+        .and_where(col("ha", "id").equals((alias, "activity_id")))
+        .limit(1)
+        .take();
+    Expr::from(Func::coalesce([
+        scalar(running),
+        scalar(ended),
+        col(alias, "scope_id"),
+    ]))
+}
+
+/// A value column, from the large values if it is kept there.
+pub fn value_column(alias: &'static str, column: &'static str) -> Expr {
+    let large = Query::select()
+        .expr(col("lv", column))
+        .from_as("large_value", "lv")
+        .and_where(col("lv", "id").equals((alias, "large_id")))
+        .limit(1)
+        .take();
+    Expr::from(Func::coalesce([col(alias, column), scalar(large)]))
+}

@@ -1,0 +1,219 @@
+//! Historic details: values that were replaced, and the present or last value of each variable.
+use super::{
+    Kind, Listing, SortBy, Where, always, col, history,
+    history_variable::{executions, of_types},
+    lower, never, null,
+};
+use crate::store::{Row, StoreError, schema::visible, value::typed_value};
+use bpmn_core::{Id, instance::Recorded, value::TypedValue};
+use rest_api::{ApiResult, known};
+use sea_query::{Expr, ExprTrait, Func, Query, SelectStatement, UnionType};
+
+/// The same alias as in [`super::history_variable`].
+const V: &str = "v";
+
+/// A row of [`listing`].
+pub struct DetailRow {
+    pub id: Id,
+    pub instance_id: Option<Id>,
+    pub root_id: Id,
+    pub variable_id: Id,
+    pub task_id: Option<Id>,
+    pub name: String,
+    pub value: TypedValue,
+    pub time: i64,
+    pub revision: i64,
+    pub initial: bool,
+    /// Activity instance that set the value and its element; `None`: the process instance.
+    pub writer_id: Option<Id>,
+    pub element: Option<String>,
+    pub execution_id: Option<Id>,
+    pub definition_id: Option<Id>,
+    pub tenant_id: Option<String>,
+    /// End of the root of its tree.
+    pub root_ended: Option<i64>,
+}
+
+/// Reads a row of [`listing`].
+pub fn row(row: &dyn Row) -> Result<DetailRow, StoreError> {
+    let kind = row.text(6)?;
+    let value = typed_value(
+        &kind,
+        row.text_opt(7)?,
+        row.i64_opt(8)?,
+        row.f64_opt(9)?,
+        row.bytes_opt(10)?,
+        row.text_opt(11)?,
+    )?;
+    Ok(DetailRow {
+        id: row.id(0)?,
+        instance_id: row.id_opt(1)?,
+        root_id: row.id(2)?,
+        variable_id: row.id(3)?,
+        task_id: row.id_opt(4)?,
+        name: row.text(5)?,
+        value,
+        time: row.i64(12)?,
+        revision: row.i64(13)?,
+        initial: row.bool(14)?,
+        writer_id: row.id_opt(15)?,
+        element: row.text_opt(16)?,
+        execution_id: row.id_opt(17)?,
+        definition_id: row.id_opt(18)?,
+        tenant_id: row.text_opt(19)?,
+        root_ended: row.i64_opt(20)?,
+    })
+}
+
+fn columns(content: bool) -> Vec<Expr> {
+    let bytes = match content {
+        true => history::value_column(V, "bytes"),
+        false => Expr::cust("NULL"),
+    };
+    let names = [
+        "id",
+        "instance_id",
+        "root_id",
+        "variable_id",
+        "task_id",
+        "name",
+        "type",
+    ];
+    let mut columns: Vec<Expr> = names.map(|name| col(V, name)).to_vec();
+    columns.extend([
+        history::value_column(V, "text"),
+        col(V, "number"),
+        col(V, "float"),
+        bytes,
+        col(V, "info"),
+        col(V, "time"),
+        col(V, "revision"),
+        col(V, "initial"),
+        col(V, "writer_id"),
+        history::element_of(V, "writer_id"),
+        history::execution_of(V),
+        history::of_instance(V, "definition_id"),
+        history::of_instance(V, "tenant_id"),
+        super::history_process::root_ended(V),
+    ]);
+    columns
+}
+
+const VALUE: [&str; 14] = [
+    "instance_id",
+    "root_id",
+    "scope_id",
+    "task_id",
+    "name",
+    "type",
+    "text",
+    "number",
+    "float",
+    "bytes",
+    "info",
+    "large_id",
+    "revision",
+    "writer_id",
+];
+
+/// Rows of a table of variables, each a detail by its present value.
+fn present(table: &'static str, alias: &'static str) -> SelectStatement {
+    let mut query = Query::select();
+    let id = Expr::from(Func::coalesce([col(alias, "version_id"), col(alias, "id")]));
+    let time = Expr::from(Func::coalesce([col(alias, "updated"), col(alias, "created")]));
+    query.expr_as(id, "id").expr_as(col(alias, "id"), "variable_id");
+    for name in VALUE {
+        query.expr_as(col(alias, name), name);
+    }
+    let activity = match table {
+        "history_variable" => col(alias, "activity_id"),
+        _ => null(),
+    };
+    query
+        .expr_as(time, "time")
+        .expr_as(col(alias, "initial"), "initial")
+        .expr_as(activity, "activity_id")
+        .from_as(table, alias)
+        .and_where(visible(alias))
+        .and_where(col(alias, "recorded").eq(Recorded::Detail as i16));
+    query
+}
+
+fn base() -> SelectStatement {
+    let mut replaced = Query::select();
+    replaced
+        .expr_as(col("d", "id"), "id")
+        .expr_as(col("d", "variable_id"), "variable_id");
+    for name in VALUE {
+        replaced.expr_as(col("d", name), name);
+    }
+    replaced
+        .expr_as(col("d", "updated"), "time")
+        .expr_as(col("d", "initial"), "initial")
+        .expr_as(col("d", "writer_id"), "activity_id")
+        .from_as("history_detail", "d")
+        .and_where(visible("d"));
+    let all = replaced
+        .union(UnionType::All, present("history_variable", "e"))
+        .union(UnionType::All, present("variable", "r"))
+        .take();
+    Query::select().from_subquery(all, V).take()
+}
+
+/// The detail of that id, with its content.
+pub fn by_id(id: Id) -> SelectStatement {
+    base()
+        .exprs(columns(true))
+        .and_where(col(V, "id").eq(id.0))
+        .take()
+}
+
+/// Historic details that meet the filters.
+pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
+    history::instance(&mut w, "processInstanceId", V)?;
+    history::instances(&mut w, "processInstanceIdIn", V)?;
+    history::tenants(&mut w, V)?;
+    executions(&mut w, "executionId")?;
+    w.id("taskId", col(V, "task_id"))?;
+    w.id("variableInstanceId", col(V, "variable_id"))?;
+    if let Some(id) = w.filters.text("activityInstanceId")? {
+        w.and(history::activity_in(V, "writer_id", &[id]));
+    }
+    if let Some(types) = w.filters.list("variableTypeIn")?.filter(|l| !l.is_empty()) {
+        w.and(of_types(&types));
+    }
+    w.like("variableNameLike", col(V, "name"))?;
+    w.switch("excludeTaskDetails", col(V, "task_id").is_null())?;
+    w.switch("initial", col(V, "initial").eq(true))?;
+    w.date("occurredBefore", |d| col(V, "time").lte(d))?;
+    w.date("occurredAfter", |d| col(V, "time").gte(d))?;
+    w.switch("variableUpdates", always())?;
+    // Form fields and operations have no details here yet: what asks for them finds none.
+    w.switch("formFields", never())?;
+    for name in ["caseInstanceId", "caseExecutionId", "userOperationId"] {
+        if w.filters.has(name) {
+            w.and(never());
+        }
+    }
+    w.filters.flag("deserializeValues")?;
+    let filters = w.filters;
+    let condition = w.finish(known::HISTORY_DETAIL)?;
+    let base = base().cond_where(condition).take();
+    Listing::new(base, columns(false), col(V, "id")).sorted(filters, &sort)
+}
+
+fn sort(by: &str) -> Option<SortBy> {
+    Some(match by {
+        "processInstanceId" => (col(V, "instance_id"), Kind::Id),
+        "variableName" => (col(V, "name"), Kind::Text),
+        "variableType" => (lower(col(V, "type")), Kind::Text),
+        "variableRevision" => (col(V, "revision"), Kind::Number),
+        // No details of form fields: all are equal.
+        "formPropertyId" => (Expr::cust("CAST(NULL AS text)"), Kind::Text),
+        "time" => (col(V, "time"), Kind::Number),
+        // Ids begin with the clock and counter that occurrences are numbered by.
+        "occurrence" => (col(V, "id"), Kind::Id),
+        "tenantId" => (history::of_instance(V, "tenant_id"), Kind::Text),
+        _ => return None,
+    })
+}

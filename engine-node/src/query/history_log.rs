@@ -1,0 +1,295 @@
+//! The logs of jobs and of external tasks. A row of history tells of a failure or of the end; the end tells of the
+//! creation too, and while the job or task exists, it does so itself. A creation's id is the job's or task's.
+use super::{Kind, Listing, SortBy, Where, col, history, of_definition};
+use crate::store::{Row, StoreError, schema::visible};
+use bpmn_core::{Id, instance::RunState};
+use rest_api::{ApiResult, known};
+use sea_query::{Expr, ExprTrait, Query, SelectStatement, UnionType};
+
+const H: &str = "h";
+/// `state` of a creation, as in the reference; failures and ends have [`RunState`]'s.
+pub const CREATED: i64 = 0;
+
+/// What a log is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Log {
+    Job,
+    ExternalTask,
+}
+
+/// Columns of both logs, then `kind`, `due`, `node` of jobs or `topic`, `worker_id`, `activity_id` of external tasks.
+const SHARED: [&str; 14] = [
+    "id",
+    "root_id",
+    "subject",
+    "instance_id",
+    "execution_id",
+    "definition_id",
+    "element",
+    "retries",
+    "priority",
+    "time",
+    "state",
+    "error_message",
+    "tenant_id",
+    "details",
+];
+
+/// A row of [`listing`].
+pub struct LogRow {
+    pub id: Id,
+    pub root_id: Id,
+    /// The job or external task.
+    pub subject: Id,
+    pub instance_id: Option<Id>,
+    pub execution_id: Option<Id>,
+    pub definition_id: Id,
+    pub element: String,
+    pub retries: Option<i64>,
+    pub priority: i64,
+    pub time: i64,
+    pub state: i64,
+    pub error_message: Option<String>,
+    pub tenant_id: Option<String>,
+    /// End of the root of its tree.
+    pub root_ended: Option<i64>,
+    /// Of a job: its kind, due date and the node that ran it.
+    pub kind: i64,
+    pub due: Option<i64>,
+    pub node: Option<String>,
+    /// Of an external task.
+    pub topic: String,
+    pub worker_id: Option<String>,
+    pub activity_id: Option<Id>,
+}
+
+impl Log {
+    fn own(self) -> [&'static str; 3] {
+        match self {
+            Log::Job => ["kind", "due", "node"],
+            Log::ExternalTask => ["topic", "worker_id", "activity_id"],
+        }
+    }
+
+    /// Table of what exists, table of history, its column of the subject, column of the long text.
+    fn tables(self) -> (&'static str, &'static str, &'static str, &'static str) {
+        match self {
+            Log::Job => ("job", "history_job", "job_id", "stacktrace"),
+            Log::ExternalTask => (
+                "external_task",
+                "history_external_task",
+                "task_id",
+                "error_details",
+            ),
+        }
+    }
+
+    /// Reads a row of [`Log::listing`].
+    pub fn row(self, row: &dyn Row) -> Result<LogRow, StoreError> {
+        let mut read = LogRow {
+            id: row.id(0)?,
+            root_id: row.id(1)?,
+            subject: row.id(2)?,
+            instance_id: row.id_opt(3)?,
+            execution_id: row.id_opt(4)?,
+            definition_id: row.id(5)?,
+            element: row.text(6)?,
+            retries: row.i64_opt(7)?,
+            priority: row.i64(8)?,
+            time: row.i64(9)?,
+            state: row.i64(10)?,
+            error_message: row.text_opt(11)?,
+            tenant_id: row.text_opt(12)?,
+            root_ended: row.i64_opt(13)?,
+            kind: 0,
+            due: None,
+            node: None,
+            topic: String::new(),
+            worker_id: None,
+            activity_id: None,
+        };
+        match self {
+            Log::Job => {
+                read.kind = row.i64(14)?;
+                read.due = row.i64_opt(15)?;
+                read.node = row.text_opt(16)?;
+            }
+            Log::ExternalTask => {
+                read.topic = row.text(14)?;
+                read.worker_id = row.text_opt(15)?;
+                read.activity_id = row.id_opt(16)?;
+            }
+        }
+        Ok(read)
+    }
+
+    /// A branch of the log: rows of a table as failures and ends, or as creations.
+    fn branch(self, table: &'static str, alias: &'static str, creation: bool) -> SelectStatement {
+        let (running, _, subject, details) = self.tables();
+        let subject = if table == running { "id" } else { subject };
+        let mut query = Query::select();
+        for name in SHARED {
+            let cell = match name {
+                "id" if creation => col(alias, subject),
+                "subject" => col(alias, subject),
+                "time" if creation => col(alias, "created"),
+                "state" if creation => Expr::cust("0"),
+                "error_message" | "details" if creation => Expr::cust("CAST(NULL AS text)"),
+                // An external task has no tries before its first failure.
+                "retries" if creation && self == Log::ExternalTask => Expr::cust("CAST(NULL AS integer)"),
+                "details" => col(alias, details),
+                // Null where it is the process instance.
+                "execution_id" if self == Log::ExternalTask => Expr::from(sea_query::Func::coalesce([
+                    col(alias, name),
+                    col(alias, "instance_id"),
+                ])),
+                _ => col(alias, name),
+            };
+            query.expr_as(cell, name);
+        }
+        for name in self.own() {
+            let cell = match name {
+                "worker_id" if creation => Expr::cust("CAST(NULL AS text)"),
+                "node" if table == running => col(alias, "lock_owner"),
+                _ => col(alias, name),
+            };
+            query.expr_as(cell, name);
+        }
+        query.from_as(table, alias).and_where(visible(alias)).take()
+    }
+
+    fn base(self) -> SelectStatement {
+        let (running, ended, ..) = self.tables();
+        let mut runs = self.branch(ended, "e", false);
+        let mut made = self.branch(ended, "c", true);
+        made.and_where(col("c", "state").ne(RunState::Failed as i16));
+        let mut exist = self.branch(running, "r", true);
+        exist.and_where(col("r", "recorded").eq(true));
+        let all = runs
+            .union(UnionType::All, made)
+            .union(UnionType::All, exist)
+            .take();
+        Query::select().from_subquery(all, H).take()
+    }
+
+    fn columns(self) -> Vec<Expr> {
+        let mut columns: Vec<Expr> = SHARED[..13].iter().map(|name| col(H, name)).collect();
+        columns.push(super::history_process::root_ended(H));
+        columns.extend(self.own().map(|name| col(H, name)));
+        columns
+    }
+
+    /// The entry of that id.
+    pub fn by_id(self, id: Id) -> SelectStatement {
+        let mut query = self.base();
+        query
+            .exprs(self.columns())
+            .and_where(col(H, "id").eq(id.0))
+            .take()
+    }
+
+    /// The long text (stack trace, error details) of the entry of that id, as the only column.
+    pub fn details(self, id: Id) -> SelectStatement {
+        let mut query = self.base();
+        query
+            .expr(col(H, "details"))
+            .and_where(col(H, "id").eq(id.0))
+            .take()
+    }
+
+    /// Entries that meet the filters.
+    pub fn listing(self, mut w: Where<'_>) -> ApiResult<Listing> {
+        w.id("logId", col(H, "id"))?;
+        history::instance(&mut w, "processInstanceId", H)?;
+        w.definition(col(H, "definition_id"))?;
+        w.texts("activityIdIn", col(H, "element"))?;
+        w.ids("executionIdIn", col(H, "execution_id"))?;
+        w.tenants(col(H, "tenant_id"))?;
+        let mut state = None;
+        for (name, number) in [
+            ("creationLog", CREATED),
+            ("failureLog", RunState::Failed as i64),
+            ("successLog", RunState::Successful as i64),
+            ("deletionLog", RunState::Deleted as i64),
+        ] {
+            // The last one counts, as in the reference.
+            if w.filters.on(name)? {
+                state = Some(number);
+            }
+        }
+        if let Some(state) = state {
+            w.and(col(H, "state").eq(state));
+        }
+        let known = match self {
+            Log::Job => {
+                jobs(&mut w)?;
+                known::HISTORY_JOB_LOG
+            }
+            Log::ExternalTask => {
+                external_tasks(&mut w)?;
+                known::HISTORY_EXTERNAL_TASK_LOG
+            }
+        };
+        let filters = w.filters;
+        let condition = w.finish(known)?;
+        let base = self.base().cond_where(condition).take();
+        Listing::new(base, self.columns(), col(H, "id")).sorted(filters, &|by| self.sort(by))
+    }
+
+    fn sort(self, by: &str) -> Option<SortBy> {
+        Some(match (self, by) {
+            (_, "timestamp") => (col(H, "time"), Kind::Number),
+            (Log::Job, "jobId") | (Log::ExternalTask, "externalTaskId") => (col(H, "subject"), Kind::Id),
+            // No job definitions are kept: all are equal.
+            (Log::Job, "jobDefinitionId") => (Expr::cust("CAST(NULL AS text)"), Kind::Text),
+            (Log::Job, "jobDueDate") => (col(H, "due"), Kind::Number),
+            (Log::Job, "jobRetries") | (Log::ExternalTask, "retries") => (col(H, "retries"), Kind::Number),
+            (Log::Job, "jobPriority") | (Log::ExternalTask, "priority") => (col(H, "priority"), Kind::Number),
+            (_, "activityId") => (col(H, "element"), Kind::Text),
+            (_, "executionId") => (col(H, "execution_id"), Kind::Id),
+            (_, "processInstanceId") => (col(H, "instance_id"), Kind::Id),
+            (_, "processDefinitionId") => (of_definition(col(H, "definition_id"), "rest_id"), Kind::Text),
+            (_, "processDefinitionKey") => (of_definition(col(H, "definition_id"), "key"), Kind::Text),
+            (Log::Job, "deploymentId") => (of_definition(col(H, "definition_id"), "deployment_id"), Kind::Id),
+            (Log::Job, "hostname") => (col(H, "node"), Kind::Text),
+            (Log::Job, "occurrence") => (col(H, "id"), Kind::Id),
+            (Log::ExternalTask, "topicName") => (col(H, "topic"), Kind::Text),
+            (Log::ExternalTask, "workerId") => (col(H, "worker_id"), Kind::Text),
+            (Log::ExternalTask, "activityInstanceId") => (col(H, "activity_id"), Kind::Id),
+            (_, "tenantId") => (col(H, "tenant_id"), Kind::Text),
+            _ => return None,
+        })
+    }
+}
+
+fn jobs(w: &mut Where<'_>) -> ApiResult<()> {
+    w.id("jobId", col(H, "subject"))?;
+    w.text("jobExceptionMessage", col(H, "error_message"))?;
+    if let Some(elements) = w.filters.list("failedActivityIdIn")?.filter(|l| !l.is_empty()) {
+        let failed = col(H, "state").eq(RunState::Failed as i16);
+        w.and(failed.and(col(H, "element").is_in(elements)));
+    }
+    if let Some(id) = w.filters.text("deploymentId")? {
+        w.definitions(col(H, "definition_id"), |d| d.row.deployment_id.to_string() == id);
+    }
+    w.text("hostname", col(H, "node"))?;
+    w.long("jobPriorityLowerThanOrEquals", |n| col(H, "priority").lte(n))?;
+    w.long("jobPriorityHigherThanOrEquals", |n| col(H, "priority").gte(n))?;
+    // No job definitions are kept.
+    if w.filters.has("jobDefinitionId") {
+        w.and(super::never());
+    }
+    Ok(())
+}
+
+fn external_tasks(w: &mut Where<'_>) -> ApiResult<()> {
+    w.id("externalTaskId", col(H, "subject"))?;
+    w.text("topicName", col(H, "topic"))?;
+    w.text("workerId", col(H, "worker_id"))?;
+    w.text("errorMessage", col(H, "error_message"))?;
+    if let Some(list) = w.filters.list("activityInstanceIdIn")?.filter(|l| !l.is_empty()) {
+        w.and(col(H, "activity_id").is_in(history::activities(&list)));
+    }
+    w.long("priorityLowerThanOrEquals", |n| col(H, "priority").lte(n))?;
+    w.long("priorityHigherThanOrEquals", |n| col(H, "priority").gte(n))
+}

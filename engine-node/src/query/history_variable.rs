@@ -1,0 +1,249 @@
+//! Historic variables: those that exist (recorded ones), and those that are gone.
+use super::{
+    Kind, Listing, SortBy, Where, col, eq_any_case, history, like, like_any_case, lower,
+    variable::{IgnoreCase, compares},
+};
+use crate::store::{Row, StoreError, schema::visible, value::typed_value};
+use bpmn_core::{Id, instance::Recorded, value::TypedValue};
+use rest_api::{
+    ApiError, ApiResult,
+    filters::{Operator, VariableFilter},
+    known,
+};
+use sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement, UnionType};
+use serde_json::Value;
+
+/// The alias that conditions on values speak of.
+const V: &str = "v";
+
+/// A row of [`listing`].
+pub struct VariableRow {
+    pub id: Id,
+    pub instance_id: Option<Id>,
+    pub root_id: Id,
+    pub task_id: Option<Id>,
+    pub name: String,
+    pub value: TypedValue,
+    pub created: i64,
+    pub deleted: bool,
+    /// Activity instance of its scope and its element; `None`: the process instance.
+    pub activity_id: Option<Id>,
+    pub element: Option<String>,
+    pub execution_id: Option<Id>,
+    pub definition_id: Option<Id>,
+    pub tenant_id: Option<String>,
+    /// End of the root of its tree.
+    pub root_ended: Option<i64>,
+}
+
+/// Reads a row of [`listing`].
+pub fn row(row: &dyn Row) -> Result<VariableRow, StoreError> {
+    let kind = row.text(5)?;
+    let value = typed_value(
+        &kind,
+        row.text_opt(6)?,
+        row.i64_opt(7)?,
+        row.f64_opt(8)?,
+        row.bytes_opt(9)?,
+        row.text_opt(10)?,
+    )?;
+    Ok(VariableRow {
+        id: row.id(0)?,
+        instance_id: row.id_opt(1)?,
+        root_id: row.id(2)?,
+        task_id: row.id_opt(3)?,
+        name: row.text(4)?,
+        value,
+        created: row.i64(11)?,
+        deleted: row.bool(12)?,
+        activity_id: row.id_opt(13)?,
+        element: row.text_opt(14)?,
+        execution_id: row.id_opt(15)?,
+        definition_id: row.id_opt(16)?,
+        tenant_id: row.text_opt(17)?,
+        root_ended: row.i64_opt(18)?,
+    })
+}
+
+const SHARED: [&str; 14] = [
+    "id",
+    "instance_id",
+    "root_id",
+    "scope_id",
+    "task_id",
+    "name",
+    "type",
+    "text",
+    "number",
+    "float",
+    "bytes",
+    "info",
+    "large_id",
+    "created",
+];
+
+/// Content of files and bytes is read for single variables only.
+fn columns(content: bool) -> Vec<Expr> {
+    let bytes = match content {
+        true => history::value_column(V, "bytes"),
+        false => Expr::cust("NULL"),
+    };
+    let mut columns: Vec<Expr> = ["id", "instance_id", "root_id", "task_id", "name", "type"]
+        .map(|name| col(V, name))
+        .to_vec();
+    columns.extend([
+        history::value_column(V, "text"),
+        col(V, "number"),
+        col(V, "float"),
+        bytes,
+        col(V, "info"),
+        col(V, "created"),
+        col(V, "deleted"),
+        col(V, "activity_id"),
+        history::element_of(V, "activity_id"),
+        history::execution_of(V),
+        history::of_instance(V, "definition_id"),
+        history::of_instance(V, "tenant_id"),
+        super::history_process::root_ended(V),
+    ]);
+    columns
+}
+
+fn base() -> SelectStatement {
+    let mut gone = Query::select();
+    let mut running = Query::select();
+    for name in SHARED {
+        gone.expr_as(col("e", name), name);
+        running.expr_as(col("r", name), name);
+    }
+    gone.expr_as(col("e", "activity_id"), "activity_id")
+        .expr_as(col("e", "deleted"), "deleted")
+        .from_as("history_variable", "e")
+        .and_where(visible("e"))
+        .and_where(col("e", "recorded").gte(Recorded::Variable as i16));
+    let activity = Query::select()
+        .expr(col("st", "activity_id"))
+        .from_as("token", "st")
+        .and_where(col("st", "id").equals(("r", "scope_id")))
+        .take();
+    running
+        .expr_as(super::scalar(activity), "activity_id")
+        .expr_as(Expr::cust("FALSE"), "deleted")
+        .from_as("variable", "r")
+        .and_where(visible("r"))
+        .and_where(col("r", "recorded").gte(Recorded::Variable as i16));
+    Query::select()
+        .from_subquery(gone.union(UnionType::All, running).take(), V)
+        .take()
+}
+
+/// The variable of that id, with its content.
+pub fn by_id(id: Id) -> SelectStatement {
+    base()
+        .exprs(columns(true))
+        .and_where(col(V, "id").eq(id.0))
+        .take()
+}
+
+/// Historic variables that meet the filters.
+pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
+    history::instance(&mut w, "processInstanceId", V)?;
+    history::instances(&mut w, "processInstanceIdIn", V)?;
+    history::definition(&mut w, V)?;
+    history::tenants(&mut w, V)?;
+    w.ids("taskIdIn", col(V, "task_id"))?;
+    if let Some(list) = w.filters.list("activityInstanceIdIn")?.filter(|l| !l.is_empty()) {
+        w.and(history::activity_in(V, "activity_id", &list));
+    }
+    executions(&mut w, "executionIdIn")?;
+    if let Some(types) = w.filters.list("variableTypeIn")?.filter(|l| !l.is_empty()) {
+        w.and(of_types(&types));
+    }
+    if !w.filters.on("includeDeleted")? {
+        w.and(col(V, "deleted").eq(false));
+    }
+    names(&mut w)?;
+    for name in ["caseInstanceId", "caseExecutionIdIn", "caseActivityIdIn"] {
+        if w.filters.has(name) {
+            w.and(super::never());
+        }
+    }
+    w.filters.flag("deserializeValues")?;
+    let filters = w.filters;
+    let condition = w.finish(known::HISTORY_VARIABLE)?;
+    let base = base().cond_where(condition).take();
+    Listing::new(base, columns(false), col(V, "id")).sorted(filters, &sort)
+}
+
+/// Variables of these executions: in the scope itself or in a running token's.
+pub(super) fn executions(w: &mut Where<'_>, name: &str) -> ApiResult<()> {
+    let Some(list) = w.filters.list(name)?.filter(|l| !l.is_empty()) else {
+        return Ok(());
+    };
+    let ids = super::uuids(&list);
+    let tokens = Query::select()
+        .expr(col("xt", "id"))
+        .from_as("token", "xt")
+        .and_where(col("xt", "execution_id").is_in(ids.iter().copied()))
+        .and_where(col("xt", "instance_id").equals((V, "instance_id")))
+        .take();
+    w.and(
+        col(V, "scope_id")
+            .is_in(ids)
+            .or(col(V, "scope_id").in_subquery(tokens)),
+    );
+    Ok(())
+}
+
+/// `variableTypeIn`: words of types in either case.
+pub(super) fn of_types(types: &[String]) -> Expr {
+    lower(col(V, "type")).is_in(types.iter().map(|t| t.to_lowercase()))
+}
+
+fn names(w: &mut Where<'_>) -> ApiResult<()> {
+    let ignore = IgnoreCase::of(w.filters)?;
+    let name = w.filters.text("variableName")?;
+    if let Some(name) = &name {
+        w.and(match ignore.names {
+            true => eq_any_case(col(V, "name"), name),
+            false => col(V, "name").eq(name.as_str()),
+        });
+    }
+    if let Some(pattern) = w.filters.text("variableNameLike")? {
+        w.and(match ignore.names {
+            true => like_any_case(col(V, "name"), &pattern),
+            false => like(col(V, "name"), &pattern),
+        });
+    }
+    w.texts("variableNameIn", col(V, "name"))?;
+    let value: Option<Value> = w.filters.raw("variableValue").cloned();
+    match (name, value) {
+        (_, None) => {}
+        (Some(name), Some(value)) => {
+            let operator = Operator::Eq;
+            let filter = VariableFilter {
+                name,
+                operator,
+                value,
+            };
+            let condition = compares(&filter, ignore.values)?;
+            w.condition = std::mem::replace(&mut w.condition, Condition::all()).add(condition);
+        }
+        (None, Some(_)) => {
+            return Err(ApiError::invalid_request(
+                "Only a single variable value parameter specified: variable name and value are required to be able \
+                 to query after a specific variable value.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn sort(by: &str) -> Option<SortBy> {
+    Some(match by {
+        "instanceId" => (col(V, "instance_id"), Kind::Id),
+        "variableName" => (col(V, "name"), Kind::Text),
+        "tenantId" => (history::of_instance(V, "tenant_id"), Kind::Text),
+        _ => return None,
+    })
+}

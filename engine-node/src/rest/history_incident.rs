@@ -1,0 +1,66 @@
+//! `/history/incident`: list, count.
+use super::{
+    call::Call,
+    history::removal,
+    instance_view::{definition_id, definition_key},
+    lists,
+};
+use crate::{
+    App,
+    app::CatalogView,
+    query::{
+        Where,
+        history_incident::{self, DELETED, IncidentRow, OPEN, RESOLVED},
+        incident::FAILED_JOB,
+    },
+};
+use axum::{Router, response::Response, routing::get};
+use rest_api::{ApiResult, Date, history_log::HistoricIncident};
+
+/// Routes of this resource.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/history/incident", get(list))
+        .route("/history/incident/count", get(count))
+}
+
+fn dto(view: &CatalogView, row: IncidentRow) -> HistoricIncident {
+    HistoricIncident {
+        id: row.id.to_string(),
+        process_definition_key: definition_key(view, row.definition_id),
+        process_definition_id: definition_id(view, row.definition_id),
+        process_instance_id: row.instance_id.map(|id| id.to_string()),
+        execution_id: row.execution_id.map(|id| id.to_string()),
+        // A failed timer start belongs to no tree.
+        root_process_instance_id: row.instance_id.map(|_| row.root_id.to_string()),
+        create_time: Date(row.created),
+        end_time: row.ended.map(Date),
+        removal_time: removal(view, row.definition_id, row.root_ended),
+        // Only a failed job tells where it failed.
+        failed_activity_id: (row.kind == FAILED_JOB).then(|| row.element.clone()),
+        incident_type: row.kind,
+        activity_id: row.element,
+        cause_incident_id: row.cause_id.to_string(),
+        root_cause_incident_id: row.root_cause_id.to_string(),
+        configuration: row.configuration,
+        history_configuration: row.log_id.map(|id| id.to_string()),
+        incident_message: row.message,
+        tenant_id: row.tenant_id,
+        job_definition_id: None,
+        open: row.state == OPEN,
+        deleted: row.state == DELETED,
+        resolved: row.state == RESOLVED,
+        annotation: None,
+    }
+}
+
+async fn list(call: Call) -> ApiResult<Response> {
+    let (filters, view) = (call.filters(), call.catalog());
+    let listing = history_incident::listing(Where::new(&filters, &view))?;
+    lists::page(&call, &listing, history_incident::row, |row| dto(&view, row)).await
+}
+
+async fn count(call: Call) -> ApiResult<Response> {
+    let (filters, view) = (call.filters(), call.catalog());
+    lists::count(&call, &history_incident::listing(Where::new(&filters, &view))?).await
+}

@@ -1,0 +1,187 @@
+//! `/history/job-log` and `/history/external-task-log`: list, count, read, the long text of a failure.
+use super::{
+    call::{Call, json, no_content, typed},
+    history::removal,
+    instance_view::{definition_id, definition_key},
+    lists,
+};
+use crate::{
+    App,
+    app::CatalogView,
+    query::{
+        Where,
+        history_log::{CREATED, Log, LogRow},
+    },
+};
+use axum::{Router, response::Response, routing::get};
+use bpmn_core::instance::{JobKind, RunState};
+use rest_api::{
+    ApiError, ApiResult, Date,
+    filters::Filters,
+    history_log::{HistoricExternalTaskLog, HistoricJobLog},
+};
+
+/// Routes of these resources.
+pub fn routes() -> Router<App> {
+    of(Log::Job, "/history/job-log", "stacktrace").merge(of(
+        Log::ExternalTask,
+        "/history/external-task-log",
+        "error-details",
+    ))
+}
+
+fn of(log: Log, path: &str, text: &str) -> Router<App> {
+    Router::new()
+        .route(
+            path,
+            get(move |call: Call| async move { list(&call, log, &call.filters()).await })
+                .post(move |call: Call| async move { list(&call, log, &call.body()?).await }),
+        )
+        .route(
+            &format!("{path}/count"),
+            get(move |call: Call| async move { count(&call, log, &call.filters()).await })
+                .post(move |call: Call| async move { count(&call, log, &call.body()?).await }),
+        )
+        .route(&format!("{path}/{{id}}"), get(move |call: Call| one(call, log)))
+        .route(
+            &format!("{path}/{{id}}/{text}"),
+            get(move |call: Call| details(call, log)),
+        )
+}
+
+/// Type and configuration of the reference's job definition.
+fn job_definition(kind: i64) -> (Option<&'static str>, Option<&'static str>) {
+    match i16::try_from(kind).ok().and_then(JobKind::from_i16) {
+        Some(JobKind::AsyncBefore) => (Some("async-continuation"), Some("async-before")),
+        Some(JobKind::AsyncAfter) => (Some("async-continuation"), Some("async-after")),
+        Some(JobKind::Timer) => (Some("timer-intermediate-transition"), None),
+        Some(JobKind::TimerStart) => (Some("timer-start-event"), None),
+        None => (None, None),
+    }
+}
+
+fn job_dto(view: &CatalogView, row: LogRow) -> HistoricJobLog {
+    let (job_definition_type, job_definition_configuration) = job_definition(row.kind);
+    let failed = row.state == RunState::Failed as i64;
+    HistoricJobLog {
+        id: row.id.to_string(),
+        timestamp: Date(row.time),
+        removal_time: removal(view, row.definition_id, row.root_ended),
+        job_id: row.subject.to_string(),
+        job_due_date: row.due.map(Date),
+        job_retries: row.retries,
+        job_priority: row.priority,
+        job_exception_message: row.error_message.filter(|_| failed),
+        job_definition_id: None,
+        job_definition_type,
+        job_definition_configuration,
+        failed_activity_id: failed.then(|| row.element.clone()),
+        activity_id: row.element,
+        execution_id: row.execution_id.map(|id| id.to_string()),
+        process_instance_id: row.instance_id.map(|id| id.to_string()),
+        process_definition_id: definition_id(view, row.definition_id),
+        process_definition_key: definition_key(view, row.definition_id),
+        deployment_id: view
+            .by_id(row.definition_id)
+            .map(|d| d.row.deployment_id.to_string()),
+        tenant_id: row.tenant_id,
+        hostname: row.node,
+        // A timer start belongs to no tree.
+        root_process_instance_id: row.instance_id.map(|_| row.root_id.to_string()),
+        batch_id: None,
+        creation_log: row.state == CREATED,
+        failure_log: failed,
+        success_log: row.state == RunState::Successful as i64,
+        deletion_log: row.state == RunState::Deleted as i64,
+    }
+}
+
+fn task_dto(view: &CatalogView, row: LogRow) -> HistoricExternalTaskLog {
+    let failed = row.state == RunState::Failed as i64;
+    HistoricExternalTaskLog {
+        id: row.id.to_string(),
+        timestamp: Date(row.time),
+        removal_time: removal(view, row.definition_id, row.root_ended),
+        external_task_id: row.subject.to_string(),
+        topic_name: row.topic,
+        worker_id: row.worker_id,
+        priority: row.priority,
+        retries: row.retries,
+        error_message: row.error_message.filter(|_| failed),
+        activity_instance_id: row.activity_id.map(|id| format!("{}:{id}", row.element)),
+        activity_id: row.element,
+        execution_id: row.execution_id.map(|id| id.to_string()),
+        process_instance_id: row.instance_id.map(|id| id.to_string()),
+        process_definition_id: definition_id(view, row.definition_id),
+        process_definition_key: definition_key(view, row.definition_id),
+        tenant_id: row.tenant_id,
+        root_process_instance_id: row.root_id.to_string(),
+        creation_log: row.state == CREATED,
+        failure_log: failed,
+        success_log: row.state == RunState::Successful as i64,
+        deletion_log: row.state == RunState::Deleted as i64,
+    }
+}
+
+async fn list(call: &Call, log: Log, filters: &Filters) -> ApiResult<Response> {
+    let view = call.catalog();
+    let listing = log.listing(Where::new(filters, &view))?;
+    match log {
+        Log::Job => lists::page(call, &listing, |row| log.row(row), |row| job_dto(&view, row)).await,
+        Log::ExternalTask => {
+            lists::page(call, &listing, |row| log.row(row), |row| task_dto(&view, row)).await
+        }
+    }
+}
+
+async fn count(call: &Call, log: Log, filters: &Filters) -> ApiResult<Response> {
+    let view = call.catalog();
+    lists::count(call, &log.listing(Where::new(filters, &view))?).await
+}
+
+async fn one(call: Call, log: Log) -> ApiResult<Response> {
+    let id = call.param("id");
+    let missing = || {
+        ApiError::not_found(match log {
+            Log::Job => format!("Historic job log with id {id} does not exist"),
+            Log::ExternalTask => format!("Historic external task log with id {id} does not exist"),
+        })
+    };
+    let found = lists::one(
+        &call,
+        call.id("id"),
+        |id| log.by_id(id),
+        |row| log.row(row),
+        missing,
+    )
+    .await?;
+    let view = call.catalog();
+    Ok(match log {
+        Log::Job => json(&job_dto(&view, found)),
+        Log::ExternalTask => json(&task_dto(&view, found)),
+    })
+}
+
+async fn details(call: Call, log: Log) -> ApiResult<Response> {
+    let id = call.param("id");
+    let missing = || {
+        ApiError::not_found(match log {
+            Log::Job => format!("No historic job log found with id {id}: historicJobLog is null"),
+            Log::ExternalTask => {
+                format!("No historic external task log found with id {id}: historicExternalTaskLog is null")
+            }
+        })
+    };
+    let text = lists::one(
+        &call,
+        call.id("id"),
+        |id| log.details(id),
+        |row| row.text_opt(0),
+        missing,
+    )
+    .await?;
+    Ok(match text {
+        Some(text) => typed("text/plain", text.into_bytes()),
+        None => no_content(),
+    })
+}

@@ -1,0 +1,839 @@
+-- Views with the names and columns of Camunda 7's tables, for reading (docs/sql-views.md). Times are UTC.
+
+CREATE VIEW ACT_RE_DEPLOYMENT AS
+SELECT
+    x."id"::text AS id_,
+    x."name" AS name_,
+    (timestamp 'epoch' + x."deployed" * interval '1 millisecond') AS deploy_time_,
+    x."source" AS source_,
+    x."tenant_id" AS tenant_id_
+FROM deployment x WHERE x."published";
+
+CREATE VIEW ACT_RE_PROCDEF AS
+SELECT
+    x."rest_id" AS id_,
+    1 AS rev_,
+    x."category" AS category_,
+    x."name" AS name_,
+    x."key" AS key_,
+    x."version" AS version_,
+    x."deployment_id"::text AS deployment_id_,
+    x."resource_name" AS resource_name_,
+    NULL::text AS dgrm_resource_name_,
+    false AS has_start_form_key_,
+    CASE WHEN x."suspended" THEN 2 ELSE 1 END AS suspension_state_,
+    x."tenant_id" AS tenant_id_,
+    x."version_tag" AS version_tag_,
+    x."history_ttl_days" AS history_ttl_,
+    x."startable_in_tasklist" AS startable_
+FROM definition x;
+
+CREATE VIEW ACT_RU_EXECUTION AS
+SELECT
+    x."id"::text AS id_,
+    x."revision"::integer AS rev_,
+    x."root_id"::text AS root_proc_inst_id_,
+    x."id"::text AS proc_inst_id_,
+    x."business_key" AS business_key_,
+    NULL::text AS parent_id_,
+    d."rest_id" AS proc_def_id_,
+    (SELECT tk."execution_id"::text FROM token tk WHERE tk."id" = x."super_token_id") AS super_exec_,
+    NULL::text AS super_case_exec_,
+    NULL::text AS case_inst_id_,
+    (SELECT tk."element" FROM token tk WHERE tk."instance_id" = x."id" AND tk."execution_id" = x."id" AND tk."state" <> 0 LIMIT 1) AS act_id_,
+    coalesce((SELECT tk."element" || ':' || tk."activity_id"::text FROM token tk WHERE tk."instance_id" = x."id" AND tk."execution_id" = x."id" AND tk."state" <> 0 LIMIT 1), x."id"::text) AS act_inst_id_,
+    (SELECT true FROM token tk WHERE tk."instance_id" = x."id" AND tk."execution_id" = x."id" AND tk."state" <> 0 LIMIT 1) IS NOT NULL AS is_active_,
+    false AS is_concurrent_,
+    true AS is_scope_,
+    false AS is_event_scope_,
+    CASE WHEN x."suspended" THEN 2 ELSE 1 END AS suspension_state_,
+    0 AS cached_ent_state_,
+    1::bigint AS sequence_counter_,
+    x."tenant_id" AS tenant_id_,
+    d."key" AS proc_def_key_
+FROM process_instance x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
+UNION ALL
+SELECT
+    x."execution_id"::text AS id_,
+    1 AS rev_,
+    x."root_id"::text AS root_proc_inst_id_,
+    x."instance_id"::text AS proc_inst_id_,
+    NULL::text AS business_key_,
+    coalesce(pt."execution_id", x."instance_id")::text AS parent_id_,
+    d."rest_id" AS proc_def_id_,
+    NULL::text AS super_exec_,
+    NULL::text AS super_case_exec_,
+    NULL::text AS case_inst_id_,
+    x."element" AS act_id_,
+    CASE WHEN x."activity_id" IS NULL THEN NULL::text ELSE x."element" || ':' || x."activity_id"::text END AS act_inst_id_,
+    x."state" <> 0 AS is_active_,
+    (SELECT count(*) FROM token s WHERE s."instance_id" = x."instance_id" AND coalesce(s."parent_id", s."instance_id") = coalesce(x."parent_id", x."instance_id")) > 1 AS is_concurrent_,
+    x."activity_id" IS NOT NULL AS is_scope_,
+    false AS is_event_scope_,
+    CASE WHEN p."suspended" THEN 2 ELSE 1 END AS suspension_state_,
+    0 AS cached_ent_state_,
+    1::bigint AS sequence_counter_,
+    p."tenant_id" AS tenant_id_,
+    d."key" AS proc_def_key_
+FROM token x JOIN process_instance p ON p."id" = x."instance_id" LEFT JOIN token pt ON pt."id" = x."parent_id" LEFT JOIN definition d ON d."id" = p."definition_id" WHERE x."execution_id" <> x."instance_id" AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
+
+CREATE VIEW ACT_RU_VARIABLE AS
+SELECT
+    x."id"::text AS id_,
+    x."revision" + 1 AS rev_,
+    lower(x."type") AS type_,
+    x."name" AS name_,
+    coalesce((SELECT tk."execution_id" FROM token tk WHERE tk."id" = x."scope_id"), x."scope_id")::text AS execution_id_,
+    x."instance_id"::text AS proc_inst_id_,
+    d."rest_id" AS proc_def_id_,
+    NULL::text AS case_execution_id_,
+    NULL::text AS case_inst_id_,
+    x."task_id"::text AS task_id_,
+    NULL::text AS batch_id_,
+    CASE WHEN x."type" IN ('Bytes', 'File', 'Object', 'Json', 'Xml') THEN x."id"::text END AS bytearray_id_,
+    x."float" AS double_,
+    x."number" AS long_,
+    CASE WHEN x."type" IN ('Short', 'Integer', 'Long') THEN x."number"::text WHEN x."type" IN ('Bytes', 'File', 'Object', 'Json', 'Xml') THEN NULL::text ELSE coalesce(x."text", (SELECT lv."text" FROM large_value lv WHERE lv."id" = x."large_id" LIMIT 1)) END AS text_,
+    x."info" AS text2_,
+    coalesce(x."task_id", coalesce((SELECT tk."execution_id" FROM token tk WHERE tk."id" = x."scope_id"), x."scope_id"))::text AS var_scope_,
+    1::bigint AS sequence_counter_,
+    false AS is_concurrent_local_,
+    p."tenant_id" AS tenant_id_
+FROM variable x LEFT JOIN process_instance p ON p."id" = x."instance_id" LEFT JOIN definition d ON d."id" = p."definition_id" WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
+
+CREATE VIEW ACT_RU_TASK AS
+SELECT
+    x."id"::text AS id_,
+    1 AS rev_,
+    x."execution_id"::text AS execution_id_,
+    x."instance_id"::text AS proc_inst_id_,
+    d."rest_id" AS proc_def_id_,
+    NULL::text AS case_execution_id_,
+    NULL::text AS case_inst_id_,
+    NULL::text AS case_def_id_,
+    x."name" AS name_,
+    NULL::text AS parent_task_id_,
+    x."description" AS description_,
+    x."element" AS task_def_key_,
+    x."owner" AS owner_,
+    x."assignee" AS assignee_,
+    x."delegation" AS delegation_,
+    x."priority" AS priority_,
+    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS create_time_,
+    (timestamp 'epoch' + x."last_updated" * interval '1 millisecond') AS last_updated_,
+    (timestamp 'epoch' + x."due" * interval '1 millisecond') AS due_date_,
+    (timestamp 'epoch' + x."follow_up" * interval '1 millisecond') AS follow_up_date_,
+    CASE WHEN x."suspended" THEN 2 ELSE 1 END AS suspension_state_,
+    x."tenant_id" AS tenant_id_,
+    CASE WHEN x."last_updated" IS NULL THEN 'Created' ELSE 'Updated' END AS task_state_
+FROM task x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
+
+CREATE VIEW ACT_RU_IDENTITYLINK AS
+SELECT
+    x."task_id"::text || CASE WHEN x."is_group" THEN ':group:' ELSE ':user:' END || x."name" AS id_,
+    1 AS rev_,
+    CASE WHEN x."is_group" THEN x."name" END AS group_id_,
+    'candidate'::text AS type_,
+    CASE WHEN NOT x."is_group" THEN x."name" END AS user_id_,
+    x."task_id"::text AS task_id_,
+    NULL::text AS proc_def_id_,
+    NULL::text AS tenant_id_
+FROM task_candidate x WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
+
+CREATE VIEW ACT_RU_JOB AS
+SELECT
+    x."id"::text AS id_,
+    1 AS rev_,
+    CASE WHEN x."kind" >= 2 THEN 'timer' ELSE 'message' END AS type_,
+    (timestamp 'epoch' + x."lock_expires" * interval '1 millisecond') AS lock_exp_time_,
+    x."lock_owner" AS lock_owner_,
+    x."exclusive" AS exclusive_,
+    x."execution_id"::text AS execution_id_,
+    CASE WHEN x."instance_id" IS NOT NULL THEN x."root_id"::text END AS root_proc_inst_id_,
+    x."instance_id"::text AS process_instance_id_,
+    d."rest_id" AS process_def_id_,
+    d."key" AS process_def_key_,
+    x."retries" AS retries_,
+    CASE WHEN x."stacktrace" IS NOT NULL THEN x."id"::text END AS exception_stack_id_,
+    x."error_message" AS exception_msg_,
+    CASE WHEN x."error_message" IS NOT NULL THEN x."element" END AS failed_act_id_,
+    (timestamp 'epoch' + x."due" * interval '1 millisecond') AS duedate_,
+    x."repeat" AS repeat_,
+    0::bigint AS repeat_offset_,
+    CASE x."kind" WHEN 2 THEN 'timer-intermediate-transition' WHEN 3 THEN 'timer-start-event' ELSE 'async-continuation' END AS handler_type_,
+    x."element" AS handler_cfg_,
+    d."deployment_id"::text AS deployment_id_,
+    CASE WHEN x."suspended" THEN 2 ELSE 1 END AS suspension_state_,
+    NULL::text AS job_def_id_,
+    x."priority" AS priority_,
+    1::bigint AS sequence_counter_,
+    x."tenant_id" AS tenant_id_,
+    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS create_time_,
+    NULL::text AS last_failure_log_id_,
+    NULL::text AS batch_id_
+FROM job x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
+
+CREATE VIEW ACT_RU_EXT_TASK AS
+SELECT
+    x."id"::text AS id_,
+    1 AS rev_,
+    x."worker_id" AS worker_id_,
+    x."topic" AS topic_name_,
+    x."retries" AS retries_,
+    x."error_message" AS error_msg_,
+    CASE WHEN x."error_details" IS NOT NULL THEN x."id"::text END AS error_details_id_,
+    (timestamp 'epoch' + x."lock_expires" * interval '1 millisecond') AS lock_exp_time_,
+    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS create_time_,
+    CASE WHEN x."suspended" THEN 2 ELSE 1 END AS suspension_state_,
+    x."execution_id"::text AS execution_id_,
+    x."instance_id"::text AS proc_inst_id_,
+    d."rest_id" AS proc_def_id_,
+    d."key" AS proc_def_key_,
+    x."element" AS act_id_,
+    x."element" || ':' || x."activity_id"::text AS act_inst_id_,
+    x."tenant_id" AS tenant_id_,
+    x."priority" AS priority_,
+    NULL::text AS last_failure_log_id_
+FROM external_task x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
+
+CREATE VIEW ACT_RU_EVENT_SUBSCR AS
+SELECT
+    x."id"::text AS id_,
+    1 AS rev_,
+    CASE x."kind" WHEN 0 THEN 'message' WHEN 1 THEN 'signal' WHEN 2 THEN 'conditional' ELSE 'compensate' END AS event_type_,
+    x."name" AS event_name_,
+    x."execution_id"::text AS execution_id_,
+    x."instance_id"::text AS proc_inst_id_,
+    x."element" AS activity_id_,
+    NULL::text AS configuration_,
+    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS created_,
+    x."tenant_id" AS tenant_id_
+FROM event_subscription x WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
+
+CREATE VIEW ACT_RU_INCIDENT AS
+SELECT
+    x."id"::text AS id_,
+    1 AS rev_,
+    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS incident_timestamp_,
+    x."message" AS incident_msg_,
+    x."kind" AS incident_type_,
+    x."execution_id"::text AS execution_id_,
+    x."element" AS activity_id_,
+    CASE WHEN x."kind" = 'failedJob' THEN x."element" END AS failed_activity_id_,
+    x."instance_id"::text AS proc_inst_id_,
+    d."rest_id" AS proc_def_id_,
+    x."cause_id"::text AS cause_incident_id_,
+    x."root_cause_id"::text AS root_cause_incident_id_,
+    x."configuration" AS configuration_,
+    x."tenant_id" AS tenant_id_,
+    NULL::text AS job_def_id_,
+    NULL::text AS annotation_
+FROM incident x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
+
+CREATE VIEW ACT_GE_BYTEARRAY AS
+SELECT
+    x."id"::text AS id_,
+    1 AS rev_,
+    x."name" AS name_,
+    x."deployment_id"::text AS deployment_id_,
+    x."content" AS bytes_,
+    false AS generated_,
+    NULL::text AS tenant_id_,
+    1 AS type_,
+    (timestamp 'epoch' + p."deployed" * interval '1 millisecond') AS create_time_,
+    NULL::text AS root_proc_inst_id_,
+    NULL::timestamp AS removal_time_
+FROM resource x JOIN deployment p ON p."id" = x."deployment_id"
+UNION ALL
+SELECT
+    x."id"::text AS id_,
+    1 AS rev_,
+    x."name" AS name_,
+    NULL::text AS deployment_id_,
+    coalesce(x."bytes", convert_to(x."text", 'UTF8'), (SELECT coalesce(lv."bytes", convert_to(lv."text", 'UTF8')) FROM large_value lv WHERE lv."id" = x."large_id" LIMIT 1)) AS bytes_,
+    NULL::boolean AS generated_,
+    NULL::text AS tenant_id_,
+    2 AS type_,
+    (timestamp 'epoch' + coalesce(x."updated", x."created") * interval '1 millisecond') AS create_time_,
+    x."root_id"::text AS root_proc_inst_id_,
+    NULL::timestamp AS removal_time_
+FROM variable x WHERE x."type" IN ('Bytes', 'File', 'Object', 'Json', 'Xml') AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
+UNION ALL
+SELECT
+    x."id"::text AS id_,
+    1 AS rev_,
+    x."name" AS name_,
+    NULL::text AS deployment_id_,
+    coalesce(x."bytes", convert_to(x."text", 'UTF8'), (SELECT coalesce(lv."bytes", convert_to(lv."text", 'UTF8')) FROM large_value lv WHERE lv."id" = x."large_id" LIMIT 1)) AS bytes_,
+    NULL::boolean AS generated_,
+    NULL::text AS tenant_id_,
+    3 AS type_,
+    (timestamp 'epoch' + coalesce(x."updated", x."created") * interval '1 millisecond') AS create_time_,
+    x."root_id"::text AS root_proc_inst_id_,
+    NULL::timestamp AS removal_time_
+FROM history_variable x WHERE x."type" IN ('Bytes', 'File', 'Object', 'Json', 'Xml') AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
+UNION ALL
+SELECT
+    x."id"::text AS id_,
+    1 AS rev_,
+    x."name" AS name_,
+    NULL::text AS deployment_id_,
+    coalesce(x."bytes", convert_to(x."text", 'UTF8'), (SELECT coalesce(lv."bytes", convert_to(lv."text", 'UTF8')) FROM large_value lv WHERE lv."id" = x."large_id" LIMIT 1)) AS bytes_,
+    NULL::boolean AS generated_,
+    NULL::text AS tenant_id_,
+    3 AS type_,
+    (timestamp 'epoch' + x."updated" * interval '1 millisecond') AS create_time_,
+    x."root_id"::text AS root_proc_inst_id_,
+    NULL::timestamp AS removal_time_
+FROM history_detail x WHERE x."type" IN ('Bytes', 'File', 'Object', 'Json', 'Xml') AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
+
+CREATE VIEW ACT_GE_PROPERTY AS
+SELECT
+    'schema.version'::text AS name_,
+    'stellwerk'::text AS value_,
+    1 AS rev_
+FROM (SELECT 1) x
+UNION ALL
+SELECT
+    'schema.history'::text AS name_,
+    string_agg(x."name", ', ') AS value_,
+    max(x."version") AS rev_
+FROM schema_version x;
+
+CREATE VIEW ACT_ID_USER AS
+SELECT
+    x."id" AS id_,
+    1 AS rev_,
+    x."first_name" AS first_,
+    x."last_name" AS last_,
+    x."email" AS email_,
+    NULL::text AS pwd_,
+    NULL::text AS salt_,
+    NULL::timestamp AS lock_exp_time_,
+    NULL::integer AS attempts_,
+    NULL::text AS picture_id_
+FROM engine_user x;
+
+CREATE VIEW ACT_HI_PROCINST AS
+SELECT
+    x."id"::text AS id_,
+    x."id"::text AS proc_inst_id_,
+    x."business_key" AS business_key_,
+    d."key" AS proc_def_key_,
+    d."rest_id" AS proc_def_id_,
+    (timestamp 'epoch' + x."started" * interval '1 millisecond') AS start_time_,
+    (timestamp 'epoch' + x."ended" * interval '1 millisecond') AS end_time_,
+    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_,
+    x."ended" - x."started" AS duration_,
+    x."start_user" AS start_user_id_,
+    x."start_element" AS start_act_id_,
+    x."end_element" AS end_act_id_,
+    (SELECT tk."instance_id"::text FROM token tk WHERE tk."id" = x."super_token_id") AS super_process_instance_id_,
+    x."root_id"::text AS root_proc_inst_id_,
+    NULL::text AS super_case_instance_id_,
+    NULL::text AS case_inst_id_,
+    x."delete_reason" AS delete_reason_,
+    x."tenant_id" AS tenant_id_,
+    CASE x."state" WHEN 0 THEN 'COMPLETED' WHEN 1 THEN 'EXTERNALLY_TERMINATED' ELSE 'INTERNALLY_TERMINATED' END AS state_,
+    NULL::text AS restarted_proc_inst_id_
+FROM history_process x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
+UNION ALL
+SELECT
+    x."id"::text AS id_,
+    x."id"::text AS proc_inst_id_,
+    x."business_key" AS business_key_,
+    d."key" AS proc_def_key_,
+    d."rest_id" AS proc_def_id_,
+    (timestamp 'epoch' + x."started" * interval '1 millisecond') AS start_time_,
+    NULL::timestamp AS end_time_,
+    NULL::timestamp AS removal_time_,
+    NULL::bigint AS duration_,
+    x."start_user" AS start_user_id_,
+    x."start_element" AS start_act_id_,
+    NULL::text AS end_act_id_,
+    (SELECT tk."instance_id"::text FROM token tk WHERE tk."id" = x."super_token_id") AS super_process_instance_id_,
+    x."root_id"::text AS root_proc_inst_id_,
+    NULL::text AS super_case_instance_id_,
+    NULL::text AS case_inst_id_,
+    NULL::text AS delete_reason_,
+    x."tenant_id" AS tenant_id_,
+    CASE WHEN x."suspended" THEN 'SUSPENDED' ELSE 'ACTIVE' END AS state_,
+    NULL::text AS restarted_proc_inst_id_
+FROM process_instance x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."recorded" AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
+
+CREATE VIEW ACT_HI_ACTINST AS
+SELECT
+    x."element" || ':' || x."id"::text AS id_,
+    CASE WHEN x."parent_id" IS NULL THEN x."instance_id"::text ELSE coalesce((SELECT tk."element" || ':' FROM token tk WHERE tk."instance_id" = x."instance_id" AND tk."activity_id" = x."parent_id" LIMIT 1), (SELECT ha."element" || ':' FROM history_activity ha WHERE ha."root_id" = x."root_id" AND ha."id" = x."parent_id" LIMIT 1), '') || x."parent_id"::text END AS parent_act_inst_id_,
+    d."key" AS proc_def_key_,
+    d."rest_id" AS proc_def_id_,
+    x."root_id"::text AS root_proc_inst_id_,
+    x."instance_id"::text AS proc_inst_id_,
+    CASE WHEN x."execution_id" IS NULL THEN x."instance_id"::text ELSE x."execution_id"::text END AS execution_id_,
+    x."element" AS act_id_,
+    x."task_id"::text AS task_id_,
+    x."called_instance_id"::text AS call_proc_inst_id_,
+    NULL::text AS call_case_inst_id_,
+    el."name" AS act_name_,
+    el."kind" AS act_type_,
+    x."assignee" AS assignee_,
+    (timestamp 'epoch' + x."started" * interval '1 millisecond') AS start_time_,
+    (timestamp 'epoch' + x."ended" * interval '1 millisecond') AS end_time_,
+    x."ended" - x."started" AS duration_,
+    CASE WHEN x."canceled" THEN 2 WHEN x."complete_scope" THEN 1 ELSE 4 END AS act_inst_state_,
+    NULL::bigint AS sequence_counter_,
+    x."tenant_id" AS tenant_id_,
+    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_
+FROM history_activity x LEFT JOIN definition d ON d."id" = x."definition_id" LEFT JOIN element el ON el."definition_id" = x."definition_id" AND el."element" = x."element" WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
+UNION ALL
+SELECT
+    x."element" || ':' || x."activity_id"::text AS id_,
+    CASE WHEN pt."activity_id" IS NULL THEN x."instance_id"::text ELSE pt."element" || ':' || pt."activity_id"::text END AS parent_act_inst_id_,
+    d."key" AS proc_def_key_,
+    d."rest_id" AS proc_def_id_,
+    x."root_id"::text AS root_proc_inst_id_,
+    x."instance_id"::text AS proc_inst_id_,
+    x."execution_id"::text AS execution_id_,
+    x."element" AS act_id_,
+    k."id"::text AS task_id_,
+    NULL::text AS call_proc_inst_id_,
+    NULL::text AS call_case_inst_id_,
+    el."name" AS act_name_,
+    el."kind" AS act_type_,
+    k."assignee" AS assignee_,
+    (timestamp 'epoch' + x."started" * interval '1 millisecond') AS start_time_,
+    NULL::timestamp AS end_time_,
+    NULL::bigint AS duration_,
+    0 AS act_inst_state_,
+    NULL::bigint AS sequence_counter_,
+    p."tenant_id" AS tenant_id_,
+    NULL::timestamp AS removal_time_
+FROM token x JOIN process_instance p ON p."id" = x."instance_id" LEFT JOIN token pt ON pt."id" = x."parent_id" LEFT JOIN task k ON k."token_id" = x."id" AND k."instance_id" = x."instance_id" LEFT JOIN definition d ON d."id" = p."definition_id" LEFT JOIN element el ON el."definition_id" = p."definition_id" AND el."element" = x."element" WHERE x."activity_id" IS NOT NULL AND p."recorded" AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
+
+CREATE VIEW ACT_HI_TASKINST AS
+SELECT
+    x."id"::text AS id_,
+    x."element" AS task_def_key_,
+    d."key" AS proc_def_key_,
+    d."rest_id" AS proc_def_id_,
+    x."root_id"::text AS root_proc_inst_id_,
+    x."instance_id"::text AS proc_inst_id_,
+    x."execution_id"::text AS execution_id_,
+    NULL::text AS case_def_key_,
+    NULL::text AS case_def_id_,
+    NULL::text AS case_inst_id_,
+    NULL::text AS case_execution_id_,
+    x."element" || ':' || x."activity_id"::text AS act_inst_id_,
+    x."name" AS name_,
+    NULL::text AS parent_task_id_,
+    x."description" AS description_,
+    x."owner" AS owner_,
+    x."assignee" AS assignee_,
+    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS start_time_,
+    (timestamp 'epoch' + x."ended" * interval '1 millisecond') AS end_time_,
+    x."ended" - x."created" AS duration_,
+    x."delete_reason" AS delete_reason_,
+    x."priority" AS priority_,
+    (timestamp 'epoch' + x."due" * interval '1 millisecond') AS due_date_,
+    (timestamp 'epoch' + x."follow_up" * interval '1 millisecond') AS follow_up_date_,
+    x."tenant_id" AS tenant_id_,
+    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_,
+    CASE WHEN x."delete_reason" = 'completed' THEN 'Completed' ELSE 'Deleted' END AS task_state_
+FROM history_task x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
+UNION ALL
+SELECT
+    x."id"::text AS id_,
+    x."element" AS task_def_key_,
+    d."key" AS proc_def_key_,
+    d."rest_id" AS proc_def_id_,
+    x."root_id"::text AS root_proc_inst_id_,
+    x."instance_id"::text AS proc_inst_id_,
+    x."execution_id"::text AS execution_id_,
+    NULL::text AS case_def_key_,
+    NULL::text AS case_def_id_,
+    NULL::text AS case_inst_id_,
+    NULL::text AS case_execution_id_,
+    x."element" || ':' || x."activity_id"::text AS act_inst_id_,
+    x."name" AS name_,
+    NULL::text AS parent_task_id_,
+    x."description" AS description_,
+    x."owner" AS owner_,
+    x."assignee" AS assignee_,
+    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS start_time_,
+    NULL::timestamp AS end_time_,
+    NULL::bigint AS duration_,
+    NULL::text AS delete_reason_,
+    x."priority" AS priority_,
+    (timestamp 'epoch' + x."due" * interval '1 millisecond') AS due_date_,
+    (timestamp 'epoch' + x."follow_up" * interval '1 millisecond') AS follow_up_date_,
+    x."tenant_id" AS tenant_id_,
+    NULL::timestamp AS removal_time_,
+    CASE WHEN x."last_updated" IS NULL THEN 'Created' ELSE 'Updated' END AS task_state_
+FROM task x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."recorded" AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
+
+CREATE VIEW ACT_HI_VARINST AS
+SELECT
+    x."id"::text AS id_,
+    d."key" AS proc_def_key_,
+    d."rest_id" AS proc_def_id_,
+    x."root_id"::text AS root_proc_inst_id_,
+    x."instance_id"::text AS proc_inst_id_,
+    coalesce((SELECT tk."execution_id" FROM token tk WHERE tk."id" = x."scope_id"), x."scope_id")::text AS execution_id_,
+    CASE WHEN x."activity_id" IS NULL THEN x."instance_id"::text ELSE coalesce((SELECT tk."element" || ':' FROM token tk WHERE tk."instance_id" = x."instance_id" AND tk."activity_id" = x."activity_id" LIMIT 1), (SELECT ha."element" || ':' FROM history_activity ha WHERE ha."root_id" = x."root_id" AND ha."id" = x."activity_id" LIMIT 1), '') || x."activity_id"::text END AS act_inst_id_,
+    NULL::text AS case_def_key_,
+    NULL::text AS case_def_id_,
+    NULL::text AS case_inst_id_,
+    NULL::text AS case_execution_id_,
+    x."task_id"::text AS task_id_,
+    x."name" AS name_,
+    lower(x."type") AS var_type_,
+    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS create_time_,
+    x."revision" AS rev_,
+    CASE WHEN x."type" IN ('Bytes', 'File', 'Object', 'Json', 'Xml') THEN x."id"::text END AS bytearray_id_,
+    x."float" AS double_,
+    x."number" AS long_,
+    CASE WHEN x."type" IN ('Short', 'Integer', 'Long') THEN x."number"::text WHEN x."type" IN ('Bytes', 'File', 'Object', 'Json', 'Xml') THEN NULL::text ELSE coalesce(x."text", (SELECT lv."text" FROM large_value lv WHERE lv."id" = x."large_id" LIMIT 1)) END AS text_,
+    x."info" AS text2_,
+    coalesce((SELECT oi."tenant_id" FROM process_instance oi WHERE oi."id" = x."instance_id"), (SELECT oi."tenant_id" FROM history_process oi WHERE oi."id" = x."instance_id" LIMIT 1)) AS tenant_id_,
+    CASE WHEN x."deleted" THEN 'DELETED' ELSE 'CREATED' END AS state_,
+    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_
+FROM history_variable x LEFT JOIN definition d ON d."id" = coalesce((SELECT oi."definition_id" FROM process_instance oi WHERE oi."id" = x."instance_id"), (SELECT oi."definition_id" FROM history_process oi WHERE oi."id" = x."instance_id" LIMIT 1)) WHERE x."recorded" >= 1 AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
+UNION ALL
+SELECT
+    x."id"::text AS id_,
+    d."key" AS proc_def_key_,
+    d."rest_id" AS proc_def_id_,
+    x."root_id"::text AS root_proc_inst_id_,
+    x."instance_id"::text AS proc_inst_id_,
+    coalesce((SELECT tk."execution_id" FROM token tk WHERE tk."id" = x."scope_id"), x."scope_id")::text AS execution_id_,
+    coalesce((SELECT tk."element" || ':' || tk."activity_id"::text FROM token tk WHERE tk."id" = x."scope_id"), x."instance_id"::text) AS act_inst_id_,
+    NULL::text AS case_def_key_,
+    NULL::text AS case_def_id_,
+    NULL::text AS case_inst_id_,
+    NULL::text AS case_execution_id_,
+    x."task_id"::text AS task_id_,
+    x."name" AS name_,
+    lower(x."type") AS var_type_,
+    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS create_time_,
+    x."revision" AS rev_,
+    CASE WHEN x."type" IN ('Bytes', 'File', 'Object', 'Json', 'Xml') THEN x."id"::text END AS bytearray_id_,
+    x."float" AS double_,
+    x."number" AS long_,
+    CASE WHEN x."type" IN ('Short', 'Integer', 'Long') THEN x."number"::text WHEN x."type" IN ('Bytes', 'File', 'Object', 'Json', 'Xml') THEN NULL::text ELSE coalesce(x."text", (SELECT lv."text" FROM large_value lv WHERE lv."id" = x."large_id" LIMIT 1)) END AS text_,
+    x."info" AS text2_,
+    coalesce((SELECT oi."tenant_id" FROM process_instance oi WHERE oi."id" = x."instance_id"), (SELECT oi."tenant_id" FROM history_process oi WHERE oi."id" = x."instance_id" LIMIT 1)) AS tenant_id_,
+    'CREATED'::text AS state_,
+    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_
+FROM variable x LEFT JOIN definition d ON d."id" = coalesce((SELECT oi."definition_id" FROM process_instance oi WHERE oi."id" = x."instance_id"), (SELECT oi."definition_id" FROM history_process oi WHERE oi."id" = x."instance_id" LIMIT 1)) WHERE x."recorded" >= 1 AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
+
+CREATE VIEW ACT_HI_DETAIL AS
+SELECT
+    x."id"::text AS id_,
+    'VariableUpdate'::text AS type_,
+    d."key" AS proc_def_key_,
+    d."rest_id" AS proc_def_id_,
+    x."root_id"::text AS root_proc_inst_id_,
+    x."instance_id"::text AS proc_inst_id_,
+    coalesce((SELECT tk."execution_id" FROM token tk WHERE tk."id" = x."scope_id"), x."scope_id")::text AS execution_id_,
+    NULL::text AS case_def_key_,
+    NULL::text AS case_def_id_,
+    NULL::text AS case_inst_id_,
+    NULL::text AS case_execution_id_,
+    x."task_id"::text AS task_id_,
+    CASE WHEN x."writer_id" IS NULL THEN x."instance_id"::text ELSE coalesce((SELECT tk."element" || ':' FROM token tk WHERE tk."instance_id" = x."instance_id" AND tk."activity_id" = x."writer_id" LIMIT 1), (SELECT ha."element" || ':' FROM history_activity ha WHERE ha."root_id" = x."root_id" AND ha."id" = x."writer_id" LIMIT 1), '') || x."writer_id"::text END AS act_inst_id_,
+    x."variable_id"::text AS var_inst_id_,
+    x."name" AS name_,
+    lower(x."type") AS var_type_,
+    x."revision" AS rev_,
+    (timestamp 'epoch' + x."updated" * interval '1 millisecond') AS time_,
+    CASE WHEN x."type" IN ('Bytes', 'File', 'Object', 'Json', 'Xml') THEN x."id"::text END AS bytearray_id_,
+    x."float" AS double_,
+    x."number" AS long_,
+    CASE WHEN x."type" IN ('Short', 'Integer', 'Long') THEN x."number"::text WHEN x."type" IN ('Bytes', 'File', 'Object', 'Json', 'Xml') THEN NULL::text ELSE coalesce(x."text", (SELECT lv."text" FROM large_value lv WHERE lv."id" = x."large_id" LIMIT 1)) END AS text_,
+    x."info" AS text2_,
+    1::bigint AS sequence_counter_,
+    coalesce((SELECT oi."tenant_id" FROM process_instance oi WHERE oi."id" = x."instance_id"), (SELECT oi."tenant_id" FROM history_process oi WHERE oi."id" = x."instance_id" LIMIT 1)) AS tenant_id_,
+    NULL::text AS operation_id_,
+    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_,
+    x."initial" AS initial_
+FROM history_detail x LEFT JOIN definition d ON d."id" = coalesce((SELECT oi."definition_id" FROM process_instance oi WHERE oi."id" = x."instance_id"), (SELECT oi."definition_id" FROM history_process oi WHERE oi."id" = x."instance_id" LIMIT 1)) WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
+UNION ALL
+SELECT
+    coalesce(x."version_id", x."id")::text AS id_,
+    'VariableUpdate'::text AS type_,
+    d."key" AS proc_def_key_,
+    d."rest_id" AS proc_def_id_,
+    x."root_id"::text AS root_proc_inst_id_,
+    x."instance_id"::text AS proc_inst_id_,
+    coalesce((SELECT tk."execution_id" FROM token tk WHERE tk."id" = x."scope_id"), x."scope_id")::text AS execution_id_,
+    NULL::text AS case_def_key_,
+    NULL::text AS case_def_id_,
+    NULL::text AS case_inst_id_,
+    NULL::text AS case_execution_id_,
+    x."task_id"::text AS task_id_,
+    CASE WHEN x."writer_id" IS NULL THEN x."instance_id"::text ELSE coalesce((SELECT tk."element" || ':' FROM token tk WHERE tk."instance_id" = x."instance_id" AND tk."activity_id" = x."writer_id" LIMIT 1), (SELECT ha."element" || ':' FROM history_activity ha WHERE ha."root_id" = x."root_id" AND ha."id" = x."writer_id" LIMIT 1), '') || x."writer_id"::text END AS act_inst_id_,
+    x."id"::text AS var_inst_id_,
+    x."name" AS name_,
+    lower(x."type") AS var_type_,
+    x."revision" AS rev_,
+    (timestamp 'epoch' + coalesce(x."updated", x."created") * interval '1 millisecond') AS time_,
+    CASE WHEN x."type" IN ('Bytes', 'File', 'Object', 'Json', 'Xml') THEN x."id"::text END AS bytearray_id_,
+    x."float" AS double_,
+    x."number" AS long_,
+    CASE WHEN x."type" IN ('Short', 'Integer', 'Long') THEN x."number"::text WHEN x."type" IN ('Bytes', 'File', 'Object', 'Json', 'Xml') THEN NULL::text ELSE coalesce(x."text", (SELECT lv."text" FROM large_value lv WHERE lv."id" = x."large_id" LIMIT 1)) END AS text_,
+    x."info" AS text2_,
+    1::bigint AS sequence_counter_,
+    coalesce((SELECT oi."tenant_id" FROM process_instance oi WHERE oi."id" = x."instance_id"), (SELECT oi."tenant_id" FROM history_process oi WHERE oi."id" = x."instance_id" LIMIT 1)) AS tenant_id_,
+    NULL::text AS operation_id_,
+    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_,
+    x."initial" AS initial_
+FROM history_variable x LEFT JOIN definition d ON d."id" = coalesce((SELECT oi."definition_id" FROM process_instance oi WHERE oi."id" = x."instance_id"), (SELECT oi."definition_id" FROM history_process oi WHERE oi."id" = x."instance_id" LIMIT 1)) WHERE x."recorded" = 2 AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
+UNION ALL
+SELECT
+    coalesce(x."version_id", x."id")::text AS id_,
+    'VariableUpdate'::text AS type_,
+    d."key" AS proc_def_key_,
+    d."rest_id" AS proc_def_id_,
+    x."root_id"::text AS root_proc_inst_id_,
+    x."instance_id"::text AS proc_inst_id_,
+    coalesce((SELECT tk."execution_id" FROM token tk WHERE tk."id" = x."scope_id"), x."scope_id")::text AS execution_id_,
+    NULL::text AS case_def_key_,
+    NULL::text AS case_def_id_,
+    NULL::text AS case_inst_id_,
+    NULL::text AS case_execution_id_,
+    x."task_id"::text AS task_id_,
+    CASE WHEN x."writer_id" IS NULL THEN x."instance_id"::text ELSE coalesce((SELECT tk."element" || ':' FROM token tk WHERE tk."instance_id" = x."instance_id" AND tk."activity_id" = x."writer_id" LIMIT 1), (SELECT ha."element" || ':' FROM history_activity ha WHERE ha."root_id" = x."root_id" AND ha."id" = x."writer_id" LIMIT 1), '') || x."writer_id"::text END AS act_inst_id_,
+    x."id"::text AS var_inst_id_,
+    x."name" AS name_,
+    lower(x."type") AS var_type_,
+    x."revision" AS rev_,
+    (timestamp 'epoch' + coalesce(x."updated", x."created") * interval '1 millisecond') AS time_,
+    CASE WHEN x."type" IN ('Bytes', 'File', 'Object', 'Json', 'Xml') THEN x."id"::text END AS bytearray_id_,
+    x."float" AS double_,
+    x."number" AS long_,
+    CASE WHEN x."type" IN ('Short', 'Integer', 'Long') THEN x."number"::text WHEN x."type" IN ('Bytes', 'File', 'Object', 'Json', 'Xml') THEN NULL::text ELSE coalesce(x."text", (SELECT lv."text" FROM large_value lv WHERE lv."id" = x."large_id" LIMIT 1)) END AS text_,
+    x."info" AS text2_,
+    1::bigint AS sequence_counter_,
+    coalesce((SELECT oi."tenant_id" FROM process_instance oi WHERE oi."id" = x."instance_id"), (SELECT oi."tenant_id" FROM history_process oi WHERE oi."id" = x."instance_id" LIMIT 1)) AS tenant_id_,
+    NULL::text AS operation_id_,
+    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_,
+    x."initial" AS initial_
+FROM variable x LEFT JOIN definition d ON d."id" = coalesce((SELECT oi."definition_id" FROM process_instance oi WHERE oi."id" = x."instance_id"), (SELECT oi."definition_id" FROM history_process oi WHERE oi."id" = x."instance_id" LIMIT 1)) WHERE x."recorded" = 2 AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
+
+CREATE VIEW ACT_HI_INCIDENT AS
+SELECT
+    x."id"::text AS id_,
+    d."key" AS proc_def_key_,
+    d."rest_id" AS proc_def_id_,
+    CASE WHEN x."instance_id" IS NOT NULL THEN x."root_id"::text END AS root_proc_inst_id_,
+    x."instance_id"::text AS proc_inst_id_,
+    x."execution_id"::text AS execution_id_,
+    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS create_time_,
+    (timestamp 'epoch' + x."ended" * interval '1 millisecond') AS end_time_,
+    x."message" AS incident_msg_,
+    x."kind" AS incident_type_,
+    x."element" AS activity_id_,
+    CASE WHEN x."kind" = 'failedJob' THEN x."element" END AS failed_activity_id_,
+    x."cause_id"::text AS cause_incident_id_,
+    x."root_cause_id"::text AS root_cause_incident_id_,
+    x."configuration" AS configuration_,
+    NULL::text AS history_configuration_,
+    x."state"::integer AS incident_state_,
+    x."tenant_id" AS tenant_id_,
+    NULL::text AS job_def_id_,
+    NULL::text AS annotation_,
+    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_
+FROM history_incident x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
+UNION ALL
+SELECT
+    x."id"::text AS id_,
+    d."key" AS proc_def_key_,
+    d."rest_id" AS proc_def_id_,
+    CASE WHEN x."instance_id" IS NOT NULL THEN x."root_id"::text END AS root_proc_inst_id_,
+    x."instance_id"::text AS proc_inst_id_,
+    x."execution_id"::text AS execution_id_,
+    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS create_time_,
+    NULL::timestamp AS end_time_,
+    x."message" AS incident_msg_,
+    x."kind" AS incident_type_,
+    x."element" AS activity_id_,
+    CASE WHEN x."kind" = 'failedJob' THEN x."element" END AS failed_activity_id_,
+    x."cause_id"::text AS cause_incident_id_,
+    x."root_cause_id"::text AS root_cause_incident_id_,
+    x."configuration" AS configuration_,
+    NULL::text AS history_configuration_,
+    0 AS incident_state_,
+    x."tenant_id" AS tenant_id_,
+    NULL::text AS job_def_id_,
+    NULL::text AS annotation_,
+    NULL::timestamp AS removal_time_
+FROM incident x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."recorded" AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
+
+CREATE VIEW ACT_HI_JOB_LOG AS
+SELECT
+    x."id"::text AS id_,
+    (timestamp 'epoch' + x."time" * interval '1 millisecond') AS timestamp_,
+    x."job_id"::text AS job_id_,
+    (timestamp 'epoch' + x."due" * interval '1 millisecond') AS job_duedate_,
+    x."retries" AS job_retries_,
+    x."priority" AS job_priority_,
+    x."error_message" AS job_exception_msg_,
+    CASE WHEN x."stacktrace" IS NOT NULL THEN x."id"::text END AS job_exception_stack_id_,
+    x."state"::integer AS job_state_,
+    NULL::text AS job_def_id_,
+    CASE x."kind" WHEN 2 THEN 'timer-intermediate-transition' WHEN 3 THEN 'timer-start-event' ELSE 'async-continuation' END AS job_def_type_,
+    CASE x."kind" WHEN 0 THEN 'async-before' WHEN 1 THEN 'async-after' END AS job_def_configuration_,
+    x."element" AS act_id_,
+    CASE WHEN x."state" = 1 THEN x."element" END AS failed_act_id_,
+    x."execution_id"::text AS execution_id_,
+    CASE WHEN x."instance_id" IS NOT NULL THEN x."root_id"::text END AS root_proc_inst_id_,
+    x."instance_id"::text AS process_instance_id_,
+    d."rest_id" AS process_def_id_,
+    d."key" AS process_def_key_,
+    d."deployment_id"::text AS deployment_id_,
+    1::bigint AS sequence_counter_,
+    x."tenant_id" AS tenant_id_,
+    x."node" AS hostname_,
+    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_,
+    NULL::text AS batch_id_
+FROM history_job x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
+UNION ALL
+SELECT
+    x."job_id"::text AS id_,
+    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS timestamp_,
+    x."job_id"::text AS job_id_,
+    (timestamp 'epoch' + x."due" * interval '1 millisecond') AS job_duedate_,
+    x."retries" AS job_retries_,
+    x."priority" AS job_priority_,
+    NULL::text AS job_exception_msg_,
+    NULL::text AS job_exception_stack_id_,
+    0 AS job_state_,
+    NULL::text AS job_def_id_,
+    CASE x."kind" WHEN 2 THEN 'timer-intermediate-transition' WHEN 3 THEN 'timer-start-event' ELSE 'async-continuation' END AS job_def_type_,
+    CASE x."kind" WHEN 0 THEN 'async-before' WHEN 1 THEN 'async-after' END AS job_def_configuration_,
+    x."element" AS act_id_,
+    NULL::text AS failed_act_id_,
+    x."execution_id"::text AS execution_id_,
+    CASE WHEN x."instance_id" IS NOT NULL THEN x."root_id"::text END AS root_proc_inst_id_,
+    x."instance_id"::text AS process_instance_id_,
+    d."rest_id" AS process_def_id_,
+    d."key" AS process_def_key_,
+    d."deployment_id"::text AS deployment_id_,
+    1::bigint AS sequence_counter_,
+    x."tenant_id" AS tenant_id_,
+    x."node" AS hostname_,
+    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_,
+    NULL::text AS batch_id_
+FROM history_job x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."state" <> 1 AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
+UNION ALL
+SELECT
+    x."id"::text AS id_,
+    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS timestamp_,
+    x."id"::text AS job_id_,
+    (timestamp 'epoch' + x."due" * interval '1 millisecond') AS job_duedate_,
+    x."retries" AS job_retries_,
+    x."priority" AS job_priority_,
+    NULL::text AS job_exception_msg_,
+    NULL::text AS job_exception_stack_id_,
+    0 AS job_state_,
+    NULL::text AS job_def_id_,
+    CASE x."kind" WHEN 2 THEN 'timer-intermediate-transition' WHEN 3 THEN 'timer-start-event' ELSE 'async-continuation' END AS job_def_type_,
+    CASE x."kind" WHEN 0 THEN 'async-before' WHEN 1 THEN 'async-after' END AS job_def_configuration_,
+    x."element" AS act_id_,
+    NULL::text AS failed_act_id_,
+    x."execution_id"::text AS execution_id_,
+    CASE WHEN x."instance_id" IS NOT NULL THEN x."root_id"::text END AS root_proc_inst_id_,
+    x."instance_id"::text AS process_instance_id_,
+    d."rest_id" AS process_def_id_,
+    d."key" AS process_def_key_,
+    d."deployment_id"::text AS deployment_id_,
+    1::bigint AS sequence_counter_,
+    x."tenant_id" AS tenant_id_,
+    x."lock_owner" AS hostname_,
+    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_,
+    NULL::text AS batch_id_
+FROM job x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."recorded" AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
+
+CREATE VIEW ACT_HI_EXT_TASK_LOG AS
+SELECT
+    x."id"::text AS id_,
+    (timestamp 'epoch' + x."time" * interval '1 millisecond') AS timestamp_,
+    x."task_id"::text AS ext_task_id_,
+    x."retries" AS retries_,
+    x."topic" AS topic_name_,
+    x."worker_id" AS worker_id_,
+    x."priority" AS priority_,
+    CASE WHEN x."state" = 1 THEN x."error_message" END AS error_msg_,
+    CASE WHEN x."state" = 1 AND x."error_details" IS NOT NULL THEN x."id"::text END AS error_details_id_,
+    x."element" AS act_id_,
+    x."element" || ':' || x."activity_id"::text AS act_inst_id_,
+    CASE WHEN x."execution_id" IS NULL THEN x."instance_id"::text ELSE x."execution_id"::text END AS execution_id_,
+    x."instance_id"::text AS proc_inst_id_,
+    x."root_id"::text AS root_proc_inst_id_,
+    d."rest_id" AS proc_def_id_,
+    d."key" AS proc_def_key_,
+    x."tenant_id" AS tenant_id_,
+    x."state"::integer AS state_,
+    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_
+FROM history_external_task x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
+UNION ALL
+SELECT
+    x."task_id"::text AS id_,
+    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS timestamp_,
+    x."task_id"::text AS ext_task_id_,
+    NULL::integer AS retries_,
+    x."topic" AS topic_name_,
+    NULL::text AS worker_id_,
+    x."priority" AS priority_,
+    NULL::text AS error_msg_,
+    NULL::text AS error_details_id_,
+    x."element" AS act_id_,
+    x."element" || ':' || x."activity_id"::text AS act_inst_id_,
+    CASE WHEN x."execution_id" IS NULL THEN x."instance_id"::text ELSE x."execution_id"::text END AS execution_id_,
+    x."instance_id"::text AS proc_inst_id_,
+    x."root_id"::text AS root_proc_inst_id_,
+    d."rest_id" AS proc_def_id_,
+    d."key" AS proc_def_key_,
+    x."tenant_id" AS tenant_id_,
+    0 AS state_,
+    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_
+FROM history_external_task x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."state" <> 1 AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
+UNION ALL
+SELECT
+    x."id"::text AS id_,
+    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS timestamp_,
+    x."id"::text AS ext_task_id_,
+    NULL::integer AS retries_,
+    x."topic" AS topic_name_,
+    NULL::text AS worker_id_,
+    x."priority" AS priority_,
+    NULL::text AS error_msg_,
+    NULL::text AS error_details_id_,
+    x."element" AS act_id_,
+    x."element" || ':' || x."activity_id"::text AS act_inst_id_,
+    CASE WHEN x."execution_id" IS NULL THEN x."instance_id"::text ELSE x."execution_id"::text END AS execution_id_,
+    x."instance_id"::text AS proc_inst_id_,
+    x."root_id"::text AS root_proc_inst_id_,
+    d."rest_id" AS proc_def_id_,
+    d."key" AS proc_def_key_,
+    x."tenant_id" AS tenant_id_,
+    0 AS state_,
+    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_
+FROM external_task x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."recorded" AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
+
+CREATE VIEW ACT_HI_IDENTITYLINK AS
+SELECT
+    x."id"::text AS id_,
+    (timestamp 'epoch' + x."time" * interval '1 millisecond') AS timestamp_,
+    x."kind" AS type_,
+    x."user_id" AS user_id_,
+    x."group_id" AS group_id_,
+    x."task_id"::text AS task_id_,
+    x."root_id"::text AS root_proc_inst_id_,
+    d."rest_id" AS proc_def_id_,
+    CASE WHEN x."added" THEN 'add' ELSE 'delete' END AS operation_type_,
+    x."operator" AS assigner_id_,
+    d."key" AS proc_def_key_,
+    x."tenant_id" AS tenant_id_,
+    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_
+FROM history_identity_link x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
