@@ -1,8 +1,8 @@
 //! Rows of the requirements that the engine core proves alone.
 use crate::twin::Twin;
 use bpmn_core::{
-    Id,
-    command::Command,
+    Definition, Id,
+    command::{Command, Retries},
     instance::{EndState, HistoryRow},
     parse,
     value::TypedValue,
@@ -107,4 +107,102 @@ fn s0_21_a_worker_that_does_not_hold_the_task_is_told_who_does() {
     assert_eq!(row.worker_id.as_deref(), Some("Client_1"));
     twin.step(complete(task, "Client_1")).unwrap();
     assert!(twin.instance().ended);
+}
+
+fn model(body: &str) -> Definition {
+    let xml = format!(
+        "<definitions xmlns='http://www.omg.org/spec/BPMN/20100524/MODEL' \
+         xmlns:camunda='http://camunda.org/schema/1.0/bpmn'><process id='p' isExecutable='true'>{body}</process>\
+         </definitions>"
+    );
+    parse(xml.as_bytes()).unwrap().remove(0)
+}
+
+fn start(twin: &mut Twin) -> Result<(), bpmn_core::command::Rejection> {
+    let variables = vec![("x".to_owned(), TypedValue::Integer(1))];
+    let element = None;
+    twin.start(None, Command::Start { element, variables }).map(drop)
+}
+
+/// How many stored rows the last step wrote or deleted.
+fn written(twin: &Twin) -> usize {
+    let i = twin.last_write.as_ref().unwrap();
+    let (tokens, variables) = (&i.tokens, &i.variables);
+    let written = tokens.upserts().count() + tokens.deletes().count();
+    let written = written + variables.upserts().count() + variables.deletes().count();
+    written + i.tasks.upserts().count() + i.jobs.upserts().count() + i.external_tasks.upserts().count()
+}
+
+#[test]
+fn s2_19_three_tasks_in_one_go_leave_no_intermediate_rows() {
+    let tasks = "<startEvent id='s'/><sequenceFlow id='f' sourceRef='s' targetRef='a'/>\
+        <serviceTask id='a' camunda:expression='${x + 1}' camunda:resultVariable='own'><extensionElements>\
+        <camunda:inputOutput><camunda:inputParameter name='own'>${x}</camunda:inputParameter></camunda:inputOutput>\
+        </extensionElements></serviceTask><sequenceFlow id='g' sourceRef='a' targetRef='b'/><task id='b'/>\
+        <sequenceFlow id='h' sourceRef='b' targetRef='c'/><manualTask id='c'/>\
+        <boundaryEvent id='t' attachedToRef='c'><timerEventDefinition><timeDuration>PT1H</timeDuration>\
+        </timerEventDefinition></boundaryEvent>";
+    let mut twin = Twin::new(model(tasks));
+    start(&mut twin).unwrap();
+    assert!(twin.instance().ended);
+    assert_eq!(written(&twin), 0);
+    let waiting = "<sequenceFlow id='i' sourceRef='c' targetRef='d'/><userTask id='d'/>";
+    let mut twin = Twin::new(model(&(tasks.to_owned() + waiting)));
+    start(&mut twin).unwrap();
+    // The token, the task, and the variable of the start.
+    assert_eq!(written(&twin), 3);
+}
+
+/// Retries and wait after each failure of an instance's only job.
+fn failures(twin: &mut Twin) -> Vec<(i32, Option<i64>)> {
+    start(twin).unwrap();
+    let fail = |_| {
+        let job = twin.instance().jobs.iter().next().unwrap().id;
+        let message = "failed".to_owned();
+        let stacktrace = String::new();
+        let now = twin.now;
+        twin.step(Command::FailJob {
+            job,
+            message,
+            stacktrace,
+        })
+        .unwrap();
+        let row = twin.instance().jobs.get(job).unwrap();
+        (row.retries, row.due.map(|due| due - now))
+    };
+    (0..4).map(fail).collect()
+}
+
+#[test]
+fn s3_15_retry_cycles_come_from_the_element_else_from_the_global_default() {
+    let asynchronous = |cycle: &str| {
+        Twin::new(model(&format!(
+            "<startEvent id='s'/><sequenceFlow id='f' sourceRef='s' targetRef='a'/>\
+             <task id='a' camunda:asyncBefore='true'><extensionElements>{cycle}</extensionElements></task>"
+        )))
+    };
+    let none = |retries| (retries, None);
+    let after = |retries, seconds: i64| (retries, Some(seconds * 1_000));
+    assert_eq!(
+        failures(&mut asynchronous("")),
+        [none(2), none(1), none(0), none(0)]
+    );
+    let own = "<camunda:failedJobRetryTimeCycle>${x == 1 ? 'PT10S,PT1M' : 'R5/PT5M'}</camunda:failedJobRetryTimeCycle>";
+    let of_element = [after(2, 10), after(1, 60), after(0, 60), after(0, 60)];
+    assert_eq!(failures(&mut asynchronous(own)), of_element);
+    let mut twin = asynchronous("");
+    twin.retries = Retries {
+        tries: 1,
+        cycle: Some("R3/PT5S"),
+    };
+    let of_default = [after(2, 5), after(1, 5), after(0, 5), after(0, 5)];
+    assert_eq!(failures(&mut twin), of_default);
+    let mut twin = asynchronous(own);
+    twin.retries.cycle = Some("R3/PT5S");
+    assert_eq!(failures(&mut twin), of_element);
+    // Without a cycle only the number of tries.
+    let mut twin = asynchronous("");
+    twin.retries.tries = 1;
+    start(&mut twin).unwrap();
+    assert_eq!(twin.instance().jobs.iter().next().unwrap().retries, 1);
 }

@@ -23,8 +23,11 @@ pub struct Twin {
     pub definition: Definition,
     pub now: Millis,
     pub max_steps: u32,
+    pub retries: Retries<'static>,
     ids: Counter,
     instance: Option<Instance>,
+    /// The instance as the last step left it for the store.
+    pub last_write: Option<Instance>,
     /// All history written so far.
     pub history: Vec<HistoryRow>,
 }
@@ -80,8 +83,10 @@ impl Twin {
             definition,
             now: 1_000_000,
             max_steps: 10_000,
+            retries: Retries::default(),
             ids,
             instance: None,
+            last_write: None,
             history: Vec::new(),
         }
     }
@@ -111,12 +116,13 @@ impl Twin {
             ids: &mut ids,
             user: Some("demo"),
             max_steps: self.max_steps,
-            retries: Retries::default(),
+            retries: self.retries,
         };
         let mut instance = new_instance(&self.reference(), Slot::from_bits(5), key, &mut env);
         let outcome = step(&self.reference(), &mut instance, command, &mut env)?;
         self.ids = ids;
         self.history = instance.history.iter().cloned().collect();
+        self.last_write = Some(instance.clone());
         instance.committed();
         self.instance = Some(instance);
         Ok(outcome)
@@ -130,7 +136,7 @@ impl Twin {
                 ids: &mut ids,
                 user: Some("demo"),
                 max_steps: self.max_steps,
-                retries: Retries::default(),
+                retries: self.retries,
             };
             let result = step(&self.reference(), &mut instance, command.clone(), &mut env);
             (result, instance, ids)
@@ -147,6 +153,7 @@ impl Twin {
             assert!(instance.external_tasks.is_empty() && instance.jobs.is_empty());
             assert!(instance.subscriptions.is_empty() && instance.incidents.is_empty());
         }
+        self.last_write = Some(instance.clone());
         instance.committed();
         self.instance = Some(instance);
         Ok(outcome)
