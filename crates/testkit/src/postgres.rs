@@ -204,6 +204,55 @@ impl Server {
     }
 }
 
+/// A session that stays open: it holds locks and transactions until it ends them, or is dropped.
+pub struct Session {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Session {
+    /// Opens a session on a database of the server.
+    pub fn open(server: &Server, database: &str) -> anyhow::Result<Session> {
+        let mut child = Command::new(server.bin.join("psql"))
+            .args([
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &server.port.to_string(),
+                "-U",
+                "postgres",
+            ])
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", database])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()?;
+        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+            anyhow::bail!("no pipes to psql");
+        };
+        let output = BufReader::new(output);
+        Ok(Session { child, input, output })
+    }
+
+    /// Runs statements that give no rows, and waits until they are done.
+    pub fn run(&mut self, script: &str) -> anyhow::Result<()> {
+        writeln!(self.input, "{script}\n\\echo done")?;
+        self.input.flush()?;
+        let mut line = String::new();
+        self.output.read_line(&mut line)?;
+        anyhow::ensure!(line.trim() == "done", "psql said '{}'", line.trim());
+        Ok(())
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// The newest installed PostgreSQL's binaries.
 fn binaries() -> anyhow::Result<PathBuf> {
     let mut found: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")

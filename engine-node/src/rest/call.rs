@@ -3,6 +3,7 @@ use super::{caller::caller, error};
 use crate::{
     App,
     app::{Answer, Caller, CatalogView},
+    sizing::sizing,
     store::Snapshot,
 };
 use axum::{
@@ -12,14 +13,15 @@ use axum::{
 };
 use bpmn_core::{Id, Slot};
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use rest_api::{
     ApiError, ApiResult,
     filters::{Filters, Paging},
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Which slots an answer saw.
 pub const COVERAGE: HeaderName = HeaderName::from_static("x-stellwerk-coverage");
@@ -35,6 +37,31 @@ pub struct Call {
     pub body: Bytes,
     pub content_type: Option<String>,
     params: Vec<(String, String)>,
+    _room: Option<SemaphorePermit<'static>>,
+}
+
+/// Bodies up to that many bytes are not counted: connections bound them.
+const SMALL: u64 = 64 << 10;
+/// What larger bodies may take together, in KiB: a quarter of the memory, at least one body of the largest size.
+static ROOM: LazyLock<Semaphore> = LazyLock::new(|| {
+    let bytes = sizing().memory.map_or(256 << 20, |bytes| bytes / 4);
+    Semaphore::new((bytes.clamp(BODY_MAX as u64, 4 << 30) >> 10) as usize)
+});
+
+/// Room for a request's body; 503 when large bodies fill it already.
+fn room(headers: &HeaderMap) -> ApiResult<Option<SemaphorePermit<'static>>> {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    let chunked = headers.contains_key(header::TRANSFER_ENCODING);
+    let bytes = match length {
+        Some(length) => length.min(BODY_MAX as u64),
+        None if chunked => BODY_MAX as u64,
+        None => 0,
+    };
+    if bytes <= SMALL {
+        return Ok(None);
+    }
+    let busy = |_| ApiError::unavailable("too many large requests are under way on this node");
+    ROOM.try_acquire_many((bytes >> 10) as u32).map(Some).map_err(busy)
 }
 
 impl FromRequest<App> for Call {
@@ -50,6 +77,7 @@ impl FromRequest<App> for Call {
             Err(_) => Vec::new(),
         };
         let read_only = matches!(parts.method, Method::GET | Method::HEAD);
+        let room = room(&parts.headers)?;
         let body = to_bytes(body, BODY_MAX)
             .await
             .map_err(|_| ApiError::too_large(BODY_MAX as u64))?;
@@ -72,6 +100,7 @@ impl FromRequest<App> for Call {
             body,
             content_type,
             params,
+            _room: room,
         };
         if let Some(slot) = call.caller.slot {
             if read_only {

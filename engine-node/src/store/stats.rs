@@ -111,6 +111,11 @@ impl Stats {
         gate
     }
 
+    /// How much work a pool has refused.
+    pub fn refused_by(&self, pool: &'static str) -> u64 {
+        self.refused.get_or_create(&PoolName { pool }).get()
+    }
+
     /// Every pool's numbers now.
     pub fn pools(&self) -> Vec<PoolNow> {
         let gates = self.gates.lock().unwrap_or_else(|e| e.into_inner());
