@@ -9,8 +9,7 @@ use argon2::{
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
 use axum::{
-    extract::{Request, State},
-    middleware::Next,
+    extract::Request,
     response::{IntoResponse, Response},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
@@ -141,9 +140,12 @@ pub fn new_user(id: &str, password: &str) -> anyhow::Result<UserRow> {
 }
 
 /// Lets only known users through to `/engine-rest`, but for what the reference answers to anybody.
-pub async fn require_user(State(auth): State<Auth>, mut request: Request, next: Next) -> Response {
+///
+/// # Errors
+/// The answer for everybody else.
+pub async fn require_user(auth: &Auth, request: &mut Request) -> Result<(), Response> {
     if auth.inner.kind == AuthKind::None || is_public(request.uri().path()) {
-        return next.run(request).await;
+        return Ok(());
     }
     let verdict = match request.headers().get(header::AUTHORIZATION) {
         None => Ok(None),
@@ -152,15 +154,15 @@ pub async fn require_user(State(auth): State<Auth>, mut request: Request, next: 
     match verdict {
         Ok(Some(user)) => {
             request.extensions_mut().insert(User(user.to_string()));
-            next.run(request).await
+            Ok(())
         }
         Ok(None) => {
             let challenge = HeaderValue::from_static(CHALLENGE);
-            (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)]).into_response()
+            Err((StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)]).into_response())
         }
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "users not read");
-            ApiError::unavailable("the database of this shard is not available").into_response()
+            Err(ApiError::unavailable("the database of this shard is not available").into_response())
         }
     }
 }

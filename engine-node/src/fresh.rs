@@ -1,11 +1,8 @@
 //! Before a definition or deployment is said not to exist, the head of the reference log is read: it may have been
 //! deployed through another node a moment ago.
 use crate::App;
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
+use axum::response::{IntoResponse, Response};
+use http::Uri;
 
 /// What a path names.
 #[derive(Debug, PartialEq)]
@@ -16,8 +13,11 @@ enum Named {
 }
 
 /// Reads the head first if the path names something that this node doesn't know.
-pub async fn look(State(app): State<App>, request: Request, next: Next) -> Response {
-    if let Some(named) = named(request.uri().path()) {
+///
+/// # Errors
+/// The answer if the log can't be read.
+pub async fn look(app: &App, uri: &Uri) -> Result<(), Response> {
+    if let Some(named) = named(uri.path()) {
         let view = app.engine.catalog().view();
         let known = match &named {
             Named::Definition(id) => view.by_rest_id(id).is_some_and(|d| d.published),
@@ -25,10 +25,10 @@ pub async fn look(State(app): State<App>, request: Request, next: Next) -> Respo
             Named::Deployment(id) => id.parse().is_ok_and(|id| view.deployments.contains_key(&id)),
         };
         if !known && let Err(error) = app.replication.ensure_applied().await {
-            return crate::rest::error::api(error).into_response();
+            return Err(crate::rest::error::api(error).into_response());
         }
     }
-    next.run(request).await
+    Ok(())
 }
 
 /// The definition or deployment in a path of the REST API.

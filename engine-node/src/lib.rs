@@ -7,6 +7,7 @@ pub mod auth;
 pub mod failpoint;
 mod fresh;
 pub mod internal;
+pub mod job_options;
 pub mod membership;
 pub mod metrics;
 pub mod options;
@@ -30,9 +31,25 @@ use topology::ShardName;
 pub use options::Options;
 pub use serve::{Node, start};
 
-/// What handlers work with. Cheap to clone.
+/// What handlers work with: one pointer, since a request clones it several times.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<AppParts>);
+
+impl std::ops::Deref for App {
+    type Target = AppParts;
+    fn deref(&self) -> &AppParts {
+        &self.0
+    }
+}
+
+impl From<AppParts> for App {
+    fn from(parts: AppParts) -> App {
+        App(Arc::new(parts))
+    }
+}
+
+/// The parts of an [`App`].
+pub struct AppParts {
     pub engine: Engine,
     pub replication: Arc<Replication>,
     pub auth: Auth,

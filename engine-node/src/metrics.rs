@@ -1,10 +1,6 @@
 //! What a node counts, in the registry that its admin listener serves.
 use crate::{app::Engine, store::stats::PoolNow};
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::Response,
-};
+use http::{Method, StatusCode};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric},
@@ -74,26 +70,41 @@ impl Metrics {
     }
 }
 
-/// Counts a request and its time.
-pub async fn count(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
-    let method = match request.method().as_str() {
-        "GET" => "GET",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "DELETE" => "DELETE",
-        _ => "other",
-    };
-    let began = Instant::now();
-    let answer = next.run(request).await;
-    metrics
-        .requests
-        .get_or_create(&Answered {
+/// A request that is being answered.
+pub struct Timer<'a> {
+    metrics: &'a Metrics,
+    method: &'static str,
+    began: Instant,
+}
+
+impl Metrics {
+    /// A request has come.
+    pub fn request(&self, method: &Method) -> Timer<'_> {
+        let method = match method.as_str() {
+            "GET" => "GET",
+            "POST" => "POST",
+            "PUT" => "PUT",
+            "DELETE" => "DELETE",
+            _ => "other",
+        };
+        Timer {
+            metrics: self,
             method,
-            status: answer.status().as_u16(),
-        })
-        .inc();
-    metrics.seconds.observe(began.elapsed().as_secs_f64());
-    answer
+            began: Instant::now(),
+        }
+    }
+}
+
+impl Timer<'_> {
+    /// Counts the request and its time.
+    pub fn answered(self, status: StatusCode) {
+        let answered = Answered {
+            method: self.method,
+            status: status.as_u16(),
+        };
+        self.metrics.requests.get_or_create(&answered).inc();
+        self.metrics.seconds.observe(self.began.elapsed().as_secs_f64());
+    }
 }
 
 /// Numbers that the engine keeps itself, read when they are asked for.
@@ -116,8 +127,8 @@ impl Collector for EngineNumbers {
                 "Commands repeated after a conflict",
                 &writers.conflicts,
             ),
-            ("jobs_executed", "Jobs run", &executor.executed),
-            ("jobs_failed", "Jobs that failed", &executor.failed),
+            ("jobs_executed", "Jobs run", &executor.counters.executed),
+            ("jobs_failed", "Jobs that failed", &executor.counters.failed),
         ] {
             let counter = ConstCounter::new(value.load(Ordering::Relaxed));
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
@@ -137,6 +148,11 @@ impl Collector for EngineNumbers {
                 "commands_waiting",
                 "Commands queued at the writers",
                 self.0.commands_waiting() as i64,
+            ),
+            (
+                "long_polls",
+                "Fetches that wait for external tasks",
+                self.0.parked() as i64,
             ),
             (
                 "executor_active",

@@ -4,7 +4,7 @@ use cluster::TopologyOption;
 use service::{Common, ConfigError, HostPort, Secret};
 use std::{path::PathBuf, sync::Arc};
 
-use crate::{app::Settings, sizing::sizing};
+use crate::{app::Settings, job_options::JobOptions, sizing::sizing};
 
 /// Options of a node.
 #[derive(Args, Clone, Debug)]
@@ -78,18 +78,6 @@ pub struct Options {
     /// Whether the job executor runs (`jobExecutorActivate`)
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     pub job_executor_activate: bool,
-    /// Jobs that run at once on this node
-    #[arg(long, value_name = "N", default_value_t = 8)]
-    pub executor_threads: usize,
-    /// Most jobs locked by one acquisition
-    #[arg(long, value_name = "N", default_value_t = 32)]
-    pub jobs_per_acquisition: u32,
-    /// How long a job stays locked to a node that doesn't renew the lock
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = service::duration)]
-    pub job_lock_time: std::time::Duration,
-    /// Longest wait between two looks for due jobs
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = service::duration)]
-    pub job_wait_time: std::time::Duration,
     /// Tries of a failing job before it becomes an incident
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub default_job_retries: i32,
@@ -99,6 +87,8 @@ pub struct Options {
     /// How long a shard may take to apply a deployment before it counts as behind
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = service::duration)]
     pub replication_timeout: std::time::Duration,
+    #[command(flatten)]
+    pub jobs: JobOptions,
     #[command(flatten)]
     pub common: Common,
 }
@@ -163,13 +153,10 @@ impl Default for Options {
             query_timeout: std::time::Duration::from_secs(20),
             slow_statement: std::time::Duration::from_millis(500),
             job_executor_activate: true,
-            executor_threads: 8,
-            jobs_per_acquisition: 32,
-            job_lock_time: std::time::Duration::from_secs(300),
-            job_wait_time: std::time::Duration::from_secs(5),
             default_job_retries: 3,
             failed_job_retry_time_cycle: None,
             replication_timeout: std::time::Duration::from_secs(10),
+            jobs: JobOptions::default(),
             common: Common::default(),
         }
     }
@@ -221,22 +208,23 @@ impl Options {
     }
 
     /// The engine's numbers.
-    pub fn settings(&self, node: &str) -> Settings {
+    ///
+    /// # Errors
+    /// The file of the job executor can't be read; names the option.
+    pub fn settings(&self, node: &str) -> Result<Settings, ConfigError> {
         let sizing = sizing();
-        Settings {
+        let (jobs, activate) = self.jobs.settings(sizing.cpus)?;
+        Ok(Settings {
             node: node.to_owned(),
             writers: sizing.writers,
             cache_bytes: sizing.cache_bytes as usize,
-            executor_threads: self.executor_threads.max(1),
-            jobs_per_acquisition: self.jobs_per_acquisition.max(1),
-            job_lock_ms: self.job_lock_time.as_millis().min(i64::MAX as u128) as i64,
-            job_wait_ms: self.job_wait_time.as_millis().clamp(10, 3_600_000) as u64,
-            executor_active: self.job_executor_activate,
+            jobs,
+            executor_active: self.job_executor_activate && activate != Some(false),
             default_retries: self.default_job_retries.max(1),
             retry_cycle: self.failed_job_retry_time_cycle.clone(),
             history: self.history != History::None,
             ..Settings::default()
-        }
+        })
     }
 
     /// The same options with the database there; for tests and `dev`.

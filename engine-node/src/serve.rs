@@ -1,12 +1,12 @@
 //! Starting, serving and stopping a node.
 use crate::{
-    App, NodeFacts, SchemaVersions,
+    App, AppParts, NodeFacts, SchemaVersions,
     app::{Engine, executor},
     auth::{self, Auth},
     fresh,
     internal::{self, trust},
     membership,
-    metrics::{self, Metrics},
+    metrics::Metrics,
     options::{AuthKind, History, Options, Secrets},
     replication::{Replication, peers::Peers},
     rest,
@@ -96,7 +96,7 @@ pub async fn start(
 
     let drain = CancellationToken::new();
     let unless_started = drain.clone().drop_guard();
-    let engine = Engine::new(store.clone(), options.settings(&name), drain.clone()).await?;
+    let engine = Engine::new(store.clone(), options.settings(&name)?, drain.clone()).await?;
     let peers = Peers::new(cluster.clone(), shard.clone(), secrets.cluster.clone())?;
     let confirm_within = options.replication_timeout;
     let replication = Replication::new(
@@ -108,7 +108,7 @@ pub async fn start(
     );
     let auth = Auth::new(options.auth, store.clone(), replication.generation());
     let ready = Readiness::waiting_for(&["database", "process", "reference-log"]);
-    let app = App {
+    let app = App::from(AppParts {
         engine: engine.clone(),
         replication: replication.clone(),
         auth,
@@ -123,7 +123,7 @@ pub async fn start(
         ready: ready.clone(),
         open: Arc::default(),
         drain: drain.clone(),
-    };
+    });
     let open = app.open.clone();
     if let Some(cluster) = &cluster {
         membership::adopt(&engine, cluster, &shard).await?;
@@ -159,7 +159,7 @@ pub async fn start(
         cpus = sizing.cpus,
         memory_mib = sizing.memory.map(|bytes| bytes >> 20),
         writers = settings.writers,
-        executor_threads = settings.executor_threads,
+        core_threads = settings.jobs.core_threads,
         cache_mib = sizing.cache_bytes >> 20,
         pool = options.pool_size,
         "sized by the CPUs and the memory that this process may use"
@@ -222,13 +222,10 @@ fn routes(app: App, metrics: Metrics) -> Router {
     let rest = Router::new()
         .nest("/engine-rest", rest)
         .merge(internal::correlate::routes().with_state(app.clone()))
-        .layer(middleware::from_fn_with_state(app.clone(), fresh::look))
         .layer(middleware::from_fn_with_state(
-            app.auth.clone(),
-            auth::require_user,
-        ))
-        .layer(middleware::from_fn_with_state(app.clone(), caught_up))
-        .layer(middleware::from_fn_with_state(metrics, metrics::count));
+            Arc::new((app.clone(), metrics)),
+            counted,
+        ));
     Router::new()
         .nest("/internal", internal::routes().with_state(app.clone()))
         .merge(rest)
@@ -236,12 +233,27 @@ fn routes(app: App, metrics: Metrics) -> Router {
         .layer(middleware::from_fn_with_state(app, trust::check))
 }
 
-/// 503 until the node has been at the head of the reference log once, and knows its first user.
-async fn caught_up(State(app): State<App>, request: Request, next: Next) -> Response {
-    if app.replication.has_caught_up() && app.open.load(Ordering::Acquire) {
-        return next.run(request).await;
+/// Counts a request, and passes it on once it is admitted. One layer: each costs a request its allocations.
+async fn counted(State(shared): State<Arc<(App, Metrics)>>, mut request: Request, next: Next) -> Response {
+    let (app, metrics) = &*shared;
+    let timer = metrics.request(request.method());
+    let answer = match admit(app, &mut request).await {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal,
+    };
+    timer.answered(answer.status());
+    answer
+}
+
+/// 503 until the node has been at the head of the reference log once, and knows its first user; then who asks, and
+/// whether the node knows what is asked for.
+async fn admit(app: &App, request: &mut Request) -> Result<(), Response> {
+    if !(app.replication.has_caught_up() && app.open.load(Ordering::Acquire)) {
+        let error = ApiError::unavailable("this node has not applied the reference log yet");
+        return Err(error.into_response());
     }
-    ApiError::unavailable("this node has not applied the reference log yet").into_response()
+    auth::require_user(&app.auth, request).await?;
+    fresh::look(app, request.uri()).await
 }
 
 /// A path outside the API: people forget the base path (S0-08).

@@ -539,13 +539,16 @@ CREATE INDEX token_instance ON token ("instance_id");
 CREATE INDEX variable_instance ON variable ("instance_id");
 CREATE INDEX task_instance ON task ("instance_id");
 CREATE INDEX external_task_instance ON external_task ("instance_id");
-CREATE INDEX job_instance ON job ("instance_id");
+CREATE INDEX job_instance ON job ("instance_id", "lock_expires");
 CREATE INDEX event_subscription_instance ON event_subscription ("instance_id");
 CREATE INDEX incident_instance ON incident ("instance_id");
 -- fetchAndLock: by topic and priority, free tasks before locked ones.
 CREATE INDEX external_task_topic ON external_task ("topic", "priority" DESC, (coalesce("lock_expires", 0)));
--- Job acquisition: what is due, in order.
-CREATE INDEX job_due ON job ((coalesce("due", 0))) WHERE "retries" > 0 AND "suspended" = false;
+-- Job acquisition: what could be taken, by priority and time and by time alone; and what is locked. A job is in the
+-- first two or in the third.
+CREATE INDEX job_ready ON job ("priority" DESC, (coalesce("due", "created"))) WHERE "retries" > 0 AND "suspended" = false AND "lock_expires" IS NULL;
+CREATE INDEX job_ready_age ON job ((coalesce("due", "created"))) WHERE "retries" > 0 AND "suspended" = false AND "lock_expires" IS NULL;
+CREATE INDEX job_locked ON job ("lock_expires") WHERE "lock_expires" IS NOT NULL;
 -- Message and signal correlation.
 CREATE INDEX event_subscription_name ON event_subscription ("name", "kind");
 -- History: heads of trees by slot (a move reads the others by root), everything by root; ids grow with time, so a

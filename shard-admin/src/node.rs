@@ -158,6 +158,21 @@ impl ShardClient {
         self.call(method, path, body).await.map(drop)
     }
 
+    /// A repeatable call with a JSON answer.
+    ///
+    /// # Errors
+    /// As [`ShardClient::get`].
+    pub async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<T> {
+        let answer = self.call(method, path, body).await?;
+        let context = || format!("reading the answer of {path} of shard {}", self.name);
+        answer.json().await.with_context(context)
+    }
+
     /// The rows of these slots in the shard's database, by slot.
     ///
     /// # Errors

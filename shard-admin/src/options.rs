@@ -68,6 +68,11 @@ pub enum Verb {
     /// List and retry incidents over all shards
     #[command(subcommand)]
     Incidents(IncidentsVerb),
+    /// Show the job executors of the nodes, switch them on and off, change their settings
+    #[command(subcommand)]
+    Executor(ExecutorVerb),
+    /// Show how many jobs are locked, and how many are due and are not
+    Jobs(JobsArgs),
     /// Deploy files to the whole cluster
     Deploy(DeployArgs),
     /// Everything else
@@ -243,6 +248,70 @@ pub struct IncidentFilter {
     /// The whole message
     #[arg(long, value_name = "TEXT")]
     pub message: Option<String>,
+}
+
+/// Verbs of `executor`.
+#[derive(Subcommand, Clone, Debug)]
+pub enum ExecutorVerb {
+    /// Show state and settings
+    Show(ExecutorNodes),
+    /// Switch on
+    Start(ExecutorNodes),
+    /// Switch off: running jobs end, waiting ones are given back
+    Stop(ExecutorNodes),
+    /// Change settings until the nodes are started again
+    Set(ExecutorSet),
+    /// Everything else
+    #[command(external_subcommand)]
+    Other(Vec<String>),
+}
+
+/// Which nodes; every node if nothing narrows them down.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ExecutorNodes {
+    /// Only the nodes of this shard
+    #[arg(long, value_name = "NAME")]
+    pub shard: Option<String>,
+    /// Only this node
+    #[arg(long, value_name = "NAME")]
+    pub node: Option<String>,
+}
+
+/// Arguments of `executor set`: Camunda's settings under their own names.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ExecutorSet {
+    /// Which nodes
+    #[command(flatten)]
+    pub which: ExecutorNodes,
+    /// Jobs that run at once however slow they are
+    #[arg(long, value_name = "N", alias = "core-pool-size")]
+    pub core_threads: Option<u64>,
+    /// Most jobs that run at once on a node
+    #[arg(long, value_name = "N", alias = "max-pool-size")]
+    pub max_threads: Option<u64>,
+    /// Most jobs that wait on a node
+    #[arg(long, value_name = "N", alias = "queue-size")]
+    pub queue_length: Option<u64>,
+    /// Most jobs locked by one acquisition
+    #[arg(long, value_name = "N")]
+    pub max_jobs_per_acquisition: Option<u64>,
+    /// How long an unrenewed lock lasts
+    #[arg(long, value_name = "MS")]
+    pub lock_time_in_millis: Option<u64>,
+    /// Longest wait between two looks for due jobs
+    #[arg(long, value_name = "MS")]
+    pub wait_time_in_millis: Option<u64>,
+}
+
+/// Arguments of `jobs`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct JobsArgs {
+    /// A line for each node that holds jobs
+    #[arg(long)]
+    pub by_owner: bool,
+    /// Only this shard
+    #[arg(long, value_name = "NAME")]
+    pub shard: Option<String>,
 }
 
 /// Arguments of `deploy`.

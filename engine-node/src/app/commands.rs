@@ -1,6 +1,7 @@
 //! Starting and commanding instances: from a request to a writer's queue and back.
 use super::{
     Answer, Caller, Deployed, Engine, EngineError, Inner,
+    batcher::Batcher,
     writer::{Decide, Task, Work},
 };
 use crate::store::{Entity, SlotRow, SlotState};
@@ -10,7 +11,7 @@ use bpmn_core::{
     instance::Instance,
     value::Variables,
 };
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use tokio::sync::oneshot;
 use topology::SLOTS;
 
@@ -200,7 +201,8 @@ impl Engine {
             .await
     }
 
-    /// Carries out a command that is decided on the freshly loaded instance, again after each conflict.
+    /// Carries out a command that is decided on the instance as it is written, again after each conflict; what it
+    /// refuses is decided on the stored state.
     pub async fn decide(
         &self,
         caller: &Caller,
@@ -238,17 +240,31 @@ impl Engine {
         let Some(slot) = id.slot() else {
             return Err(missing);
         };
-        let Some(instance) = self.inner.store.instance_of(entity, id).await? else {
-            self.refused_unless(slot, |owned| owned.shows(slot)).await?;
-            // The first try of a repeated request may have removed the entity itself.
-            return match self.remembered(caller, slot).await? {
-                Some(answer) => Ok(answer),
-                None => Err(missing),
-            };
+        // An entity never changes its instance; whether it is still there the command itself sees.
+        let warm = self.inner.cache.owner(id);
+        let instance = match warm {
+            Some(instance) => Some(instance),
+            None => self.inner.owners.ask((entity, id)).await?,
         };
-        match self.decide(caller, instance, decide, render).await {
-            Err(EngineError::NotFound { .. }) => Err(missing),
-            other => other,
+        let result = match instance {
+            Some(instance) => self.decide(caller, instance, decide, render).await,
+            None => Err(EngineError::NotFound { entity, id }),
+        };
+        match result {
+            Err(EngineError::NotFound { .. }) => {}
+            // That this instance has no such entity may only be said of what the database knows too.
+            Err(EngineError::Rejected(_)) if warm.is_some() => {
+                if self.inner.owners.ask((entity, id)).await?.is_some() {
+                    return result;
+                }
+            }
+            other => return other,
+        }
+        self.refused_unless(slot, |owned| owned.shows(slot)).await?;
+        // The first try of a repeated request may have removed the entity itself.
+        match self.remembered(caller, slot).await? {
+            Some(answer) => Ok(answer),
+            None => Err(missing),
         }
     }
 
@@ -281,7 +297,11 @@ impl Engine {
 
     /// The instance that an entity belongs to.
     pub async fn load_entity(&self, entity: Entity, id: Id) -> Result<Option<Arc<Instance>>, EngineError> {
-        match self.inner.store.instance_of(entity, id).await? {
+        let instance = match self.inner.cache.owner(id) {
+            Some(instance) => Some(instance),
+            None => self.inner.owners.ask((entity, id)).await?,
+        };
+        match instance {
             Some(instance) => self.load(instance).await,
             None => {
                 if let Some(slot) = id.slot() {
@@ -316,6 +336,30 @@ impl Engine {
             .await
             .unwrap_or_else(|_| Err(EngineError::Busy("the node is shutting down".into())))
     }
+}
+
+/// Looks up which instances entities belong to, those asked for at the same time in one statement per kind.
+pub(super) fn owners(engine: Weak<Inner>, queue_max: usize) -> Batcher<(Entity, Id), Option<Id>> {
+    Batcher::start(queue_max, move |asked: Vec<(Entity, Id)>| {
+        let engine = engine.clone();
+        async move {
+            let store = engine.upgrade()?.store.clone();
+            let mut found = vec![None; asked.len()];
+            let mut rest: Vec<usize> = (0..asked.len()).collect();
+            while let Some(first) = rest.first() {
+                let kind = asked[*first].0;
+                let (these, others): (Vec<usize>, Vec<usize>) =
+                    rest.iter().partition(|at| asked[**at].0 == kind);
+                rest = others;
+                let ids: Vec<Id> = these.iter().map(|at| asked[*at].1).collect();
+                match store.instances_of(kind, &ids).await {
+                    Ok(owners) => these.iter().zip(owners).for_each(|(at, owner)| found[*at] = owner),
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+            Some(Ok(found))
+        }
+    })
 }
 
 /// Keys are scoped to the authenticated user.

@@ -1,8 +1,10 @@
 //! Message correlation on one shard: find what matches (reads only), deliver to one match, or both.
 //!
 //! Through the router the two halves are separate calls, so that exactly one match over all shards is delivered.
-use super::{Answer, Caller, Deployed, Engine, EngineError, commands::Render, commands::Start};
-use crate::store::{Entity, schema::visible};
+use super::{
+    Answer, Caller, Deployed, Engine, EngineError, Inner, batcher::Batcher, commands::Render, commands::Start,
+};
+use crate::store::{Entity, Waiting, schema::visible};
 use bpmn_core::{
     Id,
     command::{Command, Outcome},
@@ -10,7 +12,8 @@ use bpmn_core::{
     value::{TypedValue, Variables},
 };
 use sea_query::{Cond, Expr, ExprTrait, Order, Query, SelectStatement};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
+use topology::Coverage;
 
 /// A message as `POST /message` gives it.
 #[derive(Clone, Debug, Default)]
@@ -65,6 +68,31 @@ const MATCHES_MAX: u64 = 10_000;
 impl Engine {
     /// What matches on this shard. Executions of suspended instances don't.
     pub async fn probe(&self, message: &Message) -> Result<Probe, EngineError> {
+        let mut probe = match by_key(message) {
+            // The usual ones are asked together with those of other requests.
+            Some(asked) => {
+                let (coverage, waiting) = self.inner.waiting.ask(asked).await?;
+                let executions = waiting.into_iter().map(|w| Match {
+                    subscription: w.subscription,
+                    instance: w.instance,
+                    execution: w.execution,
+                    revision: w.revision,
+                });
+                Probe {
+                    coverage,
+                    executions: executions.collect(),
+                    starts: Vec::new(),
+                }
+            }
+            None => self.probe_alone(message).await?,
+        };
+        if message.instance.is_none() {
+            probe.starts = self.message_starts(message);
+        }
+        Ok(probe)
+    }
+
+    async fn probe_alone(&self, message: &Message) -> Result<Probe, EngineError> {
         let seen = self.inner.store.select(&matching(message)).await?;
         let mut probe = Probe {
             coverage: seen.coverage,
@@ -77,9 +105,6 @@ impl Engine {
                 revision: row.i64(2)?,
                 execution: row.id(3)?,
             });
-        }
-        if message.instance.is_none() {
-            probe.starts = self.message_starts(message);
         }
         Ok(probe)
     }
@@ -207,6 +232,33 @@ impl Engine {
             instance: take(&kept)?,
         })
     }
+}
+
+/// Name and business key of a message that is matched by nothing else.
+fn by_key(message: &Message) -> Option<(String, String)> {
+    let alone = message.instance.is_none()
+        && message.correlation_keys.is_empty()
+        && message.local_correlation_keys.is_empty()
+        && message.tenant_id.is_none()
+        && !message.without_tenant
+        && !message.name.is_empty();
+    let key = message.business_key.as_ref().filter(|_| alone)?;
+    Some((message.name.clone(), key.clone()))
+}
+
+/// Asks who waits for a message name with a business key, requests of the same time in one statement.
+pub(super) fn waiting(
+    engine: Weak<Inner>,
+    queue_max: usize,
+) -> Batcher<(String, String), (Coverage, Vec<Waiting>)> {
+    Batcher::start(queue_max, move |asked: Vec<(String, String)>| {
+        let engine = engine.clone();
+        async move {
+            let store = engine.upgrade()?.store.clone();
+            let found = store.waiting(&asked, MATCHES_MAX as usize).await;
+            Some(found.map(|(coverage, lists)| lists.into_iter().map(|list| (coverage, list)).collect()))
+        }
+    })
 }
 
 /// A renderer that keeps the instance as it was after the step.

@@ -39,3 +39,14 @@ pub enum EngineError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+/// `StoreError` can't be cloned, and every command of a failed batch gets one.
+pub(super) fn copy(error: &StoreError) -> StoreError {
+    use StoreError::*;
+    match error {
+        Unavailable(source) => Unavailable(sqlx::Error::Protocol(source.to_string())),
+        UnknownOutcome(source) => UnknownOutcome(sqlx::Error::Protocol(source.to_string())),
+        Overloaded(text) => Overloaded(text.clone()),
+        Internal(text) => Internal(text.clone()),
+    }
+}

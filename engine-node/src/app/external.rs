@@ -1,10 +1,10 @@
 //! External tasks: fetching with a long poll, and announcing topics that have work.
 use super::{Engine, EngineError, Inner};
-use crate::store::{FetchOrder, TopicRequest};
-use bpmn_core::{Id, instance::ExternalTask};
-use std::{sync::Arc, time::Duration};
+use crate::store::{FetchOrder, Fetched, TopicRequest};
+use bpmn_core::{Id, instance::Instance};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::{
-    sync::broadcast,
+    sync::{OwnedSemaphorePermit, Semaphore, broadcast},
     time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
@@ -12,6 +12,9 @@ use tokio_util::sync::CancellationToken;
 /// How long a parked fetch waits at most before it looks again: work that another node of the shard created, or
 /// whose lock has expired, is not announced here.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Most fetches that wait on a node: each looks at the database now and then. Routers wait for workers elsewhere.
+const PARKED_MAX: usize = 4096;
 
 /// A fetchAndLock.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +31,7 @@ pub struct Fetch {
 #[derive(Debug)]
 pub struct Wakeups {
     topics: broadcast::Sender<Arc<[String]>>,
+    room: Arc<Semaphore>,
     /// Cancelled when the node drains: parked fetches answer at once.
     drain: CancellationToken,
 }
@@ -37,6 +41,7 @@ impl Wakeups {
     pub fn new(drain: CancellationToken) -> Wakeups {
         Wakeups {
             topics: broadcast::channel(1024).0,
+            room: Arc::new(Semaphore::new(PARKED_MAX)),
             drain,
         }
     }
@@ -44,6 +49,19 @@ impl Wakeups {
     /// A receiver of topics; one that lags has missed some and must look for itself.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<[String]>> {
         self.topics.subscribe()
+    }
+
+    /// The right to wait.
+    fn park(&self) -> Result<OwnedSemaphorePermit, EngineError> {
+        self.room
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| EngineError::Busy("too many long polls wait on this node".into()))
+    }
+
+    /// Long polls that wait, for metrics.
+    pub fn parked(&self) -> usize {
+        PARKED_MAX - self.room.available_permits()
     }
 
     fn announce(&self, topics: &[String]) {
@@ -57,10 +75,8 @@ impl Wakeups {
 impl Inner {
     /// What a committed command set off.
     pub fn after_commit(&self, outcome: &bpmn_core::command::Outcome) {
+        // Jobs are seen to by the claims of the write.
         self.wakeups.announce(&outcome.topics);
-        if !outcome.due_jobs.is_empty() {
-            self.executor.wake();
-        }
     }
 }
 
@@ -70,18 +86,24 @@ impl Engine {
     ///
     /// Dropping the future before it is ready locks nothing more; tasks locked by then stay locked until expiry,
     /// unless the caller gives them back with [`Engine::unlock_fetched`].
-    pub async fn fetch_and_lock(&self, fetch: &Fetch) -> Result<Vec<ExternalTask>, EngineError> {
+    pub async fn fetch_and_lock(&self, fetch: &Fetch) -> Result<Vec<Fetched>, EngineError> {
         let end = Instant::now() + Duration::from_millis(fetch.timeout_ms.unwrap_or(0));
         let mut news = self.inner.wakeups.subscribe();
+        let mut parked = None;
         loop {
             let tasks = self
                 .inner
                 .store
                 .fetch_and_lock(&fetch.worker, fetch.max, &fetch.topics, fetch.order)
                 .await?;
+            self.inner.cache.locked(&tasks);
             if !tasks.is_empty() || Instant::now() >= end || self.inner.wakeups.drain.is_cancelled() {
                 return Ok(tasks);
             }
+            parked = Some(match parked {
+                Some(parked) => parked,
+                None => self.inner.wakeups.park()?,
+            });
             let look_again = end.min(Instant::now() + LOOK_AGAIN);
             let wanted = |topics: &[String]| fetch.topics.iter().any(|t| topics.contains(&t.topic));
             loop {
@@ -94,6 +116,42 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// The instances of tasks that were just fetched, as they were then or later: from the cache where the fetch saw
+    /// the same revision, the others loaded in one statement. One that has ended or moved away is absent.
+    pub async fn instances_of_fetched(
+        &self,
+        tasks: &[Fetched],
+    ) -> Result<HashMap<Id, Arc<Instance>>, EngineError> {
+        let mut found = HashMap::with_capacity(tasks.len());
+        let mut cold = Vec::new();
+        for task in tasks {
+            let id = task.instance_id;
+            if found.contains_key(&id) || cold.contains(&id) {
+                continue;
+            }
+            let warm = task.revision.and_then(|r| self.inner.cache.of_revision(id, r));
+            match warm {
+                Some(instance) => drop(found.insert(id, instance)),
+                None => cold.push(id),
+            }
+        }
+        if !cold.is_empty() {
+            cold.sort_unstable();
+            for instance in self.inner.store.load(&cold).await? {
+                let instance = Arc::new(instance);
+                // Its worker will want it.
+                self.inner.cache.loaded(instance.clone());
+                found.insert(instance.process.id, instance);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Fetches that wait, for metrics.
+    pub fn parked(&self) -> usize {
+        self.inner.wakeups.parked()
     }
 
     /// Gives back tasks that a client never received: (task, lock revision of that fetch).

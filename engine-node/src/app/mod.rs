@@ -2,6 +2,8 @@
 //!
 //! [`Engine`] is cheap to clone. A command goes `submit` → one of the [`writer`]s, which gathers what waits, steps
 //! each command on its instance, and writes all of it in one transaction (group commit).
+mod batcher;
+pub mod cache;
 pub mod catalog;
 pub mod commands;
 pub mod correlate;
@@ -10,7 +12,7 @@ pub mod executor;
 pub mod external;
 pub mod writer;
 
-use crate::store::{Store, StoreError};
+use crate::store::{Entity, Store, StoreError, Waiting};
 use bpmn_core::{Id, Slot};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -78,10 +80,16 @@ pub(crate) struct Inner {
     pub catalog: Catalog,
     pub ids: topology::IdGenerator,
     pub writers: Vec<writer::Handle>,
-    pub executor: executor::Executor,
+    pub executor: Arc<executor::Executor>,
     pub wakeups: external::Wakeups,
     pub counters: Arc<writer::Counters>,
     pub settings: Settings,
+    /// Instances as this node knows them.
+    pub cache: cache::Cache,
+    /// Which instances entities belong to, where the cache doesn't know.
+    pub owners: batcher::Batcher<(Entity, Id), Option<Id>>,
+    /// Who waits for a message name with a business key.
+    pub waiting: batcher::Batcher<(String, String), (topology::Coverage, Vec<Waiting>)>,
     /// What this database owns, refreshed after every change of slots: to place starts and to answer 421.
     pub owned: arc_swap::ArcSwap<commands::Owned>,
 }
@@ -99,18 +107,16 @@ pub struct Settings {
     pub queue_max: usize,
     /// Most elements one command may pass before a wait state.
     pub max_steps: u32,
-    /// Jobs running at once on this node, jobs locked per acquisition, and the lock's length in ms.
-    pub executor_threads: usize,
-    pub jobs_per_acquisition: u32,
-    pub job_lock_ms: i64,
-    /// Longest wait between two looks for due jobs, ms.
-    pub job_wait_ms: u64,
+    /// The job executor's numbers at the start.
+    pub jobs: executor::settings::JobSettings,
     /// Whether the executor starts active (`jobExecutorActivate`).
     pub executor_active: bool,
     /// Tries of a job before an incident.
     pub default_retries: i32,
     /// Waits between those tries (`failedJobRetryTimeCycle`); `None`: no wait.
     pub retry_cycle: Option<String>,
+    /// About how many bytes of instances are kept warm.
+    pub cache_bytes: usize,
     /// History rows are written at all (level other than `none`).
     pub history: bool,
 }
@@ -123,13 +129,11 @@ impl Default for Settings {
             batch_max: 256,
             queue_max: 4096,
             max_steps: 100_000,
-            executor_threads: 8,
-            jobs_per_acquisition: 32,
-            job_lock_ms: 300_000,
-            job_wait_ms: 5_000,
+            jobs: executor::settings::JobSettings::default(),
             executor_active: true,
             default_retries: 3,
             retry_cycle: None,
+            cache_bytes: 64 << 20,
             history: true,
         }
     }
@@ -157,14 +161,22 @@ impl Engine {
         let (writers, queues): (Vec<_>, Vec<_>) = (0..settings.writers.max(1))
             .map(|_| writer::Handle::new(settings.queue_max))
             .unzip();
-        let inner = Arc::new(Inner {
+        let inner = Arc::new_cyclic(|engine| Inner {
             store,
             catalog: Catalog::default(),
             ids: topology::IdGenerator::default(),
             writers,
-            executor: executor::Executor::new(settings.executor_active),
+            executor: executor::Executor::new(
+                engine.clone(),
+                &settings.node,
+                settings.executor_active,
+                settings.jobs,
+            ),
             wakeups: external::Wakeups::new(drain),
             counters: Arc::default(),
+            cache: cache::Cache::new(settings.cache_bytes),
+            owners: commands::owners(engine.clone(), settings.queue_max),
+            waiting: correlate::waiting(engine.clone(), settings.queue_max),
             owned: arc_swap::ArcSwap::from_pointee(owned),
             settings,
         });
@@ -177,6 +189,16 @@ impl Engine {
     /// Batches, commands and conflicts of this node's writers, for metrics.
     pub fn counters(&self) -> &writer::Counters {
         &self.inner.counters
+    }
+
+    /// Instances kept warm, for metrics.
+    pub fn cache(&self) -> &cache::Cache {
+        &self.inner.cache
+    }
+
+    /// Commands queued at this node's writers, for metrics.
+    pub fn commands_waiting(&self) -> usize {
+        self.inner.writers.iter().map(writer::Handle::waiting).sum()
     }
 
     /// The executor's counters, for metrics.

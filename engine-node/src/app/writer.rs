@@ -1,13 +1,18 @@
-//! Group commit: a writer drains what waits, steps each command on a freshly loaded instance, writes all of it in
-//! one transaction, and answers each command after the commit that holds it.
+//! Group commit: a writer drains what waits, steps each command on its instance, writes all of it in one
+//! transaction, and answers each command after the commit that holds it. While a transaction is under way the next
+//! batch gathers; a lone command waits for nobody.
 //!
 //! A slot always has the same writer of a node, so commands to one instance meet in one batch and run in order on
-//! one working copy. Other nodes may still write the same instance: revisions notice, and the command runs again
-//! on the new state, within a budget.
+//! one working copy. That copy is taken from the node's [`super::cache`] where it is warm: the write compares its
+//! revision. Whatever a warm copy refuses is decided again on the stored state. Other nodes may still write the
+//! same instance: revisions notice, and the command runs again on the stored state, within a budget.
 use super::{
     Answer, EngineError, Inner,
     commands::{Render, Start},
+    executor,
+    error::copy,
 };
+use crate::failpoint;
 use crate::store::{Applied, Entity, IdempotencyRow, InstanceWrite, LockGuard, Unit};
 use bpmn_core::{
     Id, Slot,
@@ -83,6 +88,11 @@ impl Handle {
         (Handle { queue }, receiver)
     }
 
+    /// Work items that wait.
+    pub fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
     /// Queues a work item; refuses at once when the queue is full.
     pub fn send(&self, work: Work) -> Result<(), EngineError> {
         self.queue
@@ -125,11 +135,18 @@ pub(crate) async fn run(engine: Weak<Inner>, counters: Arc<Counters>, mut queue:
 type Stepped = Result<(Answer, Outcome), EngineError>;
 
 /// Works that share an instance (or one new instance), with what they came to.
+#[derive(Default)]
 struct Group {
+    /// What the works begin with: as stored, or as the cache has it.
+    base: Option<Arc<Instance>>,
+    /// The base is from the cache.
+    warm: bool,
     /// The working copy after the commands that succeeded.
     instance: Option<Instance>,
     works: Vec<(Work, Stepped)>,
     unit: Unit,
+    /// Jobs that this write brings and this node will run.
+    claims: executor::Claims,
 }
 
 /// Carries a batch out; returns what has to run again.
@@ -138,21 +155,22 @@ async fn batch(inner: &Inner, works: Vec<Work>) -> Vec<Work> {
         Ok(groups) => groups,
         Err((works, error)) => {
             for work in works {
-                let _ = work.reply.send(Err(copy_store_error(&error)));
+                let _ = work.reply.send(Err(EngineError::Store(copy(&error))));
             }
             return Vec::new();
         }
     };
-    let (with_change, without): (Vec<Group>, Vec<Group>) = groups
+    let (mut groups, without): (Vec<Group>, Vec<Group>) = groups
         .into_iter()
         .partition(|g| g.works.iter().any(|(_, r)| r.is_ok()));
     for group in without {
         answer(inner, group).await;
     }
-    if with_change.is_empty() {
+    if groups.is_empty() {
         return Vec::new();
     }
-    let units: Vec<Unit> = with_change.iter().map(|g| g.unit.clone()).collect();
+    let units: Vec<Unit> = groups.iter_mut().map(|g| std::mem::take(&mut g.unit)).collect();
+    failpoint::hit("write.loaded");
     let applied = match inner.store.write(&units).await {
         Ok(applied) => applied,
         Err(error) => {
@@ -161,18 +179,30 @@ async fn batch(inner: &Inner, works: Vec<Work>) -> Vec<Work> {
                 commands = units.len(),
                 "write failed"
             );
-            for (work, _) in with_change.into_iter().flat_map(|g| g.works) {
-                let _ = work.reply.send(Err(copy_store_error(&error)));
+            forget(inner, units);
+            for (work, _) in groups.into_iter().flat_map(|g| g.works) {
+                let _ = work.reply.send(Err(EngineError::Store(copy(&error))));
             }
             return Vec::new();
         }
     };
     let mut again = Vec::new();
-    for (group, applied) in with_change.into_iter().zip(applied) {
+    for ((mut group, unit), applied) in groups.into_iter().zip(units).zip(applied) {
+        if applied == Applied::Done {
+            for write in unit.instances {
+                inner.cache.committed(write.instance);
+            }
+            inner.executor.armed(&unit.start_jobs);
+            std::mem::take(&mut group.claims).committed();
+            answer(inner, group).await;
+            continue;
+        }
+        forget(inner, [unit]);
         match applied {
-            Applied::Done => answer(inner, group).await,
+            Applied::Done => {}
             Applied::Conflict => again.extend(group.works.into_iter().filter_map(|(work, _)| retry(work))),
             Applied::NotOwner(slot) => {
+                inner.cache.clear();
                 inner.refresh_owned().await;
                 for (work, _) in group.works {
                     let _ = work.reply.send(Err(inner.misdirected(slot)));
@@ -206,43 +236,77 @@ async fn batch(inner: &Inner, works: Vec<Work>) -> Vec<Work> {
     again
 }
 
-/// Loads what is needed and steps every command.
+/// Forgets the warm copies of units that were not applied, or of which nobody knows.
+fn forget(inner: &Inner, units: impl IntoIterator<Item = Unit>) {
+    for write in units.into_iter().flat_map(|unit| unit.instances) {
+        inner.cache.forget(write.instance.process.id);
+    }
+}
+
+/// Finds or loads what is needed and steps every command.
 async fn prepare(
     inner: &Inner,
     works: Vec<Work>,
 ) -> Result<Vec<Group>, (Vec<Work>, crate::store::StoreError)> {
-    let mut ids: Vec<Id> = works.iter().filter_map(|w| w.task.instance()).collect();
-    ids.sort();
-    ids.dedup();
-    let mut loaded: HashMap<Id, Instance> = HashMap::new();
-    if !ids.is_empty() {
-        match inner.store.load(&ids).await {
-            Ok(instances) => loaded.extend(instances.into_iter().map(|i| (i.process.id, i))),
-            Err(error) => return Err((works, error)),
-        }
-    }
-    let mut groups: Vec<Group> = Vec::new();
+    let mut groups: Vec<Group> = Vec::with_capacity(works.len());
     let mut by_instance: HashMap<Id, usize> = HashMap::new();
+    let mut cold: Vec<Id> = Vec::new();
+    let mut queues: Vec<Vec<Work>> = Vec::with_capacity(works.len());
     for work in works {
-        let index = match work.task.instance() {
+        let at = match work.task.instance() {
             Some(id) => *by_instance.entry(id).or_insert_with(|| {
+                let base = inner.cache.get(id);
+                let warm = base.is_some();
+                if !warm {
+                    cold.push(id);
+                }
                 groups.push(Group {
-                    instance: loaded.remove(&id),
-                    works: Vec::new(),
-                    unit: Unit::default(),
+                    base,
+                    warm,
+                    ..Group::default()
                 });
+                queues.push(Vec::new());
                 groups.len() - 1
             }),
             None => {
-                groups.push(Group {
-                    instance: None,
-                    works: Vec::new(),
-                    unit: Unit::default(),
-                });
+                groups.push(Group::default());
+                queues.push(Vec::new());
                 groups.len() - 1
             }
         };
-        groups[index].take(inner, work);
+        queues[at].push(work);
+    }
+    if let Err(error) = load(inner, cold, &by_instance, &mut groups).await {
+        return Err((queues.into_iter().flatten().collect(), error));
+    }
+    let mut refresh: Vec<Id> = Vec::new();
+    for (group, queue) in groups.iter_mut().zip(queues) {
+        for work in queue {
+            group.take(inner, work);
+        }
+        if group.warm && group.needs_stored_state() {
+            refresh.extend(group.base.as_ref().map(|i| i.process.id));
+        }
+    }
+    if !refresh.is_empty() {
+        for id in &refresh {
+            inner.cache.forget(*id);
+            groups[by_instance[id]].warm = false;
+        }
+        let again = refresh.clone();
+        if let Err(error) = load(inner, refresh, &by_instance, &mut groups).await {
+            let works = groups.into_iter().flat_map(|g| g.works);
+            return Err((works.map(|(work, _)| work).collect(), error));
+        }
+        for id in again {
+            let group = &mut groups[by_instance[&id]];
+            let base = group.base.take();
+            let works = std::mem::take(group).works;
+            group.base = base;
+            for (work, _) in works {
+                group.take(inner, work);
+            }
+        }
     }
     for group in &mut groups {
         if let Some(mut instance) = group
@@ -252,10 +316,32 @@ async fn prepare(
             if !inner.settings.history {
                 instance.history.clear();
             }
+            group.claims = inner.executor.claim(&mut instance);
             group.unit.instances.push(InstanceWrite { instance });
         }
     }
     Ok(groups)
+}
+
+/// Loads instances in one statement and gives them to their groups; what isn't there has no base.
+async fn load(
+    inner: &Inner,
+    mut ids: Vec<Id>,
+    by_instance: &HashMap<Id, usize>,
+    groups: &mut [Group],
+) -> Result<(), crate::store::StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    ids.sort_unstable();
+    for id in &ids {
+        groups[by_instance[id]].base = None;
+    }
+    for instance in inner.store.load(&ids).await? {
+        let at = by_instance[&instance.process.id];
+        groups[at].base = Some(Arc::new(instance));
+    }
+    Ok(())
 }
 
 impl Task {
@@ -268,6 +354,14 @@ impl Task {
 }
 
 impl Group {
+    /// Whether a warm copy is not enough: it refused something (a refusal is never checked by a write), or a stored
+    /// job is written, whose lock changes without the instance's revision.
+    fn needs_stored_state(&self) -> bool {
+        let jobs = self.instance.as_ref().map(|i| &i.jobs);
+        self.works.iter().any(|(_, result)| result.is_err())
+            || jobs.is_some_and(|jobs| !jobs.is_empty() && jobs.upserts().any(|j| jobs.is_stored(j.id)))
+    }
+
     /// Steps one work on the group's working copy. A refusal leaves the copy as it was.
     fn take(&mut self, inner: &Inner, work: Work) {
         let result = self.step(inner, &work);
@@ -283,7 +377,7 @@ impl Group {
                     status: answer.status,
                     body: answer.body.clone(),
                     created: now(),
-                    instance_id: self.instance.as_ref().map(|i| i.process.id),
+                    instance_id: self.instance.as_ref().or(self.base.as_deref()).map(|i| i.process.id),
                 });
             }
         }
@@ -325,7 +419,8 @@ impl Group {
                 Ok((Answer::no_content(), Outcome::default()))
             }
             Task::Command { instance: id, decide } => {
-                let current = self.instance.as_ref().ok_or(EngineError::NotFound {
+                let current = self.instance.as_ref().or(self.base.as_deref());
+                let current = current.ok_or(EngineError::NotFound {
                     entity: Entity::Execution,
                     id: *id,
                 })?;
@@ -334,7 +429,8 @@ impl Group {
                 let deployed = inner.deployed(definition_id)?;
                 let mut copy = current.clone();
                 let outcome = bpmn_core::step(&deployed.reference(), &mut copy, command, &mut env)?;
-                self.unit.lock_guards.extend(lock_guards(current, &copy));
+                let guards = lock_guards(current, &copy);
+                self.unit.lock_guards.extend(guards);
                 let answer = (work.render)(&copy, &outcome);
                 self.instance = Some(copy);
                 Ok((answer, outcome))
@@ -400,6 +496,7 @@ async fn answer(inner: &Inner, group: Group) {
             },
         };
         let _ = work.reply.send(result);
+        failpoint::hit("write.answered");
     }
 }
 
@@ -430,16 +527,6 @@ fn retry(mut work: Work) -> Option<Work> {
         "the instance is changed by too many others".into(),
     )));
     None
-}
-
-/// `StoreError` can't be cloned, and every command of a failed batch gets one.
-fn copy_store_error(error: &crate::store::StoreError) -> EngineError {
-    use crate::store::StoreError::*;
-    EngineError::Store(match error {
-        Unavailable(source) => Unavailable(sqlx::Error::Protocol(source.to_string())),
-        UnknownOutcome(source) => UnknownOutcome(sqlx::Error::Protocol(source.to_string())),
-        Internal(text) => Internal(text.clone()),
-    })
 }
 
 /// Unix milliseconds by this node's clock.

@@ -1,5 +1,6 @@
 //! `/internal/…`: what routers, nodes of other shards and shard-admin ask of a node. See `docs/internal-protocol.md`.
 pub mod correlate;
+mod jobs;
 mod slots;
 pub mod trust;
 
@@ -36,13 +37,13 @@ pub fn routes() -> Router<App> {
         .route("/info", get(info))
         .route("/health", get(health))
         .route("/wakeups", get(wakeups))
-        .route("/executor", post(executor))
         .route("/external-task/unlock", post(unlock))
         .route("/payload/{digest}", put(put_payload).get(get_payload))
         .route(
             "/deployment/{id}/instances",
             get(count_instances).delete(cancel_instances),
         )
+        .merge(jobs::routes())
         .merge(slots::routes())
         .layer(DefaultBodyLimit::max(BODY_MAX))
 }
@@ -107,17 +108,6 @@ async fn wakeups(State(app): State<App>) -> Response {
         Body::from_stream(lines),
     )
         .into_response()
-}
-
-#[derive(Deserialize)]
-struct Active {
-    active: bool,
-}
-
-async fn executor(State(app): State<App>, Json(wanted): Json<Active>) -> StatusCode {
-    app.engine.set_executor_active(wanted.active);
-    tracing::info!(active = wanted.active, "job executor switched");
-    StatusCode::NO_CONTENT
 }
 
 #[derive(Deserialize)]

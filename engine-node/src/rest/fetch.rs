@@ -6,7 +6,7 @@ use super::{
 use crate::{
     App,
     app::{CatalogView, external::Fetch},
-    store::{FetchOrder, TopicRequest},
+    store::{FetchOrder, Fetched, TopicRequest},
 };
 use axum::{Router, response::Response, routing::post};
 use bpmn_core::{
@@ -21,7 +21,6 @@ use rest_api::{
     variable::{self, Style},
 };
 use serde_json::{Value, json as value};
-use std::collections::HashMap;
 
 /// Longest wait that a client may ask for, in ms.
 const WAIT_MAX: i64 = 1_800_000;
@@ -54,24 +53,20 @@ async fn fetch_and_lock(call: Call) -> ApiResult<Response> {
 
 async fn rows(
     call: &Call,
-    tasks: Vec<ExternalTask>,
+    tasks: Vec<Fetched>,
     fetch: &Fetch,
     shown: &[Shown],
 ) -> ApiResult<Vec<LockedExternalTask>> {
     if tasks.is_empty() {
         return Ok(Vec::new());
     }
-    let mut ids: Vec<Id> = tasks.iter().map(|task| task.instance_id).collect();
-    ids.sort();
-    ids.dedup();
-    let loaded = match call.app.engine.store().load(&ids).await {
-        Ok(loaded) => loaded,
+    let instances = match call.app.engine.instances_of_fetched(&tasks).await {
+        Ok(instances) => instances,
         Err(failure) => {
             give_back(call, &tasks).await;
-            return Err(error::store(failure));
+            return Err(error::api(failure));
         }
     };
-    let instances: HashMap<Id, Instance> = loaded.into_iter().map(|i| (i.process.id, i)).collect();
     // An instance that ended or moved away since: its task isn't for this worker, least of all without variables.
     let (tasks, gone): (Vec<_>, Vec<_>) = tasks
         .into_iter()
@@ -81,7 +76,7 @@ async fn rows(
     }
     // A definition may have arrived while the request waited.
     let view = call.catalog();
-    let rows = tasks.into_iter().map(|task| {
+    let rows = tasks.into_iter().map(|Fetched { task, .. }| {
         let topic = fetch.topics.iter().position(|t| t.topic == task.topic);
         let shown = topic.and_then(|at| shown.get(at));
         let variables = instances
@@ -100,7 +95,7 @@ async fn rows(
 }
 
 /// Unlocks tasks that the client doesn't get: nobody would work on them until their locks expire.
-async fn give_back(call: &Call, tasks: &[ExternalTask]) {
+async fn give_back(call: &Call, tasks: &[Fetched]) {
     let locks: Vec<(Id, i64)> = tasks.iter().map(|task| (task.id, task.lock_revision)).collect();
     if let Err(error) = call.app.engine.unlock_fetched(&locks).await {
         tracing::warn!(error = %error, "tasks that were fetched but not delivered stay locked");

@@ -25,6 +25,12 @@ pub(crate) trait Backend: Send + Sync + 'static {
     /// Begins a transaction that writes.
     async fn begin(&self) -> Result<Box<dyn Transaction>, StoreError>;
 
+    /// Begins a transaction whose statements are planned to walk indexes in their order and never to sort: for
+    /// statements that stop early, also where statistics are old or missing.
+    async fn begin_in_order(&self) -> Result<Box<dyn Transaction>, StoreError> {
+        self.begin().await
+    }
+
     /// Applies units that touch nothing in common, each whole or not at all.
     async fn write(&self, changes: &[&Change]) -> Result<Vec<Applied>, StoreError>;
 
@@ -33,6 +39,15 @@ pub(crate) trait Backend: Send + Sync + 'static {
 
     /// See [`super::Store::wait_for_writers`].
     async fn wait_for_writers(&self, budget_ms: Millis) -> Result<bool, StoreError>;
+
+    /// See [`super::Store::stats`].
+    fn stats(&self) -> &std::sync::Arc<super::stats::Stats>;
+
+    /// See [`super::Store::announce`].
+    async fn announce(&self, line: &str) -> Result<(), StoreError>;
+
+    /// See [`super::Store::announcements`].
+    fn announcements(&self) -> tokio::sync::mpsc::Receiver<Option<String>>;
 
     /// See [`super::Store::close`].
     async fn close(&self);

@@ -13,7 +13,7 @@ use bpmn_core::{
 use std::collections::HashSet;
 
 /// What is done with rows of a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Verb {
     /// They are new.
     Insert,
@@ -25,7 +25,7 @@ pub(crate) enum Verb {
 
 /// A kind of write; statements are made of those that have rows, in this order (deletions last, so that a row's
 /// locks are taken in the same order by everyone).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Group {
     pub verb: Verb,
     /// Index in [`WRITTEN`].

@@ -1,6 +1,8 @@
 //! What both stores must do: each function is a test of its own for PostgreSQL (a throw-away server) and SQLite.
 //! What only one database can show (fences beside open transactions, lost answers) is in [`postgres_only`].
 mod fixture;
+mod job_plans;
+mod jobs;
 mod locking;
 mod postgres_only;
 mod schema_checks;
@@ -46,11 +48,15 @@ contract! {
         lists_sort_nulls_and_bytes_alike,
         reopening_finds_everything,
         payloads_users_and_deployments_are_kept;
-    locking:
+    jobs:
         a_job_is_handed_to_one_owner,
         a_lock_that_ended_is_taken_over,
-        an_exclusive_job_waits_for_its_sibling,
-        jobs_come_by_priority_and_due_date,
+        locks_of_an_owner_that_is_gone_are_given_back,
+        s3_17_exclusive_jobs_of_an_instance_are_one_nodes,
+        s3_16_jobs_come_by_priority_and_some_by_age,
+        s3_31_the_load_tells_who_holds_what,
+        nodes_hear_each_other;
+    locking:
         fetch_and_lock_gives_a_task_once,
         fetch_and_lock_heeds_its_filters,
         an_old_lock_never_replaces_a_newer_one;

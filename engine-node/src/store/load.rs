@@ -254,13 +254,27 @@ impl<B: Backend> SqlStore<B> {
     ) -> Result<(Coverage, Vec<Vec<Waiting>>), StoreError> {
         for _ in 0..20 {
             let mut found: Vec<Vec<Waiting>> = asked.iter().map(|_| Vec::new()).collect();
-            // By the key's few instances, not by the name's many subscriptions: no index serves IS NOT DISTINCT.
+            // By the key's few instances, whatever the statistics say: a name has many subscriptions. The fences and
+            // the conditions that no index serves leave one way to run it.
             let query = self
                 .sql("SELECT g.position, s.\"id\", s.\"instance_id\", p.\"revision\", s.\"execution_id\" FROM ")
-                .texts("g", ["name", "business_key"], asked)
-                .push(" JOIN process_instance p ON p.\"business_key\" = g.business_key AND p.\"suspended\" = false")
-                .push(" JOIN event_subscription s ON s.\"instance_id\" = p.\"id\" AND s.\"name\" IS NOT DISTINCT FROM g.name")
-                .push(&format!(" AND s.\"kind\" = {} AND s.{VISIBLE}", EventKind::Message as i16));
+                .texts("g", ["name", "business_key"], asked);
+            let subscription = format!(
+                "s.\"instance_id\" = p.\"id\" AND s.\"name\" IS NOT DISTINCT FROM g.name AND s.\"kind\" + 0 = {} AND s.{VISIBLE}",
+                EventKind::Message as i16
+            );
+            let query = match self.backend.dialect() {
+                Dialect::Postgres => query.push(&format!(
+                    " CROSS JOIN LATERAL (SELECT p.\"id\", p.\"revision\" FROM process_instance p \
+                     WHERE p.\"business_key\" = g.business_key AND p.\"suspended\" = false OFFSET 0) p \
+                     CROSS JOIN LATERAL (SELECT s.\"id\", s.\"instance_id\", s.\"execution_id\" FROM event_subscription s \
+                     WHERE {subscription} OFFSET 0) s"
+                )),
+                Dialect::Sqlite => query.push(&format!(
+                    " JOIN process_instance p ON p.\"business_key\" = g.business_key AND p.\"suspended\" = false \
+                     JOIN event_subscription s ON {subscription}"
+                )),
+            };
             let query = Sql {
                 text: with_version(&query.text),
                 ..query

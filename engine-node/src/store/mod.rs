@@ -21,6 +21,7 @@ mod slots;
 mod sql;
 mod sql_store;
 mod sqlite;
+pub mod stats;
 pub mod value;
 
 pub use open::{OpenError, OpenOptions, open};
@@ -39,9 +40,22 @@ pub enum StoreError {
     /// Whether a commit took place could not be found out: 503, never repeated.
     #[error("the outcome of a commit is unknown")]
     UnknownOutcome(#[source] sqlx::Error),
+    /// Too much waits for the database, or a query took too long: 503, later or with less.
+    #[error("{0}")]
+    Overloaded(String),
     /// Our bug or a damaged row.
     #[error("{0}")]
     Internal(String),
+}
+
+impl StoreError {
+    /// A client's query was ended.
+    pub(crate) fn too_slow(limit: std::time::Duration) -> StoreError {
+        let limit = limit.as_secs_f32();
+        StoreError::Overloaded(format!(
+            "the query took longer than {limit} s; ask for less, or by an indexed filter (docs/query-plans.tsv)"
+        ))
+    }
 }
 
 /// One instance's change: all or nothing, independent of the other units of its batch.
@@ -136,6 +150,45 @@ pub struct SlotRow {
 #[derive(Clone, Debug, PartialEq)]
 pub struct AcquiredJob {
     pub job: Job,
+}
+
+/// What an acquisition came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Acquired {
+    /// By priority, then age.
+    pub jobs: Vec<AcquiredJob>,
+    /// Jobs that were free when looked at and another node's when they were to be locked.
+    pub missed: u32,
+}
+
+/// When there will be something to acquire. Times in Unix ms by the database's clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct JobOutlook {
+    pub now: Millis,
+    /// Time of the first job that isn't locked, in the past if it is due; `None` if there is none.
+    pub ready: Option<Millis>,
+    /// When the first lock of any node ends.
+    pub lock_ends: Option<Millis>,
+}
+
+/// Jobs of a shard by who has them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JobLoad {
+    /// Nodes with locked jobs, by name.
+    pub owners: Vec<OwnerLoad>,
+    /// Jobs that are due and that nobody has locked; counted up to 100 000.
+    pub due_unlocked: u64,
+    /// How long the oldest of those has been due, ms.
+    pub oldest_due_ms: Option<Millis>,
+}
+
+/// The jobs a node has locked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwnerLoad {
+    pub owner: String,
+    pub locked: u64,
+    /// How long the oldest of them has been due, ms.
+    pub oldest_ms: Millis,
 }
 
 /// One topic of a fetchAndLock, filters as REST gives them, already resolved to definition row ids.
@@ -319,14 +372,16 @@ pub trait Store: Send + Sync {
     /// The remembered answer of an idempotency key.
     async fn idempotency(&self, slot: Slot, key: &str) -> Result<Option<IdempotencyRow>, StoreError>;
 
-    /// Locks up to `max` due jobs for `owner` until now + `lock_ms` (database clock), skipping rows that others
-    /// lock, suspended jobs, retries 0, slots not owned, and jobs whose exclusive sibling is locked.
+    /// Locks up to `max` due jobs for `owner` until now + `lock_ms` (database clock): `by_age` of them those that
+    /// have waited longest, the others by priority and age. Skips what other nodes lock, suspended jobs, retries 0,
+    /// slots not owned, and exclusive jobs of instances of which another node has one. Costs the same whatever waits.
     async fn acquire_jobs(
         &self,
         owner: &str,
         max: u32,
+        by_age: u32,
         lock_ms: Millis,
-    ) -> Result<Vec<AcquiredJob>, StoreError>;
+    ) -> Result<Acquired, StoreError>;
 
     /// Extends the locks this owner still holds; returns those it holds.
     async fn renew_jobs(&self, owner: &str, jobs: &[Id], lock_ms: Millis) -> Result<Vec<Id>, StoreError>;
@@ -334,8 +389,24 @@ pub trait Store: Send + Sync {
     /// Gives locked jobs back (drain).
     async fn release_jobs(&self, owner: &str, jobs: &[Id]) -> Result<(), StoreError>;
 
-    /// When the next job falls due (unlocked, retries left), in Unix ms; `None` if there is none.
-    async fn next_job_due(&self) -> Result<Option<Millis>, StoreError>;
+    /// Gives back every job of an owner that is gone; tells how many.
+    async fn release_owner(&self, owner: &str) -> Result<u64, StoreError>;
+
+    /// Gives back jobs whose lock has ended, whoever held it; tells how many.
+    async fn free_expired_jobs(&self) -> Result<u64, StoreError>;
+
+    /// When the next job can be acquired: one cheap look.
+    async fn job_outlook(&self) -> Result<JobOutlook, StoreError>;
+
+    /// Who has which share of the jobs, for operators.
+    async fn job_load(&self) -> Result<JobLoad, StoreError>;
+
+    /// Tells a line of text to every node that works on this database, this one too; lost where the database keeps
+    /// no connection to them. At most 7 000 bytes.
+    async fn announce(&self, line: &str) -> Result<(), StoreError>;
+
+    /// What any node announces from now on; `None` after a gap in which some may have been lost.
+    fn announcements(&self) -> tokio::sync::mpsc::Receiver<Option<String>>;
 
     /// Locks up to `max` external tasks for a worker: fetchAndLock. Only owned slots are seen.
     async fn fetch_and_lock(
@@ -395,6 +466,8 @@ pub trait Store: Send + Sync {
 
     /// Cheap liveness: one round trip.
     async fn ping(&self) -> Result<(), StoreError>;
+    /// What the store sees of its database, for metrics.
+    fn stats(&self) -> std::sync::Arc<stats::Stats>;
     /// Closes the pool.
     async fn close(&self);
 }

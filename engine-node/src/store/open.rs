@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 /// How a database is opened.
 #[derive(Clone, Debug)]
 pub struct OpenOptions {
-    /// Connections in all; PostgreSQL wants at least 4.
+    /// Connections in all; PostgreSQL gets at least 5.
     pub pool_size: u32,
     /// Of each of its pools as many are kept open while idle.
     pub pool_min_idle: u32,

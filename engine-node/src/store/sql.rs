@@ -94,6 +94,12 @@ impl Sql {
         }
     }
 
+    /// Appends a placeholder for an array of ids: PostgreSQL only.
+    pub fn uuids(mut self, ids: &[Id]) -> Sql {
+        self.arg(Arg::Uuids(ids.iter().map(|id| id.0).collect()));
+        self
+    }
+
     /// Appends `(…), (…)` of rows of a table.
     pub fn rows(mut self, columns: &[Column], rows: &[Vec<Cell>]) -> Sql {
         for (i, row) in rows.iter().enumerate() {
@@ -190,10 +196,21 @@ pub(crate) fn is_connection(error: &sqlx::Error) -> bool {
             true
         }
         sqlx::Error::Database(e) => e.code().is_some_and(|c| {
-            c.starts_with("08") || ["57P01", "57P02", "57P03", "25P03"].contains(&c.as_ref())
+            // Shut down, crashed, starting, gone; idle for too long; a replica by now; too many connections; a
+            // statement that another session had prepared (a pooler in between).
+            const AWAY: [&str; 9] = [
+                "57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "25006", "53300", "26000",
+            ];
+            c.starts_with("08") || AWAY.contains(&c.as_ref())
         }),
         _ => false,
     }
+}
+
+/// Whether the server takes no writes (any more): it was the primary until a failover.
+pub(crate) fn is_read_only(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|e| e.code());
+    code.as_deref() == Some("25006") || matches!(error, sqlx::Error::Protocol(text) if text.contains("takes no writes"))
 }
 
 /// Whether the statement was rolled back and may be repeated at once.
@@ -210,7 +227,7 @@ pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
             // Resources, locks, cancelled by a timeout; SQLite's busy, full, input/output and read-only.
             sqlx::Error::Database(e) => e.code().is_some_and(|c| {
-                ["53", "55", "57"]
+                ["53", "55", "57", "58"]
                     .iter()
                     .any(|class| c.len() == 5 && c.starts_with(class))
                     || ["6", "8", "10", "13", "14"].contains(&c.as_ref())

@@ -169,9 +169,10 @@ impl<B: Backend> Store for SqlStore<B> {
         &self,
         owner: &str,
         max: u32,
+        by_age: u32,
         lock_ms: Millis,
-    ) -> Result<Vec<AcquiredJob>, StoreError> {
-        self.lock_jobs(owner, max, lock_ms).await
+    ) -> Result<Acquired, StoreError> {
+        self.lock_jobs(owner, max, by_age, lock_ms).await
     }
 
     async fn renew_jobs(&self, owner: &str, jobs: &[Id], lock_ms: Millis) -> Result<Vec<Id>, StoreError> {
@@ -182,8 +183,28 @@ impl<B: Backend> Store for SqlStore<B> {
         self.unlock_jobs(owner, jobs).await
     }
 
-    async fn next_job_due(&self) -> Result<Option<Millis>, StoreError> {
-        self.next_due().await
+    async fn release_owner(&self, owner: &str) -> Result<u64, StoreError> {
+        self.unlock_owner(owner).await
+    }
+
+    async fn free_expired_jobs(&self) -> Result<u64, StoreError> {
+        self.unlock_expired().await
+    }
+
+    async fn job_outlook(&self) -> Result<JobOutlook, StoreError> {
+        self.outlook().await
+    }
+
+    async fn job_load(&self) -> Result<JobLoad, StoreError> {
+        self.load_of_jobs().await
+    }
+
+    async fn announce(&self, line: &str) -> Result<(), StoreError> {
+        self.backend.announce(line).await
+    }
+
+    fn announcements(&self) -> tokio::sync::mpsc::Receiver<Option<String>> {
+        self.backend.announcements()
     }
 
     async fn fetch_and_lock(
@@ -205,7 +226,10 @@ impl<B: Backend> Store for SqlStore<B> {
     }
 
     async fn apply_reference(&self, index: u64, entries: &[Reference]) -> Result<(), StoreError> {
-        self.apply_entry(index, entries).await
+        crate::failpoint::hit("log.before");
+        self.apply_entry(index, entries).await?;
+        crate::failpoint::hit("log.after");
+        Ok(())
     }
 
     async fn applied_index(&self) -> Result<u64, StoreError> {
@@ -327,6 +351,10 @@ impl<B: Backend> Store for SqlStore<B> {
 
     async fn ping(&self) -> Result<(), StoreError> {
         self.backend.read(self.sql("SELECT 1")).await.map(drop)
+    }
+
+    fn stats(&self) -> Arc<stats::Stats> {
+        self.backend.stats().clone()
     }
 
     async fn close(&self) {

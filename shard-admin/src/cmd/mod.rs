@@ -1,14 +1,16 @@
 //! One verb of the operator, one file.
 mod deploy;
+mod executor;
 #[cfg(test)]
 mod fake_node;
 mod incidents;
+mod jobs;
 mod schema;
 mod shard;
 mod slots;
 mod status;
 
-use crate::options::{IncidentsVerb, Options, SchemaVerb, ShardVerb, SlotsVerb, Verb};
+use crate::options::{ExecutorVerb, IncidentsVerb, Options, SchemaVerb, ShardVerb, SlotsVerb, Verb};
 use anyhow::Result;
 use service::ConfigError;
 use std::io::Write;
@@ -23,9 +25,7 @@ const NOT_YET: &[&str] = &[
     "slots advise",
     "rollout",
     "incidents show",
-    "executor",
     "history-level",
-    "jobs",
     "storage",
     "backup",
     "restore",
@@ -55,6 +55,14 @@ pub async fn run(options: &Options, out: &mut (dyn Write + Send)) -> Result<()> 
         Verb::Incidents(IncidentsVerb::Retry { filter, all, retries }) => {
             incidents::retry(options, filter, *all, *retries, out).await
         }
+        Verb::Executor(verb) => match verb {
+            ExecutorVerb::Show(which) => executor::show(options, which, out).await,
+            ExecutorVerb::Start(which) => executor::switch(options, which, true, out).await,
+            ExecutorVerb::Stop(which) => executor::switch(options, which, false, out).await,
+            ExecutorVerb::Set(set) => executor::set(options, set, out).await,
+            ExecutorVerb::Other(words) => Err(unknown("executor", words).into()),
+        },
+        Verb::Jobs(args) => jobs::run(options, args, out).await,
         Verb::Deploy(deploy) => deploy::run(options, deploy, out).await,
         Verb::Other(words) => Err(unknown("", words).into()),
         Verb::Shard(ShardVerb::Other(words)) => Err(unknown("shard", words).into()),

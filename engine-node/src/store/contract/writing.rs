@@ -50,7 +50,7 @@ pub(super) async fn every_kind_of_row_is_inserted_replaced_and_deleted(f: Fixtur
         )
     };
     let (token_id, variable_id) = first(&loaded);
-    loaded.tokens.get_mut(token_id).unwrap().state = TokenState::Scope;
+    loaded.tokens.update(token_id, |t| t.state = TokenState::Scope);
     loaded.variables.get_mut(variable_id).unwrap().value = TypedValue::String("seven".into());
     let task_id = loaded.tasks.iter().next().unwrap().id;
     loaded.tasks.get_mut(task_id).unwrap().assignee = Some("bert".into());
@@ -61,7 +61,7 @@ pub(super) async fn every_kind_of_row_is_inserted_replaced_and_deleted(f: Fixtur
     let wait = loaded.subscriptions.iter().next().unwrap().id;
     loaded.subscriptions.get_mut(wait).unwrap().name = None;
     let trouble = loaded.incidents.iter().next().unwrap().id;
-    loaded.incidents.get_mut(trouble).unwrap().message = None;
+    loaded.incidents.update(trouble, |i| i.message = None);
     loaded.tokens.insert(token(own, at));
     f.save(&mut loaded).await;
     let again = f.load_one(own).await.unwrap();

@@ -1,5 +1,8 @@
 //! PostgreSQL: pools, sessions with hard limits, and single statements. Batches are in [`write`].
 mod guard;
+mod hosts;
+mod layout;
+mod news;
 mod statement;
 mod write;
 mod writer;
@@ -10,7 +13,8 @@ use super::{
     cell::{Cell, CellRow},
     change::Change,
     schema::Type,
-    sql::{Arg, Dialect, Sql, is_connection, is_rolled_back, store_error},
+    sql::{Arg, Dialect, Sql, is_connection, is_read_only, is_rolled_back, store_error},
+    stats::{self, Gate, Room, Stats},
 };
 use async_trait::async_trait;
 use bpmn_core::Millis;
@@ -19,7 +23,11 @@ use sqlx::{
     Arguments, AssertSqlSafe, Column as _, Postgres, Row as _, TypeInfo, ValueRef,
     postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow},
 };
-use std::{str::FromStr, time::Duration};
+use std::{
+    str::FromStr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// How often a statement that was rolled back, or lost its connection, is tried.
 const TRIES: u32 = 8;
@@ -30,14 +38,32 @@ pub(crate) struct PostgresBackend {
     engine: PgPool,
     /// List queries of clients: planned freely.
     lists: PgPool,
+    /// How many may use and wait for each of the pools, and for a writer.
+    gates: Gates,
+    hosts: Arc<hosts::Hosts>,
+    stats: Arc<Stats>,
+    query_timeout: Duration,
     writers: writer::Writers,
     statements: statement::Cache,
 }
 
+struct Gates {
+    engine: Arc<Gate>,
+    lists: Arc<Gate>,
+    writers: Arc<Gate>,
+}
+
+/// Most that waits for a connection of the engine, of lists, and for a writer (which writes hundreds at once).
+const WAITING: (usize, usize, usize) = (1024, 512, 256);
+
 /// What every session has: limits, so that no stopped client holds a fence or a lock for ever (protocol 1).
-fn session(url: &str, engine: bool) -> Result<PgConnectOptions, sqlx::Error> {
+fn session(url: &str, engine: bool, query_timeout: Duration) -> Result<PgConnectOptions, sqlx::Error> {
+    let timeout = match engine {
+        true => "20s".to_owned(),
+        false => format!("{}ms", query_timeout.as_millis().max(1)),
+    };
     let limits = [
-        ("statement_timeout", "20s"),
+        ("statement_timeout", &*timeout),
         ("lock_timeout", "8s"),
         ("idle_in_transaction_session_timeout", "10s"),
         ("jit", "off"),
@@ -64,40 +90,83 @@ fn session(url: &str, engine: bool) -> Result<PgConnectOptions, sqlx::Error> {
 impl PostgresBackend {
     /// Connects and checks durability and isolation.
     pub async fn open(url: &str, options: &OpenOptions) -> Result<PostgresBackend, OpenError> {
-        let size = options.pool_size.max(4);
+        let size = options.pool_size.max(5);
         let writers = (size * 2 / 5).max(2);
-        let pool = |engine: bool, size: u32| -> Result<PgPool, sqlx::Error> {
-            Ok(PgPoolOptions::new()
+        let hosts = hosts::Hosts::new(url, |url, engine| session(url, engine, options.query_timeout))?;
+        hosts.find().await?;
+        let pool = |engine: bool, size: u32| -> PgPool {
+            let at_acquire = hosts.clone();
+            PgPoolOptions::new()
                 .max_connections(size)
-                .acquire_timeout(Duration::from_secs(5))
+                .min_connections(options.pool_min_idle.min(size))
+                .acquire_timeout(options.pool_acquire_timeout)
+                .idle_timeout(options.pool_idle_timeout)
+                .max_lifetime(options.pool_max_lifetime)
                 .test_before_acquire(false)
-                // A connection in use needs no question; one that slept may have lost its server.
-                .before_acquire(|connection, meta| {
+                .after_connect(|connection, _| {
                     Box::pin(async move {
-                        if meta.idle_for > Duration::from_secs(1) {
-                            sqlx::Connection::ping(connection).await?;
+                        match migrations::hosts::takes_writes(connection).await? {
+                            true => Ok(()),
+                            false => Err(sqlx::Error::Protocol("the server takes no writes".to_owned())),
                         }
-                        Ok(true)
                     })
                 })
-                .connect_lazy_with(session(url, engine)?))
+                // A connection in use needs no question; one that slept may have lost its server.
+                .before_acquire(move |connection, meta| {
+                    let old = at_acquire.is_old(meta.age);
+                    Box::pin(async move {
+                        if !old && meta.idle_for > Duration::from_secs(1) {
+                            sqlx::Connection::ping(connection).await?;
+                        }
+                        Ok(!old)
+                    })
+                })
+                .connect_lazy_with(hosts.options(engine))
         };
-        let rest = size - writers;
+        // One listens for news of other nodes.
+        let rest = size - writers - 1;
+        let (engine_size, lists_size) = (rest.div_ceil(2), (rest / 2).max(1));
+        let stats = Stats::new(options.slow_statement);
+        let gate = |name, size, most| stats.gate(name, size, most, options.pool_acquire_timeout);
         let backend = PostgresBackend {
-            engine: pool(true, rest.div_ceil(2))?,
-            lists: pool(false, (rest / 2).max(1))?,
-            writers: writer::Writers::new(session(url, true)?, writers),
+            engine: pool(true, engine_size),
+            lists: pool(false, lists_size),
+            gates: Gates {
+                engine: gate("engine", engine_size, WAITING.0),
+                lists: gate("lists", lists_size, WAITING.1),
+                // Longer than a restart of the server takes.
+                writers: stats.gate("writers", writers, WAITING.2, Duration::from_secs(20)),
+            },
+            writers: writer::Writers::new(hosts.clone(), writers),
             statements: statement::Cache::default(),
+            stats,
+            query_timeout: options.query_timeout,
+            hosts: hosts.clone(),
         };
+        let (engine, lists) = (backend.engine.clone(), backend.lists.clone());
+        tokio::spawn(hosts::follow(Arc::downgrade(&hosts), engine, lists));
         guard::check_durability(&backend.engine, options.unsafe_durability).await?;
         Ok(backend)
     }
 
-    async fn fetch(&self, pool: &PgPool, sql: &Sql) -> Result<Cells, sqlx::Error> {
+    async fn fetch(&self, sql: &Sql) -> Result<Cells, sqlx::Error> {
+        let began = Instant::now();
         let rows = sqlx::query_with(AssertSqlSafe(sql.text.clone()), arguments(&sql.args))
-            .fetch_all(pool)
-            .await?;
+            .fetch_all(&self.engine)
+            .await;
+        self.stats.done(stats::class(&sql.text), began, &sql.text);
+        let rows = self.noticed(rows)?;
         rows.iter().map(cells).collect()
+    }
+
+    /// Passes a result on; trouble with the server makes the servers be looked at.
+    fn noticed<T>(&self, result: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+        if let Err(error) = &result
+            && is_connection(error)
+        {
+            self.hosts.suspect(is_read_only(error));
+        }
+        result
     }
 }
 
@@ -108,10 +177,11 @@ impl Backend for PostgresBackend {
     }
 
     async fn read(&self, sql: Sql) -> Result<Cells, StoreError> {
+        let _room = self.gates.engine.enter().await?;
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.fetch(&self.engine, &sql).await {
+            match self.fetch(&sql).await {
                 Err(e) if tries < TRIES && (is_connection(&e) || is_rolled_back(&e)) => pause(tries).await,
                 other => return other.map_err(store_error),
             }
@@ -119,10 +189,11 @@ impl Backend for PostgresBackend {
     }
 
     async fn run(&self, sql: Sql) -> Result<Cells, StoreError> {
+        let _room = self.gates.engine.enter().await?;
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.fetch(&self.engine, &sql).await {
+            match self.fetch(&sql).await {
                 Err(e) if tries < TRIES && is_rolled_back(&e) => pause(tries).await,
                 other => return other.map_err(store_error),
             }
@@ -130,25 +201,54 @@ impl Backend for PostgresBackend {
     }
 
     async fn begin(&self) -> Result<Box<dyn Transaction>, StoreError> {
-        let transaction = self.engine.begin().await.map_err(store_error)?;
-        Ok(Box::new(PostgresTransaction(transaction)))
+        let room = self.gates.engine.enter().await?;
+        let transaction = self.noticed(self.engine.begin().await).map_err(store_error)?;
+        Ok(Box::new(PostgresTransaction {
+            transaction,
+            stats: self.stats.clone(),
+            _room: room,
+        }))
+    }
+
+    async fn begin_in_order(&self) -> Result<Box<dyn Transaction>, StoreError> {
+        // In the round trip of BEGIN. Statements prepared in it keep their plan, and run nowhere else.
+        const BEGIN: &str =
+            "BEGIN; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off";
+        let room = self.gates.engine.enter().await?;
+        let transaction = self.noticed(self.engine.begin_with(BEGIN).await).map_err(store_error)?;
+        Ok(Box::new(PostgresTransaction {
+            transaction,
+            stats: self.stats.clone(),
+            _room: room,
+        }))
     }
 
     async fn write(&self, changes: &[&Change]) -> Result<Vec<Applied>, StoreError> {
-        write::write(&self.writers, &self.statements, changes).await
+        let _room = self.gates.writers.enter().await?;
+        let began = Instant::now();
+        let written = write::write(&self.writers, &self.statements, changes).await;
+        self.stats.done(stats::BATCH, began, "a batch of commands");
+        written
     }
 
     async fn select(&self, query: &sea_query::SelectStatement) -> Result<(i64, Vec<CellRow>), StoreError> {
         let (text, values) = query.build_sqlx(sea_query::PostgresQueryBuilder);
+        let class = stats::list(&text);
         let text = with_version(&text);
+        let _room = self.gates.lists.enter().await?;
         let mut tries = 0;
         let rows = loop {
             tries += 1;
+            let began = Instant::now();
             let run = sqlx::query_with(AssertSqlSafe(text.clone()), values.clone())
                 .fetch_all(&self.lists)
                 .await;
-            match run {
+            self.stats.done(class, began, &text);
+            match self.noticed(run) {
                 Err(e) if tries < TRIES && (is_connection(&e) || is_rolled_back(&e)) => pause(tries).await,
+                Err(e) if is_timeout(&e) => {
+                    return Err(StoreError::too_slow(self.query_timeout));
+                }
                 other => break other.map_err(store_error)?,
             }
         };
@@ -164,6 +264,18 @@ impl Backend for PostgresBackend {
         guard::wait_for_writers(&self.engine, budget_ms).await
     }
 
+    fn stats(&self) -> &Arc<Stats> {
+        &self.stats
+    }
+
+    async fn announce(&self, line: &str) -> Result<(), StoreError> {
+        news::announce(&self.engine, line).await
+    }
+
+    fn announcements(&self) -> tokio::sync::mpsc::Receiver<Option<String>> {
+        news::listen(&self.hosts, &self.engine)
+    }
+
     async fn close(&self) {
         self.writers.close().await;
         self.engine.close().await;
@@ -171,20 +283,33 @@ impl Backend for PostgresBackend {
     }
 }
 
-struct PostgresTransaction(sqlx::Transaction<'static, Postgres>);
+struct PostgresTransaction {
+    transaction: sqlx::Transaction<'static, Postgres>,
+    stats: Arc<Stats>,
+    _room: Room,
+}
+
+/// Whether the server ended the statement because it took too long.
+fn is_timeout(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|e| e.code());
+    code.as_deref() == Some("57014")
+}
 
 #[async_trait]
 impl Transaction for PostgresTransaction {
     async fn run(&mut self, sql: Sql) -> Result<Cells, StoreError> {
-        let query = sqlx::query_with(AssertSqlSafe(sql.text), arguments(&sql.args));
-        let rows = query.fetch_all(&mut *self.0).await.map_err(store_error)?;
+        let began = Instant::now();
+        let query = sqlx::query_with(AssertSqlSafe(sql.text.clone()), arguments(&sql.args));
+        let rows = query.fetch_all(&mut *self.transaction).await;
+        self.stats.done(stats::class(&sql.text), began, &sql.text);
+        let rows = rows.map_err(store_error)?;
         rows.iter()
             .map(cells)
             .collect::<Result<_, _>>()
             .map_err(store_error)
     }
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
-        self.0.commit().await.map_err(store_error)
+        self.transaction.commit().await.map_err(store_error)
     }
 }
 

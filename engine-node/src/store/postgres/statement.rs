@@ -6,14 +6,18 @@
 //! that is enough. Two batches that insert the same new idempotency key fail on its key, and are repeated.
 use super::super::{
     change::{Change, Group, Verb, WRITTEN},
-    schema::{Table, Type},
+    schema::Table,
     sql::{columns, on_conflict_put},
 };
-use super::{boolean, bytes, float, int, text, uuid};
+use super::{
+    bytes,
+    layout::{Ids, Layouts, Rows, Units},
+    uuid,
+};
 use crate::store::cell::Cell;
-use sqlx::{Arguments, postgres::PgArguments};
+use sqlx::{Arguments, error::BoxDynError, postgres::PgArguments};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     fmt::Write,
     sync::{Arc, Mutex},
 };
@@ -26,12 +30,70 @@ struct Shape {
     keys: bool,
     locks: bool,
     gone_jobs: bool,
-    groups: Vec<(u8, u8)>,
+    /// In the order of the statement.
+    groups: Vec<Group>,
 }
 
-/// Texts by shape.
+impl Shape {
+    /// Whether a statement of this shape can do what one of the other can; some of its groups then have no rows.
+    fn covers(&self, other: &Shape) -> bool {
+        (self.revisions || !other.revisions)
+            && (self.keys || !other.keys)
+            && (self.locks || !other.locks)
+            && (self.gone_jobs || !other.gone_jobs)
+            && other.groups.iter().all(|g| self.groups.contains(g))
+    }
+
+    fn union(&self, other: &Shape) -> Shape {
+        let mut groups = self.groups.clone();
+        groups.extend(&other.groups);
+        groups.sort_unstable();
+        groups.dedup();
+        Shape {
+            revisions: self.revisions || other.revisions,
+            keys: self.keys || other.keys,
+            locks: self.locks || other.locks,
+            gone_jobs: self.gone_jobs || other.gone_jobs,
+            groups,
+        }
+    }
+}
+
+/// Texts by shape. Each is prepared on each connection, which costs far more than running it; so batches of mixed
+/// work share shapes that are somewhat wider than they need.
 #[derive(Default)]
 pub(super) struct Cache(Mutex<HashMap<Shape, Arc<str>>>);
+
+/// How many groups without rows a statement may have while there are few shapes.
+const SPARE: usize = 2;
+/// Few shapes; and the most, after which one is made that covers everything seen.
+const FEW: usize = 32;
+const MANY: usize = 128;
+
+impl Cache {
+    /// The shape and text to use for what a batch needs.
+    fn text(&self, wanted: Shape) -> (Shape, Arc<str>) {
+        let mut texts = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        if let Some(text) = texts.get(&wanted) {
+            return (wanted, text.clone());
+        }
+        let spare = if texts.len() < FEW { SPARE } else { usize::MAX };
+        let near = texts
+            .iter()
+            .filter(|(shape, _)| shape.covers(&wanted) && shape.groups.len() - wanted.groups.len() <= spare)
+            .min_by_key(|(shape, _)| shape.groups.len());
+        if let Some((shape, text)) = near {
+            return (shape.clone(), text.clone());
+        }
+        let shape = match texts.len() < MANY {
+            true => wanted,
+            false => texts.keys().fold(wanted, |all, shape| all.union(shape)),
+        };
+        let text: Arc<str> = render(&shape, shape.groups.iter().copied()).into();
+        texts.insert(shape.clone(), text.clone());
+        (shape, text)
+    }
+}
 
 /// A batch as text and arguments.
 pub(super) struct Statement {
@@ -44,54 +106,57 @@ pub(super) const NOT_OWNER: i32 = 1;
 pub(super) const DUPLICATE: i32 = 2;
 pub(super) const CONFLICT: i32 = 3;
 
-/// Builds the statement of a batch.
-pub(super) fn build(cache: &Cache, batch: Uuid, changes: &[&Change]) -> Statement {
-    let mut groups: BTreeMap<Group, Vec<(i32, &Vec<Cell>)>> = BTreeMap::new();
+/// Builds the statement of a batch, for a connection with those layouts.
+///
+/// # Errors
+/// For a value that no column of its table holds.
+pub(super) fn build(
+    cache: &Cache,
+    layouts: &Layouts,
+    batch: Uuid,
+    changes: &[&Change],
+) -> Result<Statement, BoxDynError> {
+    let mut groups: Vec<(Group, Vec<(i32, &Vec<Cell>)>)> = Vec::new();
     for (unit, change) in (1..).zip(changes) {
         for (group, row) in &change.rows {
-            groups.entry(*group).or_default().push((unit, row));
+            match groups.iter_mut().find(|(g, _)| g == group) {
+                Some((_, rows)) => rows.push((unit, row)),
+                None => groups.push((*group, vec![(unit, row)])),
+            }
         }
     }
+    groups.sort_unstable_by_key(|(group, _)| *group);
     let any = |has: fn(&Change) -> bool| changes.iter().any(|c| has(c));
-    let shape = Shape {
+    let wanted = Shape {
         revisions: any(|c| !c.revisions.is_empty()),
         keys: any(|c| !c.keys.is_empty()),
         locks: any(|c| !c.locks.is_empty()),
         gone_jobs: any(|c| !c.gone_jobs.is_empty()),
-        groups: groups.keys().map(|g| (g.verb as u8, g.table as u8)).collect(),
+        groups: groups.iter().map(|(group, _)| *group).collect(),
     };
+    let (shape, text) = cache.text(wanted);
     let mut arguments = PgArguments::default();
     bind(&mut arguments, batch);
     bind(&mut arguments, changes.len() as i32);
     guards(&mut arguments, &shape, changes);
-    for (group, rows) in &groups {
-        // Sorted by key, so that two batches take the locks of their rows in one order.
-        let mut rows = rows.clone();
-        rows.sort_by_key(|(_, row)| sort_key(row));
-        let table = &WRITTEN[group.table];
-        bind(
-            &mut arguments,
-            rows.iter().map(|(unit, _)| *unit).collect::<Vec<_>>(),
-        );
-        let width = if group.verb == Verb::Delete {
-            1
-        } else {
-            table.columns.len()
+    let mut groups = groups.into_iter().peekable();
+    for group in &shape.groups {
+        let mut rows = match groups.next_if(|(g, _)| g == group) {
+            Some((_, rows)) => rows,
+            None => Vec::new(),
         };
-        for (k, column) in table.columns.iter().enumerate().take(width) {
-            array(&mut arguments, column.ty, rows.iter().map(|(_, row)| &row[k]));
+        // Sorted by key, so that two batches take the locks of their rows in one order.
+        rows.sort_by_key(|(_, row)| sort_key(row));
+        arguments.add(Units(&rows))?;
+        match group.verb {
+            Verb::Delete => arguments.add(Ids(&rows))?,
+            _ => arguments.add(Rows {
+                layout: layouts.of(group.table),
+                rows: &rows,
+            })?,
         }
     }
-    let mut texts = cache.0.lock().unwrap_or_else(|e| e.into_inner());
-    let text = match texts.get(&shape) {
-        Some(text) => text.clone(),
-        None => {
-            let text: Arc<str> = render(&shape, groups.keys().copied()).into();
-            texts.insert(shape, text.clone());
-            text
-        }
-    };
-    Statement { text, arguments }
+    Ok(Statement { text, arguments })
 }
 
 fn sort_key(row: &[Cell]) -> (Option<Uuid>, Option<&[u8]>) {
@@ -104,25 +169,6 @@ where
 {
     // Encoding numbers, texts, bytes and uuids can't fail.
     let _ = arguments.add(value);
-}
-
-fn array<'a>(arguments: &mut PgArguments, ty: Type, cells: impl Iterator<Item = &'a Cell>) {
-    match ty {
-        Type::Uuid => bind(arguments, cells.map(uuid).collect::<Vec<_>>()),
-        Type::Small => bind(
-            arguments,
-            cells.map(|c| int(c).map(|n| n as i16)).collect::<Vec<_>>(),
-        ),
-        Type::Int => bind(
-            arguments,
-            cells.map(|c| int(c).map(|n| n as i32)).collect::<Vec<_>>(),
-        ),
-        Type::Big => bind(arguments, cells.map(int).collect::<Vec<_>>()),
-        Type::Bool => bind(arguments, cells.map(boolean).collect::<Vec<_>>()),
-        Type::Float => bind(arguments, cells.map(float).collect::<Vec<_>>()),
-        Type::Text => bind(arguments, cells.map(text).collect::<Vec<_>>()),
-        Type::Bytes => bind(arguments, cells.map(bytes).collect::<Vec<_>>()),
-    }
 }
 
 fn guards(arguments: &mut PgArguments, shape: &Shape, changes: &[&Change]) {
@@ -247,39 +293,20 @@ fn render(shape: &Shape, groups: impl Iterator<Item = Group>) -> String {
     const OK: &str = "(SELECT flags FROM ok)[x.unit]";
     for (n, group) in groups.enumerate() {
         let table: &Table = &WRITTEN[group.table];
-        let width = if group.verb == Verb::Delete {
-            1
-        } else {
-            table.columns.len()
-        };
-        let unit = p();
-        let arrays: Vec<String> = table
-            .columns
-            .iter()
-            .take(width)
-            .map(|c| format!("${}::{}[]", p(), c.ty.postgres()))
-            .collect();
-        let names: Vec<String> = table
-            .columns
-            .iter()
-            .take(width)
-            .map(|c| format!("\"{}\"", c.name))
-            .collect();
-        let from = format!(
-            "unnest(${unit}::int4[], {}) x(unit, {})",
-            arrays.join(", "),
-            names.join(", ")
-        );
+        let (unit, rows) = (p(), p());
+        let names: Vec<String> = table.columns.iter().map(|c| format!("\"{}\"", c.name)).collect();
         let name = table.name;
         let _ = match group.verb {
             Verb::Delete => write!(
                 s,
-                ",\nw{n} AS (DELETE FROM {name} d USING {from} WHERE d.{key} = x.{key} AND {OK})",
+                ",\nw{n} AS (DELETE FROM {name} d USING unnest(${unit}::int4[], ${rows}::uuid[]) x(unit, id) \
+                 WHERE d.{key} = x.id AND {OK})",
                 key = names[0]
             ),
             verb => write!(
                 s,
-                ",\nw{n} AS (INSERT INTO {name} ({}) SELECT {} FROM {from} WHERE {OK}{})",
+                ",\nw{n} AS (INSERT INTO {name} ({}) SELECT {} FROM unnest(${unit}::int4[], ${rows}::{name}[]) x(unit) \
+                 WHERE {OK}{})",
                 names.join(", "),
                 columns(table, "x."),
                 if verb == Verb::Put {

@@ -83,10 +83,16 @@ async fn attempt(
 
 async fn once(writers: &Writers, cache: &Cache, changes: &[&Change]) -> Outcome {
     let batch = BATCHES.next(Slot::from_bits(0)).0;
-    let statement = statement::build(cache, batch, changes);
     let mut writer = match writers.take().await {
         Ok(writer) => writer,
         Err(error) => return Outcome::Failed(StoreError::Unavailable(error)),
+    };
+    let statement = match statement::build(cache, &writer.layouts, batch, changes) {
+        Ok(statement) => statement,
+        Err(error) => {
+            writers.give_back(writer);
+            return Outcome::Data(sqlx::Error::Encode(error));
+        }
     };
     let query = sqlx::query_with(AssertSqlSafe(statement.text), statement.arguments);
     failpoint::hit("write.before");
@@ -108,11 +114,22 @@ async fn once(writers: &Writers, cache: &Cache, changes: &[&Change]) -> Outcome 
             }
         }
         Err(error) if is_lost(&error) => lost(writers, writer, batch, changes.len(), error).await,
+        // The tables have changed since the connection read their layouts: another one will read them again.
+        Err(error) if is_other_layout(&error) => {
+            writers.forget_idle(&error);
+            Outcome::Again(error)
+        }
         Err(error) => {
             writers.give_back(writer);
             classify(error)
         }
     }
+}
+
+/// Whether the server has other columns in a row type than it was sent.
+fn is_other_layout(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|e| e.code());
+    code.as_deref() == Some("42804")
 }
 
 /// A failure that the server told of before it committed.

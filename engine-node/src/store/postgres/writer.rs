@@ -1,6 +1,6 @@
 //! The connections that write batches. They are kept apart from the pools because a batch whose answer is lost has
 //! to know its backend, to make sure that it is gone (protocol 2).
-use super::hosts::Hosts;
+use super::{hosts::Hosts, layout::Layouts};
 use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 use std::{
     sync::{Arc, Mutex},
@@ -19,6 +19,7 @@ pub(super) struct BackendId {
 pub(super) struct Writer {
     pub connection: PgConnection,
     pub backend: BackendId,
+    pub layouts: Layouts,
 }
 
 /// The idle ones, and how many there may be.
@@ -84,7 +85,12 @@ impl Writers {
             pid: row.try_get(0)?,
             started: row.try_get(1)?,
         };
-        Ok(Writer { connection, backend })
+        let layouts = Layouts::read(&mut connection).await?;
+        Ok(Writer {
+            connection,
+            backend,
+            layouts,
+        })
     }
 
     /// Keeps a sound connection for the next batch.
