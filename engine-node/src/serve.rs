@@ -138,6 +138,12 @@ pub async fn start(
         None => None,
     };
     ready.ready("process");
+    if let (Some(cluster), Ok(url)) = (&cluster, options.database_url())
+        && !url.contains(":memory:")
+    {
+        let keep = crate::user_indexes::keep(cluster.clone(), url.to_owned(), drain.clone());
+        tokio::spawn(keep);
+    }
     tokio::spawn(replication.follow(ready.clone(), drain.clone()));
     tokio::spawn(membership::watch(
         engine.clone(),

@@ -3,7 +3,9 @@
 //! so a node of version *n* serves *n* and *n + 1* (see `README.md`).
 mod database;
 pub mod hosts;
+pub mod indexes;
 mod steps;
+pub mod user_indexes;
 
 pub use database::Db;
 pub use steps::{Step, test_next};

@@ -68,6 +68,9 @@ pub enum Verb {
     /// List and retry incidents over all shards
     #[command(subcommand)]
     Incidents(IncidentsVerb),
+    /// Declare your own database indexes, which every shard gets and upgrades keep
+    #[command(subcommand)]
+    Index(IndexVerb),
     /// Show the job executors of the nodes, switch them on and off, change their settings
     #[command(subcommand)]
     Executor(ExecutorVerb),
@@ -212,6 +215,42 @@ impl std::str::FromStr for NamedDatabase {
             url: url.to_owned(),
         })
     }
+}
+
+/// Verbs of `index`.
+#[derive(Subcommand, Clone, Debug)]
+pub enum IndexVerb {
+    /// Declare an index; a statement written for Camunda's tables is translated to ours
+    ///
+    /// With --topology every shard gets it, also one added later; with --database those databases get it at once.
+    Add {
+        /// Such as "create index END_TIME on ACT_HI_PROCINST (PROC_DEF_ID_, END_TIME_)"
+        statement: String,
+        /// Databases that get it at once
+        #[command(flatten)]
+        databases: SomeDatabases,
+    },
+    /// Show what is declared, and what the databases have
+    List(SomeDatabases),
+    /// Take an index back: nodes don't make it any more, and the databases drop it
+    Drop {
+        /// The name that was declared
+        name: String,
+        /// Databases that drop it
+        #[command(flatten)]
+        databases: SomeDatabases,
+    },
+    /// Everything else
+    #[command(external_subcommand)]
+    Other(Vec<String>),
+}
+
+/// Databases of shards, none if only the topology is meant.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SomeDatabases {
+    /// A shard's database (repeated); with a password in the URL better from the environment or the --config file
+    #[arg(long, value_name = "NAME=URL")]
+    pub database: Vec<NamedDatabase>,
 }
 
 /// Verbs of `incidents`.

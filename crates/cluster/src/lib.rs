@@ -35,6 +35,9 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use topology::{ShardName, Slot, SlotTable, table::Shard};
 
+/// What the keys of users' own indexes begin with ([`Cluster::meta`]): declared by operators, made by nodes.
+pub const USER_INDEXES: &str = "user-index/";
+
 /// The topology and the reference log. Reads of [`Cluster::view`] are local and never wait; everything else asks the
 /// store. A handle's own writes are in its view when the call returns (unless the store's feed is interrupted).
 ///

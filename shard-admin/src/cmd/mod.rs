@@ -4,13 +4,16 @@ mod executor;
 #[cfg(test)]
 mod fake_node;
 mod incidents;
+mod index;
+#[cfg(test)]
+mod index_tests;
 mod jobs;
 mod schema;
 mod shard;
 mod slots;
 mod status;
 
-use crate::options::{ExecutorVerb, IncidentsVerb, Options, SchemaVerb, ShardVerb, SlotsVerb, Verb};
+use crate::options::{ExecutorVerb, IncidentsVerb, IndexVerb, Options, SchemaVerb, ShardVerb, SlotsVerb, Verb};
 use anyhow::Result;
 use service::ConfigError;
 use std::io::Write;
@@ -55,6 +58,12 @@ pub async fn run(options: &Options, out: &mut (dyn Write + Send)) -> Result<()> 
         Verb::Incidents(IncidentsVerb::Retry { filter, all, retries }) => {
             incidents::retry(options, filter, *all, *retries, out).await
         }
+        Verb::Index(verb) => match verb {
+            IndexVerb::Add { statement, databases } => index::add(options, statement, databases, out).await,
+            IndexVerb::List(databases) => index::list(options, databases, out).await,
+            IndexVerb::Drop { name, databases } => index::drop(options, name, databases, out).await,
+            IndexVerb::Other(words) => Err(unknown("index", words).into()),
+        },
         Verb::Executor(verb) => match verb {
             ExecutorVerb::Show(which) => executor::show(options, which, out).await,
             ExecutorVerb::Start(which) => executor::switch(options, which, true, out).await,
