@@ -4,20 +4,36 @@ use super::{By, Entity, Entry, few::Few};
 use rpds::{RedBlackTreeMapSync as Map, RedBlackTreeSetSync as Set};
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
+    ops::Deref,
     sync::Arc,
 };
 use topology::Id;
 
-/// What a row is found by, as a number: two texts that meet in one are told apart by looking at the row.
-type Key = u128;
+/// What a row is found by, with a text as a number: two texts that meet in one are told apart by looking at the row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    id: Option<Id>,
+    kind: u8,
+    text: u64,
+}
 
 fn key(by: By<'_>) -> Key {
-    let half = |seed: u8| {
+    let number = |text: &str| {
         let mut hasher = DefaultHasher::new();
-        (seed, by).hash(&mut hasher);
+        text.hash(&mut hasher);
         hasher.finish()
     };
-    (u128::from(half(0)) << 64) | u128::from(half(1))
+    let (kind, id, text) = match by {
+        By::Parent(id) => (0, id, 0),
+        By::Execution(id) => (1, Some(id), 0),
+        By::Joining(id, element) => (2, id, number(element)),
+        By::Token(id) => (3, Some(id), 0),
+        By::Scope(id) => (4, Some(id), 0),
+        By::Task(id) => (5, Some(id), 0),
+        By::Named(id, name) => (6, Some(id), number(name)),
+        By::Cause(id) => (7, None, number(id)),
+    };
+    Key { id, kind, text }
 }
 
 /// The rows found by one key: mostly one.
@@ -80,8 +96,9 @@ impl<E: Entity> Many<E> {
         let id = entry.id;
         if let Some(old) = self.rows.get(&id) {
             entry.stored |= old.stored;
-            for key in keys(&*old.row) {
-                self.unlist(key, id);
+            let keys = keys(&*old.row);
+            for key in keys.iter() {
+                self.unlist(*key, id);
             }
         }
         if self.removed.remove_mut(&id) {
@@ -90,8 +107,8 @@ impl<E: Entity> Many<E> {
         if entry.changed {
             self.changed.insert_mut(id);
         }
-        for key in keys(&*entry.row) {
-            self.list(key, id);
+        for key in keys(&*entry.row).iter() {
+            self.list(*key, id);
         }
         self.rows.insert_mut(id, entry);
     }
@@ -104,8 +121,8 @@ impl<E: Entity> Many<E> {
         if entry.stored {
             self.removed.insert_mut(id);
         }
-        for key in keys(&*entry.row) {
-            self.unlist(key, id);
+        for key in keys(&*entry.row).iter() {
+            self.unlist(*key, id);
         }
         Some(entry.row)
     }
@@ -180,8 +197,30 @@ impl<E: Entity> Many<E> {
     }
 }
 
-fn keys<E: Entity>(row: &E) -> Vec<Key> {
-    let mut keys = Vec::with_capacity(4);
-    row.keys(|by| keys.push(key(by)));
+/// The keys of a row, without an allocation: this runs for every change.
+fn keys<E: Entity>(row: &E) -> Keys {
+    let mut keys = Keys {
+        all: [Key::default(); MOST_KEYS],
+        len: 0,
+    };
+    row.keys(|by| {
+        keys.all[keys.len] = key(by);
+        keys.len += 1;
+    });
     keys
+}
+
+/// Most keys a kind of row has.
+const MOST_KEYS: usize = 4;
+
+struct Keys {
+    all: [Key; MOST_KEYS],
+    len: usize,
+}
+
+impl Deref for Keys {
+    type Target = [Key];
+    fn deref(&self) -> &[Key] {
+        &self.all[..self.len]
+    }
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use topology::Id;
 
 /// Most rows in a plain list.
-const FEW: usize = 16;
+const FEW: usize = 32;
 
 /// An entity with an id: one stored row.
 pub trait Entity: Clone {
@@ -34,7 +34,7 @@ pub trait Entity: Clone {
 pub trait FixedKeys: Entity {}
 
 /// What entities are found by besides their id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By<'a> {
     /// Tokens directly in a scope; `None` is the process instance.
     Parent(Option<Id>),
@@ -196,7 +196,7 @@ impl<E: Entity> Tracked<E> {
     pub fn ids_by(&self, by: By<'_>) -> Vec<Id> {
         self.by(by).map(Entity::id).collect()
     }
-    /// How many are found by something, without looking at each.
+    /// How many are found by something, without looking at each. (Two texts of one hash are counted together.)
     pub fn count(&self, by: By<'_>) -> usize {
         match &self.rows {
             Rows::Few(few) => few.by(by).count(),
