@@ -1,7 +1,7 @@
 //! A node's place in its cluster: its database's stamp, its registration, and the slots of a fresh shard.
 use crate::{
     app::Engine,
-    store::{SlotRow, SlotState, Stamp, Store},
+    store::{SlotRow, SlotState, Stamp, Store, StoreError},
 };
 use anyhow::{Context, bail};
 use cluster::{Cluster, NodeInfo, NodeLease, View};
@@ -170,6 +170,8 @@ pub async fn watch_database(store: Arc<dyn Store>, ready: Readiness, stop: Cance
     loop {
         match timeout(NO_ANSWER, store.ping()).await {
             Ok(Ok(())) => ready.ready("database"),
+            // Busy is not away: routers would send the load of this node to the others.
+            Ok(Err(StoreError::Overloaded(_))) => {}
             Ok(Err(error)) => ready.not_ready("database", error.to_string()),
             Err(_) => ready.not_ready("database", "it does not answer"),
         }

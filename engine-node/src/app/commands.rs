@@ -268,7 +268,12 @@ impl Engine {
         }
     }
 
-    async fn remembered(&self, caller: &Caller, slot: Slot) -> Result<Option<Answer>, EngineError> {
+    /// What a first try of the caller's request was answered, if its record is in that slot.
+    pub(super) async fn remembered(
+        &self,
+        caller: &Caller,
+        slot: Slot,
+    ) -> Result<Option<Answer>, EngineError> {
         let Some((key, digest)) = idempotency(caller) else {
             return Ok(None);
         };

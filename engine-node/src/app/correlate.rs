@@ -6,7 +6,7 @@ use super::{
 };
 use crate::store::{Entity, Waiting, schema::visible};
 use bpmn_core::{
-    Id,
+    Id, Slot,
     command::{Command, Outcome},
     instance::{EventKind, Instance},
     value::{TypedValue, Variables},
@@ -155,11 +155,15 @@ impl Engine {
     }
 
     /// Correlates on this shard alone: executions come before start events; without `all` exactly one must match.
+    /// The repetition of a request that was carried out gives nothing.
     pub async fn correlate(
         &self,
         caller: &Caller,
         message: &Message,
     ) -> Result<Vec<Correlated>, EngineError> {
+        if !message.all && self.was_delivered(caller, message).await? {
+            return Ok(Vec::new());
+        }
         let probe = self.probe(message).await?;
         if !message.all {
             if probe.executions.len() > 1 {
@@ -179,6 +183,8 @@ impl Engine {
         }
         let mut results = Vec::new();
         for one in probe.executions {
+            // Each under a key of its own: the first one's record must not stand for the others.
+            let caller = &caller.with_part(&one.subscription.to_string());
             match self.deliver_to(caller, one, message).await {
                 Ok(result) => results.push(result),
                 Err(EngineError::Mismatch(_)) => {}
@@ -186,9 +192,23 @@ impl Engine {
             }
         }
         for (deployed, element) in probe.starts {
+            let caller = &caller.with_part(&deployed.row.id.to_string());
             results.push(self.start_by_message(caller, deployed, &element, message).await?);
         }
         Ok(results)
+    }
+
+    /// Whether this is the repetition of a request that found its execution: its record is in the instance's slot,
+    /// which is the business key's. Asked before searching, for by now another execution may wait.
+    async fn was_delivered(&self, caller: &Caller, message: &Message) -> Result<bool, EngineError> {
+        if caller.idempotency.is_none() {
+            return Ok(false);
+        }
+        let by_key = || message.business_key.as_deref().map(Slot::of_key);
+        match message.instance.and_then(Id::slot).or_else(by_key) {
+            Some(slot) => Ok(self.remembered(caller, slot).await?.is_some()),
+            None => Ok(false),
+        }
     }
 
     async fn deliver_to(
@@ -231,6 +251,17 @@ impl Engine {
         Ok(Correlated::Started {
             instance: take(&kept)?,
         })
+    }
+}
+
+impl Caller {
+    /// The same caller with a part of its request, which has an idempotency key of its own.
+    fn with_part(&self, part: &str) -> Caller {
+        let mut caller = self.clone();
+        if let Some(key) = &mut caller.idempotency {
+            key.key = format!("{} {part}", key.key);
+        }
+        caller
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
 };
 use axum::{Router, response::Response, routing::post};
 use bpmn_core::{Id, instance::Instance};
+use http::StatusCode;
 use rest_api::{
     ApiError, ApiResult,
     filters::Filters,
@@ -90,6 +91,14 @@ async fn message(call: Call) -> ApiResult<Response> {
     };
     if !result {
         return Ok(no_content());
+    }
+    if found.is_empty() && !message.all {
+        // A repetition: what it found has gone on since.
+        return Err(ApiError::new(
+            StatusCode::CONFLICT,
+            "IdempotencyKeyException",
+            "the message was correlated by an earlier request with this idempotency key; its result is not kept",
+        ));
     }
     let rows: Vec<Correlated> = found.iter().map(|one| row(&call, one, with_variables)).collect();
     Ok(json(&rows))
