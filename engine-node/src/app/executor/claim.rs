@@ -7,6 +7,7 @@ use bpmn_core::{
     instance::{Instance, Job},
 };
 use std::{
+    cell::LazyCell,
     sync::{Arc, atomic::Ordering},
     time::Instant,
 };
@@ -48,19 +49,22 @@ fn can_run(job: &Job) -> bool {
 /// are not to be had before the claimed ones' locks are seen.)
 fn decide(instance: &Instance, now: Millis, held: impl Fn(Id) -> bool) -> Decision {
     let mut decision = Decision::default();
-    let elsewhere = instance.jobs.iter().any(|job| {
-        job.exclusive
-            && instance.jobs.is_stored(job.id)
-            && can_run(job)
-            && time(job) <= now + SOON_MS
-            && !held(job.id)
+    // Looks at every job of the instance, so only where the answer counts.
+    let elsewhere = LazyCell::new(|| {
+        instance.jobs.iter().any(|job| {
+            job.exclusive
+                && instance.jobs.is_stored(job.id)
+                && can_run(job)
+                && time(job) <= now + SOON_MS
+                && !held(job.id)
+        })
     });
     for job in instance.jobs.upserts().filter(|job| can_run(job)) {
         if time(job) > now {
             decision.next = Some(decision.next.map_or(time(job), |next| next.min(time(job))));
         } else if instance.jobs.is_stored(job.id) || job.lock_owner.is_some() {
             decision.left |= !held(job.id);
-        } else if job.exclusive && elsewhere {
+        } else if job.exclusive && *elsewhere {
             decision.left = true;
         } else {
             decision.claim.push(job.id);
