@@ -148,6 +148,26 @@ fn main() {
     });
     for branches in [10, 100, 1_000, 10_000] {
         let wide = wide(branches);
+        measure(&format!("start {branches} branches"), || {
+            black_box(world.start(&wide, Vec::new()));
+        });
+        measure(&format!("start {branches} branches and complete all"), || {
+            let mut instance = world.start(&wide, Vec::new());
+            let tasks: Vec<Id> = instance.tasks.iter().map(|task| task.id).collect();
+            for task in tasks {
+                let (variables, local_variables) = (Vec::new(), Vec::new());
+                instance.committed();
+                let mut copy = instance.clone();
+                let command = Command::CompleteTask {
+                    task,
+                    variables,
+                    local_variables,
+                };
+                world.run(&wide, &mut copy, command);
+                instance = copy;
+            }
+            assert!(instance.ended);
+        });
         let mut waiting = world.start(&wide, Vec::new());
         waiting.committed();
         let command = complete(&waiting, branches / 2);
