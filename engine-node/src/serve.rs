@@ -1,17 +1,18 @@
 //! Starting, serving and stopping a node.
 use crate::{
     App, AppParts, NodeFacts, SchemaVersions,
-    app::{Engine, executor},
+    app::{Engine, cleanup, executor, fold, history},
     auth::{self, Auth},
     fresh,
     internal::{self, trust},
     membership,
     metrics::Metrics,
-    options::{AuthKind, History, Options, Secrets},
+    options::{AuthKind, Options, Secrets},
     replication::{Replication, peers::Peers},
-    rest,
+    rest, sink,
     sizing::sizing,
     store::{self, Store},
+    takeover,
 };
 use anyhow::Context;
 use axum::{
@@ -96,7 +97,9 @@ pub async fn start(
 
     let drain = CancellationToken::new();
     let unless_started = drain.clone().drop_guard();
-    let engine = Engine::new(store.clone(), options.settings(&name)?, drain.clone()).await?;
+    let mut settings = options.settings(&name)?;
+    settings.history = history::agreed(&*store, options.history()?.as_ref()).await?;
+    let engine = Engine::new(store.clone(), settings, drain.clone()).await?;
     let peers = Peers::new(cluster.clone(), shard.clone(), secrets.cluster.clone())?;
     let confirm_within = options.replication_timeout;
     let replication = Replication::new(
@@ -156,6 +159,17 @@ pub async fn start(
         ready.clone(),
         drain.clone(),
     ));
+    tokio::spawn(takeover::watch(
+        engine.clone(),
+        app.cluster.clone(),
+        shard.clone(),
+        drain.clone(),
+    ));
+    tokio::spawn(fold::run(engine.clone(), drain.clone()));
+    tokio::spawn(history::watch(engine.clone(), drain.clone()));
+    tokio::spawn(cleanup::run(engine.clone(), drain.clone()));
+    let sink = options.history_care.history_sink.clone();
+    tokio::spawn(sink::run(engine.clone(), sink, shard.to_string(), drain.clone()));
     let jobs = tokio::spawn(executor::run(engine, drain.clone()));
 
     let base_url = format!("http://{address}/engine-rest");
@@ -170,9 +184,7 @@ pub async fn start(
         pool = options.pool_size,
         "sized by the CPUs and the memory that this process may use"
     );
-    if matches!(options.history, History::Audit | History::Full) {
-        tracing::warn!("history levels above activity write what activity writes for now");
-    }
+    tracing::info!(level = %app.engine.history(), "history");
     if options.auth == AuthKind::None {
         tracing::info!("no authentication (--auth none)");
     }

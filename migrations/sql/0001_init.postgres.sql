@@ -504,6 +504,12 @@ CREATE TABLE hidden_slot (
     PRIMARY KEY ("slot")
 );
 
+CREATE TABLE counter (
+    "kind" smallint NOT NULL,
+    "definition_id" uuid NOT NULL,
+    "delta" bigint NOT NULL
+) WITH (autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_scale_factor = 0);
+
 CREATE TABLE commit_batch (
     "id" uuid NOT NULL,
     "refused" text COLLATE "C" NOT NULL,
@@ -514,6 +520,14 @@ CREATE TABLE payload (
     "digest" text COLLATE "C" NOT NULL,
     "bytes" bytea NOT NULL,
     PRIMARY KEY ("digest")
+);
+
+CREATE TABLE history_outbox (
+    "id" bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    "created" bigint NOT NULL,
+    "source" text COLLATE "C" NOT NULL,
+    "rows" text COLLATE "C" NOT NULL,
+    PRIMARY KEY ("id")
 );
 
 CREATE TABLE stamp (
@@ -527,6 +541,12 @@ CREATE TABLE stamp (
 CREATE TABLE applied (
     "name" text COLLATE "C" NOT NULL,
     "value" bigint NOT NULL,
+    PRIMARY KEY ("name")
+);
+
+CREATE TABLE setting (
+    "name" text COLLATE "C" NOT NULL,
+    "value" text COLLATE "C" NOT NULL,
     PRIMARY KEY ("name")
 );
 
@@ -577,7 +597,67 @@ CREATE INDEX history_identity_link_id ON history_identity_link USING brin ("id" 
 CREATE INDEX large_value_root ON large_value ("root_id");
 CREATE INDEX large_value_id ON large_value ("id");
 CREATE INDEX history_process_ended ON history_process USING brin ("ended" int8_minmax_multi_ops) WITH (autosummarize = on);
+-- Lists: what people and tools look for by itself. What nearly every row has, or what changes with every step, has
+-- none: docs/query-plans.tsv names the filters that need another one beside them.
+CREATE INDEX process_instance_super ON process_instance ("super_token_id") WHERE "super_token_id" IS NOT NULL;
+CREATE INDEX process_instance_suspended ON process_instance ("id") WHERE "suspended" = true;
+CREATE INDEX process_instance_tenant ON process_instance ("tenant_id") WHERE "tenant_id" IS NOT NULL;
+CREATE INDEX task_assignee ON task ("assignee") WHERE "assignee" IS NOT NULL;
+CREATE INDEX task_definition ON task ("definition_id");
+CREATE INDEX task_due ON task ("due") WHERE "due" IS NOT NULL;
+CREATE INDEX task_candidate_name ON task_candidate ("name");
+CREATE INDEX variable_text ON variable ("name", substr("text", 1, 40)) WHERE "text" IS NOT NULL;
+CREATE INDEX variable_number ON variable ("name", "number") WHERE "number" IS NOT NULL;
+CREATE INDEX job_failed ON job ("id") WHERE "retries" = 0;
+CREATE INDEX job_error ON job ("definition_id") WHERE "error_message" IS NOT NULL;
+CREATE INDEX external_task_failed ON external_task ("definition_id") WHERE "retries" = 0;
+CREATE INDEX incident_definition ON incident ("definition_id");
+CREATE INDEX incident_configuration ON incident ("configuration");
+CREATE INDEX incident_cause ON incident ("root_cause_id");
+CREATE INDEX incident_created ON incident ("created");
+CREATE INDEX history_process_state ON history_process ("state") WHERE "state" <> 0;
+CREATE INDEX history_process_user ON history_process ("start_user") WHERE "start_user" IS NOT NULL;
+CREATE INDEX history_process_tenant ON history_process ("tenant_id") WHERE "tenant_id" IS NOT NULL;
+CREATE INDEX history_process_started ON history_process USING brin ("started" int8_minmax_multi_ops) WITH (autosummarize = on);
+CREATE INDEX history_activity_started ON history_activity USING brin ("started" int8_minmax_multi_ops) WITH (autosummarize = on);
+CREATE INDEX history_activity_ended ON history_activity USING brin ("ended" int8_minmax_multi_ops) WITH (autosummarize = on);
+-- What has no instance, by slot: a move finds roots there that aren't instances.
+CREATE INDEX task_alone ON task ("slot") WHERE "instance_id" IS NULL;
+CREATE INDEX job_alone ON job ("slot") WHERE "instance_id" IS NULL;
+CREATE INDEX incident_alone ON incident ("slot") WHERE "instance_id" IS NULL;
+CREATE INDEX history_task_alone ON history_task ("slot") WHERE "instance_id" IS NULL;
+CREATE INDEX history_job_alone ON history_job ("slot") WHERE "instance_id" IS NULL;
+CREATE INDEX history_incident_alone ON history_incident ("slot") WHERE "instance_id" IS NULL;
+-- Trees whose removal time somebody has set.
+CREATE INDEX history_process_removal ON history_process ("removal") WHERE "removal" IS NOT NULL;
 -- The slots that job acquisition and fetchAndLock have to skip.
 CREATE INDEX slot_not_owned ON slot ("slot") WHERE "state" <> 0;
+
+-- Counters: every statement that adds or removes rows adds what it changed, so that no row is shared between writers;
+-- a task of a node folds them. Kinds: 0 running and recorded, 1 ended, 2 running and not recorded, 3 user tasks.
+CREATE FUNCTION count_running() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO counter ("kind", "definition_id", "delta")
+    SELECT CASE WHEN "recorded" THEN 0 ELSE 2 END, "definition_id", TG_ARGV[0]::bigint * count(*) FROM changed GROUP BY 1, 2;
+    RETURN NULL;
+END $$;
+CREATE FUNCTION count_ended() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO counter ("kind", "definition_id", "delta")
+    SELECT 1, "definition_id", TG_ARGV[0]::bigint * count(*) FROM changed GROUP BY 2;
+    RETURN NULL;
+END $$;
+CREATE FUNCTION count_tasks() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO counter ("kind", "definition_id", "delta")
+    SELECT 3, coalesce("definition_id", '00000000-0000-0000-0000-000000000000'), TG_ARGV[0]::bigint * count(*) FROM changed GROUP BY 2;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER count_added AFTER INSERT ON process_instance REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION count_running('1');
+CREATE TRIGGER count_removed AFTER DELETE ON process_instance REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION count_running('-1');
+CREATE TRIGGER count_added AFTER INSERT ON history_process REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION count_ended('1');
+CREATE TRIGGER count_removed AFTER DELETE ON history_process REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION count_ended('-1');
+CREATE TRIGGER count_added AFTER INSERT ON task REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION count_tasks('1');
+CREATE TRIGGER count_removed AFTER DELETE ON task REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION count_tasks('-1');
 
 INSERT INTO applied ("name", "value") VALUES ('log', 0), ('slots', 0);

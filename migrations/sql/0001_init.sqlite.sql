@@ -494,6 +494,13 @@ CREATE TABLE hidden_slot (
     PRIMARY KEY ("slot")
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE counter (
+    "kind" INTEGER NOT NULL,
+    "definition_id" BLOB NOT NULL,
+    "delta" INTEGER NOT NULL,
+    PRIMARY KEY ("kind", "definition_id")
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE commit_batch (
     "id" BLOB NOT NULL,
     "refused" TEXT NOT NULL,
@@ -506,6 +513,14 @@ CREATE TABLE payload (
     PRIMARY KEY ("digest")
 ) STRICT;
 
+CREATE TABLE history_outbox (
+    "id" INTEGER NOT NULL,
+    "created" INTEGER NOT NULL,
+    "source" TEXT NOT NULL,
+    "rows" TEXT NOT NULL,
+    PRIMARY KEY ("id")
+);
+
 CREATE TABLE stamp (
     "one" INTEGER NOT NULL,
     "cluster" TEXT NOT NULL,
@@ -517,6 +532,12 @@ CREATE TABLE stamp (
 CREATE TABLE applied (
     "name" TEXT NOT NULL,
     "value" INTEGER NOT NULL,
+    PRIMARY KEY ("name")
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE setting (
+    "name" TEXT NOT NULL,
+    "value" TEXT NOT NULL,
     PRIMARY KEY ("name")
 ) STRICT, WITHOUT ROWID;
 
@@ -567,7 +588,64 @@ CREATE INDEX history_identity_link_id ON history_identity_link ("id");
 CREATE INDEX large_value_root ON large_value ("root_id");
 CREATE INDEX large_value_id ON large_value ("id");
 CREATE INDEX history_process_ended ON history_process ("ended");
+-- Lists: what people and tools look for by itself. What nearly every row has, or what changes with every step, has
+-- none: docs/query-plans.tsv names the filters that need another one beside them.
+CREATE INDEX process_instance_super ON process_instance ("super_token_id") WHERE "super_token_id" IS NOT NULL;
+CREATE INDEX process_instance_suspended ON process_instance ("id") WHERE "suspended" = true;
+CREATE INDEX process_instance_tenant ON process_instance ("tenant_id") WHERE "tenant_id" IS NOT NULL;
+CREATE INDEX task_assignee ON task ("assignee") WHERE "assignee" IS NOT NULL;
+CREATE INDEX task_definition ON task ("definition_id");
+CREATE INDEX task_due ON task ("due") WHERE "due" IS NOT NULL;
+CREATE INDEX task_candidate_name ON task_candidate ("name");
+CREATE INDEX variable_text ON variable ("name", substr("text", 1, 40)) WHERE "text" IS NOT NULL;
+CREATE INDEX variable_number ON variable ("name", "number") WHERE "number" IS NOT NULL;
+CREATE INDEX job_failed ON job ("id") WHERE "retries" = 0;
+CREATE INDEX job_error ON job ("definition_id") WHERE "error_message" IS NOT NULL;
+CREATE INDEX external_task_failed ON external_task ("definition_id") WHERE "retries" = 0;
+CREATE INDEX incident_definition ON incident ("definition_id");
+CREATE INDEX incident_configuration ON incident ("configuration");
+CREATE INDEX incident_cause ON incident ("root_cause_id");
+CREATE INDEX incident_created ON incident ("created");
+CREATE INDEX history_process_state ON history_process ("state") WHERE "state" <> 0;
+CREATE INDEX history_process_user ON history_process ("start_user") WHERE "start_user" IS NOT NULL;
+CREATE INDEX history_process_tenant ON history_process ("tenant_id") WHERE "tenant_id" IS NOT NULL;
+CREATE INDEX history_process_started ON history_process ("started");
+-- What has no instance, by slot: a move finds roots there that aren't instances.
+CREATE INDEX task_alone ON task ("slot") WHERE "instance_id" IS NULL;
+CREATE INDEX job_alone ON job ("slot") WHERE "instance_id" IS NULL;
+CREATE INDEX incident_alone ON incident ("slot") WHERE "instance_id" IS NULL;
+CREATE INDEX history_task_alone ON history_task ("slot") WHERE "instance_id" IS NULL;
+CREATE INDEX history_job_alone ON history_job ("slot") WHERE "instance_id" IS NULL;
+CREATE INDEX history_incident_alone ON history_incident ("slot") WHERE "instance_id" IS NULL;
+-- Trees whose removal time somebody has set.
+CREATE INDEX history_process_removal ON history_process ("removal") WHERE "removal" IS NOT NULL;
 -- The slots that job acquisition and fetchAndLock have to skip.
 CREATE INDEX slot_not_owned ON slot ("slot") WHERE "state" <> 0;
+
+-- Counters. Kinds: 0 running and recorded, 1 ended, 2 running and not recorded, 3 user tasks.
+CREATE TRIGGER process_instance_added AFTER INSERT ON process_instance BEGIN
+    INSERT INTO counter ("kind", "definition_id", "delta") VALUES (CASE WHEN NEW."recorded" = 1 THEN 0 ELSE 2 END, coalesce(NEW."definition_id", zeroblob(16)), 1)
+    ON CONFLICT ("kind", "definition_id") DO UPDATE SET "delta" = "delta" + excluded."delta";
+END;
+CREATE TRIGGER process_instance_removed AFTER DELETE ON process_instance BEGIN
+    INSERT INTO counter ("kind", "definition_id", "delta") VALUES (CASE WHEN OLD."recorded" = 1 THEN 0 ELSE 2 END, coalesce(OLD."definition_id", zeroblob(16)), -1)
+    ON CONFLICT ("kind", "definition_id") DO UPDATE SET "delta" = "delta" + excluded."delta";
+END;
+CREATE TRIGGER history_process_added AFTER INSERT ON history_process BEGIN
+    INSERT INTO counter ("kind", "definition_id", "delta") VALUES (1, coalesce(NEW."definition_id", zeroblob(16)), 1)
+    ON CONFLICT ("kind", "definition_id") DO UPDATE SET "delta" = "delta" + excluded."delta";
+END;
+CREATE TRIGGER history_process_removed AFTER DELETE ON history_process BEGIN
+    INSERT INTO counter ("kind", "definition_id", "delta") VALUES (1, coalesce(OLD."definition_id", zeroblob(16)), -1)
+    ON CONFLICT ("kind", "definition_id") DO UPDATE SET "delta" = "delta" + excluded."delta";
+END;
+CREATE TRIGGER task_added AFTER INSERT ON task BEGIN
+    INSERT INTO counter ("kind", "definition_id", "delta") VALUES (3, coalesce(NEW."definition_id", zeroblob(16)), 1)
+    ON CONFLICT ("kind", "definition_id") DO UPDATE SET "delta" = "delta" + excluded."delta";
+END;
+CREATE TRIGGER task_removed AFTER DELETE ON task BEGIN
+    INSERT INTO counter ("kind", "definition_id", "delta") VALUES (3, coalesce(OLD."definition_id", zeroblob(16)), -1)
+    ON CONFLICT ("kind", "definition_id") DO UPDATE SET "delta" = "delta" + excluded."delta";
+END;
 
 INSERT INTO applied ("name", "value") VALUES ('log', 0), ('slots', 0);

@@ -1,10 +1,10 @@
--- Views with the names and columns of Camunda 7's tables, for reading (docs/sql-views.md). Times are UTC.
+-- Views with the names and columns of Camunda 7's tables, for reading (docs/sql-views.md). Times are in the session's zone.
 
 CREATE VIEW ACT_RE_DEPLOYMENT AS
 SELECT
     x."id"::text AS id_,
     x."name" AS name_,
-    (timestamp 'epoch' + x."deployed" * interval '1 millisecond') AS deploy_time_,
+    (timestamptz 'epoch' + x."deployed" * interval '1 millisecond')::timestamp AS deploy_time_,
     x."source" AS source_,
     x."tenant_id" AS tenant_id_
 FROM deployment x WHERE x."published";
@@ -119,10 +119,10 @@ SELECT
     x."assignee" AS assignee_,
     x."delegation" AS delegation_,
     x."priority" AS priority_,
-    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS create_time_,
-    (timestamp 'epoch' + x."last_updated" * interval '1 millisecond') AS last_updated_,
-    (timestamp 'epoch' + x."due" * interval '1 millisecond') AS due_date_,
-    (timestamp 'epoch' + x."follow_up" * interval '1 millisecond') AS follow_up_date_,
+    (timestamptz 'epoch' + x."created" * interval '1 millisecond')::timestamp AS create_time_,
+    (timestamptz 'epoch' + x."last_updated" * interval '1 millisecond')::timestamp AS last_updated_,
+    (timestamptz 'epoch' + x."due" * interval '1 millisecond')::timestamp AS due_date_,
+    (timestamptz 'epoch' + x."follow_up" * interval '1 millisecond')::timestamp AS follow_up_date_,
     CASE WHEN x."suspended" THEN 2 ELSE 1 END AS suspension_state_,
     x."tenant_id" AS tenant_id_,
     CASE WHEN x."last_updated" IS NULL THEN 'Created' ELSE 'Updated' END AS task_state_
@@ -145,7 +145,7 @@ SELECT
     x."id"::text AS id_,
     1 AS rev_,
     CASE WHEN x."kind" >= 2 THEN 'timer' ELSE 'message' END AS type_,
-    (timestamp 'epoch' + x."lock_expires" * interval '1 millisecond') AS lock_exp_time_,
+    (timestamptz 'epoch' + x."lock_expires" * interval '1 millisecond')::timestamp AS lock_exp_time_,
     x."lock_owner" AS lock_owner_,
     x."exclusive" AS exclusive_,
     x."execution_id"::text AS execution_id_,
@@ -157,7 +157,7 @@ SELECT
     CASE WHEN x."stacktrace" IS NOT NULL THEN x."id"::text END AS exception_stack_id_,
     x."error_message" AS exception_msg_,
     CASE WHEN x."error_message" IS NOT NULL THEN x."element" END AS failed_act_id_,
-    (timestamp 'epoch' + x."due" * interval '1 millisecond') AS duedate_,
+    (timestamptz 'epoch' + x."due" * interval '1 millisecond')::timestamp AS duedate_,
     x."repeat" AS repeat_,
     0::bigint AS repeat_offset_,
     CASE x."kind" WHEN 2 THEN 'timer-intermediate-transition' WHEN 3 THEN 'timer-start-event' ELSE 'async-continuation' END AS handler_type_,
@@ -168,7 +168,7 @@ SELECT
     x."priority" AS priority_,
     1::bigint AS sequence_counter_,
     x."tenant_id" AS tenant_id_,
-    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS create_time_,
+    (timestamptz 'epoch' + x."created" * interval '1 millisecond')::timestamp AS create_time_,
     NULL::text AS last_failure_log_id_,
     NULL::text AS batch_id_
 FROM job x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
@@ -182,8 +182,8 @@ SELECT
     x."retries" AS retries_,
     x."error_message" AS error_msg_,
     CASE WHEN x."error_details" IS NOT NULL THEN x."id"::text END AS error_details_id_,
-    (timestamp 'epoch' + x."lock_expires" * interval '1 millisecond') AS lock_exp_time_,
-    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS create_time_,
+    (timestamptz 'epoch' + x."lock_expires" * interval '1 millisecond')::timestamp AS lock_exp_time_,
+    (timestamptz 'epoch' + x."created" * interval '1 millisecond')::timestamp AS create_time_,
     CASE WHEN x."suspended" THEN 2 ELSE 1 END AS suspension_state_,
     x."execution_id"::text AS execution_id_,
     x."instance_id"::text AS proc_inst_id_,
@@ -206,7 +206,7 @@ SELECT
     x."instance_id"::text AS proc_inst_id_,
     x."element" AS activity_id_,
     NULL::text AS configuration_,
-    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS created_,
+    (timestamptz 'epoch' + x."created" * interval '1 millisecond')::timestamp AS created_,
     x."tenant_id" AS tenant_id_
 FROM event_subscription x WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
 
@@ -214,7 +214,7 @@ CREATE VIEW ACT_RU_INCIDENT AS
 SELECT
     x."id"::text AS id_,
     1 AS rev_,
-    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS incident_timestamp_,
+    (timestamptz 'epoch' + x."created" * interval '1 millisecond')::timestamp AS incident_timestamp_,
     x."message" AS incident_msg_,
     x."kind" AS incident_type_,
     x."execution_id"::text AS execution_id_,
@@ -240,7 +240,7 @@ SELECT
     false AS generated_,
     NULL::text AS tenant_id_,
     1 AS type_,
-    (timestamp 'epoch' + p."deployed" * interval '1 millisecond') AS create_time_,
+    (timestamptz 'epoch' + p."deployed" * interval '1 millisecond')::timestamp AS create_time_,
     NULL::text AS root_proc_inst_id_,
     NULL::timestamp AS removal_time_
 FROM resource x JOIN deployment p ON p."id" = x."deployment_id"
@@ -254,7 +254,7 @@ SELECT
     NULL::boolean AS generated_,
     NULL::text AS tenant_id_,
     2 AS type_,
-    (timestamp 'epoch' + coalesce(x."updated", x."created") * interval '1 millisecond') AS create_time_,
+    (timestamptz 'epoch' + coalesce(x."updated", x."created") * interval '1 millisecond')::timestamp AS create_time_,
     x."root_id"::text AS root_proc_inst_id_,
     NULL::timestamp AS removal_time_
 FROM variable x WHERE x."type" IN ('Bytes', 'File', 'Object', 'Json', 'Xml') AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
@@ -268,7 +268,7 @@ SELECT
     NULL::boolean AS generated_,
     NULL::text AS tenant_id_,
     3 AS type_,
-    (timestamp 'epoch' + coalesce(x."updated", x."created") * interval '1 millisecond') AS create_time_,
+    (timestamptz 'epoch' + coalesce(x."updated", x."created") * interval '1 millisecond')::timestamp AS create_time_,
     x."root_id"::text AS root_proc_inst_id_,
     NULL::timestamp AS removal_time_
 FROM history_variable x WHERE x."type" IN ('Bytes', 'File', 'Object', 'Json', 'Xml') AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
@@ -282,7 +282,7 @@ SELECT
     NULL::boolean AS generated_,
     NULL::text AS tenant_id_,
     3 AS type_,
-    (timestamp 'epoch' + x."updated" * interval '1 millisecond') AS create_time_,
+    (timestamptz 'epoch' + x."updated" * interval '1 millisecond')::timestamp AS create_time_,
     x."root_id"::text AS root_proc_inst_id_,
     NULL::timestamp AS removal_time_
 FROM history_detail x WHERE x."type" IN ('Bytes', 'File', 'Object', 'Json', 'Xml') AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
@@ -321,9 +321,9 @@ SELECT
     x."business_key" AS business_key_,
     d."key" AS proc_def_key_,
     d."rest_id" AS proc_def_id_,
-    (timestamp 'epoch' + x."started" * interval '1 millisecond') AS start_time_,
-    (timestamp 'epoch' + x."ended" * interval '1 millisecond') AS end_time_,
-    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_,
+    (timestamptz 'epoch' + x."started" * interval '1 millisecond')::timestamp AS start_time_,
+    (timestamptz 'epoch' + x."ended" * interval '1 millisecond')::timestamp AS end_time_,
+    (timestamptz 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond')::timestamp AS removal_time_,
     x."ended" - x."started" AS duration_,
     x."start_user" AS start_user_id_,
     x."start_element" AS start_act_id_,
@@ -344,7 +344,7 @@ SELECT
     x."business_key" AS business_key_,
     d."key" AS proc_def_key_,
     d."rest_id" AS proc_def_id_,
-    (timestamp 'epoch' + x."started" * interval '1 millisecond') AS start_time_,
+    (timestamptz 'epoch' + x."started" * interval '1 millisecond')::timestamp AS start_time_,
     NULL::timestamp AS end_time_,
     NULL::timestamp AS removal_time_,
     NULL::bigint AS duration_,
@@ -377,13 +377,13 @@ SELECT
     el."name" AS act_name_,
     el."kind" AS act_type_,
     x."assignee" AS assignee_,
-    (timestamp 'epoch' + x."started" * interval '1 millisecond') AS start_time_,
-    (timestamp 'epoch' + x."ended" * interval '1 millisecond') AS end_time_,
+    (timestamptz 'epoch' + x."started" * interval '1 millisecond')::timestamp AS start_time_,
+    (timestamptz 'epoch' + x."ended" * interval '1 millisecond')::timestamp AS end_time_,
     x."ended" - x."started" AS duration_,
     CASE WHEN x."canceled" THEN 2 WHEN x."complete_scope" THEN 1 ELSE 4 END AS act_inst_state_,
     NULL::bigint AS sequence_counter_,
     x."tenant_id" AS tenant_id_,
-    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_
+    (timestamptz 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond')::timestamp AS removal_time_
 FROM history_activity x LEFT JOIN definition d ON d."id" = x."definition_id" LEFT JOIN element el ON el."definition_id" = x."definition_id" AND el."element" = x."element" WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
 UNION ALL
 SELECT
@@ -401,7 +401,7 @@ SELECT
     el."name" AS act_name_,
     el."kind" AS act_type_,
     k."assignee" AS assignee_,
-    (timestamp 'epoch' + x."started" * interval '1 millisecond') AS start_time_,
+    (timestamptz 'epoch' + x."started" * interval '1 millisecond')::timestamp AS start_time_,
     NULL::timestamp AS end_time_,
     NULL::bigint AS duration_,
     0 AS act_inst_state_,
@@ -429,15 +429,15 @@ SELECT
     x."description" AS description_,
     x."owner" AS owner_,
     x."assignee" AS assignee_,
-    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS start_time_,
-    (timestamp 'epoch' + x."ended" * interval '1 millisecond') AS end_time_,
+    (timestamptz 'epoch' + x."created" * interval '1 millisecond')::timestamp AS start_time_,
+    (timestamptz 'epoch' + x."ended" * interval '1 millisecond')::timestamp AS end_time_,
     x."ended" - x."created" AS duration_,
     x."delete_reason" AS delete_reason_,
     x."priority" AS priority_,
-    (timestamp 'epoch' + x."due" * interval '1 millisecond') AS due_date_,
-    (timestamp 'epoch' + x."follow_up" * interval '1 millisecond') AS follow_up_date_,
+    (timestamptz 'epoch' + x."due" * interval '1 millisecond')::timestamp AS due_date_,
+    (timestamptz 'epoch' + x."follow_up" * interval '1 millisecond')::timestamp AS follow_up_date_,
     x."tenant_id" AS tenant_id_,
-    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_,
+    (timestamptz 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond')::timestamp AS removal_time_,
     CASE WHEN x."delete_reason" = 'completed' THEN 'Completed' ELSE 'Deleted' END AS task_state_
 FROM history_task x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
 UNION ALL
@@ -459,13 +459,13 @@ SELECT
     x."description" AS description_,
     x."owner" AS owner_,
     x."assignee" AS assignee_,
-    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS start_time_,
+    (timestamptz 'epoch' + x."created" * interval '1 millisecond')::timestamp AS start_time_,
     NULL::timestamp AS end_time_,
     NULL::bigint AS duration_,
     NULL::text AS delete_reason_,
     x."priority" AS priority_,
-    (timestamp 'epoch' + x."due" * interval '1 millisecond') AS due_date_,
-    (timestamp 'epoch' + x."follow_up" * interval '1 millisecond') AS follow_up_date_,
+    (timestamptz 'epoch' + x."due" * interval '1 millisecond')::timestamp AS due_date_,
+    (timestamptz 'epoch' + x."follow_up" * interval '1 millisecond')::timestamp AS follow_up_date_,
     x."tenant_id" AS tenant_id_,
     NULL::timestamp AS removal_time_,
     CASE WHEN x."last_updated" IS NULL THEN 'Created' ELSE 'Updated' END AS task_state_
@@ -487,7 +487,7 @@ SELECT
     x."task_id"::text AS task_id_,
     x."name" AS name_,
     lower(x."type") AS var_type_,
-    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS create_time_,
+    (timestamptz 'epoch' + x."created" * interval '1 millisecond')::timestamp AS create_time_,
     x."revision" AS rev_,
     CASE WHEN x."type" IN ('Bytes', 'File', 'Object', 'Json', 'Xml') THEN x."id"::text END AS bytearray_id_,
     x."float" AS double_,
@@ -496,7 +496,7 @@ SELECT
     x."info" AS text2_,
     coalesce((SELECT oi."tenant_id" FROM process_instance oi WHERE oi."id" = x."instance_id"), (SELECT oi."tenant_id" FROM history_process oi WHERE oi."id" = x."instance_id" LIMIT 1)) AS tenant_id_,
     CASE WHEN x."deleted" THEN 'DELETED' ELSE 'CREATED' END AS state_,
-    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_
+    (timestamptz 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond')::timestamp AS removal_time_
 FROM history_variable x LEFT JOIN definition d ON d."id" = coalesce((SELECT oi."definition_id" FROM process_instance oi WHERE oi."id" = x."instance_id"), (SELECT oi."definition_id" FROM history_process oi WHERE oi."id" = x."instance_id" LIMIT 1)) WHERE x."recorded" >= 1 AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
 UNION ALL
 SELECT
@@ -514,7 +514,7 @@ SELECT
     x."task_id"::text AS task_id_,
     x."name" AS name_,
     lower(x."type") AS var_type_,
-    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS create_time_,
+    (timestamptz 'epoch' + x."created" * interval '1 millisecond')::timestamp AS create_time_,
     x."revision" AS rev_,
     CASE WHEN x."type" IN ('Bytes', 'File', 'Object', 'Json', 'Xml') THEN x."id"::text END AS bytearray_id_,
     x."float" AS double_,
@@ -523,7 +523,7 @@ SELECT
     x."info" AS text2_,
     coalesce((SELECT oi."tenant_id" FROM process_instance oi WHERE oi."id" = x."instance_id"), (SELECT oi."tenant_id" FROM history_process oi WHERE oi."id" = x."instance_id" LIMIT 1)) AS tenant_id_,
     'CREATED'::text AS state_,
-    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_
+    (timestamptz 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond')::timestamp AS removal_time_
 FROM variable x LEFT JOIN definition d ON d."id" = coalesce((SELECT oi."definition_id" FROM process_instance oi WHERE oi."id" = x."instance_id"), (SELECT oi."definition_id" FROM history_process oi WHERE oi."id" = x."instance_id" LIMIT 1)) WHERE x."recorded" >= 1 AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
 
 CREATE VIEW ACT_HI_DETAIL AS
@@ -545,7 +545,7 @@ SELECT
     x."name" AS name_,
     lower(x."type") AS var_type_,
     x."revision" AS rev_,
-    (timestamp 'epoch' + x."updated" * interval '1 millisecond') AS time_,
+    (timestamptz 'epoch' + x."updated" * interval '1 millisecond')::timestamp AS time_,
     CASE WHEN x."type" IN ('Bytes', 'File', 'Object', 'Json', 'Xml') THEN x."id"::text END AS bytearray_id_,
     x."float" AS double_,
     x."number" AS long_,
@@ -554,7 +554,7 @@ SELECT
     1::bigint AS sequence_counter_,
     coalesce((SELECT oi."tenant_id" FROM process_instance oi WHERE oi."id" = x."instance_id"), (SELECT oi."tenant_id" FROM history_process oi WHERE oi."id" = x."instance_id" LIMIT 1)) AS tenant_id_,
     NULL::text AS operation_id_,
-    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_,
+    (timestamptz 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond')::timestamp AS removal_time_,
     x."initial" AS initial_
 FROM history_detail x LEFT JOIN definition d ON d."id" = coalesce((SELECT oi."definition_id" FROM process_instance oi WHERE oi."id" = x."instance_id"), (SELECT oi."definition_id" FROM history_process oi WHERE oi."id" = x."instance_id" LIMIT 1)) WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
 UNION ALL
@@ -576,7 +576,7 @@ SELECT
     x."name" AS name_,
     lower(x."type") AS var_type_,
     x."revision" AS rev_,
-    (timestamp 'epoch' + coalesce(x."updated", x."created") * interval '1 millisecond') AS time_,
+    (timestamptz 'epoch' + coalesce(x."updated", x."created") * interval '1 millisecond')::timestamp AS time_,
     CASE WHEN x."type" IN ('Bytes', 'File', 'Object', 'Json', 'Xml') THEN x."id"::text END AS bytearray_id_,
     x."float" AS double_,
     x."number" AS long_,
@@ -585,7 +585,7 @@ SELECT
     1::bigint AS sequence_counter_,
     coalesce((SELECT oi."tenant_id" FROM process_instance oi WHERE oi."id" = x."instance_id"), (SELECT oi."tenant_id" FROM history_process oi WHERE oi."id" = x."instance_id" LIMIT 1)) AS tenant_id_,
     NULL::text AS operation_id_,
-    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_,
+    (timestamptz 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond')::timestamp AS removal_time_,
     x."initial" AS initial_
 FROM history_variable x LEFT JOIN definition d ON d."id" = coalesce((SELECT oi."definition_id" FROM process_instance oi WHERE oi."id" = x."instance_id"), (SELECT oi."definition_id" FROM history_process oi WHERE oi."id" = x."instance_id" LIMIT 1)) WHERE x."recorded" = 2 AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
 UNION ALL
@@ -607,7 +607,7 @@ SELECT
     x."name" AS name_,
     lower(x."type") AS var_type_,
     x."revision" AS rev_,
-    (timestamp 'epoch' + coalesce(x."updated", x."created") * interval '1 millisecond') AS time_,
+    (timestamptz 'epoch' + coalesce(x."updated", x."created") * interval '1 millisecond')::timestamp AS time_,
     CASE WHEN x."type" IN ('Bytes', 'File', 'Object', 'Json', 'Xml') THEN x."id"::text END AS bytearray_id_,
     x."float" AS double_,
     x."number" AS long_,
@@ -616,7 +616,7 @@ SELECT
     1::bigint AS sequence_counter_,
     coalesce((SELECT oi."tenant_id" FROM process_instance oi WHERE oi."id" = x."instance_id"), (SELECT oi."tenant_id" FROM history_process oi WHERE oi."id" = x."instance_id" LIMIT 1)) AS tenant_id_,
     NULL::text AS operation_id_,
-    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_,
+    (timestamptz 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond')::timestamp AS removal_time_,
     x."initial" AS initial_
 FROM variable x LEFT JOIN definition d ON d."id" = coalesce((SELECT oi."definition_id" FROM process_instance oi WHERE oi."id" = x."instance_id"), (SELECT oi."definition_id" FROM history_process oi WHERE oi."id" = x."instance_id" LIMIT 1)) WHERE x."recorded" = 2 AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
 
@@ -628,8 +628,8 @@ SELECT
     CASE WHEN x."instance_id" IS NOT NULL THEN x."root_id"::text END AS root_proc_inst_id_,
     x."instance_id"::text AS proc_inst_id_,
     x."execution_id"::text AS execution_id_,
-    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS create_time_,
-    (timestamp 'epoch' + x."ended" * interval '1 millisecond') AS end_time_,
+    (timestamptz 'epoch' + x."created" * interval '1 millisecond')::timestamp AS create_time_,
+    (timestamptz 'epoch' + x."ended" * interval '1 millisecond')::timestamp AS end_time_,
     x."message" AS incident_msg_,
     x."kind" AS incident_type_,
     x."element" AS activity_id_,
@@ -642,7 +642,7 @@ SELECT
     x."tenant_id" AS tenant_id_,
     NULL::text AS job_def_id_,
     NULL::text AS annotation_,
-    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_
+    (timestamptz 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond')::timestamp AS removal_time_
 FROM history_incident x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
 UNION ALL
 SELECT
@@ -652,7 +652,7 @@ SELECT
     CASE WHEN x."instance_id" IS NOT NULL THEN x."root_id"::text END AS root_proc_inst_id_,
     x."instance_id"::text AS proc_inst_id_,
     x."execution_id"::text AS execution_id_,
-    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS create_time_,
+    (timestamptz 'epoch' + x."created" * interval '1 millisecond')::timestamp AS create_time_,
     NULL::timestamp AS end_time_,
     x."message" AS incident_msg_,
     x."kind" AS incident_type_,
@@ -672,9 +672,9 @@ FROM incident x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."re
 CREATE VIEW ACT_HI_JOB_LOG AS
 SELECT
     x."id"::text AS id_,
-    (timestamp 'epoch' + x."time" * interval '1 millisecond') AS timestamp_,
+    (timestamptz 'epoch' + x."time" * interval '1 millisecond')::timestamp AS timestamp_,
     x."job_id"::text AS job_id_,
-    (timestamp 'epoch' + x."due" * interval '1 millisecond') AS job_duedate_,
+    (timestamptz 'epoch' + x."due" * interval '1 millisecond')::timestamp AS job_duedate_,
     x."retries" AS job_retries_,
     x."priority" AS job_priority_,
     x."error_message" AS job_exception_msg_,
@@ -694,15 +694,15 @@ SELECT
     1::bigint AS sequence_counter_,
     x."tenant_id" AS tenant_id_,
     x."node" AS hostname_,
-    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_,
+    (timestamptz 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond')::timestamp AS removal_time_,
     NULL::text AS batch_id_
 FROM history_job x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
 UNION ALL
 SELECT
     x."job_id"::text AS id_,
-    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS timestamp_,
+    (timestamptz 'epoch' + x."created" * interval '1 millisecond')::timestamp AS timestamp_,
     x."job_id"::text AS job_id_,
-    (timestamp 'epoch' + x."due" * interval '1 millisecond') AS job_duedate_,
+    (timestamptz 'epoch' + x."due" * interval '1 millisecond')::timestamp AS job_duedate_,
     x."retries" AS job_retries_,
     x."priority" AS job_priority_,
     NULL::text AS job_exception_msg_,
@@ -722,15 +722,15 @@ SELECT
     1::bigint AS sequence_counter_,
     x."tenant_id" AS tenant_id_,
     x."node" AS hostname_,
-    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_,
+    (timestamptz 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond')::timestamp AS removal_time_,
     NULL::text AS batch_id_
 FROM history_job x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."state" <> 1 AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
 UNION ALL
 SELECT
     x."id"::text AS id_,
-    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS timestamp_,
+    (timestamptz 'epoch' + x."created" * interval '1 millisecond')::timestamp AS timestamp_,
     x."id"::text AS job_id_,
-    (timestamp 'epoch' + x."due" * interval '1 millisecond') AS job_duedate_,
+    (timestamptz 'epoch' + x."due" * interval '1 millisecond')::timestamp AS job_duedate_,
     x."retries" AS job_retries_,
     x."priority" AS job_priority_,
     NULL::text AS job_exception_msg_,
@@ -750,14 +750,14 @@ SELECT
     1::bigint AS sequence_counter_,
     x."tenant_id" AS tenant_id_,
     x."lock_owner" AS hostname_,
-    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_,
+    (timestamptz 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond')::timestamp AS removal_time_,
     NULL::text AS batch_id_
 FROM job x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."recorded" AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
 
 CREATE VIEW ACT_HI_EXT_TASK_LOG AS
 SELECT
     x."id"::text AS id_,
-    (timestamp 'epoch' + x."time" * interval '1 millisecond') AS timestamp_,
+    (timestamptz 'epoch' + x."time" * interval '1 millisecond')::timestamp AS timestamp_,
     x."task_id"::text AS ext_task_id_,
     x."retries" AS retries_,
     x."topic" AS topic_name_,
@@ -774,12 +774,12 @@ SELECT
     d."key" AS proc_def_key_,
     x."tenant_id" AS tenant_id_,
     x."state"::integer AS state_,
-    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_
+    (timestamptz 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond')::timestamp AS removal_time_
 FROM history_external_task x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
 UNION ALL
 SELECT
     x."task_id"::text AS id_,
-    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS timestamp_,
+    (timestamptz 'epoch' + x."created" * interval '1 millisecond')::timestamp AS timestamp_,
     x."task_id"::text AS ext_task_id_,
     NULL::integer AS retries_,
     x."topic" AS topic_name_,
@@ -796,12 +796,12 @@ SELECT
     d."key" AS proc_def_key_,
     x."tenant_id" AS tenant_id_,
     0 AS state_,
-    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_
+    (timestamptz 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond')::timestamp AS removal_time_
 FROM history_external_task x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."state" <> 1 AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
 UNION ALL
 SELECT
     x."id"::text AS id_,
-    (timestamp 'epoch' + x."created" * interval '1 millisecond') AS timestamp_,
+    (timestamptz 'epoch' + x."created" * interval '1 millisecond')::timestamp AS timestamp_,
     x."id"::text AS ext_task_id_,
     NULL::integer AS retries_,
     x."topic" AS topic_name_,
@@ -818,13 +818,13 @@ SELECT
     d."key" AS proc_def_key_,
     x."tenant_id" AS tenant_id_,
     0 AS state_,
-    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_
+    (timestamptz 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond')::timestamp AS removal_time_
 FROM external_task x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."recorded" AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
 
 CREATE VIEW ACT_HI_IDENTITYLINK AS
 SELECT
     x."id"::text AS id_,
-    (timestamp 'epoch' + x."time" * interval '1 millisecond') AS timestamp_,
+    (timestamptz 'epoch' + x."time" * interval '1 millisecond')::timestamp AS timestamp_,
     x."kind" AS type_,
     x."user_id" AS user_id_,
     x."group_id" AS group_id_,
@@ -835,5 +835,5 @@ SELECT
     x."operator" AS assigner_id_,
     d."key" AS proc_def_key_,
     x."tenant_id" AS tenant_id_,
-    (timestamp 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond') AS removal_time_
+    (timestamptz 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond')::timestamp AS removal_time_
 FROM history_identity_link x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot);

@@ -60,6 +60,21 @@ impl Filters {
         self.members.get(name).filter(|v| !v.is_null())
     }
 
+    /// Names of the filters that select something: not null, not `false`, not empty, not about order or paging.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        const OTHERS: [&str; 5] = ["sorting", "sortBy", "sortOrder", "firstResult", "maxResults"];
+        let given = self.members.iter().filter(|(name, value)| {
+            let empty = match value {
+                Value::Null | Value::Bool(false) => true,
+                Value::String(text) => !self.post && (text.is_empty() || text == "false"),
+                Value::Array(items) => items.is_empty(),
+                _ => false,
+            };
+            !empty && !OTHERS.contains(&name.as_str())
+        });
+        given.map(|(name, _)| name.as_str())
+    }
+
     /// Whether it is given at all.
     pub fn has(&self, name: &str) -> bool {
         self.raw(name).is_some()

@@ -5,11 +5,15 @@
 mod batcher;
 pub mod cache;
 pub mod catalog;
+pub mod cleanup;
 pub mod commands;
 pub mod correlate;
 pub mod error;
 pub mod executor;
+pub mod fold;
 pub mod external;
+pub mod history;
+mod rhythm;
 pub mod writer;
 
 use crate::store::{Entity, Store, StoreError, Waiting};
@@ -88,10 +92,14 @@ pub(crate) struct Inner {
     pub cache: cache::Cache,
     /// Which instances entities belong to, where the cache doesn't know.
     pub owners: batcher::Batcher<(Entity, Id), Option<Id>>,
+    pub cleanup: cleanup::Cleanup,
+    pub sink: crate::sink::SinkState,
     /// Who waits for a message name with a business key.
     pub waiting: batcher::Batcher<(String, String), (topology::Coverage, Vec<Waiting>)>,
     /// What this database owns, refreshed after every change of slots: to place starts and to answer 421.
     pub owned: arc_swap::ArcSwap<commands::Owned>,
+    /// What goes to history now, in words and as the core asks it.
+    pub told: arc_swap::ArcSwap<(Arc<history::Told>, bpmn_core::history::History)>,
 }
 
 /// Numbers an operator can set.
@@ -117,15 +125,17 @@ pub struct Settings {
     pub retry_cycle: Option<String>,
     /// About how many bytes of instances are kept warm.
     pub cache_bytes: usize,
-    /// History rows are written at all (level other than `none`).
-    pub history: bool,
+    /// Numbers of history's clean-up.
+    pub cleanup: cleanup::CleanupSettings,
+    /// What goes to history, as node and database agree ([`history::agreed`]).
+    pub history: history::Told,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
         Settings {
             node: "node".into(),
-            writers: 2,
+            writers: 1,
             batch_max: 256,
             queue_max: 4096,
             max_steps: 100_000,
@@ -134,7 +144,8 @@ impl Default for Settings {
             default_retries: 3,
             retry_cycle: None,
             cache_bytes: 64 << 20,
-            history: true,
+            cleanup: cleanup::CleanupSettings::default(),
+            history: history::Told::default(),
         }
     }
 }
@@ -158,6 +169,8 @@ impl Engine {
         drain: CancellationToken,
     ) -> Result<Engine, StoreError> {
         let owned = commands::Owned::new(&store.slots().await?);
+        let told = settings.history.history().map_err(StoreError::Internal)?;
+        let told = (Arc::new(settings.history.clone()), told);
         let (writers, queues): (Vec<_>, Vec<_>) = (0..settings.writers.max(1))
             .map(|_| writer::Handle::new(settings.queue_max))
             .unzip();
@@ -176,8 +189,11 @@ impl Engine {
             counters: Arc::default(),
             cache: cache::Cache::new(settings.cache_bytes),
             owners: commands::owners(engine.clone(), settings.queue_max),
+            cleanup: cleanup::Cleanup::default(),
+            sink: crate::sink::SinkState::default(),
             waiting: correlate::waiting(engine.clone(), settings.queue_max),
             owned: arc_swap::ArcSwap::from_pointee(owned),
+            told: arc_swap::ArcSwap::from_pointee(told),
             settings,
         });
         for queue in queues {
@@ -189,6 +205,11 @@ impl Engine {
     /// Batches, commands and conflicts of this node's writers, for metrics.
     pub fn counters(&self) -> &writer::Counters {
         &self.inner.counters
+    }
+
+    /// What this node knows of its history sink, for metrics.
+    pub fn sink(&self) -> &crate::sink::SinkState {
+        &self.inner.sink
     }
 
     /// Instances kept warm, for metrics.

@@ -111,7 +111,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
         w.and(variable::exists(
             &filter,
             ignore,
-            col("v", "scope_id").equals((X, "instance_id")),
+            variable::of_instance((X, "instance_id")),
         )?);
     }
     for filter in variable_filters(w.filters, "variables")? {
@@ -122,7 +122,8 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
             .take();
         let scope = col("v", "scope_id")
             .equals((X, "id"))
-            .or(col("v", "scope_id").in_subquery(tokens));
+            .or(col("v", "scope_id").in_subquery(tokens))
+            .and(col("v", "instance_id").equals((X, "instance_id")));
         w.and(variable::exists(&filter, ignore, scope)?);
     }
     let filters = w.filters;

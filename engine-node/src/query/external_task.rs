@@ -98,7 +98,7 @@ pub fn listing(mut w: Where<'_>, now: i64) -> ApiResult<Listing> {
         w.and(variable::exists(
             &filter,
             ignore,
-            col("v", "scope_id").equals((E, "instance_id")),
+            variable::of_instance((E, "instance_id")),
         )?);
     }
     let filters = w.filters;

@@ -112,7 +112,10 @@ fn running() -> SelectStatement {
             JoinType::LeftJoin,
             "task",
             "k",
-            col("k", "token_id").equals(("t", "id")),
+            // By the instance too: tasks have an index on it.
+            col("k", "token_id")
+                .equals(("t", "id"))
+                .and(col("k", "instance_id").equals(("t", "instance_id"))),
         )
         .and_where(col("t", "activity_id").is_not_null())
         .and_where(col("p", "recorded").eq(true))

@@ -1,5 +1,9 @@
 //! Historic process instances: what runs is read from the runtime table, what has ended from history.
-use super::{Kind, Listing, SortBy, Where, col, null, of_definition};
+use super::{
+    Kind, Listing, SortBy, Where, col,
+    counters::{self, Counted},
+    null, of_definition,
+};
 use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::{Id, instance::EndState};
 use rest_api::{ApiResult, known};
@@ -130,8 +134,23 @@ pub fn by_id(id: Id) -> SelectStatement {
     base().exprs(columns()).and_where(col(H, "id").eq(id.0)).take()
 }
 
+/// The count by counters, if the filters are no more than `finished`, `unfinished` and definitions.
+fn counted(w: &Where<'_>) -> ApiResult<Option<SelectStatement>> {
+    let Some(definitions) = w.only_definitions(&["finished", "unfinished"]) else {
+        return Ok(None);
+    };
+    let kinds: &[Counted] = match (w.filters.on("finished")?, w.filters.on("unfinished")?) {
+        (false, false) => &[Counted::Recorded, Counted::Ended],
+        (true, false) => &[Counted::Ended],
+        (false, true) => &[Counted::Recorded],
+        (true, true) => return Ok(None),
+    };
+    Ok(Some(counters::count(kinds, definitions.as_deref())))
+}
+
 /// Historic process instances that meet the filters.
 pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
+    let counted = counted(&w)?;
     w.id("processInstanceId", col(H, "id"))?;
     if let Some(ids) = w.filters.list("processInstanceIds")? {
         if ids.is_empty() && w.filters.is_post() {
@@ -175,7 +194,9 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     }
     let filters = w.filters;
     let condition = w.finish(known::HISTORY_PROCESS)?;
-    Listing::new(base().cond_where(condition).take(), columns(), col(H, "id")).sorted(filters, &sort)
+    Listing::new(base().cond_where(condition).take(), columns(), col(H, "id"))
+        .counted(counted)
+        .sorted(filters, &sort)
 }
 
 fn states(w: &mut Where<'_>) -> ApiResult<()> {

@@ -1,6 +1,7 @@
 //! From the filters of a list to one SELECT, the same for both databases. Knows columns, not JSON bodies of rows.
 //!
 //! Definitions are found in the catalog, so a filter by key becomes `definition_id IN (…)`.
+pub mod counters;
 pub mod definition;
 pub mod deployment;
 pub mod event_subscription;
@@ -112,6 +113,8 @@ pub struct Listing {
     columns: Vec<Expr>,
     id: Expr,
     sorts: Vec<(Sorting, SortBy)>,
+    /// The count by counters, where the filters allow it.
+    counted: Option<SelectStatement>,
 }
 
 impl Listing {
@@ -122,7 +125,14 @@ impl Listing {
             columns,
             id,
             sorts: Vec::new(),
+            counted: None,
         }
+    }
+
+    /// Counts by this statement instead of the rows.
+    pub fn counted(mut self, statement: Option<SelectStatement>) -> Listing {
+        self.counted = statement;
+        self
     }
 
     /// Sorts as the request asks; `by` gives what a criterion sorts by.
@@ -164,6 +174,9 @@ impl Listing {
 
     /// The number of rows.
     pub fn count(&self) -> SelectStatement {
+        if let Some(statement) = &self.counted {
+            return statement.clone();
+        }
         let mut query = self.base.clone();
         query.expr(Expr::cust("COUNT(*)"));
         query
@@ -329,6 +342,25 @@ impl<'a> Where<'a> {
             self.definitions(column, |d| keys.contains(&d.row.key));
         }
         Ok(())
+    }
+
+    /// If the only filters, besides those `allowed`, are of definitions: `Some(None)` for none at all, else the
+    /// definitions meant. What counters can count.
+    pub fn only_definitions(&self, allowed: &[&str]) -> Option<Option<Vec<Id>>> {
+        let known = ["processDefinitionId", "processDefinitionKey"];
+        let mut given = self.filters.names().filter(|name| !allowed.contains(name));
+        if given.any(|name| !known.contains(&name)) {
+            return None;
+        }
+        let id = self.filters.text(known[0]).ok()?;
+        let key = self.filters.text(known[1]).ok()?;
+        if id.is_none() && key.is_none() {
+            return Some(None);
+        }
+        let meant = |d: &&std::sync::Arc<Deployed>| {
+            id.as_ref().is_none_or(|id| *id == d.row.rest_id) && key.as_ref().is_none_or(|key| *key == d.row.key)
+        };
+        Some(Some(self.view.all().filter(meant).map(|d| d.row.id).collect()))
     }
 
     /// `processDefinitionName`, `processDefinitionNameLike`.

@@ -1,5 +1,9 @@
 //! The list of running process instances.
-use super::{Kind, Listing, SortBy, Where, col, equals_id, like, of_definition, variable};
+use super::{
+    Kind, Listing, SortBy, Where, col,
+    counters::{self, Counted},
+    equals_id, like, of_definition, variable,
+};
 use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::Id;
 use rest_api::{ApiError, ApiResult, filters::variable_filters, known};
@@ -29,6 +33,9 @@ pub fn row(row: &dyn Row) -> Result<InstanceRow, StoreError> {
 
 /// Process instances that meet the filters.
 pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
+    let counted = w.only_definitions(&[]).map(|definitions| {
+        counters::count(&[Counted::Recorded, Counted::Unrecorded], definitions.as_deref())
+    });
     if let Some(ids) = w.filters.list("processInstanceIds")? {
         if ids.is_empty() && w.filters.is_post() {
             return Err(super::empty_list("process instance ids"));
@@ -38,15 +45,20 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     conditions(&mut w)?;
     for filter in variable_filters(w.filters, "variables")? {
         let ignore = variable::IgnoreCase::of(w.filters)?;
-        let scope = col("v", "scope_id").equals((P, "id"));
-        w.and(variable::exists(&filter, ignore, scope)?);
+        w.and(variable::exists(
+            &filter,
+            ignore,
+            variable::of_instance((P, "id")),
+        )?);
     }
     variable::IgnoreCase::of(w.filters)?;
     let filters = w.filters;
     let condition = w.finish(known::PROCESS_INSTANCE)?;
     let names = ["id", "definition_id", "business_key", "suspended", "tenant_id"];
     let columns = names.map(|name| col(P, name)).to_vec();
-    Listing::new(base(condition), columns, col(P, "id")).sorted(filters, &sort)
+    Listing::new(base(condition), columns, col(P, "id"))
+        .counted(counted)
+        .sorted(filters, &sort)
 }
 
 fn base(condition: Condition) -> SelectStatement {

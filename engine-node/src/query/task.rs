@@ -1,5 +1,9 @@
 //! The list of user tasks.
-use super::{Kind, Listing, SortBy, Where, col, eq_any_case, like, like_any_case, variable};
+use super::{
+    Kind, Listing, SortBy, Where, col,
+    counters::{self, Counted},
+    eq_any_case, like, like_any_case, variable,
+};
 use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::{Id, instance::UserTask};
 use rest_api::{
@@ -72,6 +76,9 @@ pub fn by_id(id: Id) -> SelectStatement {
 
 /// Tasks that meet the filters.
 pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
+    let counted = w
+        .only_definitions(&[])
+        .map(|definitions| counters::count(&[Counted::Tasks], definitions.as_deref()));
     fields(&mut w)?;
     times(&mut w)?;
     candidates(&mut w)?;
@@ -87,7 +94,9 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     let condition = w.finish(known::TASK)?;
     let columns = COLUMNS.map(|name| col(T, name)).to_vec();
     refuse_variable_sort(filters)?;
-    Listing::new(base(condition), columns, col(T, "id")).sorted(filters, &sort)
+    Listing::new(base(condition), columns, col(T, "id"))
+        .counted(counted)
+        .sorted(filters, &sort)
 }
 
 fn base(condition: Condition) -> SelectStatement {
@@ -324,14 +333,16 @@ fn variables(w: &mut Where<'_>) -> ApiResult<()> {
         w.and(variable::exists(
             &filter,
             ignore,
-            col("v", "scope_id").equals((T, "instance_id")),
+            variable::of_instance((T, "instance_id")),
         )?);
     }
     for filter in task_variable_filters(w.filters, "taskVariables")? {
         w.and(variable::exists(
             &filter,
             ignore,
-            col("v", "task_id").equals((T, "id")),
+            col("v", "task_id")
+                .equals((T, "id"))
+                .and(col("v", "instance_id").equals((T, "instance_id"))),
         )?);
     }
     Ok(())

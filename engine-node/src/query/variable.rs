@@ -26,6 +26,12 @@ impl IgnoreCase {
     }
 }
 
+/// That variable `v` lies in the process instance which a column names: by instance too, since that has an index.
+pub fn of_instance(instance: (&'static str, &'static str)) -> Expr {
+    let scope = col("v", "scope_id").equals(instance);
+    scope.and(col("v", "instance_id").equals(instance))
+}
+
 /// That a variable which meets the filter exists in the scope; `scope` speaks of alias `v`.
 pub fn exists(filter: &VariableFilter, ignore: IgnoreCase, scope: Expr) -> ApiResult<Expr> {
     let mut query = Query::select();
@@ -116,7 +122,13 @@ fn compare<V: Into<Expr>>(column: Expr, operator: Operator, value: V) -> ApiResu
 fn text_condition(operator: Operator, text: &str, ignore_case: bool) -> Expr {
     let column = col("v", "text");
     match (operator, ignore_case) {
-        (Operator::Eq, false) => column.eq(text),
+        // Long values have an index on their beginning only.
+        (Operator::Eq, false) => {
+            let beginning: String = text.chars().take(40).collect();
+            Expr::cust("substr(\"v\".\"text\", 1, 40)")
+                .eq(beginning)
+                .and(column.eq(text))
+        }
         (Operator::Eq, true) => eq_any_case(column, text),
         (Operator::Neq, false) => column.ne(text),
         (Operator::Neq, true) => eq_any_case(column, text).not(),

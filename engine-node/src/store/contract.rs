@@ -1,12 +1,16 @@
 //! What both stores must do: each function is a test of its own for PostgreSQL (a throw-away server) and SQLite.
 //! What only one database can show (fences beside open transactions, lost answers) is in [`postgres_only`].
+mod counters;
 mod fixture;
 mod job_plans;
 mod jobs;
 mod locking;
 mod postgres_only;
+mod reading;
 mod schema_checks;
 mod slots;
+mod unit_plans;
+mod trouble;
 mod values;
 mod writing;
 
@@ -48,6 +52,8 @@ contract! {
         lists_sort_nulls_and_bytes_alike,
         reopening_finds_everything,
         payloads_users_and_deployments_are_kept;
+    counters:
+        counters_are_the_numbers_of_visible_rows;
     jobs:
         a_job_is_handed_to_one_owner,
         a_lock_that_ended_is_taken_over,
@@ -65,7 +71,12 @@ contract! {
         hidden_slots_are_invisible,
         slot_rows_change_by_compare_and_set,
         a_stamp_is_set_once,
+        a_setting_is_made_once_and_replaced_on_demand,
         a_list_tells_what_was_covered;
+    reading:
+        s2_39_every_value_of_a_variable_is_told_in_order,
+        lists_of_history_tell_what_runs_and_what_has_ended,
+        s3_06_views_have_the_reference_s_names_and_rows;
     schema_checks:
         every_table_is_declared,
         this_build_works_on_the_next_schema,

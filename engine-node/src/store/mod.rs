@@ -6,14 +6,18 @@
 mod backend;
 mod cell;
 mod change;
+mod cleanup;
 pub mod codec;
 mod codec_history;
 #[cfg(test)]
 mod contract;
+pub mod housekeeping;
 mod jobs;
 mod load;
 mod locks;
 mod open;
+mod outbox;
+mod partitions;
 mod postgres;
 mod reference;
 pub mod schema;
@@ -22,8 +26,10 @@ mod sql;
 mod sql_store;
 mod sqlite;
 pub mod stats;
+mod units;
 pub mod value;
 
+pub use housekeeping::Housekeeping;
 pub use open::{OpenError, OpenOptions, open};
 pub use schema::visible;
 
@@ -76,6 +82,8 @@ pub struct Unit {
     /// Standalone incidents (of timer start jobs).
     pub start_incidents: Vec<Incident>,
     pub start_incidents_gone: Vec<Id>,
+    /// What the log of jobs tells of those jobs: rows of jobs without an instance, kept for ever.
+    pub start_history: Vec<HistoricJob>,
 }
 
 /// The rows of one instance that changed. `instance` holds them as tracked changes.
@@ -343,7 +351,7 @@ pub struct Snapshot {
 
 /// The store of one shard.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: Housekeeping {
     /// Writes a batch in one transaction; `result[i]` tells of `units[i]`. Each unit is applied whole or not at
     /// all. Returns after the commit. Deadlocks and serialization failures are repeated inside; a lost COMMIT
     /// answer is looked up in the commit table.
@@ -439,6 +447,10 @@ pub trait Store: Send + Sync {
     /// The database's stamp, and setting it once.
     async fn stamp(&self) -> Result<Option<Stamp>, StoreError>;
     async fn set_stamp(&self, stamp: &Stamp) -> Result<(), StoreError>;
+    /// What is set for all nodes of this database under a name.
+    async fn setting(&self, name: &str) -> Result<Option<String>, StoreError>;
+    /// Sets it; without `replace` only if nothing is set yet. Gives what is set now.
+    async fn put_setting(&self, name: &str, value: &str, replace: bool) -> Result<String, StoreError>;
     /// Slot rows. A fresh stand-alone database owns every slot at epoch 1.
     async fn slots(&self) -> Result<Vec<SlotRow>, StoreError>;
     /// One slot's row; stores override this with a read of that row alone.
@@ -464,10 +476,15 @@ pub trait Store: Send + Sync {
     /// Deletes every row of a slot that is `Released` or `Incoming`.
     async fn purge_slot(&self, slot: Slot) -> Result<(), StoreError>;
 
+    /// Adds up the rows of the counter table; its sums stay what they are.
+    async fn fold_counters(&self) -> Result<(), StoreError>;
+
     /// Cheap liveness: one round trip.
     async fn ping(&self) -> Result<(), StoreError>;
     /// What the store sees of its database, for metrics.
     fn stats(&self) -> std::sync::Arc<stats::Stats>;
+    /// How often a connection was lost since the start: behind the next one may be another server (a failover).
+    fn lost_connections(&self) -> u64;
     /// Closes the pool.
     async fn close(&self);
 }

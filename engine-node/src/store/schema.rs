@@ -348,12 +348,26 @@ table!(
     HIDDEN_SLOT, "hidden_slot", ShardLocal, ["slot"], [c("slot", Small)]
 );
 table!(
+    /// Changes of common counts, written by triggers with the rows they count; their sum is the count of what is
+    /// stored, hidden slots included. Kinds: see [`super::counters`].
+    COUNTER, "counter", ShardLocal, ["kind", "definition_id"], [
+        c("kind", Small), c("definition_id", Uuid), c("delta", Big),
+    ]
+);
+table!(
     /// Batches that were committed and what became of their units, for a COMMIT whose answer was lost.
     COMMIT_BATCH, "commit_batch", ShardLocal, ["id"], [c("id", Uuid), c("refused", Text)]
 );
 table!(
     /// Bytes of log entries by digest.
     PAYLOAD, "payload", ShardLocal, ["digest"], [c("digest", Text), c("bytes", Bytes)]
+);
+table!(
+    /// History rows that the sink doesn't have yet: a table and the roots and ids of some of its rows. Filled by
+    /// triggers while a sink is configured.
+    HISTORY_OUTBOX, "history_outbox", ShardLocal, ["id"], [
+        c("id", Big), c("created", Big), c("source", Text), c("rows", Text),
+    ]
 );
 table!(
     /// Which cluster and shard this database belongs to: one row, or none if it stands alone.
@@ -364,6 +378,10 @@ table!(
 table!(
     /// `log`: last entry of the reference log applied here. `slots`: raised with every change of slot rows.
     APPLIED, "applied", ShardLocal, ["name"], [c("name", Text), c("value", Big)]
+);
+table!(
+    /// What is set for all nodes of this database, by name: `history`.
+    SETTING, "setting", ShardLocal, ["name"], [c("name", Text), c("value", Text)]
 );
 table!(
     /// The scripts that made this schema; kept by the `migrations` crate.
@@ -404,10 +422,13 @@ pub const TABLES: &[Table] = &[
     ENGINE_USER,
     SLOT,
     HIDDEN_SLOT,
+    COUNTER,
     COMMIT_BATCH,
     PAYLOAD,
+    HISTORY_OUTBOX,
     STAMP,
     APPLIED,
+    SETTING,
     SCHEMA_VERSION,
 ];
 
