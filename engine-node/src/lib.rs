@@ -17,6 +17,7 @@ pub mod rest;
 mod serve;
 pub mod sizing;
 pub mod store;
+mod takeover;
 pub mod user_indexes;
 
 use app::Engine;

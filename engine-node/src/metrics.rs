@@ -127,10 +127,12 @@ impl Collector for EngineNumbers {
                 "Commands repeated after a conflict",
                 &writers.conflicts,
             ),
-            ("jobs_executed", "Jobs run", &executor.counters.executed),
-            ("jobs_failed", "Jobs that failed", &executor.counters.failed),
-        ] {
-            let counter = ConstCounter::new(value.load(Ordering::Relaxed));
+        ]
+        .map(|(name, help, value)| (name, help, value.load(Ordering::Relaxed)))
+        .into_iter()
+        .chain(executor.counted())
+        {
+            let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
         let gauges = [
@@ -154,13 +156,9 @@ impl Collector for EngineNumbers {
                 "Fetches that wait for external tasks",
                 self.0.parked() as i64,
             ),
-            (
-                "executor_active",
-                "Whether the job executor acquires jobs",
-                i64::from(self.0.executor_active()),
-            ),
         ];
-        for (name, help, value) in gauges {
+        let measured = executor.measured().map(|(name, help, n)| (name, help, n as i64));
+        for (name, help, value) in gauges.into_iter().chain(measured) {
             let gauge = ConstGauge::new(value);
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
         }

@@ -673,3 +673,48 @@ async fn a_node_that_stops_withdraws_and_answers_its_long_polls() {
     assert!(ready.check().unwrap_err().contains("process: stopping"));
     assert!(cluster.view().shards.values().all(|s| s.nodes.is_empty()));
 }
+
+#[tokio::test]
+async fn s3_14_a_node_that_left_and_refuses_connections_loses_its_jobs_to_the_others() {
+    let dir = Dir::new();
+    let cluster = cluster_of(&["a"]).await;
+    let (node, shutdown) = shard(&dir, "a", &cluster).await;
+    let engine = &node.app.engine;
+    engine.set_executor_active(false).await.unwrap();
+    let model = String::from_utf8(model("p", "")).unwrap().replace(
+        r#"<userTask id="task"/>"#,
+        r#"<userTask id="task" camunda:asyncBefore="true"/>"#,
+    );
+    deploy(&node, files("d", &[("p.bpmn", model.into_bytes())])).await;
+    let name = ShardName::new("a");
+    // Another node of the shard takes the job for an hour, and dies: nobody listens at its port any more.
+    let port = listener().await.local_addr().unwrap();
+    let info = cluster::NodeInfo {
+        id: "other".into(),
+        url: format!("http://{port}"),
+        version: "0".into(),
+    };
+    let lease = cluster.register_node(&name, info).await.unwrap();
+    let view = engine.catalog().view();
+    let deployed = view.all().next().unwrap().clone();
+    let start = engine_node::app::commands::Start {
+        deployed,
+        element: None,
+        business_key: None,
+        variables: Vec::new(),
+    };
+    let answer = Box::new(|_: &bpmn_core::instance::Instance, _: &bpmn_core::command::Outcome| {
+        engine_node::app::Answer::no_content()
+    });
+    engine.start(&Caller::default(), start, answer).await.unwrap();
+    let taken = engine.store().acquire_jobs("other", 9, 0, 3_600_000).await.unwrap();
+    assert_eq!(taken.jobs.len(), 1);
+    engine.set_executor_active(true).await.unwrap();
+    lease.revoke().await;
+    let executed = &engine.executor().counters.executed;
+    until("the job runs here", async || {
+        executed.load(std::sync::atomic::Ordering::Relaxed) == 1
+    })
+    .await;
+    end((node, shutdown)).await;
+}

@@ -4,6 +4,7 @@ mod api;
 mod both_databases;
 mod commands;
 mod deployments;
+mod executor;
 mod fan_out;
 mod faults;
 mod history;

@@ -75,6 +75,8 @@ pub async fn run(engine: Engine, drain: CancellationToken) {
 #[derive(Debug, Default)]
 struct Acquisition {
     backoff_ms: u64,
+    /// The last acquisition got nothing.
+    fruitless: bool,
     /// Jobs since the last that was taken by age.
     credit: u32,
 }
@@ -94,10 +96,18 @@ impl Acquisition {
             return longest;
         };
         if !backlog && !executor.due.swap(false, Ordering::Relaxed) {
-            return match look(engine).await {
-                Some(outlook) => sleep_until_due(executor, &outlook, longest),
-                None => longest.min(Duration::from_secs(1)),
+            let Some(outlook) = look(engine).await else {
+                return longest.min(Duration::from_secs(1));
             };
+            let sleep = sleep_until_due(executor, &outlook, longest);
+            if sleep.is_zero() && self.fruitless {
+                // Due, and not to be had: an exclusive sibling's node has to end first.
+                return self.back_off(executor);
+            }
+            if !sleep.is_zero() {
+                self.rested(executor);
+            }
+            return sleep;
         }
         executor.due.store(false, Ordering::Relaxed);
         self.acquire(engine, wanted).await
@@ -131,12 +141,19 @@ impl Acquisition {
         executor
             .backlog
             .store(taken + missed >= wanted, Ordering::Relaxed);
+        self.fruitless = taken == 0;
         if taken > 0 && missed <= taken {
-            self.backoff_ms = 0;
-            counters.backoff_ms.store(0, Ordering::Relaxed);
-            return Duration::ZERO;
+            self.rested(executor);
+        } else if missed > 0 {
+            return self.back_off(executor);
         }
-        self.back_off(executor)
+        Duration::ZERO
+    }
+
+    fn rested(&mut self, executor: &Executor) {
+        self.fruitless = false;
+        self.backoff_ms = 0;
+        executor.counters.backoff_ms.store(0, Ordering::Relaxed);
     }
 
     /// A pause that doubles, with jitter, so that nodes that met don't meet again.

@@ -8,6 +8,7 @@
 mod acquire;
 mod claim;
 mod flow;
+mod numbers;
 mod run;
 pub mod settings;
 mod timers;
