@@ -43,6 +43,11 @@ pub(crate) trait Backend: Send + Sync + 'static {
     /// See [`super::Store::stats`].
     fn stats(&self) -> &std::sync::Arc<super::stats::Stats>;
 
+    /// See [`super::Store::lost_connections`].
+    fn lost_connections(&self) -> u64 {
+        0
+    }
+
     /// See [`super::Store::announce`].
     async fn announce(&self, line: &str) -> Result<(), StoreError>;
 

@@ -12,7 +12,7 @@ use prometheus_client::{
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -47,6 +47,11 @@ pub struct Stats {
     /// Work refused because too much waited already, or for too long.
     pub refused: Family<PoolName, Counter>,
     slow: Option<Duration>,
+    /// Statements carried out: each one a round trip.
+    pub statements: AtomicU64,
+    born: Instant,
+    /// When a statement last succeeded, in ms after the birth; 0: never.
+    answered: AtomicU64,
     gates: Mutex<Vec<Arc<Gate>>>,
 }
 
@@ -63,14 +68,22 @@ impl Stats {
             wait: Family::new_with_constructor(buckets),
             refused: Family::default(),
             slow,
+            statements: AtomicU64::new(0),
+            born: Instant::now(),
+            answered: AtomicU64::new(0),
             gates: Mutex::default(),
         })
     }
 
     /// Notes a statement that began then and has ended now. The text is logged if it was slow: it holds
     /// placeholders, never values.
-    pub fn done(&self, class: Class, began: Instant, text: &str) {
+    pub fn done(&self, class: Class, began: Instant, text: &str, ok: bool) {
         let took = began.elapsed();
+        self.statements.fetch_add(1, Ordering::Relaxed);
+        if ok {
+            let now = self.born.elapsed().as_millis() as u64;
+            self.answered.store(now, Ordering::Relaxed);
+        }
         self.seconds.get_or_create(&class).observe(took.as_secs_f64());
         if self.slow.is_some_and(|slow| took >= slow) {
             let shown = text
@@ -84,6 +97,13 @@ impl Stats {
                 "slow statement"
             );
         }
+    }
+
+    /// Whether the database has carried out a statement within the last 200 ms: then it need not be asked whether it
+    /// is there, least of all under load.
+    pub fn answered_lately(&self) -> bool {
+        let at = self.answered.load(Ordering::Relaxed);
+        at > 0 && self.born.elapsed().as_millis() as u64 <= at + 200
     }
 
     /// A gate before a pool of `size` connections, known to the metrics.

@@ -247,7 +247,7 @@ async fn s2_28_a_virtual_address_that_flips_to_a_replica_gets_no_stale_answers()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s2_19_a_start_whose_commit_answer_was_lost_is_answered_and_exists_once() {
+async fn s0_25_a_start_whose_commit_answer_was_lost_is_answered_and_exists_once() {
     let server = server().await;
     server.create("lost").unwrap();
     let proxy = Proxy::to(server.port()).await.unwrap();
@@ -381,7 +381,7 @@ async fn s0_25_a_server_without_free_connections_slows_a_node_and_fails_nothing_
 
 /// One bad request among many that share its transaction: a value that no column holds.
 #[tokio::test(flavor = "multi_thread")]
-async fn s2_19_one_bad_row_among_255_strangers_fails_alone() {
+async fn s0_25_one_bad_row_among_255_strangers_fails_alone() {
     let server = server().await;
     let url = server.create("bad").unwrap();
     let api = Arc::new(node(&url).await);

@@ -4,7 +4,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool};
 use std::{
     sync::{
         Arc, Mutex, Weak,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -19,6 +19,7 @@ pub(super) struct Hosts {
     /// Connections older than this are not used any more.
     since: Mutex<Option<Instant>>,
     suspected: Notify,
+    suspicions: AtomicU64,
 }
 
 impl Hosts {
@@ -37,6 +38,7 @@ impl Hosts {
             current: AtomicUsize::new(0),
             since: Mutex::default(),
             suspected: Notify::new(),
+            suspicions: AtomicU64::new(0),
         }))
     }
 
@@ -49,10 +51,16 @@ impl Hosts {
     /// A connection failed. `refused`: its server lives but takes no writes, so that none of its connections is to
     /// be used any more.
     pub fn suspect(&self, refused: bool) {
+        self.suspicions.fetch_add(1, Ordering::Relaxed);
         if refused {
             self.forget();
         }
         self.suspected.notify_one();
+    }
+
+    /// How often a connection has failed.
+    pub fn suspicions(&self) -> u64 {
+        self.suspicions.load(Ordering::Relaxed)
     }
 
     /// Whether a connection of that age is one of before the last change.

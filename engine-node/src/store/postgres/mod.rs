@@ -154,7 +154,7 @@ impl PostgresBackend {
         let rows = sqlx::query_with(AssertSqlSafe(sql.text.clone()), arguments(&sql.args))
             .fetch_all(&self.engine)
             .await;
-        self.stats.done(stats::class(&sql.text), began, &sql.text);
+        self.stats.done(stats::class(&sql.text), began, &sql.text, rows.is_ok());
         let rows = self.noticed(rows)?;
         rows.iter().map(cells).collect()
     }
@@ -227,7 +227,7 @@ impl Backend for PostgresBackend {
         let _room = self.gates.writers.enter().await?;
         let began = Instant::now();
         let written = write::write(&self.writers, &self.statements, changes).await;
-        self.stats.done(stats::BATCH, began, "a batch of commands");
+        self.stats.done(stats::BATCH, began, "a batch of commands", written.is_ok());
         written
     }
 
@@ -243,7 +243,7 @@ impl Backend for PostgresBackend {
             let run = sqlx::query_with(AssertSqlSafe(text.clone()), values.clone())
                 .fetch_all(&self.lists)
                 .await;
-            self.stats.done(class, began, &text);
+            self.stats.done(class, began, &text, run.is_ok());
             match self.noticed(run) {
                 Err(e) if tries < TRIES && (is_connection(&e) || is_rolled_back(&e)) => pause(tries).await,
                 Err(e) if is_timeout(&e) => {
@@ -266,6 +266,10 @@ impl Backend for PostgresBackend {
 
     fn stats(&self) -> &Arc<Stats> {
         &self.stats
+    }
+
+    fn lost_connections(&self) -> u64 {
+        self.hosts.suspicions()
     }
 
     async fn announce(&self, line: &str) -> Result<(), StoreError> {
@@ -301,7 +305,7 @@ impl Transaction for PostgresTransaction {
         let began = Instant::now();
         let query = sqlx::query_with(AssertSqlSafe(sql.text.clone()), arguments(&sql.args));
         let rows = query.fetch_all(&mut *self.transaction).await;
-        self.stats.done(stats::class(&sql.text), began, &sql.text);
+        self.stats.done(stats::class(&sql.text), began, &sql.text, rows.is_ok());
         let rows = rows.map_err(store_error)?;
         rows.iter()
             .map(cells)

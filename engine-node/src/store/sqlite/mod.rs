@@ -130,7 +130,7 @@ impl Backend for SqliteBackend {
         let began = Instant::now();
         let query = sqlx::query_with(AssertSqlSafe(sql.text.clone()), arguments(&sql.args));
         let rows = query.fetch_all(&self.readers).await;
-        self.stats.done(stats::class(&sql.text), began, &sql.text);
+        self.stats.done(stats::class(&sql.text), began, &sql.text, rows.is_ok());
         let rows = rows.map_err(store_error)?;
         rows.iter()
             .map(cells)
@@ -158,7 +158,7 @@ impl Backend for SqliteBackend {
             .map_err(store_error)?;
         failpoint::during("write.sent", Box::new(transaction).commit()).await?;
         failpoint::hit("write.committed");
-        self.stats.done(stats::BATCH, began, "a batch of commands");
+        self.stats.done(stats::BATCH, began, "a batch of commands", true);
         Ok(results)
     }
 
@@ -168,7 +168,7 @@ impl Backend for SqliteBackend {
         let began = Instant::now();
         let query = sqlx::query_with(AssertSqlSafe(with_version(&text)), values);
         let rows = tokio::time::timeout(self.query_timeout, query.fetch_all(&self.readers)).await;
-        self.stats.done(stats::list(&text), began, &text);
+        self.stats.done(stats::list(&text), began, &text, matches!(rows, Ok(Ok(_))));
         let Ok(rows) = rows else {
             return Err(StoreError::too_slow(self.query_timeout));
         };

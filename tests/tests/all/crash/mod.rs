@@ -57,14 +57,14 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s2_19_a_node_on_postgresql_dies_anywhere_and_nothing_acknowledged_is_lost() -> Result<()> {
+async fn s2_21_a_node_on_postgresql_dies_anywhere_and_nothing_acknowledged_is_lost() -> Result<()> {
     let server = tokio::task::spawn_blocking(postgres::Server::start).await??;
     let url = server.create("crash")?;
     run("postgres", &url, &["--unsafe-durability"]).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s2_19_a_node_on_sqlite_dies_anywhere_and_nothing_acknowledged_is_lost() -> Result<()> {
+async fn s2_21_a_node_on_sqlite_dies_anywhere_and_nothing_acknowledged_is_lost() -> Result<()> {
     let directory = std::env::temp_dir().join(format!("stellwerk-crash-db-{}", std::process::id()));
     std::fs::create_dir_all(&directory)?;
     let url = format!("sqlite://{}", directory.join("crash.db").display());
