@@ -170,12 +170,6 @@ pub async fn start(
     tokio::spawn(cleanup::run(engine.clone(), drain.clone()));
     let sink = options.history_care.history_sink.clone();
     tokio::spawn(sink::run(engine.clone(), sink, shard.to_string(), drain.clone()));
-    tokio::spawn(takeover::watch(
-        engine.clone(),
-        app.cluster.clone(),
-        shard.clone(),
-        drain.clone(),
-    ));
     let jobs = tokio::spawn(executor::run(engine, drain.clone()));
 
     let base_url = format!("http://{address}/engine-rest");
