@@ -2,9 +2,17 @@
 use clap::{Args, ValueEnum};
 use cluster::TopologyOption;
 use service::{Common, ConfigError, HostPort, Secret};
+use crate::history_options::HistoryOptions;
 use std::{path::PathBuf, sync::Arc};
 
-use crate::{app::Settings, job_options::JobOptions, sizing::sizing};
+use crate::{
+    app::{
+        Settings,
+        history::{LevelName, Told},
+    },
+    job_options::JobOptions,
+    sizing::sizing,
+};
 
 /// Options of a node.
 #[derive(Args, Clone, Debug)]
@@ -27,9 +35,12 @@ pub struct Options {
     /// Name of this node, unique within its shard; the default is its listening address
     #[arg(long, value_name = "NAME")]
     pub node_name: Option<String>,
-    /// How much history is written
-    #[arg(long, value_name = "LEVEL", default_value = "activity")]
-    pub history: History,
+    /// How much history is written; not given: what the database says, in a fresh one full
+    #[arg(long, value_name = "LEVEL")]
+    pub history: Option<LevelName>,
+    /// File of what level custom drops: TOML, or JSON if its name ends so
+    #[arg(long, value_name = "FILE")]
+    pub history_rules: Option<PathBuf>,
     /// How clients prove who they are
     #[arg(long, value_name = "WAY", default_value = "none")]
     pub auth: AuthKind,
@@ -90,6 +101,8 @@ pub struct Options {
     #[command(flatten)]
     pub jobs: JobOptions,
     #[command(flatten)]
+    pub history_care: HistoryOptions,
+    #[command(flatten)]
     pub common: Common,
 }
 
@@ -98,15 +111,6 @@ fn retry_cycle(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err("not durations such as PT10S,PT1M, nor a repeat such as R5/PT5M".to_owned())
-}
-
-/// How much history is written. The levels above `activity` write what `activity` does for now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum History {
-    None,
-    Activity,
-    Audit,
-    Full,
 }
 
 /// How clients prove who they are.
@@ -136,7 +140,8 @@ impl Default for Options {
             listen: HostPort::loopback(0),
             advertise: None,
             node_name: None,
-            history: History::Activity,
+            history: None,
+            history_rules: None,
             auth: AuthKind::None,
             admin_user: None,
             admin_password_file: None,
@@ -157,6 +162,7 @@ impl Default for Options {
             failed_job_retry_time_cycle: None,
             replication_timeout: std::time::Duration::from_secs(10),
             jobs: JobOptions::default(),
+            history_care: HistoryOptions::default(),
             common: Common::default(),
         }
     }
@@ -207,6 +213,33 @@ impl Options {
         Ok(Secrets { cluster, admin })
     }
 
+    /// What the node was told of history; `None`: nothing.
+    ///
+    /// # Errors
+    /// The file of rules can't be read or makes no sense, or comes without level `custom`; names the option.
+    pub fn history(&self) -> Result<Option<Told>, ConfigError> {
+        let Some(level) = self.history else {
+            return match &self.history_rules {
+                None => Ok(None),
+                Some(_) => {
+                    let why = "needs --history custom".to_owned();
+                    Err(ConfigError::new("history-rules", why))
+                }
+            };
+        };
+        let wrong = |path: &PathBuf, why| ConfigError::new("history-rules", format!("{}: {why}", path.display()));
+        let rules = match &self.history_rules {
+            Some(path) => Some(Told::rules(path).map_err(|why| wrong(path, why))?),
+            None => None,
+        };
+        let told = Told { level, rules };
+        match (told.history(), &self.history_rules) {
+            (Ok(_), _) => Ok(Some(told)),
+            (Err(why), Some(path)) => Err(wrong(path, why)),
+            (Err(why), None) => Err(ConfigError::new("history", format!("{why}: --history-rules FILE"))),
+        }
+    }
+
     /// The engine's numbers.
     ///
     /// # Errors
@@ -222,7 +255,7 @@ impl Options {
             executor_active: self.job_executor_activate && activate != Some(false),
             default_retries: self.default_job_retries.max(1),
             retry_cycle: self.failed_job_retry_time_cycle.clone(),
-            history: self.history != History::None,
+            cleanup: self.history_care.cleanup(),
             ..Settings::default()
         })
     }

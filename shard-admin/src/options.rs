@@ -76,6 +76,9 @@ pub enum Verb {
     Executor(ExecutorVerb),
     /// Show how many jobs are locked, and how many are due and are not
     Jobs(JobsArgs),
+    /// Show and change how much history shards write
+    #[command(subcommand)]
+    HistoryLevel(HistoryLevelVerb),
     /// Deploy files to the whole cluster
     Deploy(DeployArgs),
     /// Everything else
@@ -303,6 +306,36 @@ pub enum ExecutorVerb {
     /// Everything else
     #[command(external_subcommand)]
     Other(Vec<String>),
+}
+
+/// Verbs of `history-level`.
+#[derive(Subcommand, Clone, Debug)]
+pub enum HistoryLevelVerb {
+    /// Show what every node writes
+    Get {
+        /// Only this shard
+        #[arg(long, value_name = "NAME")]
+        shard: Option<String>,
+    },
+    /// Change what shards write from now on, without a restart
+    Set(HistoryLevelSet),
+    /// Everything else
+    #[command(external_subcommand)]
+    Other(Vec<String>),
+}
+
+/// Arguments of `history-level set`.
+#[derive(Args, Clone, Debug)]
+pub struct HistoryLevelSet {
+    /// The level
+    #[arg(value_parser = ["none", "activity", "audit", "full", "custom"])]
+    pub level: String,
+    /// File of what level custom drops: TOML, or JSON if its name ends so
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
+    /// Only this shard; every shard if not given
+    #[arg(long, value_name = "NAME")]
+    pub shard: Option<String>,
 }
 
 /// Which nodes; every node if nothing narrows them down.

@@ -79,6 +79,7 @@ impl World {
             user: Some("demo"),
             max_steps: 100_000,
             retries: Retries::default(),
+            history: &bpmn_core::history::FULL,
         };
         let reference = reference(definition);
         step(&reference, instance, command, &mut env).expect("the command is carried out")
@@ -91,6 +92,7 @@ impl World {
             user: Some("demo"),
             max_steps: 100_000,
             retries: Retries::default(),
+            history: &bpmn_core::history::FULL,
         };
         let mut instance = new_instance(&reference(definition), Slot::from_bits(5), None, &mut env);
         let element = None;

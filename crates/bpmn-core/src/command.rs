@@ -1,5 +1,5 @@
 //! What can be asked of an instance, and what comes back.
-use crate::{Id, IdSource, Millis, value::Variables};
+use crate::{Id, IdSource, Millis, history::History, value::Variables};
 
 /// A command to one process instance. Ids are of entities of that instance.
 #[derive(Clone, Debug)]
@@ -190,6 +190,8 @@ pub struct Env<'a> {
     pub max_steps: u32,
     /// How failed jobs are tried again.
     pub retries: Retries<'a>,
+    /// What goes to history.
+    pub history: &'a History,
 }
 
 /// How failed jobs are tried again where their element doesn't say.

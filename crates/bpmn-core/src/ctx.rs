@@ -3,6 +3,7 @@ use crate::{
     command::{Env, Outcome, Rejection},
     definition::{DefinitionRef, FlowIx, Node, NodeIx},
     element::Next,
+    history::Recording,
     instance::*,
 };
 use topology::{Id, Slot};
@@ -28,10 +29,19 @@ pub struct Ctx<'a, 'b> {
     pub(crate) skip_outputs: bool,
     /// The element at which the last token ended.
     last: Option<String>,
+    /// What of this instance goes to history.
+    pub(crate) recording: Recording<'a>,
+    /// The instance gets the variables it starts with.
+    pub(crate) starting: bool,
+    /// The user task or external task that is being completed.
+    pub(crate) completing: Option<Id>,
+    /// Why the instance is being deleted.
+    pub(crate) delete_reason: Option<String>,
 }
 
 impl<'a, 'b> Ctx<'a, 'b> {
     pub(crate) fn new(def: &DefinitionRef<'a>, inst: &'a mut Instance, env: &'a mut Env<'b>) -> Ctx<'a, 'b> {
+        let env_history = env.history;
         Ctx {
             def: *def,
             inst,
@@ -41,6 +51,10 @@ impl<'a, 'b> Ctx<'a, 'b> {
             steps: 0,
             skip_outputs: false,
             last: None,
+            recording: env_history.of(&def.definition.key),
+            starting: false,
+            completing: None,
+            delete_reason: None,
         }
     }
 
@@ -229,24 +243,25 @@ impl<'a, 'b> Ctx<'a, 'b> {
         Ok(())
     }
 
-    /// Writes the history row of the process and removes everything of it.
+    /// Removes everything of the process; what it leaves in history is appended.
     pub(crate) fn end_process(&mut self, state: EndState, delete_reason: Option<String>) {
         let end_element = if state == EndState::Completed {
             self.last.take()
         } else {
             None
         };
-        self.inst.variables.clear();
-        self.inst.incidents.clear();
-        self.inst
-            .history
-            .push(HistoryRow::Process(HistoricProcessInstance {
+        self.end_all_variables();
+        self.end_all_incidents();
+        if self.inst.process.recorded {
+            let row = HistoricProcessInstance {
                 process: self.inst.process.clone(),
                 ended: self.env.now,
                 end_element,
                 state,
                 delete_reason,
-            }));
+            };
+            self.inst.history.push(HistoryRow::Process(row));
+        }
         self.inst.ended = true;
     }
 }

@@ -190,8 +190,9 @@ impl Context for Place<'_, '_, '_> {
             }
             ("setVariableLocal", 2) => {
                 let scope = self.ctx.local_scope(self.token);
+                let writer = self.ctx.writer(self.token);
                 self.ctx
-                    .set_local(scope, task, &name, from_value(args[1].clone()));
+                    .set_local(scope, task, &name, from_value(args[1].clone()), writer);
                 Ok(Some(Value::Null))
             }
             ("removeVariable", 1) => {

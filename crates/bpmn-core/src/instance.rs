@@ -8,6 +8,7 @@ use crate::{
     tracked::{By, Entity, FixedKeys, Log, Tracked},
     value::TypedValue,
 };
+use std::sync::Arc;
 use topology::Id;
 
 /// The row of a running process instance; also its root scope.
@@ -320,8 +321,8 @@ pub enum HistoryRow {
     Activity(HistoricActivity),
     Task(HistoricTask),
     Variable(HistoricVariable),
-    /// The replaced value of a variable, as the variable was.
-    Detail(Variable),
+    /// The replaced value of a variable, as the variable was; or, of type `Null`, that it was removed by name.
+    Detail(Arc<Variable>),
     Incident(HistoricIncident),
     Job(HistoricJob),
     ExternalTask(HistoricExternalTask),
@@ -331,7 +332,7 @@ pub enum HistoryRow {
 /// A user task that has ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HistoricTask {
-    pub task: UserTask,
+    pub task: Arc<UserTask>,
     pub ended: Millis,
     /// `completed`, `deleted`, or what the deletion gave.
     pub delete_reason: Option<String>,
@@ -340,7 +341,7 @@ pub struct HistoricTask {
 /// A variable that is gone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HistoricVariable {
-    pub variable: Variable,
+    pub variable: Arc<Variable>,
     /// Activity instance of its scope; `None`: the process instance.
     pub activity_id: Option<Id>,
     pub ended: Millis,
@@ -351,7 +352,7 @@ pub struct HistoricVariable {
 /// An incident that is gone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HistoricIncident {
-    pub incident: Incident,
+    pub incident: Arc<Incident>,
     pub ended: Millis,
     /// Resolved by a retry or by hand, not deleted with its instance.
     pub resolved: bool,
@@ -370,8 +371,8 @@ pub enum RunState {
 #[derive(Clone, Debug, PartialEq)]
 pub struct HistoricJob {
     pub id: Id,
-    /// The job with its retries after the run.
-    pub job: Job,
+    /// The job with its retries before the run, as in the reference.
+    pub job: Arc<Job>,
     pub time: Millis,
     pub state: RunState,
     pub error_message: Option<String>,
@@ -382,7 +383,8 @@ pub struct HistoricJob {
 #[derive(Clone, Debug, PartialEq)]
 pub struct HistoricExternalTask {
     pub id: Id,
-    pub task: ExternalTask,
+    /// The task with its retries before the failure, as in the reference.
+    pub task: Arc<ExternalTask>,
     pub time: Millis,
     pub state: RunState,
 }

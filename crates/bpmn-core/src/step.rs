@@ -4,6 +4,7 @@ use crate::{
     command::{Command, Env, Outcome, Rejection, TaskChange},
     ctx::Ctx,
     definition::DefinitionRef,
+    history::Kind,
     instance::*,
     tracked::By,
     value::Variables,
@@ -31,7 +32,7 @@ pub fn new_instance(
         start_element: String::new(),
         tenant_id: def.tenant_id.map(str::to_owned),
         retention: crate::history::retention(def.definition.history_ttl),
-        recorded: true,
+        recorded: env.history.of(&def.definition.key).keeps(Kind::Process),
     })
 }
 
@@ -108,12 +109,10 @@ impl Ctx<'_, '_> {
                 Ok(())
             }
             Command::DeleteJob { job } => {
-                self.inst
-                    .jobs
-                    .remove(job)
-                    .ok_or(Rejection::NotFound { kind: "Job", id: job })?;
-                self.remove_incidents_of(job);
-                Ok(())
+                let found = self.end_job(job, RunState::Deleted);
+                found
+                    .map(drop)
+                    .ok_or(Rejection::NotFound { kind: "Job", id: job })
             }
             Command::SetVariables {
                 scope,
@@ -127,13 +126,16 @@ impl Ctx<'_, '_> {
             }
             Command::Delete { reason } => {
                 self.skip_outputs = true;
+                self.delete_reason.clone_from(&reason);
                 self.cancel_within(None, None)?;
                 self.end_process(EndState::ExternallyTerminated, reason);
                 Ok(())
             }
             Command::ResolveIncident { incident } => {
-                let found = self.inst.incidents.remove(incident);
-                found.map(drop).ok_or(Rejection::NotFound {
+                if self.end_incident(incident, true) {
+                    return Ok(());
+                }
+                Err(Rejection::NotFound {
                     kind: "Incident",
                     id: incident,
                 })
@@ -159,7 +161,9 @@ impl Ctx<'_, '_> {
             })?,
         };
         self.inst.process.start_element.clone_from(&self.node(ix).id);
+        self.starting = true;
         self.set_variables(None, variables);
+        self.starting = false;
         self.spawn(None, ix);
         Ok(())
     }
@@ -183,9 +187,11 @@ impl Ctx<'_, '_> {
         let (token, _) = self.active_task(task)?;
         // Set on the execution: what is local to the task ends with it.
         self.set_variables(Some(token), variables);
+        let writer = self.writer(Some(token));
         for (name, value) in local {
-            self.set_local(token, Some(task), name, value.clone());
+            self.set_local(token, Some(task), name, value.clone(), writer);
         }
+        self.completing = Some(task);
         self.leave(token, self.node_of(token)?)
     }
 
@@ -213,8 +219,10 @@ impl Ctx<'_, '_> {
                 *field = value;
             }
         }
+        let before = (row.assignee.clone(), row.owner.clone());
         put(&mut row.assignee, assignee);
         put(&mut row.owner, owner);
+        let after = (row.assignee.clone(), row.owner.clone());
         put(&mut row.delegation, delegation);
         put(&mut row.name, name);
         put(&mut row.description, description);
@@ -222,6 +230,8 @@ impl Ctx<'_, '_> {
         put(&mut row.due, due);
         put(&mut row.follow_up, follow_up);
         row.last_updated = Some(now);
+        self.tell_link_change(task, "assignee", before.0, after.0);
+        self.tell_link_change(task, "owner", before.1, after.1);
         Ok(())
     }
 
@@ -247,8 +257,7 @@ impl Ctx<'_, '_> {
         let (kind, token) = (row.kind, row.token_id.ok_or(not_found)?);
         self.active_execution(row.execution_id.unwrap_or(self.inst.process.id))?;
         let node = self.node_of(token)?;
-        self.inst.jobs.remove(job);
-        self.remove_incidents_of(job);
+        self.end_job(job, RunState::Successful);
         match kind {
             JobKind::AsyncBefore => self.begin(token, node),
             JobKind::AsyncAfter => self.leave_by_flows(token, node),
@@ -290,7 +299,7 @@ impl Ctx<'_, '_> {
                 job,
             );
         } else if retries > 0 {
-            self.remove_incidents_of(job);
+            self.end_incidents_of(job, true);
             if row.due.is_none_or(|due| due <= now) {
                 self.outcome.due_jobs.push(job);
             }
@@ -326,9 +335,10 @@ impl Ctx<'_, '_> {
             Some(_) => token.unwrap_or(self.inst.process.id),
             None => self.local_scope(token),
         };
+        let writer = self.writer(token);
         for (name, value) in set {
             match local {
-                true => self.set_local(here, task, name, value.clone()),
+                true => self.set_local(here, task, name, value.clone(), writer),
                 false => self.set_variable(token, task, name, value.clone()),
             }
         }
@@ -336,7 +346,7 @@ impl Ctx<'_, '_> {
             match local {
                 true => {
                     if let Some(id) = self.local_variable(here, task, name).map(|v| v.id) {
-                        self.inst.variables.remove(id);
+                        self.delete_variable(id, writer);
                     }
                 }
                 false => self.remove_variable(token, task, name),

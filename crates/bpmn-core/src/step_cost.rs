@@ -71,6 +71,7 @@ impl World {
             user: None,
             max_steps: 1_000_000,
             retries: Retries::default(),
+            history: &crate::history::FULL,
         };
         let instance = new_instance(&reference(&definition), Slot::from_bits(5), None, &mut env);
         let mut world = World {
@@ -95,6 +96,7 @@ impl World {
             user: None,
             max_steps: 1_000_000,
             retries: Retries::default(),
+            history: &crate::history::FULL,
         };
         looked_at();
         step(&reference(&self.definition), &mut copy, command, &mut env).unwrap();

@@ -11,13 +11,14 @@ use super::{
     commands::{Render, Start},
     executor,
     error::copy,
+    rhythm::Rhythm,
 };
 use crate::failpoint;
 use crate::store::{Applied, Entity, IdempotencyRow, InstanceWrite, LockGuard, Unit};
 use bpmn_core::{
     Id, Slot,
     command::{Command, Env, Outcome, Rejection},
-    instance::{Incident, Instance, Job},
+    instance::{HistoricJob, Incident, Instance, Job},
 };
 use std::{
     collections::HashMap,
@@ -25,7 +26,7 @@ use std::{
         Arc, Weak,
         atomic::{AtomicU64, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -47,11 +48,13 @@ pub enum Task {
         gone: Id,
         next: Option<Box<Job>>,
         incidents_gone: Vec<Id>,
+        history: Vec<HistoricJob>,
     },
     /// A timer start job that failed: the changed job and perhaps an incident.
     TimerStartFailed {
         job: Box<Job>,
         incident: Option<Box<Incident>>,
+        history: Vec<HistoricJob>,
     },
 }
 
@@ -104,6 +107,7 @@ impl Handle {
 /// Runs a writer until every sender is gone: until nobody holds the engine any more.
 pub(crate) async fn run(engine: Weak<Inner>, counters: Arc<Counters>, mut queue: mpsc::Receiver<Work>) {
     let mut waiting: Vec<Work> = Vec::new();
+    let mut rhythm = Rhythm::default();
     loop {
         if waiting.is_empty() {
             match queue.recv().await {
@@ -118,7 +122,13 @@ pub(crate) async fn run(engine: Weak<Inner>, counters: Arc<Counters>, mut queue:
                 Err(_) => break,
             }
         }
+        if let Some((enough, until)) = rhythm.wait_for(Instant::now())
+            && !gather(&mut queue, &mut waiting, enough, until).await
+        {
+            rhythm.in_vain();
+        }
         let Some(inner) = engine.upgrade() else { return };
+        let size = waiting.len();
         counters.batches.fetch_add(1, Ordering::Relaxed);
         counters
             .commands
@@ -127,8 +137,25 @@ pub(crate) async fn run(engine: Weak<Inner>, counters: Arc<Counters>, mut queue:
         counters
             .conflicts
             .fetch_add(again.len() as u64, Ordering::Relaxed);
+        rhythm.ended(size + queue.len(), Instant::now());
         waiting = again;
     }
+}
+
+/// Waits until enough commands are there; false if they don't come in time.
+async fn gather(
+    queue: &mut mpsc::Receiver<Work>,
+    waiting: &mut Vec<Work>,
+    enough: usize,
+    until: Instant,
+) -> bool {
+    while waiting.len() < enough {
+        match tokio::time::timeout_at(until.into(), queue.recv()).await {
+            Ok(Some(work)) => waiting.push(work),
+            _ => return false,
+        }
+    }
+    true
 }
 
 /// What became of a command in its step.
@@ -151,6 +178,7 @@ struct Group {
 
 /// Carries a batch out; returns what has to run again.
 async fn batch(inner: &Inner, works: Vec<Work>) -> Vec<Work> {
+    inner.cache.check_connections(inner.store.lost_connections());
     let groups = match prepare(inner, works).await {
         Ok(groups) => groups,
         Err((works, error)) => {
@@ -313,9 +341,6 @@ async fn prepare(
             .instance
             .take_if(|_| group.works.iter().any(|(_, r)| r.is_ok()))
         {
-            if !inner.settings.history {
-                instance.history.clear();
-            }
             group.claims = inner.executor.claim(&mut instance);
             group.unit.instances.push(InstanceWrite { instance });
         }
@@ -386,12 +411,14 @@ impl Group {
 
     fn step(&mut self, inner: &Inner, work: &Work) -> Result<(Answer, Outcome), EngineError> {
         let mut ids = &inner.ids;
+        let told = inner.told.load();
         let mut env = Env {
             now: now(),
             ids: &mut ids,
             user: work.user.as_deref(),
             max_steps: inner.settings.max_steps,
             retries: inner.settings.retries(),
+            history: &told.1,
         };
         match &work.task {
             Task::Start(start) => self.start(inner, work, start, &mut env),
@@ -400,17 +427,24 @@ impl Group {
                 gone,
                 next,
                 incidents_gone,
+                history,
             } => {
                 let result = self.start(inner, work, start, &mut env)?;
                 self.unit.start_jobs_gone.push(*gone);
                 self.unit.start_incidents_gone.extend(incidents_gone);
+                self.unit.start_history.extend(history.iter().cloned());
                 if let Some(job) = next {
                     self.unit.start_jobs.push((**job).clone());
                     self.unit.slots.extend(job.id.slot());
                 }
                 Ok(result)
             }
-            Task::TimerStartFailed { job, incident } => {
+            Task::TimerStartFailed {
+                job,
+                incident,
+                history,
+            } => {
+                self.unit.start_history.extend(history.iter().cloned());
                 self.unit.start_jobs_gone.push(job.id);
                 self.unit.start_jobs.push((**job).clone());
                 self.unit

@@ -1,5 +1,6 @@
 //! `/internal/…`: what routers, nodes of other shards and shard-admin ask of a node. See `docs/internal-protocol.md`.
 pub mod correlate;
+mod history;
 mod jobs;
 mod slots;
 pub mod trust;
@@ -44,6 +45,7 @@ pub fn routes() -> Router<App> {
             get(count_instances).delete(cancel_instances),
         )
         .merge(jobs::routes())
+        .merge(history::routes())
         .merge(slots::routes())
         .layer(DefaultBodyLimit::max(BODY_MAX))
 }

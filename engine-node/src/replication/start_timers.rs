@@ -176,7 +176,7 @@ impl Replication {
                         stacktrace: None,
                         repeat,
                         tenant_id: row.tenant_id.clone(),
-                        recorded: false,
+                        recorded: self.engine.tells(&row.key, bpmn_core::history::Kind::Job),
                     });
                 }
                 Ok(None) => {}

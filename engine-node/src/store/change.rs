@@ -172,6 +172,17 @@ pub(crate) fn prepare(unit: &Unit) -> Result<Prepared, StoreError> {
     for id in &unit.start_incidents_gone {
         change.delete(INCIDENT_I, *id);
     }
+    for entry in &unit.start_history {
+        let kept = Kept {
+            at: Place::of(entry.job.root_id)?,
+            retention: 0,
+        };
+        change.add(
+            Verb::Insert,
+            Written::HistoryJob as usize,
+            codec_history::job(entry, kept),
+        );
+    }
     let bad = change.rows.iter().filter(|(g, _)| g.verb != Verb::Delete);
     let refused = bad
         .map(|(g, row)| refusal(&WRITTEN[g.table], row))

@@ -180,7 +180,7 @@ fn incident(h: &HistoricIncident, kept: Kept) -> Vec<Cell> {
     ]
 }
 
-fn job(h: &HistoricJob, kept: Kept) -> Vec<Cell> {
+pub(super) fn job(h: &HistoricJob, kept: Kept) -> Vec<Cell> {
     let j = &h.job;
     cells![
         h.id,

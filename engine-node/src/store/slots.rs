@@ -142,6 +142,34 @@ impl<B: Backend> SqlStore<B> {
         Ok(each(self.backend.read(sql).await?, read)?.pop())
     }
 
+    /// See [`Store::setting`].
+    pub(crate) async fn read_setting(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let sql = self
+            .sql("SELECT \"value\" FROM setting WHERE \"name\" = ")
+            .bind(Type::Text, name);
+        Ok(each(self.backend.read(sql).await?, |r: &mut Reader| r.text())?.pop())
+    }
+
+    /// See [`Store::put_setting`].
+    pub(crate) async fn write_setting(
+        &self,
+        name: &str,
+        value: &str,
+        replace: bool,
+    ) -> Result<String, StoreError> {
+        // The one that is there keeps its value unless it is to be replaced; either way it is given back.
+        let kept = if replace { "excluded" } else { "setting" };
+        let sql = self
+            .sql("INSERT INTO setting (\"name\", \"value\") VALUES ")
+            .rows(SETTING.columns, &[vec![name.into(), value.into()]])
+            .push(&format!(
+                " ON CONFLICT (\"name\") DO UPDATE SET \"value\" = {kept}.\"value\" RETURNING setting.\"value\""
+            ));
+        let rows = each(self.backend.run(sql).await?, |r: &mut Reader| r.text())?;
+        let stored = rows.into_iter().next();
+        stored.ok_or_else(|| StoreError::Internal(format!("setting '{name}' not stored")))
+    }
+
     /// See [`Store::set_stamp`]. The same stamp, or one of a later generation, may be set again.
     pub(crate) async fn write_stamp(&self, stamp: &Stamp) -> Result<(), StoreError> {
         let row = vec![

@@ -89,7 +89,7 @@ async fn a_start_that_fails_leaves_nothing_and_harms_no_other() {
 
 #[tokio::test]
 async fn level_none_writes_no_history() {
-    let api = Api::with(|options| options.history = engine_node::options::History::None).await;
+    let api = Api::with(|options| options.history = Some(engine_node::app::history::LevelName::None)).await;
     api.deploy(ORDER).await;
     let id = api.start("Order_Process", json!({})).await;
     api.done("DELETE", &format!("/process-instance/{id}"), json!({}))

@@ -3,6 +3,7 @@ mod deploy;
 mod executor;
 #[cfg(test)]
 mod fake_node;
+mod history_level;
 mod incidents;
 mod index;
 #[cfg(test)]
@@ -13,7 +14,7 @@ mod shard;
 mod slots;
 mod status;
 
-use crate::options::{ExecutorVerb, IncidentsVerb, IndexVerb, Options, SchemaVerb, ShardVerb, SlotsVerb, Verb};
+use crate::options::{ExecutorVerb, HistoryLevelVerb, IncidentsVerb, IndexVerb, Options, SchemaVerb, ShardVerb, SlotsVerb, Verb};
 use anyhow::Result;
 use service::ConfigError;
 use std::io::Write;
@@ -28,7 +29,6 @@ const NOT_YET: &[&str] = &[
     "slots advise",
     "rollout",
     "incidents show",
-    "history-level",
     "storage",
     "backup",
     "restore",
@@ -70,6 +70,11 @@ pub async fn run(options: &Options, out: &mut (dyn Write + Send)) -> Result<()> 
             ExecutorVerb::Stop(which) => executor::switch(options, which, false, out).await,
             ExecutorVerb::Set(set) => executor::set(options, set, out).await,
             ExecutorVerb::Other(words) => Err(unknown("executor", words).into()),
+        },
+        Verb::HistoryLevel(verb) => match verb {
+            HistoryLevelVerb::Get { shard } => history_level::get(options, shard.as_deref(), out).await,
+            HistoryLevelVerb::Set(set) => history_level::set(options, set, out).await,
+            HistoryLevelVerb::Other(words) => Err(unknown("history-level", words).into()),
         },
         Verb::Jobs(args) => jobs::run(options, args, out).await,
         Verb::Deploy(deploy) => deploy::run(options, deploy, out).await,

@@ -6,6 +6,7 @@ use crate::{
     convert,
     ctx::Ctx,
     definition::Node,
+    history::Kind,
     instance::ExternalTask,
     xml::{Reader, extension},
 };
@@ -117,7 +118,7 @@ impl Behavior for External {
             lock_revision: 0,
             business_key: process.business_key.clone(),
             tenant_id: process.tenant_id.clone(),
-            recorded: false,
+            recorded: ctx.recording.keeps(Kind::ExternalTask),
         };
         ctx.inst.external_tasks.insert(task);
         ctx.offer(topic);

@@ -5,6 +5,7 @@ use crate::{
     command::Rejection,
     ctx::Ctx,
     definition::Node,
+    history::Kind,
     instance::UserTask as TaskRow,
     moves::whole_number,
     timer,
@@ -111,7 +112,7 @@ impl Behavior for UserTask {
             suspended: process.suspended,
             form_key: None,
             tenant_id: process.tenant_id.clone(),
-            recorded: true,
+            recorded: ctx.recording.keeps(Kind::Task),
             candidates: Vec::new(),
         };
         // Stored first: expressions may look at `task`.
@@ -145,6 +146,7 @@ impl Behavior for UserTask {
                 ..task.clone()
             };
         }
+        ctx.tell_links(id);
         Ok(Next::Wait)
     }
 }

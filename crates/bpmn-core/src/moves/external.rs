@@ -34,6 +34,7 @@ impl Ctx<'_, '_> {
                 let token = row.token_id;
                 self.set_variables(Some(token), &variables);
                 self.set_local_variables(token, &local_variables);
+                self.completing = Some(task);
                 self.leave(token, self.node_of(token)?)
             }
             Command::ExternalTaskError {
@@ -66,11 +67,13 @@ impl Ctx<'_, '_> {
                 let (token, due) = (row.token_id, self.after(retry_timeout));
                 self.set_variables(Some(token), &variables);
                 self.set_local_variables(token, &local_variables);
+                let before = self.external(task)?.retries;
                 let row = self.external_mut(task)?;
                 row.error_message = error_message.map(|m| m.chars().take(MAX_MESSAGE).collect());
                 row.error_details = error_details;
                 row.lock_expires = Some(due);
                 row.lock_revision += 1;
+                self.tell_external_failure(task, before);
                 self.set_external_retries(task, retries)
             }
             Command::ExtendLock {
@@ -199,7 +202,7 @@ impl Ctx<'_, '_> {
         if retries == 0 && before != Some(0) {
             self.add_incident("failedExternalTask", &element, Some(execution), message, task);
         } else if retries > 0 {
-            self.remove_incidents_of(task);
+            self.end_incidents_of(task, true);
             if available {
                 self.offer(topic);
             }

@@ -4,6 +4,7 @@ use crate::{
     command::Rejection,
     ctx::Ctx,
     definition::Node,
+    history::Kind,
     instance::{Incident, Job, JobKind},
     timer::{self, TimerKind},
 };
@@ -45,7 +46,7 @@ impl Ctx<'_, '_> {
             stacktrace: None,
             repeat,
             tenant_id: process.tenant_id.clone(),
-            recorded: false,
+            recorded: self.recording.keeps(Kind::Job),
         });
         if due.is_none_or(|due| due <= self.env.now) {
             self.outcome.due_jobs.push(id);
@@ -81,6 +82,7 @@ impl Ctx<'_, '_> {
             error_message: None,
             stacktrace: None,
             repeat,
+            recorded: self.recording.keeps(Kind::Job),
             ..fired.clone()
         });
         if due <= now {
@@ -113,7 +115,7 @@ impl Ctx<'_, '_> {
             cause_id: id,
             root_cause_id: id,
             tenant_id: process.tenant_id.clone(),
-            recorded: false,
+            recorded: self.recording.keeps(Kind::Incident),
         });
     }
 
@@ -140,6 +142,11 @@ impl Ctx<'_, '_> {
                 due = timer::duration(wait, now).ok().or(due);
             }
         }
+        let failed = Job {
+            retries,
+            ..row.clone()
+        };
+        self.tell_job_failure(failed, &message, &stacktrace);
         retries = (retries - 1).max(0);
         if let Some(row) = self.inst.jobs.get_mut(job) {
             row.retries = retries;
@@ -152,7 +159,7 @@ impl Ctx<'_, '_> {
         if retries == 0 {
             // One that fails again, run by hand, keeps its incident.
             if row.retries > 0 {
-                self.remove_incidents_of(job);
+                self.end_incidents_of(job, true);
                 self.add_incident("failedJob", &row.element, row.execution_id, Some(message), job);
             }
         } else if due.is_none_or(|due| due <= now) {

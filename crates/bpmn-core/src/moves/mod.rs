@@ -5,6 +5,7 @@ mod external;
 mod flows;
 mod jobs;
 mod priority;
+mod record;
 mod tokens;
 mod variables;
 

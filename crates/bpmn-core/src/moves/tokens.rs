@@ -3,6 +3,7 @@ use crate::{
     command::Rejection,
     ctx::{Ctx, Ended},
     definition::Node,
+    history::Kind,
     instance::*,
     tracked::By,
 };
@@ -106,10 +107,10 @@ impl<'a> Ctx<'a, '_> {
     /// writes its history row, and removes what belonged to it: tasks, jobs, subscriptions, incidents, local variables.
     pub(crate) fn end_activity(&mut self, token: Id, node: &'a Node, how: Ended) -> Result<(), Rejection> {
         let row = self.token(token)?.clone();
-        if let Some(activity) = row.activity_id {
-            if !self.skip_outputs {
-                self.map_outputs(token, node)?;
-            }
+        if row.activity_id.is_some() && !self.skip_outputs {
+            self.map_outputs(token, node)?;
+        }
+        if let Some(activity) = row.activity_id.filter(|_| self.recording.keeps(Kind::Activity)) {
             let task = self.inst.tasks.first(By::Token(token));
             let process = &self.inst.process;
             let parent = row
@@ -136,9 +137,9 @@ impl<'a> Ctx<'a, '_> {
             self.inst.history.push(HistoryRow::Activity(entry));
         }
         let was_scope = self.in_scope_activity(&row);
-        self.remove_entities(token);
+        self.end_entities(token, row.activity_id);
         if was_scope {
-            self.inst.variables.remove_by(By::Scope(token));
+            self.end_variables(By::Scope(token), row.activity_id);
         }
         let execution = self.base_execution(token)?;
         self.change_token(token, |row| {
@@ -149,35 +150,24 @@ impl<'a> Ctx<'a, '_> {
         })
     }
 
-    /// Removes a token with everything that belongs to it; no history.
+    /// Removes a token, whose activity has ended, with everything that belongs to it.
     pub(crate) fn remove_token(&mut self, token: Id) {
-        self.remove_entities(token);
-        self.inst.variables.remove_by(By::Scope(token));
+        self.end_entities(token, None);
+        self.end_variables(By::Scope(token), None);
         self.inst.tokens.remove(token);
     }
 
-    fn remove_entities(&mut self, token: Id) {
+    fn end_entities(&mut self, token: Id, activity: Option<Id>) {
         for task in self.inst.tasks.ids_by(By::Token(token)) {
-            self.inst.tasks.remove(task);
-            self.inst.variables.remove_by(By::Task(task));
+            self.end_task(task, activity);
         }
         for task in self.inst.external_tasks.ids_by(By::Token(token)) {
-            self.inst.external_tasks.remove(task);
-            self.remove_incidents_of(task);
+            self.end_external_task(task);
         }
         for job in self.inst.jobs.ids_by(By::Token(token)) {
-            self.inst.jobs.remove(job);
-            self.remove_incidents_of(job);
+            self.end_job(job, RunState::Deleted);
         }
         self.inst.subscriptions.remove_by(By::Token(token));
-    }
-
-    /// Removes the incidents about a job or an external task.
-    pub(crate) fn remove_incidents_of(&mut self, cause: Id) {
-        if !self.inst.incidents.is_empty() {
-            let configuration = cause.to_string();
-            self.inst.incidents.remove_by(By::Cause(&configuration));
-        }
     }
 
     /// Cancels everything inside a scope (`None`: the instance), innermost first, except one token.

@@ -4,7 +4,7 @@ use crate::{
     convert,
     ctx::Ctx,
     definition::{Mapping, MappingValue, Node},
-    instance::Variable,
+    instance::{Variable, Version},
     tracked::By,
     value::{TypedValue, Variables},
 };
@@ -71,17 +71,38 @@ impl<'a> Ctx<'a, '_> {
         seen
     }
 
-    /// Sets a variable in exactly that scope.
-    pub(crate) fn set_local(&mut self, scope: Id, task: Option<Id>, name: &str, value: TypedValue) {
+    /// The activity instance that sets variables at a token; `None`: the process instance, or none yet.
+    pub(crate) fn writer(&self, token: Option<Id>) -> Option<Id> {
+        let tokens = &self.inst.tokens;
+        let token = match token {
+            Some(token) => tokens.get(token),
+            // A token alone in the instance shares its execution.
+            None => tokens.first(By::Execution(self.inst.process.id)),
+        };
+        token.and_then(|t| t.activity_id)
+    }
+
+    /// Sets a variable in exactly that scope; `writer` is the activity instance that does.
+    pub(crate) fn set_local(
+        &mut self,
+        scope: Id,
+        task: Option<Id>,
+        name: &str,
+        value: TypedValue,
+        writer: Option<Id>,
+    ) {
         match self.local_variable(scope, task, name).map(|v| v.id) {
-            Some(id) => {
-                if let Some(variable) = self.inst.variables.get_mut(id) {
-                    variable.value = value;
-                }
-            }
+            Some(id) => self.replace_value(id, value, writer),
             None => {
                 let id = self.new_id();
                 let instance_id = self.inst.process.id;
+                let version = Version {
+                    created: self.env.now,
+                    writer_id: writer,
+                    recorded: self.recording.value(name),
+                    initial: self.starting,
+                    ..Version::default()
+                };
                 let name = name.to_owned();
                 self.inst.variables.insert(Variable {
                     id,
@@ -90,7 +111,7 @@ impl<'a> Ctx<'a, '_> {
                     task_id: task,
                     name,
                     value,
-                    version: Default::default(),
+                    version,
                 });
             }
         }
@@ -104,32 +125,50 @@ impl<'a> Ctx<'a, '_> {
         name: &str,
         value: TypedValue,
     ) {
+        let writer = self.writer(token);
+        self.set_visible(token, task, name, value, writer);
+    }
+
+    fn set_visible(
+        &mut self,
+        token: Option<Id>,
+        task: Option<Id>,
+        name: &str,
+        value: TypedValue,
+        writer: Option<Id>,
+    ) {
         let found = self
             .find_variable(token, task, name)
             .map(|v| (v.scope_id, v.task_id));
         let (scope, task) = found.unwrap_or((self.inst.process.id, None));
-        self.set_local(scope, task, name, value);
+        self.set_local(scope, task, name, value, writer);
     }
 
     /// Sets several variables as [`Ctx::set_variable`] does.
     pub(crate) fn set_variables(&mut self, token: Option<Id>, variables: &Variables) {
+        if variables.is_empty() {
+            return;
+        }
+        let writer = self.writer(token);
         for (name, value) in variables {
-            self.set_variable(token, None, name, value.clone());
+            self.set_visible(token, None, name, value.clone(), writer);
         }
     }
 
     /// Sets several variables in a token's local scope.
     pub(crate) fn set_local_variables(&mut self, token: Id, variables: &Variables) {
         let scope = self.local_scope(Some(token));
+        let writer = self.writer(Some(token));
         for (name, value) in variables {
-            self.set_local(scope, None, name, value.clone());
+            self.set_local(scope, None, name, value.clone(), writer);
         }
     }
 
     /// Removes the innermost visible variable of that name.
     pub(crate) fn remove_variable(&mut self, token: Option<Id>, task: Option<Id>, name: &str) {
         if let Some(id) = self.find_variable(token, task, name).map(|v| v.id) {
-            self.inst.variables.remove(id);
+            let writer = self.writer(token);
+            self.delete_variable(id, writer);
         }
     }
 
@@ -137,7 +176,8 @@ impl<'a> Ctx<'a, '_> {
     pub(crate) fn map_inputs(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
         for Mapping { name, value } in &node.inputs {
             let value = self.mapped(value, token)?;
-            self.set_local(token, None, name, value);
+            let writer = self.writer(Some(token));
+            self.set_local(token, None, name, value, writer);
         }
         Ok(())
     }
@@ -147,7 +187,8 @@ impl<'a> Ctx<'a, '_> {
         let around = self.token(token)?.parent_id;
         for Mapping { name, value } in &node.outputs {
             let value = self.mapped(value, token)?;
-            self.set_variable(around, None, name, value);
+            let writer = self.writer(Some(token));
+            self.set_visible(around, None, name, value, writer);
         }
         Ok(())
     }

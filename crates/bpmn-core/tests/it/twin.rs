@@ -24,6 +24,8 @@ pub struct Twin {
     pub now: Millis,
     pub max_steps: u32,
     pub retries: Retries<'static>,
+    /// What goes to history.
+    pub told: bpmn_core::history::History,
     ids: Counter,
     instance: Option<Instance>,
     /// The instance as the last step left it for the store.
@@ -84,6 +86,7 @@ impl Twin {
             now: 1_000_000,
             max_steps: 10_000,
             retries: Retries::default(),
+            told: bpmn_core::history::FULL.clone(),
             ids,
             instance: None,
             last_write: None,
@@ -117,6 +120,7 @@ impl Twin {
             user: Some("demo"),
             max_steps: self.max_steps,
             retries: self.retries,
+            history: &self.told,
         };
         let mut instance = new_instance(&self.reference(), Slot::from_bits(5), key, &mut env);
         let outcome = step(&self.reference(), &mut instance, command, &mut env)?;
@@ -137,6 +141,7 @@ impl Twin {
                 user: Some("demo"),
                 max_steps: self.max_steps,
                 retries: self.retries,
+                history: &self.told,
             };
             let result = step(&self.reference(), &mut instance, command.clone(), &mut env);
             (result, instance, ids)

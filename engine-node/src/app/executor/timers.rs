@@ -9,10 +9,13 @@ use crate::{
     store::Entity,
 };
 use bpmn_core::{
+    Slot,
     command::Rejection,
-    instance::{Incident, Job},
+    history::Kind,
+    instance::{HistoricJob, Incident, Job, RunState},
     timer,
 };
+use std::sync::Arc;
 
 impl Engine {
     /// Fires a timer start event: a new instance, and the next firing's job in place of this one, in one
@@ -31,11 +34,16 @@ impl Engine {
             business_key: None,
             variables: Vec::new(),
         };
+        let history = match job.recorded {
+            true => vec![self.run_of(&job, slot, RunState::Successful)],
+            false => Vec::new(),
+        };
         let task = Task::TimerStart {
             start: Box::new(start),
             gone: job.id,
             next,
             incidents_gone: Vec::new(),
+            history,
         };
         match self.submit(&Caller::default(), slot, task, nothing()).await {
             Ok(_) => Ok(()),
@@ -74,9 +82,23 @@ impl Engine {
                 lock_expires: None,
                 error_message: None,
                 stacktrace: None,
+                recorded: self.tells(&definition.key, Kind::Job),
                 ..job.clone()
             }
         }))
+    }
+
+    /// What the log tells of a run. A failure's message is the job's.
+    fn run_of(&self, job: &Job, slot: Slot, state: RunState) -> HistoricJob {
+        let failed = state == RunState::Failed;
+        HistoricJob {
+            id: self.new_id(slot),
+            job: Arc::new(job.clone()),
+            time: now(),
+            state,
+            error_message: job.error_message.clone().filter(|_| failed),
+            stacktrace: job.stacktrace.clone().filter(|_| failed),
+        }
     }
 
     async fn fail_timer_start(&self, mut job: Job, failure: Rejection) -> Result<(), EngineError> {
@@ -86,9 +108,14 @@ impl Engine {
                 id: job.id,
             });
         };
-        job.retries = (job.retries - 1).max(0);
+        let key = self.inner.deployed(job.definition_id)?.row.key.clone();
+        let mut history = Vec::new();
         job.error_message = Some(failure.to_string());
         job.stacktrace = Some(stacktrace(&failure));
+        if self.tells(&key, Kind::JobFailed) {
+            history.push(self.run_of(&job, slot, RunState::Failed));
+        }
+        job.retries = (job.retries - 1).max(0);
         job.lock_owner = None;
         job.lock_expires = None;
         let incident = (job.retries == 0).then(|| {
@@ -106,12 +133,13 @@ impl Engine {
                 cause_id: id,
                 root_cause_id: id,
                 tenant_id: job.tenant_id.clone(),
-                recorded: false,
+                recorded: self.tells(&key, Kind::Incident),
             })
         });
         let task = Task::TimerStartFailed {
             job: Box::new(job),
             incident,
+            history,
         };
         self.submit(&Caller::default(), slot, task, nothing()).await?;
         Err(EngineError::Rejected(failure))

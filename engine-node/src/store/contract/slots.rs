@@ -203,6 +203,16 @@ pub(super) async fn slot_rows_change_by_compare_and_set(f: Fixture) {
     store.close().await;
 }
 
+pub(super) async fn a_setting_is_made_once_and_replaced_on_demand(f: Fixture) {
+    let store = &f.store;
+    assert_eq!(store.setting("history").await.unwrap(), None);
+    assert_eq!(store.put_setting("history", "full", false).await.unwrap(), "full");
+    assert_eq!(store.put_setting("history", "none", false).await.unwrap(), "full");
+    assert_eq!(store.put_setting("history", "none", true).await.unwrap(), "none");
+    assert_eq!(store.setting("history").await.unwrap().as_deref(), Some("none"));
+    store.close().await;
+}
+
 pub(super) async fn a_stamp_is_set_once(mut f: Fixture) {
     let stamp = Stamp {
         cluster: "c".into(),

@@ -1,0 +1,304 @@
+//! What ends leaves its row in history, if history is to tell of it: of rows by the flag they were made with, of
+//! events by what is recorded now.
+use crate::{ctx::Ctx, history::Kind, instance::*, tracked::By, value::TypedValue};
+use std::sync::Arc;
+use topology::Id;
+
+/// Why a task has ended, in the reference's words.
+const COMPLETED: &str = "completed";
+const DELETED: &str = "deleted";
+
+impl Ctx<'_, '_> {
+    fn tell(&mut self, row: HistoryRow) {
+        self.inst.history.push(row);
+    }
+
+    /// Takes out the variables of a scope or task that has ended; `activity` is the scope's activity instance.
+    pub(crate) fn end_variables(&mut self, by: By<'_>, activity: Option<Id>) {
+        if self.inst.variables.is_empty() {
+            return;
+        }
+        for id in self.inst.variables.ids_by(by) {
+            self.end_variable(id, activity);
+        }
+    }
+
+    /// Takes out all variables: the instance has ended.
+    pub(crate) fn end_all_variables(&mut self) {
+        let ids: Vec<Id> = self.inst.variables.iter().map(|v| v.id).collect();
+        for id in ids {
+            self.end_variable(id, None);
+        }
+    }
+
+    fn end_variable(&mut self, id: Id, activity_id: Option<Id>) {
+        if let Some(variable) = self.inst.variables.remove(id) {
+            self.tell_variable(variable, activity_id, false);
+        }
+    }
+
+    fn tell_variable(&mut self, variable: Arc<Variable>, activity_id: Option<Id>, deleted: bool) {
+        if variable.version.recorded >= Recorded::Variable {
+            let ended = self.env.now;
+            self.tell(HistoryRow::Variable(HistoricVariable {
+                variable,
+                activity_id,
+                ended,
+                deleted,
+            }));
+        }
+    }
+
+    /// Takes out a variable by name. Where values are told, one of type `Null` tells of it, as in the reference.
+    pub(crate) fn delete_variable(&mut self, id: Id, writer: Option<Id>) {
+        let Some(variable) = self.inst.variables.remove(id) else {
+            return;
+        };
+        if variable.version.recorded == Recorded::Detail {
+            let version = Version {
+                updated: Some(self.env.now),
+                revision: variable.version.revision + 1,
+                version_id: Some(self.new_id()),
+                writer_id: writer,
+                initial: false,
+                ..variable.version
+            };
+            let gone = Variable {
+                name: variable.name.clone(),
+                value: TypedValue::Null,
+                version,
+                ..*variable
+            };
+            self.tell(HistoryRow::Detail(Arc::new(gone)));
+        }
+        let activity = self
+            .inst
+            .tokens
+            .get(variable.scope_id)
+            .and_then(|t| t.activity_id);
+        self.tell_variable(variable, activity, true);
+    }
+
+    /// Gives a variable another value; the old one goes to history. The same value changes nothing.
+    pub(crate) fn replace_value(&mut self, id: Id, value: TypedValue, writer: Option<Id>) {
+        if self.inst.variables.get(id).is_none_or(|v| v.value == value) {
+            return;
+        }
+        let Some(old) = self.inst.variables.remove(id) else {
+            return;
+        };
+        let before = old.version.recorded;
+        // What history doesn't know from the beginning it doesn't get to know.
+        let recorded = match before {
+            Recorded::No => Recorded::No,
+            _ => self.recording.value(&old.name),
+        };
+        let detailed = recorded == Recorded::Detail;
+        let version = Version {
+            updated: Some(self.env.now),
+            revision: old.version.revision + 1,
+            version_id: if detailed { Some(self.new_id()) } else { None },
+            writer_id: writer,
+            recorded,
+            initial: false,
+            ..old.version
+        };
+        self.inst.variables.insert(Variable {
+            name: old.name.clone(),
+            value,
+            version,
+            ..*old
+        });
+        if recorded == Recorded::No {
+            // No longer told: history keeps the last value it knew.
+            let activity = self.inst.tokens.get(old.scope_id).and_then(|t| t.activity_id);
+            self.tell_variable(old, activity, false);
+        } else if before == Recorded::Detail {
+            self.tell(HistoryRow::Detail(old));
+        }
+    }
+
+    /// Takes out a user task that has ended.
+    pub(crate) fn end_task(&mut self, id: Id, activity: Option<Id>) {
+        let Some(task) = self.inst.tasks.remove(id) else {
+            return;
+        };
+        self.end_variables(By::Task(id), activity);
+        if task.recorded {
+            let reason = match self.completing == Some(id) {
+                true => COMPLETED,
+                false => self.delete_reason.as_deref().unwrap_or(DELETED),
+            };
+            let row = HistoricTask {
+                task,
+                ended: self.env.now,
+                delete_reason: Some(reason.to_owned()),
+            };
+            self.tell(HistoryRow::Task(row));
+        }
+    }
+
+    /// Takes out an external task that has ended, and its incident.
+    pub(crate) fn end_external_task(&mut self, id: Id) {
+        let Some(task) = self.inst.external_tasks.remove(id) else {
+            return;
+        };
+        let completed = self.completing == Some(id);
+        self.end_incidents_of(id, completed);
+        if task.recorded {
+            let state = match completed {
+                true => RunState::Successful,
+                false => RunState::Deleted,
+            };
+            self.tell_external_task(task, state);
+        }
+    }
+
+    /// Tells of a failure of an external task, with the message it has now and the retries it had before.
+    pub(crate) fn tell_external_failure(&mut self, id: Id, retries: Option<i32>) {
+        if !self.recording.keeps(Kind::ExternalTaskFailed) {
+            return;
+        }
+        if let Some(task) = self.inst.external_tasks.get(id) {
+            let mut task = task.clone();
+            task.retries = retries;
+            self.tell_external_task(Arc::new(task), RunState::Failed);
+        }
+    }
+
+    fn tell_external_task(&mut self, task: Arc<ExternalTask>, state: RunState) {
+        let row = HistoricExternalTask {
+            id: self.new_id(),
+            task,
+            time: self.env.now,
+            state,
+        };
+        self.tell(HistoryRow::ExternalTask(row));
+    }
+
+    /// Takes out a job that has been run or that nobody waits for any more, and its incident.
+    pub(crate) fn end_job(&mut self, id: Id, state: RunState) -> Option<Arc<Job>> {
+        let job = self.inst.jobs.remove(id)?;
+        self.end_incidents_of(id, state == RunState::Successful);
+        if job.recorded {
+            let row = HistoricJob {
+                id: self.new_id(),
+                job: job.clone(),
+                time: self.env.now,
+                state,
+                error_message: None,
+                stacktrace: None,
+            };
+            self.tell(HistoryRow::Job(row));
+        }
+        Some(job)
+    }
+
+    /// Tells of a failed run of a job, given as it was before.
+    pub(crate) fn tell_job_failure(&mut self, job: Job, message: &str, stacktrace: &str) {
+        if !self.recording.keeps(Kind::JobFailed) {
+            return;
+        }
+        let row = HistoricJob {
+            id: self.new_id(),
+            job: Arc::new(job),
+            time: self.env.now,
+            state: RunState::Failed,
+            error_message: Some(message.to_owned()),
+            stacktrace: Some(stacktrace.to_owned()),
+        };
+        self.tell(HistoryRow::Job(row));
+    }
+
+    /// Takes out the incidents about a job or an external task.
+    pub(crate) fn end_incidents_of(&mut self, cause: Id, resolved: bool) {
+        if self.inst.incidents.is_empty() {
+            return;
+        }
+        let configuration = cause.to_string();
+        for id in self.inst.incidents.ids_by(By::Cause(&configuration)) {
+            self.end_incident(id, resolved);
+        }
+    }
+
+    /// Takes out all incidents: the instance has ended.
+    pub(crate) fn end_all_incidents(&mut self) {
+        let ids: Vec<Id> = self.inst.incidents.iter().map(|i| i.id).collect();
+        for id in ids {
+            self.end_incident(id, false);
+        }
+    }
+
+    /// Takes out an incident; whether there was one.
+    pub(crate) fn end_incident(&mut self, id: Id, resolved: bool) -> bool {
+        let Some(incident) = self.inst.incidents.remove(id) else {
+            return false;
+        };
+        if incident.recorded {
+            let row = HistoricIncident {
+                incident,
+                ended: self.env.now,
+                resolved,
+            };
+            self.tell(HistoryRow::Incident(row));
+        }
+        true
+    }
+
+    /// Tells who a new task is for.
+    pub(crate) fn tell_links(&mut self, task: Id) {
+        if !self.recording.keeps(Kind::LinkAdded) {
+            return;
+        }
+        let Some(row) = self.inst.tasks.get(task) else {
+            return;
+        };
+        let (assignee, candidates) = (row.assignee.clone(), row.candidates.clone());
+        if let Some(user) = assignee {
+            self.tell_link(task, "assignee", (false, user), true);
+        }
+        for who in candidates {
+            self.tell_link(task, "candidate", who, true);
+        }
+    }
+
+    /// Tells that the assignee or owner of a task has changed.
+    pub(crate) fn tell_link_change(
+        &mut self,
+        task: Id,
+        kind: &'static str,
+        before: Option<String>,
+        after: Option<String>,
+    ) {
+        if before == after {
+            return;
+        }
+        for (user, added, told) in [(before, false, Kind::LinkDeleted), (after, true, Kind::LinkAdded)] {
+            if let Some(user) = user.filter(|_| self.recording.keeps(told)) {
+                self.tell_link(task, kind, (false, user), added);
+            }
+        }
+    }
+
+    fn tell_link(&mut self, task: Id, kind: &str, (group, name): (bool, String), added: bool) {
+        let (user_id, group_id) = match group {
+            true => (None, Some(name)),
+            false => (Some(name), None),
+        };
+        let process = &self.inst.process;
+        let row = HistoricIdentityLink {
+            task_id: Some(task),
+            instance_id: Some(process.id),
+            definition_id: Some(process.definition_id),
+            kind: kind.to_owned(),
+            user_id,
+            group_id,
+            added,
+            operator: self.env.user.map(str::to_owned),
+            time: self.env.now,
+            tenant_id: process.tenant_id.clone(),
+            id: self.new_id(),
+        };
+        self.tell(HistoryRow::IdentityLink(row));
+    }
+}
