@@ -5,6 +5,7 @@
 pub mod app;
 pub mod auth;
 pub mod failpoint;
+pub mod history_options;
 mod fresh;
 pub mod internal;
 pub mod job_options;
@@ -15,6 +16,7 @@ pub mod query;
 pub mod replication;
 pub mod rest;
 mod serve;
+pub mod sink;
 pub mod sizing;
 pub mod store;
 mod takeover;

@@ -10,6 +10,7 @@ pub mod execution;
 pub mod external_task;
 pub mod fetch;
 pub mod history;
+pub mod history_cleanup;
 pub mod history_incident;
 pub mod history_log;
 pub mod history_task;
@@ -50,6 +51,7 @@ pub fn router(app: App) -> Router {
         .merge(external_task::routes())
         .merge(fetch::routes())
         .merge(history::routes())
+        .merge(history_cleanup::routes())
         .merge(history_incident::routes())
         .merge(history_log::routes())
         .merge(history_task::routes())

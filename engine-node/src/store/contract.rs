@@ -1,7 +1,9 @@
 //! What both stores must do: each function is a test of its own for PostgreSQL (a throw-away server) and SQLite.
 //! What only one database can show (fences beside open transactions, lost answers) is in [`postgres_only`].
 mod counters;
+mod cleaning;
 mod fixture;
+mod history_life;
 mod job_plans;
 mod jobs;
 mod locking;
@@ -33,6 +35,11 @@ macro_rules! contract {
 }
 
 contract! {
+    cleaning:
+        s3_07_expired_trees_go_whole_and_others_stay,
+        the_cleanup_job_is_kept_and_run_by_one_node,
+        s2_37_every_history_row_reaches_the_queue_until_it_is_sent,
+        s3_39_storage_is_told_by_groups;
     writing:
         an_instance_may_start_and_end_in_one_unit,
         every_kind_of_row_is_inserted_replaced_and_deleted,
@@ -77,6 +84,9 @@ contract! {
         s2_39_every_value_of_a_variable_is_told_in_order,
         lists_of_history_tell_what_runs_and_what_has_ended,
         s3_06_views_have_the_reference_s_names_and_rows;
+    history_life:
+        s2_13_a_life_at_each_level_leaves_its_rows_and_no_others,
+        s3_05_a_secret_that_a_rule_drops_is_in_no_row;
     schema_checks:
         every_table_is_declared,
         this_build_works_on_the_next_schema,

@@ -1,15 +1,15 @@
-//! What this database owns, and moving the rows of a slot.
+//! What this database owns: the rows of slots and its stamp. Moving a slot's rows: [`super::units`].
 use super::{
     backend::{Backend, Transaction},
-    cell::{self, Cell, Reader},
+    cell::{Cell, Reader},
     schema::*,
-    sql::{Sql, columns, on_conflict_put},
+    sql::{columns, on_conflict_put},
     sql_store::{SqlStore, each},
     *,
 };
 use std::collections::{HashMap, HashSet};
 
-/// Rows of one page of an export, and of one statement of an import.
+/// Rows of one statement.
 const PAGE: usize = 500;
 
 const STATES: [SlotState; 4] = [
@@ -198,105 +198,8 @@ impl<B: Backend> SqlStore<B> {
         Ok(())
     }
 
-    /// See [`Store::export_slot`]. The cursor is the table's number and the key of its last row.
-    pub(crate) async fn export_page(
-        &self,
-        slot: Slot,
-        cursor: Option<String>,
-    ) -> Result<(Vec<String>, Option<String>), StoreError> {
-        let tables: Vec<&Table> = slot_bound().collect();
-        let (mut at, mut after): (usize, Option<Vec<Cell>>) = match &cursor {
-            Some(cursor) => read_cursor(cursor, &tables)?,
-            None => (0, None),
-        };
-        let mut lines = Vec::new();
-        while let Some(table) = tables.get(at) {
-            let room = PAGE - lines.len();
-            let rows = self
-                .backend
-                .read(self.page(table, slot, after.take(), room))
-                .await?;
-            let full = rows.len() == room;
-            for row in rows {
-                let row = typed(table, row)?;
-                let cells: Vec<serde_json::Value> = row.iter().map(cell::to_json).collect();
-                lines.push(serde_json::json!({ "t": table.name, "r": cells }).to_string());
-                if full && lines.len() == PAGE {
-                    let key: Vec<serde_json::Value> = table
-                        .key
-                        .iter()
-                        .map(|k| cell::to_json(&row[table.position(k)]))
-                        .collect();
-                    return Ok((lines, Some(serde_json::json!([table.name, key]).to_string())));
-                }
-            }
-            at += 1;
-        }
-        Ok((lines, None))
-    }
-
-    fn page(&self, table: &Table, slot: Slot, after: Option<Vec<Cell>>, room: usize) -> Sql {
-        let key: Vec<String> = table.key.iter().map(|k| format!("\"{k}\"")).collect();
-        let key = key.join(", ");
-        let mut sql = self.sql(&format!(
-            "SELECT {} FROM {} WHERE \"slot\" = ",
-            columns(table, ""),
-            table.name
-        ));
-        sql = sql.bind(Type::Small, slot);
-        if let Some(after) = after {
-            sql = sql
-                .push(&format!(" AND ({key}) > "))
-                .rows(&key_columns(table), &[after]);
-        }
-        sql.push(&format!(" ORDER BY {key} LIMIT "))
-            .bind(Type::Big, room as i64)
-    }
-
-    /// See [`Store::import_slot`].
-    pub(crate) async fn import_lines(&self, slot: Slot, lines: &[String]) -> Result<(), StoreError> {
-        let mut transaction = self.in_state(slot, &[SlotState::Incoming]).await?;
-        let mut rows: Vec<(&Table, Vec<Cell>)> = Vec::with_capacity(lines.len());
-        for line in lines {
-            rows.push(read_line(line, slot)?);
-        }
-        for same in rows.chunk_by(|a, b| a.0.name == b.0.name) {
-            for part in same.chunks(PAGE) {
-                let table = part[0].0;
-                let cells: Vec<Vec<Cell>> = part.iter().map(|(_, row)| row.clone()).collect();
-                let again = if table.class == Class::History {
-                    let key = key_columns(table);
-                    let places: Vec<usize> = table.key.iter().map(|k| table.position(k)).collect();
-                    let keys: Vec<Vec<Cell>> = cells
-                        .iter()
-                        .map(|row| places.iter().map(|at| row[*at].clone()).collect())
-                        .collect();
-                    let names: Vec<String> = table.key.iter().map(|k| format!("\"{k}\"")).collect();
-                    let sql = self.sql(&format!(
-                        "DELETE FROM {} WHERE ({}) IN (VALUES ",
-                        table.name,
-                        names.join(", ")
-                    ));
-                    transaction.run(sql.rows(&key, &keys).push(")")).await?;
-                    String::new()
-                } else {
-                    on_conflict_put(table)
-                };
-                let sql = self.sql(&format!(
-                    "INSERT INTO {} ({}) VALUES ",
-                    table.name,
-                    columns(table, "")
-                ));
-                transaction
-                    .run(sql.rows(table.columns, &cells).push(" ").push(&again))
-                    .await?;
-            }
-        }
-        transaction.commit().await
-    }
-
     /// A transaction that keeps the slot in one of those states until it ends.
-    async fn in_state(&self, slot: Slot, states: &[SlotState]) -> Result<Box<dyn Transaction>, StoreError> {
+    pub(crate) async fn in_state(&self, slot: Slot, states: &[SlotState]) -> Result<Box<dyn Transaction>, StoreError> {
         let mut transaction = self.backend.begin().await?;
         let sql = self.sql(&format!(
             "SELECT {} FROM slot WHERE \"slot\" = ",
@@ -321,31 +224,6 @@ impl<B: Backend> SqlStore<B> {
         }
     }
 
-    /// See [`Store::count_slot`].
-    pub(crate) async fn count_rows(&self, slot: Slot) -> Result<Vec<(String, u64)>, StoreError> {
-        let mut sql = self.sql("");
-        for (i, table) in slot_bound().enumerate() {
-            sql = sql.push(if i > 0 { " UNION ALL " } else { "" });
-            sql = sql.push(&format!(
-                "SELECT '{0}' AS name, count(*) AS rows FROM {0} WHERE \"slot\" = ",
-                table.name
-            ));
-            sql = sql.bind(Type::Small, slot);
-        }
-        let found = each(self.backend.read(sql).await?, |r| {
-            Ok((r.text()?, r.int()? as u64))
-        })?;
-        let rows = |name: &str| {
-            found
-                .iter()
-                .find(|(table, _)| table == name)
-                .map_or(0, |(_, rows)| *rows)
-        };
-        Ok(slot_bound()
-            .map(|table| (table.name.to_string(), rows(table.name)))
-            .collect())
-    }
-
     /// See [`Store::slot`].
     pub(crate) async fn read_slot_row(&self, slot: Slot) -> Result<Option<SlotRow>, StoreError> {
         let sql = self.sql(&format!(
@@ -354,106 +232,4 @@ impl<B: Backend> SqlStore<B> {
         ));
         Ok(each(self.backend.read(sql.bind(Type::Small, slot)).await?, read_slot)?.pop())
     }
-
-    /// See [`Store::filled_slots`]. The numbers are the engine's own, so they stand in the statement as they are.
-    pub(crate) async fn filled(&self, slots: &[Slot]) -> Result<Vec<(Slot, String, u64)>, StoreError> {
-        if slots.is_empty() {
-            return Ok(Vec::new());
-        }
-        let list = slots
-            .iter()
-            .map(|slot| slot.number().to_string())
-            .collect::<Vec<_>>()
-            .join(", ");
-        let one = |table: &Table| {
-            format!(
-                "SELECT \"slot\", '{0}' AS name, count(*) AS rows FROM {0} WHERE \"slot\" IN ({list}) GROUP BY \"slot\"",
-                table.name
-            )
-        };
-        let sql = self.sql(&slot_bound().map(one).collect::<Vec<_>>().join(" UNION ALL "));
-        let damaged = || StoreError::Internal("a row names no slot".to_string());
-        each(self.backend.read(sql).await?, |r| {
-            let slot = Slot::new(r.i16()? as u16).map_err(|_| damaged())?;
-            Ok((slot, r.text()?, r.int()? as u64))
-        })
-    }
-
-    /// See [`Store::purge_slot`].
-    pub(crate) async fn purge_rows(&self, slot: Slot) -> Result<(), StoreError> {
-        let mut transaction = self
-            .in_state(slot, &[SlotState::Incoming, SlotState::Released])
-            .await?;
-        for table in slot_bound() {
-            let sql = self
-                .sql(&format!("DELETE FROM {} WHERE \"slot\" = ", table.name))
-                .bind(Type::Small, slot);
-            transaction.run(sql).await?;
-        }
-        transaction.commit().await
-    }
-}
-
-fn key_columns(table: &Table) -> Vec<Column> {
-    table
-        .key
-        .iter()
-        .map(|k| table.columns[table.position(k)])
-        .collect()
-}
-
-fn typed(table: &Table, row: Vec<Cell>) -> Result<Vec<Cell>, StoreError> {
-    table
-        .columns
-        .iter()
-        .zip(row)
-        .map(|(c, cell)| cell::as_type(c.ty, cell))
-        .collect()
-}
-
-fn bad_line() -> StoreError {
-    StoreError::Internal("an exported line or cursor can't be read".to_string())
-}
-
-fn read_cursor(cursor: &str, tables: &[&Table]) -> Result<(usize, Option<Vec<Cell>>), StoreError> {
-    let (name, key): (String, Vec<serde_json::Value>) =
-        serde_json::from_str(cursor).map_err(|_| bad_line())?;
-    let at = tables.iter().position(|t| t.name == name).ok_or_else(bad_line)?;
-    let columns = key_columns(tables[at]);
-    if columns.len() != key.len() {
-        return Err(bad_line());
-    }
-    let key = columns
-        .iter()
-        .zip(key)
-        .map(|(c, value)| cell::from_json(c.ty, value))
-        .collect::<Result<_, _>>()?;
-    Ok((at, Some(key)))
-}
-
-#[derive(serde::Deserialize)]
-struct Line {
-    t: String,
-    r: Vec<serde_json::Value>,
-}
-
-/// A line as a row; one of another slot or table is refused.
-fn read_line(line: &str, slot: Slot) -> Result<(&'static Table, Vec<Cell>), StoreError> {
-    let Line { t, r } = serde_json::from_str(line).map_err(|_| bad_line())?;
-    let table = slot_bound().find(|table| table.name == t).ok_or_else(bad_line)?;
-    if table.columns.len() != r.len() {
-        return Err(bad_line());
-    }
-    let row: Vec<Cell> = table
-        .columns
-        .iter()
-        .zip(r)
-        .map(|(c, value)| cell::from_json(c.ty, value))
-        .collect::<Result<_, _>>()?;
-    if row[table.position("slot")] != Cell::from(slot) {
-        return Err(StoreError::Internal(format!(
-            "an exported line is not of slot {slot}"
-        )));
-    }
-    Ok((table, row))
 }

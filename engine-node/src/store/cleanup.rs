@@ -1,0 +1,185 @@
+//! Deleting expired history, tree by tree, and the few numbers that the clean-up keeps in `applied`.
+use super::{
+    backend::{Backend, Transaction},
+    cell::Reader,
+    housekeeping::{Cleaned, CleanupJob, Expired},
+    schema::*,
+    sql::Sql,
+    sql_store::{SqlStore, each},
+    units::numbers,
+    *,
+};
+use std::collections::BTreeMap;
+
+/// Conditions of a tree that may be deleted: its slot is owned, so that no move is reading or writing it.
+const OWNED: &str = "\"slot\" NOT IN (SELECT \"slot\" FROM slot WHERE \"state\" <> 0)";
+
+/// A tree: its root, slot, class, and when it ended.
+struct Tree {
+    root: Id,
+    slot: Slot,
+    retention: i16,
+    ended: Millis,
+}
+
+fn read_tree(r: &mut Reader) -> Result<Tree, StoreError> {
+    let damaged = |_| StoreError::Internal("a row names no slot".to_string());
+    Ok(Tree {
+        root: r.id()?,
+        slot: Slot::new(r.i16()? as u16).map_err(damaged)?,
+        retention: r.i16()?,
+        ended: r.int()?,
+    })
+}
+
+impl<B: Backend> SqlStore<B> {
+    /// The oldest expired trees.
+    pub(crate) fn expired_sql(&self, expired: Expired, most: usize) -> Sql {
+        let sql = self.sql(
+            "SELECT \"root_id\", \"slot\", \"retention\", \"ended\" FROM history_process WHERE \"root_id\" = \"id\" AND ",
+        );
+        let (sql, order) = match expired {
+            Expired::Definition { id, from, before } => (
+                sql.push("\"definition_id\" = ")
+                    .bind(Type::Uuid, id)
+                    .push(" AND \"ended\" >= ")
+                    .bind(Type::Big, from)
+                    .push(" AND \"ended\" < ")
+                    .bind(Type::Big, before)
+                    .push(" AND \"removal\" IS NULL"),
+                "\"ended\"",
+            ),
+            Expired::Removal { before, ended } => (
+                sql.push("\"removal\" IS NOT NULL AND \"removal\" < ")
+                    .bind(Type::Big, before)
+                    .push(" AND \"ended\" < ")
+                    .bind(Type::Big, ended),
+                "\"removal\"",
+            ),
+        };
+        sql.push(&format!(" AND {OWNED} ORDER BY {order} LIMIT {most}"))
+    }
+
+    /// See [`super::Housekeeping::clean`].
+    pub(crate) async fn clean_trees(&self, expired: Expired, most: usize) -> Result<Cleaned, StoreError> {
+        let mut transaction = self.backend.begin().await?;
+        let trees = each(transaction.run(self.expired_sql(expired, most)).await?, read_tree)?;
+        let Some(last) = trees.last() else {
+            return Ok(Cleaned::default());
+        };
+        let mut cleaned = Cleaned {
+            trees: 0,
+            upto: last.ended,
+            more: trees.len() == most,
+        };
+        // A move that fences one of the slots waits for this transaction; one that has fenced it is left alone.
+        let mut slots: Vec<Slot> = trees.iter().map(|tree| tree.slot).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        let sql = self.sql(&format!(
+            "SELECT \"slot\" FROM slot WHERE \"state\" = 0 AND \"slot\" IN ({}) ORDER BY \"slot\"",
+            numbers(&slots)
+        ));
+        let owned = each(transaction.run(sql.postgres(" FOR SHARE")).await?, |r| r.i16())?;
+        let mut classes: BTreeMap<i16, Vec<Id>> = BTreeMap::new();
+        for tree in trees.iter().filter(|t| owned.contains(&(t.slot.number() as i16))) {
+            classes.entry(tree.retention).or_default().push(tree.root);
+            cleaned.trees += 1;
+        }
+        for (class, roots) in classes {
+            self.delete_trees(transaction.as_mut(), class, &roots).await?;
+        }
+        transaction.commit().await?;
+        Ok(cleaned)
+    }
+
+    async fn delete_trees(
+        &self,
+        transaction: &mut dyn Transaction,
+        class: i16,
+        roots: &[Id],
+    ) -> Result<(), StoreError> {
+        for table in history() {
+            let sql = self
+                .sql(&format!(
+                    "DELETE FROM {} WHERE \"retention\" = {class} AND \"root_id\"",
+                    table.name
+                ))
+                .among(roots);
+            transaction.run(sql).await?;
+        }
+        Ok(())
+    }
+
+    /// Values of `applied` whose names begin so.
+    pub(crate) async fn noted(&self, prefix: &str) -> Result<BTreeMap<String, i64>, StoreError> {
+        let sql = self
+            .sql("SELECT \"name\", \"value\" FROM applied WHERE \"name\" LIKE ")
+            .bind(Type::Text, format!("{prefix}%").as_str());
+        let rows = each(self.backend.read(sql).await?, |r| Ok((r.text()?, r.int()?)))?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// See [`super::Housekeeping::cleanup_job`].
+    pub(crate) async fn read_cleanup_job(&self) -> Result<CleanupJob, StoreError> {
+        let noted = self.noted("cleanup.").await?;
+        Ok(CleanupJob {
+            created: noted.get("cleanup.created").copied(),
+            due: noted.get("cleanup.due").copied().filter(|due| *due > 0),
+            suspended: noted.get("cleanup.suspended") == Some(&1),
+        })
+    }
+
+    /// See [`super::Housekeeping::set_cleanup_job`].
+    pub(crate) async fn write_cleanup_job(&self, job: CleanupJob) -> Result<(), StoreError> {
+        let sql = self
+            .sql("INSERT INTO applied (\"name\", \"value\") VALUES ('cleanup.created', ")
+            .bind(Type::Big, job.created.unwrap_or(0))
+            .push("), ('cleanup.due', ")
+            .bind(Type::Big, job.due.unwrap_or(0))
+            .push("), ('cleanup.suspended', ")
+            .bind(Type::Big, i64::from(job.suspended))
+            .push(
+                ") ON CONFLICT (\"name\") DO UPDATE SET \"value\" = CASE WHEN applied.\"name\" = 'cleanup.created' \
+                 THEN applied.\"value\" ELSE excluded.\"value\" END",
+            );
+        self.backend.run(sql).await.map(drop)
+    }
+
+    /// See [`super::Housekeeping::lease`].
+    pub(crate) async fn take_lease(
+        &self,
+        name: &str,
+        held: Option<i64>,
+        ms: Millis,
+    ) -> Result<Option<i64>, StoreError> {
+        let sql = self
+            .sql("INSERT INTO applied (\"name\", \"value\") VALUES (")
+            .bind(Type::Text, format!("lease.{name}").as_str())
+            .push(", ")
+            .now()
+            .push(" + ")
+            .bind(Type::Big, ms)
+            .push(") ON CONFLICT (\"name\") DO UPDATE SET \"value\" = excluded.\"value\" WHERE applied.\"value\" < ")
+            .now()
+            .push(" OR applied.\"value\" = ")
+            .bind(Type::Big, held.unwrap_or(-1))
+            .push(" RETURNING \"value\"");
+        Ok(each(self.backend.run(sql).await?, |r| r.int())?.pop())
+    }
+
+    /// See [`super::Housekeeping::end_lease`].
+    pub(crate) async fn give_lease_back(&self, name: &str, held: i64) -> Result<(), StoreError> {
+        let sql = self
+            .sql("UPDATE applied SET \"value\" = 0 WHERE \"name\" = ")
+            .bind(Type::Text, format!("lease.{name}").as_str())
+            .push(" AND \"value\" = ")
+            .bind(Type::Big, held);
+        self.backend.run(sql).await.map(drop)
+    }
+}
+
+/// The tables that hold trees of history.
+pub(crate) fn history() -> impl DoubleEndedIterator<Item = &'static Table> {
+    TABLES.iter().filter(|table| table.class == Class::History)
+}
