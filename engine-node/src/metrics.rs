@@ -127,6 +127,12 @@ impl Collector for EngineNumbers {
                 "Commands repeated after a conflict",
                 &writers.conflicts,
             ),
+            ("cache_hits", "Commands whose instance was warm", &self.0.cache().hits),
+            (
+                "cache_misses",
+                "Commands whose instance had to be loaded",
+                &self.0.cache().misses,
+            ),
         ]
         .map(|(name, help, value)| (name, help, value.load(Ordering::Relaxed)))
         .into_iter()
@@ -135,7 +141,10 @@ impl Collector for EngineNumbers {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
+        let (instances, bytes) = self.0.cache().size();
         let gauges = [
+            ("cache_instances", "Instances kept warm", instances as i64),
+            ("cache_bytes", "About how many bytes they take", bytes as i64),
             (
                 "slots_owned",
                 "Slots that this database owned when last looked at",

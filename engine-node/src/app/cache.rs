@@ -30,6 +30,8 @@ pub struct Cache {
     parts: Vec<Mutex<Part>>,
     /// Most bytes of one part.
     most: usize,
+    /// Lost connections to the database when it was last looked at.
+    lost: AtomicU64,
     /// Commands that found their instance here, and those that didn't.
     pub hits: AtomicU64,
     pub misses: AtomicU64,
@@ -59,6 +61,7 @@ impl Cache {
         Cache {
             parts: (0..PARTS).map(|_| Mutex::default()).collect(),
             most: bytes / PARTS,
+            lost: AtomicU64::new(0),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
         }
@@ -172,6 +175,14 @@ impl Cache {
         self.part(id.slot()).remove(id);
     }
 
+    /// Forgets everything if a connection was lost since the last time. After a failover that lost what a replica
+    /// didn't have yet, a revision that is known here may stand for another state.
+    pub fn check_connections(&self, lost: u64) {
+        if self.lost.swap(lost, Ordering::Relaxed) != lost {
+            self.clear();
+        }
+    }
+
     /// Forgets everything: slots have changed hands.
     pub fn clear(&self) {
         for part in &self.parts {
@@ -195,7 +206,14 @@ impl Part {
         let used = self.clock;
         self.bytes += bytes;
         self.uses.push_back((id, used));
-        self.entries.insert(id, Entry { instance, bytes, used });
+        self.entries.insert(
+            id,
+            Entry {
+                instance,
+                bytes,
+                used,
+            },
+        );
         while self.bytes > most {
             let Some((oldest, used)) = self.uses.pop_front() else {
                 break;
@@ -276,6 +294,138 @@ fn value_weight(variable: &Variable) -> usize {
     300 + variable.name.len() + value
 }
 
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bpmn_core::instance::{ExternalTask, ProcessInstance};
 
+    fn id(n: u64) -> Id {
+        Id::from_parts(1_700_000_000_000 + n, 0, Slot::from_bits(7), n)
+    }
 
+    fn instance(n: u64, revision: i64) -> Instance {
+        let mut instance = Instance::new(ProcessInstance {
+            id: id(n),
+            root_id: id(n),
+            super_token_id: None,
+            definition_id: id(1),
+            business_key: None,
+            revision,
+            suspended: false,
+            started: 0,
+            start_user: None,
+            start_element: "s".into(),
+            tenant_id: None,
+            retention: 0,
+            recorded: true,
+        });
+        instance.external_tasks.insert(task(n, 0));
+        instance.external_tasks.committed();
+        instance.stored = true;
+        instance
+    }
 
+    fn task(n: u64, lock_revision: i64) -> ExternalTask {
+        ExternalTask {
+            id: id(n + 1000),
+            instance_id: id(n),
+            token_id: id(n),
+            execution_id: id(n),
+            activity_id: id(n),
+            definition_id: id(1),
+            element: "e".into(),
+            topic: "t".into(),
+            worker_id: None,
+            lock_expires: None,
+            retries: None,
+            error_message: None,
+            error_details: None,
+            priority: 0,
+            suspended: false,
+            created: 0,
+            lock_revision,
+            business_key: None,
+            tenant_id: None,
+            recorded: true,
+        }
+    }
+
+    #[test]
+    fn the_longest_unused_go_first_and_their_entities_with_them() {
+        let cache = Cache::new(PARTS * 10_000);
+        for n in 1..=4 {
+            cache.loaded(Arc::new(instance(n, 1)));
+        }
+        assert!(cache.get(id(1)).is_some());
+        cache.loaded(Arc::new(instance(5, 1)));
+        assert_eq!(
+            cache.get(id(2)).map(|i| i.process.id),
+            None,
+            "not used for longest"
+        );
+        assert_eq!(cache.owner(id(1002)), None);
+        assert_eq!(cache.owner(id(1001)), Some(id(1)));
+        assert!(cache.size().1 <= 10_000);
+        cache.clear();
+        assert_eq!((cache.size(), cache.owner(id(1001))), ((0, 0), None));
+    }
+
+    #[test]
+    fn a_late_load_does_not_replace_what_was_written_since() {
+        let cache = Cache::new(1 << 20);
+        cache.loaded(Arc::new(instance(1, 5)));
+        cache.loaded(Arc::new(instance(1, 4)));
+        assert!(cache.of_revision(id(1), 5).is_some() && cache.of_revision(id(1), 4).is_none());
+    }
+
+    #[test]
+    fn a_commit_keeps_the_new_entities_and_forgets_the_ended() {
+        let cache = Cache::new(1 << 20);
+        cache.loaded(Arc::new(instance(1, 5)));
+        let mut changed = instance(1, 5);
+        changed.external_tasks.remove(id(1001));
+        changed.external_tasks.insert(task(2, 0));
+        cache.committed(changed.clone());
+        assert_eq!(
+            (cache.owner(id(1001)), cache.owner(id(1002))),
+            (None, Some(id(1)))
+        );
+        assert!(cache.of_revision(id(1), 6).is_some(), "the write has raised it");
+        changed.ended = true;
+        cache.committed(changed);
+        assert_eq!((cache.size().0, cache.owner(id(1002))), (0, None));
+    }
+
+    #[test]
+    fn locks_are_taken_over_into_the_present_state_only() {
+        let cache = Cache::new(1 << 20);
+        cache.loaded(Arc::new(instance(1, 5)));
+        let fetched = |lock_revision, revision| Fetched {
+            task: task(1, lock_revision),
+            revision: Some(revision),
+        };
+        let known = || {
+            cache
+                .get(id(1))
+                .unwrap()
+                .external_tasks
+                .get(id(1001))
+                .unwrap()
+                .lock_revision
+        };
+        cache.locked(&[fetched(1, 4)]);
+        assert_eq!(known(), 0);
+        cache.locked(&[fetched(2, 5), fetched(1, 5)]);
+        assert_eq!(known(), 2);
+    }
+
+    #[test]
+    fn a_lost_connection_empties_it() {
+        let cache = Cache::new(1 << 20);
+        cache.loaded(Arc::new(instance(1, 5)));
+        cache.check_connections(0);
+        assert_eq!(cache.size().0, 1);
+        cache.check_connections(1);
+        assert_eq!(cache.size().0, 0);
+    }
+}

@@ -1,4 +1,4 @@
-//! The one statement that applies a batch: guards, then `ok`, then the rows of the units that passed.
+//! The one statement that applies a batch: guards, then `bad`, then the rows of the units that passed.
 //!
 //! Guards are locking SELECTs, in id order, and look-ups; nothing is modified before all of a unit's guards are
 //! known, so a refused unit leaves no trace. A row that a guard waited for is judged as it is after the wait
@@ -137,7 +137,6 @@ pub(super) fn build(
     let (shape, text) = cache.text(wanted);
     let mut arguments = PgArguments::default();
     bind(&mut arguments, batch);
-    bind(&mut arguments, changes.len() as i32);
     guards(&mut arguments, &shape, changes);
     let mut groups = groups.into_iter().peekable();
     for group in &shape.groups {
@@ -226,7 +225,7 @@ fn locking(name: &str, table: &str, source: &str, condition: &str) -> String {
 }
 
 fn render(shape: &Shape, groups: impl Iterator<Item = Group>) -> String {
-    let mut next = 2;
+    let mut next = 1;
     let mut p = || {
         next += 1;
         next
@@ -289,8 +288,8 @@ fn render(shape: &Shape, groups: impl Iterator<Item = Group>) -> String {
         ",\nfailed AS MATERIALIZED (SELECT unit, min(code) AS code, min(slot) FILTER (WHERE code = {NOT_OWNER}) AS slot FROM ({}) f GROUP BY unit)",
         failures.join("\nUNION ALL ")
     );
-    s += ",\nok AS MATERIALIZED (SELECT array_agg(u NOT IN (SELECT unit FROM failed) ORDER BY u) AS flags FROM generate_series(1, $2::int4) u)";
-    const OK: &str = "(SELECT flags FROM ok)[x.unit]";
+    s += ",\nbad AS MATERIALIZED (SELECT coalesce(array_agg(unit), '{}') AS units FROM failed)";
+    const OK: &str = "x.unit <> ALL ((SELECT units FROM bad)::int4[])";
     for (n, group) in groups.enumerate() {
         let table: &Table = &WRITTEN[group.table];
         let (unit, rows) = (p(), p());
