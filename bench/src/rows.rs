@@ -1,5 +1,5 @@
 //! Requirement rows that state a time, a size or a ratio: measured on clusters of real processes, and judged.
-use crate::cpu;
+use crate::{cpu, http::Connection, workload::Workload};
 use anyhow::{Context, Result, ensure};
 use comfy_table::Table;
 use serde_json::json;
@@ -172,13 +172,15 @@ async fn laptop() -> Result<Vec<Measured>> {
 /// S0-13: keyless starts spread over the shards by their weights.
 async fn spread() -> Result<Vec<Measured>> {
     let cluster = Cluster::start("bench-spread", 2, 1, 1).await?;
-    let target =
-        crate::load::engine(&format!("router={}", cluster.routers[0].base())).map_err(anyhow::Error::msg)?;
     let user = format!("{}:{}", USER.0, USER.1);
-    crate::load::deploy(&target, Some(&user), crate::load::WAIT).await?;
-    let mut connection = crate::load::Connection::open(&target, Some(&user)).await?;
+    let target = crate::target::engine(&format!("router={}", cluster.routers[0].base()))
+        .map_err(anyhow::Error::msg)?
+        .with_user(Some(&user));
+    let model = Workload::StartWait.model().context("a model")?;
+    target.deploy("bench_wait", &model).await?;
+    let mut connection = Connection::open(&target).await?;
     for _ in 0..4_000 {
-        let body = r#"{"variables":{"amount":{"value":500,"type":"Integer"}}}"#.to_owned();
+        let body = r#"{"variables":{"amount":{"value":500,"type":"Integer"}}}"#;
         let (status, _) = connection
             .send("POST", "/process-definition/key/bench_wait/start", body)
             .await?;
