@@ -2,15 +2,19 @@
 //! calls), with ids and times masked.
 mod api;
 mod both_databases;
+mod budget;
 mod commands;
 mod deployments;
 mod executor;
 mod fan_out;
 mod faults;
 mod history;
+mod history_cleanup;
+mod history_level;
 mod jobs;
 mod lists;
 mod messages;
+mod operator_sql;
 mod overload;
 mod tasks;
 mod unknown_ids;
