@@ -1,34 +1,45 @@
 //! How many jobs run at once: more while that makes none slower, fewer when it does.
 use std::time::Duration;
 
-/// A job that takes no longer than this is never too slow.
-const QUICK: Duration = Duration::from_millis(20);
-/// How many times the quickest a job may take before there are too many at once.
+/// Jobs that take no longer than this are never too slow.
+const QUICK: u64 = 30_000;
+/// How many times the quickest jobs may take before there are too many at once.
 const SLOWER: u64 = 4;
-
+/// Jobs whose mean is judged, at most.
+const ROUND: u32 = 32;
 /// Jobs from one probe to the next.
 const PROBE_EVERY: u32 = 50_000;
 
-/// A limit between `core` and `max`.
+/// A limit between `core` and `max`. Times in µs.
 #[derive(Debug)]
 pub struct Flow {
     limit: usize,
-    /// The quickest that a job was since the last probe, µs.
+    /// The least mean of a round since the last probe.
     quickest: u64,
     /// Jobs until the limit is lowered for a moment, to learn how quick they are now when few run at once.
     until_probe: u32,
-    /// Jobs until the limit may fall again: what was begun under the old limit says nothing of the new one.
+    /// Jobs that were begun under an earlier limit, and say nothing of this one.
     settle: usize,
+    round: Round,
+}
+
+#[derive(Debug, Default)]
+struct Round {
+    jobs: u32,
+    /// Of those, how many ended while others waited.
+    full: u32,
+    took: u64,
 }
 
 impl Flow {
     /// Begins at a moderate number, for nothing is known yet.
     pub fn new(core: usize, max: usize) -> Flow {
         Flow {
-            limit: (core * 8).min(max).max(1),
+            limit: (core * 16).min(max).max(1),
             quickest: u64::MAX,
             until_probe: PROBE_EVERY,
             settle: 0,
+            round: Round::default(),
         }
     }
 
@@ -42,39 +53,47 @@ impl Flow {
         self.limit = self.limit.clamp(core.min(max), max);
     }
 
+    fn set(&mut self, limit: usize, core: usize, max: usize) {
+        self.settle = self.limit;
+        self.round = Round::default();
+        self.limit = limit;
+        self.bound(core, max);
+    }
+
     /// A job took that long; `full` if the limit kept others waiting meanwhile.
     pub fn ended(&mut self, took: Duration, full: bool, core: usize, max: usize) {
-        self.settle = self.settle.saturating_sub(1);
         self.until_probe -= 1;
         if self.until_probe == 0 {
             self.until_probe = PROBE_EVERY;
             self.quickest = u64::MAX;
-            self.settle = self.limit;
-            self.limit = core.min(max);
+            return self.set(core, core, max);
+        }
+        if self.settle > 0 {
+            self.settle -= 1;
             return;
         }
-        if self.settle == 0 {
-            self.quickest = self.quickest.min(took.as_micros() as u64).max(1);
+        self.round.jobs += 1;
+        self.round.full += u32::from(full);
+        self.round.took += took.as_micros() as u64;
+        if (self.round.jobs as usize) < self.limit.min(ROUND as usize) {
+            return;
         }
-        let slow = QUICK.max(Duration::from_micros(self.quickest.saturating_mul(SLOWER)));
-        if took > slow {
-            if self.settle == 0 {
-                self.limit -= self.limit / 8;
-                self.settle = self.limit;
-            }
-        } else if full && self.settle == 0 {
-            self.limit += 1;
+        let mean = self.round.took / u64::from(self.round.jobs);
+        self.quickest = self.quickest.min(mean.max(1));
+        let slow = QUICK.max(self.quickest.saturating_mul(SLOWER));
+        let waited = self.round.full * 2 >= self.round.jobs;
+        match self.limit {
+            limit if mean > slow => self.set(limit - limit / 4, core, max),
+            limit if mean < slow / 2 && waited => self.set(limit + limit.div_ceil(2), core, max),
+            _ => self.round = Round::default(),
         }
-        self.bound(core, max);
     }
 
     /// The node could take no more: half as many.
     pub fn refused(&mut self, core: usize, max: usize) {
         if self.settle == 0 {
-            self.limit /= 2;
-            self.settle = self.limit;
+            self.set(self.limit / 2, core, max);
         }
-        self.bound(core, max);
     }
 }
 
@@ -85,16 +104,16 @@ mod tests {
     #[test]
     fn s3_10_more_run_at_once_while_that_makes_none_slower() {
         let mut flow = Flow::new(3, 1_024);
-        assert_eq!(flow.limit(), 24);
+        assert_eq!(flow.limit(), 48);
         // Nobody waits: no reason to change.
         flow.ended(Duration::from_millis(2), false, 3, 1_024);
-        assert_eq!(flow.limit(), 24);
+        assert_eq!(flow.limit(), 48);
         // A machine that does 100 jobs in each ms: what is too many at once only waits longer.
         for _ in 0..190_000 {
             let took = Duration::from_micros(2_000 + flow.limit() as u64 * 40);
             flow.ended(took, true, 3, 1_024);
         }
-        assert!((350..=520).contains(&flow.limit()), "{}", flow.limit());
+        assert!((250..=520).contains(&flow.limit()), "{}", flow.limit());
         // A machine that blocks: only what the rule says.
         for _ in 0..190_000 {
             let took = Duration::from_millis(100 * flow.limit() as u64);
@@ -110,6 +129,6 @@ mod tests {
         let mut flow = Flow::new(10, 1_024);
         flow.refused(10, 1_024);
         flow.refused(10, 1_024);
-        assert_eq!(flow.limit(), 40);
+        assert_eq!(flow.limit(), 80);
     }
 }
