@@ -95,6 +95,42 @@ const LISTS: &[List] = &[
         listing: history_activity::listing,
         companion: "processInstanceId",
     },
+    List {
+        path: "/history/variable-instance",
+        known: known::HISTORY_VARIABLE,
+        listing: history_variable::listing,
+        companion: "processInstanceId",
+    },
+    List {
+        path: "/history/detail",
+        known: known::HISTORY_DETAIL,
+        listing: history_detail::listing,
+        companion: "processInstanceId",
+    },
+    List {
+        path: "/history/task",
+        known: known::HISTORY_TASK,
+        listing: history_task::listing,
+        companion: "processInstanceId",
+    },
+    List {
+        path: "/history/incident",
+        known: known::HISTORY_INCIDENT,
+        listing: history_incident::listing,
+        companion: "processInstanceId",
+    },
+    List {
+        path: "/history/job-log",
+        known: known::HISTORY_JOB_LOG,
+        listing: |w| history_log::Log::Job.listing(w),
+        companion: "processInstanceId",
+    },
+    List {
+        path: "/history/external-task-log",
+        known: known::HISTORY_EXTERNAL_TASK_LOG,
+        listing: |w| history_log::Log::ExternalTask.listing(w),
+        companion: "processInstanceId",
+    },
 ];
 
 /// Filters that change how others compare, or that select nothing by themselves.

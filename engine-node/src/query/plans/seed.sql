@@ -32,4 +32,18 @@ INSERT INTO history_process (id, slot, retention, root_id, definition_id, busine
   SELECT seeded(30, n), slot, 0, seeded(30, n), definition_of(n), 'text ' || n, at, 'start', at + 1000, CASE WHEN n % 500 = 0 THEN 1 ELSE 0 END FROM n;
 INSERT INTO history_activity (id, slot, retention, root_id, instance_id, definition_id, element, assignee, started, ended, canceled, complete_scope)
   SELECT seeded(40 + a, n), slot, 0, seeded(30, n), seeded(30, n), definition_of(n), 'text ' || n % 2000, CASE WHEN a = 1 THEN 'text ' || n % 2000 END, at, at + 10 * a, n % 500 = 0, a = 5 FROM n, generate_series(1, 5) a;
+INSERT INTO history_task (id, slot, retention, root_id, instance_id, activity_id, definition_id, element, name, assignee, priority, created, ended, delete_reason)
+  SELECT seeded(50, n), slot, 0, seeded(30, n), seeded(30, n), seeded(41, n), definition_of(n), 'text ' || n % 2000, 'text ' || n % 2000, 'text ' || n % 2000, n % 101, at, at + 10, 'completed' FROM n;
+INSERT INTO history_variable (id, slot, retention, root_id, instance_id, scope_id, name, type, text, created, revision, recorded, initial, ended, deleted)
+  SELECT seeded(60 + v, n), slot, 0, seeded(30, n), seeded(30, n), seeded(30, n), 'v' || v, 'String', 'value ' || n, at, 0, 2, true, at + 10, false FROM n, generate_series(1, 5) v;
+INSERT INTO history_detail (id, slot, retention, root_id, instance_id, variable_id, scope_id, name, type, text, updated, revision, initial)
+  SELECT seeded(70, n), slot, 0, seeded(30, n), seeded(30, n), seeded(61, n), seeded(30, n), 'v1', 'String', 'old value ' || n, at, 0, true FROM n;
+INSERT INTO history_incident (id, slot, retention, root_id, instance_id, execution_id, definition_id, kind, element, message, configuration, created, cause_id, root_cause_id, ended, state)
+  SELECT seeded(80, n), slot, 0, seeded(30, n), seeded(30, n), seeded(30, n), definition_of(n), 'failedJob', 'text ' || n % 2000, 'text ' || n, seeded(6, n)::text, at, seeded(80, n), seeded(80, n), at + 5, 1 FROM n;
+INSERT INTO history_job (id, slot, retention, root_id, job_id, instance_id, definition_id, element, kind, retries, priority, created, time, state)
+  SELECT seeded(90, n), slot, 0, seeded(30, n), seeded(91, n), seeded(30, n), definition_of(n), 'text ' || n % 2000, 0, 3, 0, at, at + 5, 2 FROM n;
+INSERT INTO history_external_task (id, slot, retention, root_id, task_id, instance_id, definition_id, element, topic, worker_id, priority, created, time, state)
+  SELECT seeded(100, n), slot, 0, seeded(30, n), seeded(101, n), seeded(30, n), definition_of(n), 'text ' || n % 2000, 'text ' || n % 500, 'text ' || n % 2000, 0, at, at + 5, 2 FROM n;
+INSERT INTO history_identity_link (id, slot, retention, root_id, task_id, instance_id, definition_id, kind, user_id, added, time)
+  SELECT seeded(110, n), slot, 0, seeded(30, n), seeded(50, n), seeded(30, n), definition_of(n), 'assignee', 'text ' || n % 2000, true, at FROM n;
 ANALYZE;
