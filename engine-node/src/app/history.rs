@@ -249,7 +249,11 @@ mod tests {
             base: LevelName::Custom,
             drop: Vec::new(),
         };
-        refused(LevelName::Custom, Some(base), "base is none, activity, audit or full");
+        refused(
+            LevelName::Custom,
+            Some(base),
+            "base is none, activity, audit or full",
+        );
         let wrong = Rules {
             drop: vec![Drop::default()],
             ..Rules::default()

@@ -9,13 +9,14 @@ use crate::{
 };
 use bpmn_core::{
     Id, Slot,
-    instance::{Job, JobKind},
+    instance::{HistoricJob, Job, JobKind, RunState},
     timer,
 };
 use sea_query::{Alias, Expr, ExprTrait, Query};
 use std::{
     collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
 };
 
 impl Replication {
@@ -86,7 +87,17 @@ impl Replication {
                     }),
                     None => continue,
                 },
-                None => {}
+                None => {
+                    let told = self.store.start_job(job).await?.filter(|job| job.recorded);
+                    unit.start_history.extend(told.map(|job| HistoricJob {
+                        id: self.engine.new_id(slot),
+                        job: Arc::new(job),
+                        time: now(),
+                        state: RunState::Deleted,
+                        error_message: None,
+                        stacktrace: None,
+                    }));
+                }
             }
             // A conflict means that it fires just now; what it fires next is met at the next look.
             complete &= self.store.write(&[unit]).await?.first() == Some(&Applied::Done);

@@ -68,7 +68,8 @@ pub async fn set(options: &Options, set: &HistoryLevelSet, out: &mut (dyn Write 
         wanted = now;
     }
     let end = Instant::now() + TAKEN_OVER;
-    let same = |line: &Line| line.error.is_some() || line_of(&wanted) == (line.level.clone(), line.rules.clone());
+    let same =
+        |line: &Line| line.error.is_some() || line_of(&wanted) == (line.level.clone(), line.rules.clone());
     let mut lines = look(&admin, set.shard.as_deref()).await?;
     while !lines.iter().all(same) && Instant::now() < end {
         tokio::time::sleep(Duration::from_millis(200)).await;
