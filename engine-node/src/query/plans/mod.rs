@@ -19,7 +19,8 @@ use std::{
 };
 use testkit::postgres::Server;
 
-/// Rows per table; variables and activities have five times as many.
+/// Rows per table, as many running as ended; variables and activities have five times as many. `./test long size`
+/// sets a million, with ten variables and activities each.
 const INSTANCES: u32 = 20_000;
 const DEFINITIONS: u32 = 50;
 const SEED: &str = include_str!("seed.sql");
@@ -350,8 +351,12 @@ async fn query_plans_are_what_their_table_says() {
         ..OpenOptions::default()
     };
     store::open(&url, options).await.unwrap().close().await;
+    let asked = std::env::var("STELLWERK_TEST_INSTANCES").ok().and_then(|n| n.parse().ok());
+    let instances: u32 = asked.unwrap_or(INSTANCES);
+    let each = if asked.is_some() { 10 } else { 5 };
     let seed = SEED
-        .replace("$INSTANCES", &INSTANCES.to_string())
+        .replace("$EACH", &each.to_string())
+        .replace("$INSTANCES", &instances.to_string())
         .replace("$DEFINITIONS", &DEFINITIONS.to_string());
     server.psql("plans", &seed).unwrap();
 

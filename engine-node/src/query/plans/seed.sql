@@ -1,5 +1,5 @@
 -- Rows of every table that lists read: $INSTANCES running and as many ended instances of $DEFINITIONS definitions,
--- each with a token, a task, an external task, a job, a subscription, five variables; every hundredth an incident.
+-- each with a token, a task, an external task, a job, a subscription, $EACH variables; every hundredth an incident.
 CREATE FUNCTION seeded(kind bigint, n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
   SELECT (lpad(to_hex(1700000000000 + n * 1000), 12, '0') || '8000' || to_hex(32768 + n % 16384)
           || lpad(to_hex((kind << 40) | n), 12, '0'))::uuid $$;
@@ -25,17 +25,17 @@ INSERT INTO job (id, slot, root_id, instance_id, token_id, execution_id, definit
 INSERT INTO event_subscription (id, slot, root_id, instance_id, token_id, execution_id, element, kind, name, created)
   SELECT seeded(9, n), slot, seeded(3, n), seeded(3, n), seeded(2, n), seeded(2, n), 'text ' || n % 2000, n % 2, 'text ' || n % 500, at FROM n;
 INSERT INTO variable (id, slot, root_id, instance_id, scope_id, name, type, text, created, revision, recorded, initial)
-  SELECT seeded(20 + v, n), slot, seeded(3, n), seeded(3, n), seeded(3, n), 'v' || v, 'String', 'value ' || n, at, 0, 2, true FROM n, generate_series(1, 5) v;
+  SELECT seeded(20 + v, n), slot, seeded(3, n), seeded(3, n), seeded(3, n), 'v' || v, 'String', 'value ' || n, at, 0, 2, true FROM n, generate_series(1, $EACH) v;
 INSERT INTO incident (id, slot, root_id, instance_id, execution_id, definition_id, kind, element, message, configuration, created, cause_id, root_cause_id, recorded)
   SELECT seeded(8, n), slot, seeded(3, n), seeded(3, n), seeded(2, n), definition_of(n), 'failedJob', 'text ' || n % 2000, 'text ' || n, seeded(6, n)::text, at, seeded(8, n), seeded(8, n), true FROM n WHERE n % 10 = 7;
 INSERT INTO history_process (id, slot, retention, root_id, definition_id, business_key, started, start_element, ended, state)
   SELECT seeded(30, n), slot, 0, seeded(30, n), definition_of(n), 'text ' || n, at, 'start', at + 1000, CASE WHEN n % 500 = 0 THEN 1 ELSE 0 END FROM n;
 INSERT INTO history_activity (id, slot, retention, root_id, instance_id, definition_id, element, assignee, started, ended, canceled, complete_scope)
-  SELECT seeded(40 + a, n), slot, 0, seeded(30, n), seeded(30, n), definition_of(n), 'text ' || n % 2000, CASE WHEN a = 1 THEN 'text ' || n % 2000 END, at, at + 10 * a, n % 500 = 0, a = 5 FROM n, generate_series(1, 5) a;
+  SELECT seeded(40 + a, n), slot, 0, seeded(30, n), seeded(30, n), definition_of(n), 'text ' || n % 2000, CASE WHEN a = 1 THEN 'text ' || n % 2000 END, at, at + 10 * a, n % 500 = 0, a = 5 FROM n, generate_series(1, $EACH) a;
 INSERT INTO history_task (id, slot, retention, root_id, instance_id, activity_id, definition_id, element, name, assignee, priority, created, ended, delete_reason)
   SELECT seeded(50, n), slot, 0, seeded(30, n), seeded(30, n), seeded(41, n), definition_of(n), 'text ' || n % 2000, 'text ' || n % 2000, 'text ' || n % 2000, n % 101, at, at + 10, 'completed' FROM n;
 INSERT INTO history_variable (id, slot, retention, root_id, instance_id, scope_id, name, type, text, created, revision, recorded, initial, ended, deleted)
-  SELECT seeded(60 + v, n), slot, 0, seeded(30, n), seeded(30, n), seeded(30, n), 'v' || v, 'String', 'value ' || n, at, 0, 2, true, at + 10, false FROM n, generate_series(1, 5) v;
+  SELECT seeded(60 + v, n), slot, 0, seeded(30, n), seeded(30, n), seeded(30, n), 'v' || v, 'String', 'value ' || n, at, 0, 2, true, at + 10, false FROM n, generate_series(1, $EACH) v;
 INSERT INTO history_detail (id, slot, retention, root_id, instance_id, variable_id, scope_id, name, type, text, updated, revision, initial)
   SELECT seeded(70, n), slot, 0, seeded(30, n), seeded(30, n), seeded(61, n), seeded(30, n), 'v1', 'String', 'old value ' || n, at, 0, true FROM n;
 INSERT INTO history_incident (id, slot, retention, root_id, instance_id, execution_id, definition_id, kind, element, message, configuration, created, cause_id, root_cause_id, ended, state)
