@@ -23,6 +23,9 @@ const READY: &str = "j.\"retries\" > 0 AND j.\"suspended\" = false AND j.\"lock_
 const TIME: &str = "coalesce(j.\"due\", j.\"created\")";
 /// Its slot is owned here: few slots are not, and an index lists them.
 const OWNED: &str = "NOT EXISTS (SELECT 1 FROM slot s WHERE s.\"slot\" = j.\"slot\" AND s.\"state\" <> 0)";
+/// Judges a job as it is now, not as it was when the statement began: one that another node has locked meanwhile is
+/// passed over at once.
+const FRESH: &str = " FOR UPDATE OF j SKIP LOCKED";
 /// Most different priorities that one acquisition looks at; by age every job is seen.
 const PRIORITIES: u32 = 64;
 /// Due jobs are counted up to this many.
@@ -105,7 +108,8 @@ impl<B: Backend> SqlStore<B> {
             sql = sql.push(
                 "SELECT * FROM (SELECT x.\"id\" FROM (SELECT j.\"id\", j.\"instance_id\" FROM job j WHERE ",
             );
-            sql = due(sql).push(&format!(" ORDER BY {TIME} LIMIT {near}) x"));
+            sql = due(sql).push(&format!(" ORDER BY {TIME} LIMIT {near}"));
+            sql = sql.postgres(FRESH).push(") x");
             sql = sql.postgres(free).push(&format!(" LIMIT {by_age}) a UNION ALL "));
         }
         sql = match self.backend.dialect() {
@@ -114,7 +118,7 @@ impl<B: Backend> SqlStore<B> {
                     "SELECT * FROM (SELECT x.\"id\" FROM p CROSS JOIN LATERAL (SELECT j.\"id\", j.\"instance_id\" \
                      FROM job j WHERE j.\"priority\" = p.\"priority\" AND ",
                 );
-                due(sql).push(&format!(" ORDER BY {TIME} LIMIT {near}) x{free}"))
+                due(sql).push(&format!(" ORDER BY {TIME} LIMIT {near}{FRESH}) x{free}"))
             }
             // Rows come as the loops run: priorities in turn, each in the order of its index.
             Dialect::Sqlite => due(sql.push(

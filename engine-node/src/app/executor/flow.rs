@@ -84,7 +84,7 @@ impl Flow {
         let waited = self.round.full * 2 >= self.round.jobs;
         match self.limit {
             limit if mean > slow => self.set(limit - limit / 4, core, max),
-            limit if mean < slow / 2 && waited => self.set(limit + limit.div_ceil(2), core, max),
+            limit if mean < slow - slow / 4 && waited => self.set(limit + limit.div_ceil(2), core, max),
             _ => self.round = Round::default(),
         }
     }
@@ -113,7 +113,7 @@ mod tests {
             let took = Duration::from_micros(2_000 + flow.limit() as u64 * 40);
             flow.ended(took, true, 3, 1_024);
         }
-        assert!((250..=520).contains(&flow.limit()), "{}", flow.limit());
+        assert!((400..=800).contains(&flow.limit()), "{}", flow.limit());
         // A machine that blocks: only what the rule says.
         for _ in 0..190_000 {
             let took = Duration::from_millis(100 * flow.limit() as u64);
