@@ -4,7 +4,7 @@ use super::{Kind, Listing, SortBy, Where, col, history, of_definition};
 use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::{Id, instance::RunState};
 use rest_api::{ApiResult, known};
-use sea_query::{Expr, ExprTrait, Query, SelectStatement, UnionType};
+use sea_query::{CaseStatement, Expr, ExprTrait, Func, Order, Query, SelectStatement, UnionType};
 
 const H: &str = "h";
 /// `state` of a creation, as in the reference; failures and ends have [`RunState`]'s.
@@ -61,6 +61,19 @@ pub struct LogRow {
     pub topic: String,
     pub worker_id: Option<String>,
     pub activity_id: Option<Id>,
+}
+
+/// A column of the first row of history about a job: as the job was when it was made.
+fn at_first(alias: &'static str, subject: &'static str, column: &'static str) -> Expr {
+    let query = Query::select()
+        .expr(col("fr", column))
+        .from_as("history_job", "fr")
+        .and_where(col("fr", "root_id").equals((alias, "root_id")))
+        .and_where(col("fr", "job_id").equals((alias, subject)))
+        .order_by(("fr", "id"), Order::Asc)
+        .limit(1)
+        .take();
+    super::scalar(query)
 }
 
 impl Log {
@@ -135,14 +148,16 @@ impl Log {
                 "time" if creation => col(alias, "created"),
                 "state" if creation => Expr::cust("0"),
                 "error_message" | "details" if creation => Expr::cust("CAST(NULL AS text)"),
+                "retries" if creation && self == Log::Job => {
+                    Expr::from(Func::coalesce([at_first(alias, subject, name), col(alias, name)]))
+                }
                 // An external task has no tries before its first failure.
                 "retries" if creation && self == Log::ExternalTask => Expr::cust("CAST(NULL AS integer)"),
                 "details" => col(alias, details),
                 // Null where it is the process instance.
-                "execution_id" if self == Log::ExternalTask => Expr::from(sea_query::Func::coalesce([
-                    col(alias, name),
-                    col(alias, "instance_id"),
-                ])),
+                "execution_id" if self == Log::ExternalTask => {
+                    Expr::from(Func::coalesce([col(alias, name), col(alias, "instance_id")]))
+                }
                 _ => col(alias, name),
             };
             query.expr_as(cell, name);
@@ -151,6 +166,15 @@ impl Log {
             let cell = match name {
                 "worker_id" if creation => Expr::cust("CAST(NULL AS text)"),
                 "node" if table == running => col(alias, "lock_owner"),
+                // A failure gives a job another due date.
+                "due" if creation => Expr::Case(Box::new(
+                    CaseStatement::new()
+                        .case(
+                            at_first(alias, subject, "id").is_not_null(),
+                            at_first(alias, subject, name),
+                        )
+                        .finally(col(alias, name)),
+                )),
                 _ => col(alias, name),
             };
             query.expr_as(cell, name);
