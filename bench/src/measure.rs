@@ -297,7 +297,11 @@ struct Before {
 
 impl Before {
     async fn take(subject: &Subject, load: &Load) -> Result<Before> {
-        let mark = match subject.database.as_deref().filter(|_| load.bytes) {
+        let mark = match subject
+            .database
+            .as_deref()
+            .filter(|_| load.bytes && load.workload.writes())
+        {
             Some(url) => {
                 let mut connection = database::connect(url).await?;
                 Some((database::mark(&mut connection).await?, connection))

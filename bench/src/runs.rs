@@ -85,9 +85,13 @@ pub enum Verdict {
 }
 
 /// Compares a figure of two runs: the change as a share of `a`, the noise of both medians together, the verdict.
-/// `None` if a side has no such figure.
+/// `None` if a side has no such
+/// figure, or it was zero.
 pub fn judge(a: &[f64], b: &[f64], more_is_better: bool) -> Option<(f64, Option<f64>, Verdict)> {
     let (old, new) = (median(a.iter().copied())?, median(b.iter().copied())?);
+    if old == 0.0 {
+        return None;
+    }
     let change = (new - old) / old.abs();
     // Independent errors add up by their squares. Clock ticks and luck can make few rounds equal: 1 % is always noise.
     let both = noise(a)

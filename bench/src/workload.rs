@@ -103,6 +103,11 @@ impl Workload {
         })
     }
 
+    /// Whether its operations leave anything on disk.
+    pub fn writes(self) -> bool {
+        !matches!(self, Workload::Count | Workload::HistoryCount | Workload::Get)
+    }
+
     /// Whether an instance of its process ends in the request that starts it.
     pub fn ends_at_once(self) -> bool {
         self == Workload::StartEnd
