@@ -50,7 +50,9 @@ static ROOM: LazyLock<Semaphore> = LazyLock::new(|| {
 
 /// Room for a request's body; 503 when large bodies fill it already.
 fn room(headers: &HeaderMap) -> ApiResult<Option<SemaphorePermit<'static>>> {
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    let length = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
     let chunked = headers.contains_key(header::TRANSFER_ENCODING);
     let bytes = match length {
         Some(length) => length.min(BODY_MAX as u64),
@@ -61,7 +63,9 @@ fn room(headers: &HeaderMap) -> ApiResult<Option<SemaphorePermit<'static>>> {
         return Ok(None);
     }
     let busy = |_| ApiError::unavailable("too many large requests are under way on this node");
-    ROOM.try_acquire_many((bytes >> 10) as u32).map(Some).map_err(busy)
+    ROOM.try_acquire_many((bytes >> 10) as u32)
+        .map(Some)
+        .map_err(busy)
 }
 
 impl FromRequest<App> for Call {
