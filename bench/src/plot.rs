@@ -3,10 +3,10 @@ use crate::goals::Row;
 use anyhow::Result;
 use plotters::prelude::*;
 
-const WIDTH: u32 = 1100;
+const WIDTH: u32 = 1220;
 const LINE: i32 = 26;
 /// Where bars begin and end.
-const BARS: (i32, i32) = (620, 1000);
+const BARS: (i32, i32) = (740, 1120);
 /// Shares at both ends of the scale.
 const SCALE: (f64, f64) = (0.1, 4.0);
 
