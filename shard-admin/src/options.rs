@@ -76,6 +76,8 @@ pub enum Verb {
     Executor(ExecutorVerb),
     /// Show how many jobs are locked, and how many are due and are not
     Jobs(JobsArgs),
+    /// Show rows, size and writes of the runtime, history, byte and reference tables
+    Storage(StorageArgs),
     /// Show and change how much history shards write
     #[command(subcommand)]
     HistoryLevel(HistoryLevelVerb),
@@ -373,6 +375,17 @@ pub struct ExecutorSet {
     /// Longest wait between two looks for due jobs
     #[arg(long, value_name = "MS")]
     pub wait_time_in_millis: Option<u64>,
+}
+
+/// Arguments of `storage`.
+#[derive(Args, Clone, Debug)]
+pub struct StorageArgs {
+    /// Only this shard
+    #[arg(long, value_name = "NAME")]
+    pub shard: Option<String>,
+    /// Look twice, that long apart, and show how many rows were written a second
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    pub rate: Duration,
 }
 
 /// Arguments of `jobs`.

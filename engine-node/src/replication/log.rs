@@ -98,6 +98,11 @@ impl LocalLog {
                 .flat_map(|(d, _)| &d.definitions)
                 .find(|d| d.id == *definition)
                 .is_none_or(|d| d.suspended == *suspended),
+            Reference::SetHistoryTtl { definition, days } => deployments
+                .iter()
+                .flat_map(|(d, _)| &d.definitions)
+                .find(|d| d.id == *definition)
+                .is_none_or(|d| d.history_ttl_days == *days),
             Reference::PutUser(_) => true,
         })
     }

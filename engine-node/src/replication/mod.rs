@@ -281,6 +281,13 @@ impl Replication {
             .await
     }
 
+    /// Sets on every shard how many days a definition's history is kept after its end; `None`: for ever.
+    pub async fn set_history_ttl(&self, definition: Id, days: Option<i32>) -> Result<(), EngineError> {
+        let payload = Payload::SetHistoryTtl { definition, days };
+        self.to_the_end(|me| async move { me.replicate(payload).await })
+            .await
+    }
+
     /// Appends an entry whose content doesn't depend on what stands before it, and waits until it is applied.
     async fn replicate(&self, payload: Payload) -> Result<(), EngineError> {
         let _turn = self.appending.lock().await;

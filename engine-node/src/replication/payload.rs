@@ -12,6 +12,7 @@ pub enum Payload {
     Deploy { deployment: Deployment },
     DeleteDeployment { deployment: Id },
     SuspendDefinition { definition: Id, suspended: bool },
+    SetHistoryTtl { definition: Id, days: Option<i32> },
     PutUser { user: User },
 }
 
@@ -74,6 +75,7 @@ impl Payload {
             Payload::Deploy { .. } => "deploy",
             Payload::DeleteDeployment { .. } => "delete-deployment",
             Payload::SuspendDefinition { .. } => "suspend-definition",
+            Payload::SetHistoryTtl { .. } => "set-history-ttl",
             Payload::PutUser { .. } => "put-user",
         }
     }
@@ -102,6 +104,7 @@ impl Payload {
                 definition,
                 suspended,
             },
+            Payload::SetHistoryTtl { definition, days } => Reference::SetHistoryTtl { definition, days },
             Payload::PutUser { user } => Reference::PutUser(user.row()),
         })
     }

@@ -37,7 +37,8 @@ pub fn routes() -> Router<App> {
             .route(&format!("{root}/{place}/xml"), get(xml))
             .route(&format!("{root}/{place}/diagram"), get(diagram))
             .route(&format!("{root}/{place}/start"), post(start))
-            .route(&format!("{root}/{place}/suspended"), put(suspend));
+            .route(&format!("{root}/{place}/suspended"), put(suspend))
+            .route(&format!("{root}/{place}/history-time-to-live"), put(history_ttl));
     }
     router
 }
@@ -203,6 +204,20 @@ fn start_request(body: &Filters, prefix: &str) -> ApiResult<StartRequest> {
         variables: variable::read_all(body.raw("variables")).map_err(|e| e.api(prefix))?,
         with_variables: body.on("withVariablesInReturn")?,
     })
+}
+
+async fn history_ttl(call: Call) -> ApiResult<Response> {
+    let days = call.body()?.int("historyTimeToLive")?;
+    if days.is_some_and(|days| days < 0) {
+        let text = "historyTimeToLive is not greater than or equal to 0";
+        return Err(ApiError::new(StatusCode::BAD_REQUEST, "BadUserRequestException", text).with_code(0));
+    }
+    let deployed = named(&call, unknown_id)?;
+    if deployed.row.history_ttl_days != days {
+        let set = call.app.replication.set_history_ttl(deployed.row.id, days).await;
+        set.map_err(error::api)?;
+    }
+    Ok(no_content())
 }
 
 async fn suspend(call: Call) -> ApiResult<Response> {

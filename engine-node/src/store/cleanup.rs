@@ -6,7 +6,7 @@ use super::{
     schema::*,
     sql::Sql,
     sql_store::{SqlStore, each},
-    units::numbers,
+    units::{Units, numbers},
     *,
 };
 use std::collections::BTreeMap;
@@ -99,14 +99,15 @@ impl<B: Backend> SqlStore<B> {
         class: i16,
         roots: &[Id],
     ) -> Result<(), StoreError> {
+        let units = Units {
+            roots: roots.to_vec(),
+            ..Units::default()
+        };
         for table in history() {
-            let sql = self
-                .sql(&format!(
-                    "DELETE FROM {} WHERE \"retention\" = {class} AND \"root_id\"",
-                    table.name
-                ))
-                .among(roots);
-            transaction.run(sql).await?;
+            let sql = self.purging(table, &units);
+            transaction
+                .run(sql.push(&format!(" AND \"retention\" = {class}")))
+                .await?;
         }
         Ok(())
     }

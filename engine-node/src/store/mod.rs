@@ -324,6 +324,11 @@ pub enum Reference {
         definition: Id,
         suspended: bool,
     },
+    /// Days that a definition's history is kept after its end; `None`: for ever.
+    SetHistoryTtl {
+        definition: Id,
+        days: Option<i32>,
+    },
     PutUser(UserRow),
 }
 

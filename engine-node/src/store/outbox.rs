@@ -132,8 +132,8 @@ impl<B: Backend> SqlStore<B> {
                     "SELECT coalesce(sum(CASE WHEN c.reltuples < 0 THEN s.n_live_tup ELSE greatest(c.reltuples::bigint, s.n_live_tup) END), 0)::bigint, \
                      coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint, \
                      coalesce(sum(s.n_tup_ins + s.n_tup_upd + s.n_tup_del), 0)::bigint \
-                     FROM pg_partition_tree('{name}') t JOIN pg_class c ON c.oid = t.relid \
-                     LEFT JOIN pg_stat_user_tables s ON s.relid = c.oid WHERE t.isleaf"
+                     FROM pg_class c LEFT JOIN pg_stat_user_tables s ON s.relid = c.oid WHERE c.relkind = 'r' AND c.oid IN \
+                     (SELECT '{name}'::regclass UNION ALL SELECT inhrelid FROM pg_inherits WHERE inhparent = '{name}'::regclass)"
                 ),
                 Dialect::Sqlite => format!("SELECT count(*), NULL, NULL FROM {name}"),
             };

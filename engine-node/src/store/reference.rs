@@ -106,6 +106,14 @@ impl<B: Backend> SqlStore<B> {
                     .run(sql.push(" WHERE \"id\" = ").bind(Type::Uuid, *definition))
                     .await?;
             }
+            Reference::SetHistoryTtl { definition, days } => {
+                let sql = self
+                    .sql("UPDATE definition SET \"history_ttl_days\" = ")
+                    .bind(Type::Int, *days)
+                    .push(" WHERE \"id\" = ")
+                    .bind(Type::Uuid, *definition);
+                transaction.run(sql).await?;
+            }
             Reference::PutUser(user) => {
                 let row = vec![
                     (&user.id).into(),

@@ -339,8 +339,11 @@ impl<B: Backend> SqlStore<B> {
         roots.dedup();
         let key = key_columns(table);
         let bound = |at: usize| vec![vec![keys[at].0.into(), keys[at].1.into()]];
-        self.sql(&format!("DELETE FROM {} WHERE \"root_id\"", table.name))
-            .among(&roots)
+        let units = Units {
+            roots,
+            ..Units::default()
+        };
+        self.purging(table, &units)
             .push(" AND (\"root_id\", \"id\") >= ")
             .rows(&key, &bound(0))
             .push(" AND (\"root_id\", \"id\") <= ")
@@ -401,7 +404,7 @@ impl<B: Backend> SqlStore<B> {
 
     /// A statement whose first two values are the roots and the instances; SQLite, which has no arrays and few
     /// parameters, gets them as text.
-    fn about(&self, units: &Units) -> Sql {
+    pub(crate) fn about(&self, units: &Units) -> Sql {
         let mut sql = self.sql("");
         if sql.dialect == Dialect::Postgres {
             let uuids = |ids: &[Id]| Arg::Uuids(ids.iter().map(|id| id.0).collect());
@@ -411,7 +414,7 @@ impl<B: Backend> SqlStore<B> {
     }
 
     /// Condition of a table's rows that belong to those units; for statements that [`SqlStore::about`] began.
-    fn of(&self, table: &Table, units: &Units) -> String {
+    pub(crate) fn of(&self, table: &Table, units: &Units) -> String {
         let (roots, instances) = match self.backend.dialect() {
             Dialect::Postgres => ("= ANY($1)".to_string(), "= ANY($2)".to_string()),
             Dialect::Sqlite => (
@@ -421,18 +424,18 @@ impl<B: Backend> SqlStore<B> {
         };
         let slots = numbers(&units.slots);
         // Without an instance they are found by slot: few rows, in indexes of their own.
-        let alone = |table: &str| {
-            format!(
-                "\"id\" IN (SELECT \"id\" FROM {table} WHERE \"instance_id\" IS NULL AND \"slot\" IN ({slots}) AND \"root_id\" {roots})"
-            )
-        };
+        let alone = format!("\"instance_id\" IS NULL AND \"slot\" IN ({slots}) AND \"root_id\" {roots}");
         match table.name {
+            // Its heads are found by their own id, the others by an index that has only those.
+            "history_process" => {
+                format!("(\"id\" {roots} OR (\"root_id\" <> \"id\" AND \"root_id\" {roots}))")
+            }
             _ if table.class == Class::History => format!("\"root_id\" {roots}"),
             "process_instance" => format!("\"id\" {instances}"),
-            "task" | "job" | "incident" => format!("(\"instance_id\" {instances} OR {})", alone(table.name)),
+            "task" | "job" | "incident" => format!("(\"instance_id\" {instances} OR ({alone}))"),
             "task_candidate" => format!(
                 "\"task_id\" IN (SELECT \"id\" FROM task WHERE \"instance_id\" {instances} UNION ALL \
-                 SELECT \"id\" FROM task WHERE \"instance_id\" IS NULL AND \"slot\" IN ({slots}) AND \"root_id\" {roots})"
+                 SELECT \"id\" FROM task WHERE {alone})"
             ),
             _ => format!("\"instance_id\" {instances}"),
         }

@@ -13,6 +13,7 @@ mod schema;
 mod shard;
 mod slots;
 mod status;
+mod storage;
 
 use crate::options::{ExecutorVerb, HistoryLevelVerb, IncidentsVerb, IndexVerb, Options, SchemaVerb, ShardVerb, SlotsVerb, Verb};
 use anyhow::Result;
@@ -77,6 +78,7 @@ pub async fn run(options: &Options, out: &mut (dyn Write + Send)) -> Result<()> 
             HistoryLevelVerb::Other(words) => Err(unknown("history-level", words).into()),
         },
         Verb::Jobs(args) => jobs::run(options, args, out).await,
+        Verb::Storage(args) => storage::run(options, args, out).await,
         Verb::Deploy(deploy) => deploy::run(options, deploy, out).await,
         Verb::Other(words) => Err(unknown("", words).into()),
         Verb::Shard(ShardVerb::Other(words)) => Err(unknown("shard", words).into()),

@@ -27,6 +27,8 @@ const PARTITIONS_FIRST: Duration = Duration::from_secs(60);
 const PARTITIONS_EVERY: Duration = Duration::from_secs(1800);
 /// Within a window the clean-up looks again for what has expired meanwhile.
 const AGAIN: Millis = 300_000;
+/// History rows are written that soon after what they tell of, ms.
+const WRITTEN_WITHIN: Millis = 60_000;
 /// Longest pause between two portions.
 const PAUSE: Duration = Duration::from_secs(10);
 
@@ -237,7 +239,9 @@ impl Work<'_> {
     async fn spared(&self, time: Millis) -> Result<Millis, StoreError> {
         let waits = self.engine.store().history_backlog().await?.oldest;
         let hold = self.engine.inner.settings.cleanup.sink_hold;
-        Ok(waits.unwrap_or(Millis::MAX).max(time - hold))
+        // A tree ends a little before its rows are written.
+        let noted = waits.map_or(Millis::MAX, |oldest| oldest - WRITTEN_WITHIN);
+        Ok(noted.max(time - hold))
     }
 
     fn count(&self, trees: u64) {

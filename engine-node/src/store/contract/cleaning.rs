@@ -191,7 +191,7 @@ pub(super) async fn s3_39_storage_is_told_by_groups(f: Fixture) {
     }
     let groups = f.store.storage().await.unwrap();
     let of = |name: &str| groups.iter().find(|g| g.group == name).unwrap();
-    assert_eq!((of("history").rows, of("bytes").rows), (2, 1), "{groups:?}");
+    assert_eq!((of("history").rows, of("bytes").rows), (3, 1), "{groups:?}");
     assert!(of("runtime").rows > 3, "{groups:?}");
     assert_eq!(of("history").bytes.is_some(), f.postgres);
 }
