@@ -30,7 +30,6 @@ const NOT_YET: &[&str] = &[
     "slots advise",
     "rollout",
     "incidents show",
-    "storage",
     "backup",
     "restore",
     "doctor",
