@@ -176,6 +176,9 @@ pub enum Rejection {
         /// Element being run.
         element: Option<String>,
     },
+    /// It touches large values whose contents aren't at hand: lend them to the instance and step again.
+    #[error("large values are not loaded")]
+    NeedsValues(Vec<Id>),
 }
 
 /// What a step needs from outside.

@@ -29,6 +29,8 @@ pub(crate) fn to_value(value: &TypedValue) -> Value {
             Err(_) => Value::Str(text.clone()),
         },
         TypedValue::Xml(text) => Value::Xml(text.clone()),
+        // Without its content; [`crate::ctx::Ctx`] gives expressions the whole value.
+        TypedValue::Large(large) => to_value(large.shape()),
         TypedValue::Object {
             text,
             type_name,

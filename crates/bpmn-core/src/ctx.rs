@@ -6,6 +6,7 @@ use crate::{
     history::Recording,
     instance::*,
 };
+use std::cell::RefCell;
 use topology::{Id, Slot};
 
 /// One thing still to be done in this step.
@@ -37,6 +38,8 @@ pub struct Ctx<'a, 'b> {
     pub(crate) completing: Option<Id>,
     /// Why the instance is being deleted.
     pub(crate) delete_reason: Option<String>,
+    /// Large values that were touched and aren't at hand.
+    pub(crate) needs: RefCell<Vec<Id>>,
 }
 
 impl<'a, 'b> Ctx<'a, 'b> {
@@ -55,6 +58,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
             starting: false,
             completing: None,
             delete_reason: None,
+            needs: RefCell::default(),
         }
     }
 

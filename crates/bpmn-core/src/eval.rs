@@ -70,15 +70,33 @@ impl<'a> Ctx<'a, '_> {
         let element = token
             .and_then(|t| self.inst.tokens.get(t))
             .map(|t| t.element.clone());
-        run(&mut Place {
+        let result = run(&mut Place {
             ctx: self,
             token,
             task,
-        })
-        .map_err(|cause| Rejection::Failure {
+        });
+        let needs = self.needs.take();
+        if !needs.is_empty() {
+            return Err(Rejection::NeedsValues(needs));
+        }
+        result.map_err(|cause| Rejection::Failure {
             message: cause.message,
             element,
         })
+    }
+
+    /// A variable's value as expressions see it. One whose content isn't at hand is noted; the step then fails.
+    fn seen(&self, value: &TypedValue) -> Value {
+        let TypedValue::Large(large) = value else {
+            return to_value(value);
+        };
+        match large.id.and_then(|id| self.inst.large.content(id)) {
+            Some(content) => to_value(&large.whole((**content).clone())),
+            None => {
+                self.needs.borrow_mut().extend(large.id);
+                Value::Null
+            }
+        }
     }
 }
 
@@ -151,7 +169,7 @@ impl Context for Place<'_, '_, '_> {
         }
         self.ctx
             .find_variable(self.token, self.task, name)
-            .map(|v| to_value(&v.value))
+            .map(|v| self.ctx.seen(&v.value))
     }
 
     fn call(&mut self, bean: &str, method: &str, args: Vec<Value>) -> Result<Option<Value>, EvalError> {
@@ -174,7 +192,7 @@ impl Context for Place<'_, '_, '_> {
                 Ok(Some(
                     self.ctx
                         .local_variable(scope, task, &name)
-                        .map_or(Value::Null, |v| to_value(&v.value)),
+                        .map_or(Value::Null, |v| self.ctx.seen(&v.value)),
                 ))
             }
             ("hasVariableLocal", 1) => {
@@ -203,7 +221,7 @@ impl Context for Place<'_, '_, '_> {
                 self.ctx
                     .visible_variables(self.token)
                     .into_iter()
-                    .map(|v| (v.name.clone(), to_value(&v.value)))
+                    .map(|v| (v.name.clone(), self.ctx.seen(&v.value)))
                     .collect(),
             ))),
             (getter, 0) => match getter.strip_prefix("get").filter(|rest| !rest.is_empty()) {
@@ -282,6 +300,6 @@ impl Place<'_, '_, '_> {
     fn read(&self, name: &str) -> Value {
         self.ctx
             .find_variable(self.token, self.task, name)
-            .map_or(Value::Null, |v| to_value(&v.value))
+            .map_or(Value::Null, |v| self.ctx.seen(&v.value))
     }
 }

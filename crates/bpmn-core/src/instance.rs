@@ -5,6 +5,7 @@
 //! (the process instance's own id for the root).
 use crate::{
     Millis,
+    large::LargeValues,
     tracked::{By, Entity, FixedKeys, Log, Tracked},
     value::TypedValue,
 };
@@ -450,6 +451,8 @@ pub struct Instance {
     pub jobs: Tracked<Job>,
     pub subscriptions: Tracked<EventSubscription>,
     pub incidents: Tracked<Incident>,
+    /// Contents of large values at hand; those of its variables are mostly not.
+    pub large: LargeValues,
     /// Rows to append with the next write.
     pub history: Log<HistoryRow>,
     /// Set when it has ended: the write deletes the process row.
@@ -470,6 +473,7 @@ impl Instance {
             jobs: Tracked::default(),
             subscriptions: Tracked::default(),
             incidents: Tracked::default(),
+            large: LargeValues::default(),
             history: Log::default(),
             ended: false,
             stored: false,
@@ -488,6 +492,7 @@ impl Instance {
         self.jobs.committed();
         self.subscriptions.committed();
         self.incidents.committed();
+        self.large.committed();
     }
 }
 
@@ -514,7 +519,8 @@ entity!(
     Variable,
     |v| Some(By::Scope(v.scope_id)),
     v.task_id.map(By::Task),
-    Some(By::Named(v.task_id.unwrap_or(v.scope_id), &v.name))
+    Some(By::Named(v.task_id.unwrap_or(v.scope_id), &v.name)),
+    v.value.large_id().map(By::Large)
 );
 entity!(UserTask, |t| t.token_id.map(By::Token));
 entity!(ExternalTask, |t| Some(By::Token(t.token_id)));

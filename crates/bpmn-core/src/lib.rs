@@ -9,6 +9,7 @@ mod element;
 mod eval;
 pub mod history;
 pub mod instance;
+pub mod large;
 mod moves;
 mod parse;
 pub mod problem;

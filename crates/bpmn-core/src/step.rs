@@ -53,8 +53,13 @@ pub fn step(
         });
     }
     let mut ctx = Ctx::new(def, inst, env);
-    ctx.command(cmd)?;
-    ctx.run()?;
+    let result = ctx.command(cmd).and_then(|()| ctx.run());
+    // Whatever else happened: it was decided without them.
+    let needs = ctx.needs.take();
+    if !needs.is_empty() {
+        return Err(Rejection::NeedsValues(needs));
+    }
+    result?;
     let mut outcome = ctx.outcome;
     // Jobs that were made and canceled within this step are nobody's business.
     outcome.due_jobs.retain(|&job| inst.jobs.get(job).is_some());

@@ -1,8 +1,9 @@
 //! Typed process variables, as clients give and stores keep them.
-use serde::{Deserialize, Serialize};
+use crate::large::Large;
+use topology::Id;
 
 /// A variable's value with its Camunda type. `name()` is the type's word in REST and in the store.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum TypedValue {
     Null,
     Boolean(bool),
@@ -29,6 +30,8 @@ pub enum TypedValue {
     },
     Json(String),
     Xml(String),
+    /// Any of those with texts or bytes, its content kept apart.
+    Large(Large),
 }
 
 impl TypedValue {
@@ -48,6 +51,17 @@ impl TypedValue {
             TypedValue::Object { .. } => "Object",
             TypedValue::Json(_) => "Json",
             TypedValue::Xml(_) => "Xml",
+            TypedValue::Large(large) => large.shape().name(),
+        }
+    }
+}
+
+impl TypedValue {
+    /// The row of a large value that a variable has.
+    pub fn large_id(&self) -> Option<Id> {
+        match self {
+            TypedValue::Large(large) => large.id,
+            _ => None,
         }
     }
 }

@@ -1,8 +1,12 @@
 //! Typed variables on the wire: `{"value":…,"type":…,"valueInfo":{…}}`.
 use crate::{ApiError, date};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use bpmn_core::value::{TypedValue, Variables};
+use bpmn_core::{
+    Id,
+    value::{TypedValue, Variables},
+};
 use serde_json::{Map, Value, json};
+use std::borrow::Borrow;
 
 /// Why a variable in a request is refused.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,7 +51,8 @@ pub fn read_all(value: Option<&Value>) -> Result<Variables, VariableError> {
                 "variable '{name}': transient variables are not served yet"
             )));
         }
-        variables.push((name.clone(), value));
+        // The content of a large one is copied no more from here on.
+        variables.push((name.clone(), value.folded()));
     }
     Ok(variables)
 }
@@ -249,14 +254,30 @@ pub fn write(value: &TypedValue, style: Style) -> Value {
 }
 
 /// A map of variables by name.
-pub fn write_all<'a>(variables: impl IntoIterator<Item = (&'a str, &'a TypedValue)>, style: Style) -> Value {
+pub fn write_all<'a, V: Borrow<TypedValue>>(
+    variables: impl IntoIterator<Item = (&'a str, V)>,
+    style: Style,
+) -> Value {
     let map = variables
         .into_iter()
-        .map(|(name, value)| (name.to_owned(), write(value, style)));
+        .map(|(name, value)| (name.to_owned(), write(value.borrow(), style)));
     Value::Object(map.collect())
 }
 
-/// The `value` member.
+/// The row of a large value whose content [`plain`] shows: files and bytes in lists are shown without.
+pub fn content_shown(value: &TypedValue, style: Style) -> Option<Id> {
+    let TypedValue::Large(large) = value else {
+        return None;
+    };
+    match large.shape() {
+        TypedValue::File { .. } => None,
+        TypedValue::Bytes(_) if !style.binary => None,
+        TypedValue::Xml(_) if style.deserialize => None,
+        _ => large.id,
+    }
+}
+
+/// The `value` member. Of a large value the content has to be put in before, if [`content_shown`] says so.
 pub fn plain(value: &TypedValue, style: Style) -> Value {
     match value {
         TypedValue::Null | TypedValue::File { .. } => Value::Null,
@@ -284,6 +305,10 @@ pub fn plain(value: &TypedValue, style: Style) -> Value {
         TypedValue::Json(text) if style.deserialize => spin_json(text),
         TypedValue::Xml(_) if style.deserialize => json!({"dataFormatName": "application/xml"}),
         TypedValue::Json(text) | TypedValue::Xml(text) => json!(text),
+        TypedValue::Large(large) => match large.content() {
+            Some(content) => plain(&large.whole((**content).clone()), style),
+            None => plain(large.shape(), style),
+        },
     }
 }
 
@@ -309,6 +334,9 @@ fn spin_json(text: &str) -> Value {
 
 /// The `valueInfo` member.
 pub fn info(value: &TypedValue) -> Value {
+    if let TypedValue::Large(large) = value {
+        return self::info(large.shape());
+    }
     let mut info = Map::new();
     match value {
         TypedValue::Object {

@@ -289,6 +289,7 @@ fn value_weight(variable: &Variable) -> usize {
         TypedValue::Bytes(bytes) => bytes.len(),
         TypedValue::File { content, .. } => content.len(),
         TypedValue::Object { text, .. } => text.as_ref().map_or(0, String::len),
+        TypedValue::Large(_) => 100,
         _ => 0,
     };
     300 + variable.name.len() + value

@@ -282,6 +282,7 @@ impl Engine {
             Some(row) if row.digest == digest => Ok(Some(Answer {
                 status: row.status,
                 body: row.body,
+                needs: Vec::new(),
             })),
             Some(_) => Err(EngineError::KeyReused(
                 key.split('\n').next_back().unwrap_or_default().to_owned(),

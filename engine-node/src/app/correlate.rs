@@ -31,6 +31,8 @@ pub struct Message {
     pub without_tenant: bool,
     /// Deliver to every match instead of exactly one.
     pub all: bool,
+    /// The results tell the instances' variables, large ones too.
+    pub variables_in_result: bool,
 }
 
 /// A waiting execution that a message matches.
@@ -217,7 +219,7 @@ impl Engine {
         to: Match,
         message: &Message,
     ) -> Result<Correlated, EngineError> {
-        let (keep, kept) = keeper();
+        let (keep, kept) = keeper(message.variables_in_result);
         self.deliver(caller, to.subscription, message, keep).await?;
         Ok(Correlated::Execution {
             execution: to.execution,
@@ -246,7 +248,7 @@ impl Engine {
             business_key: message.business_key.clone(),
             variables,
         };
-        let (keep, kept) = keeper();
+        let (keep, kept) = keeper(message.variables_in_result);
         self.start(caller, start, keep).await?;
         Ok(Correlated::Started {
             instance: take(&kept)?,
@@ -292,14 +294,18 @@ pub(super) fn waiting(
     })
 }
 
-/// A renderer that keeps the instance as it was after the step.
-fn keeper() -> (Render, Arc<Mutex<Option<Arc<Instance>>>>) {
+/// A renderer that keeps the instance as it was after the step, if asked with the contents of its own variables.
+fn keeper(whole: bool) -> (Render, Arc<Mutex<Option<Arc<Instance>>>>) {
     let kept = Arc::new(Mutex::new(None));
     let keep = {
         let kept = kept.clone();
         Box::new(move |instance: &Instance, _: &Outcome| {
+            let mut answer = Answer::no_content();
+            if whole {
+                answer.needs = crate::rest::instance_view::instance_needs(instance);
+            }
             *kept.lock().unwrap_or_else(|e| e.into_inner()) = Some(Arc::new(instance.clone()));
-            Answer::no_content()
+            answer
         })
     };
     (keep, kept)
@@ -444,6 +450,9 @@ pub fn value_equals(alias: &'static str, value: &TypedValue) -> Cond {
         TypedValue::Double(v) => of_type("Double").add(column("float").eq(*v)),
         TypedValue::Date(v) => of_type("Date").add(column("number").eq(*v)),
         TypedValue::String(v) => of_type("String").add(column("text").eq(v.as_str())),
+        TypedValue::Large(v) if matches!(v.shape(), TypedValue::String(_)) => of_type("String")
+            .add(column("number").eq(v.digest()))
+            .add(column("large_id").is_not_null()),
         // The reference refuses to compare these; they match nothing.
         _ => Cond::all().add(Expr::val(1).eq(0)),
     }

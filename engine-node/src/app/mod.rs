@@ -54,6 +54,8 @@ pub struct Answer {
     pub status: u16,
     /// JSON text; empty for 204.
     pub body: String,
+    /// Large values it shows that weren't at hand: it is rendered again with them.
+    pub needs: Vec<Id>,
 }
 
 impl Answer {
@@ -62,6 +64,7 @@ impl Answer {
         Answer {
             status: 204,
             body: String::new(),
+            needs: Vec::new(),
         }
     }
     /// 200 with a JSON body.
@@ -69,6 +72,7 @@ impl Answer {
         Answer {
             status: 200,
             body: serde_json::to_string(value).unwrap_or_default(),
+            needs: Vec::new(),
         }
     }
 }

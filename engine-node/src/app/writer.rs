@@ -19,6 +19,7 @@ use bpmn_core::{
     Id, Slot,
     command::{Command, Env, Outcome, Rejection},
     instance::{HistoricJob, Incident, Instance, Job},
+    large::Content,
 };
 use std::{
     collections::HashMap,
@@ -179,8 +180,14 @@ struct Group {
 /// Carries a batch out; returns what has to run again.
 async fn batch(inner: &Inner, works: Vec<Work>) -> Vec<Work> {
     inner.cache.check_connections(inner.store.lost_connections());
+    let mut again = Vec::new();
     let groups = match prepare(inner, works).await {
-        Ok(groups) => groups,
+        Ok(mut groups) => {
+            for group in &mut groups {
+                again.extend(group.unsettled().into_iter().filter_map(retry));
+            }
+            groups
+        }
         Err((works, error)) => {
             for work in works {
                 let _ = work.reply.send(Err(EngineError::Store(copy(&error))));
@@ -195,7 +202,7 @@ async fn batch(inner: &Inner, works: Vec<Work>) -> Vec<Work> {
         answer(inner, group).await;
     }
     if groups.is_empty() {
-        return Vec::new();
+        return again;
     }
     let units: Vec<Unit> = groups.iter_mut().map(|g| std::mem::take(&mut g.unit)).collect();
     failpoint::hit("write.loaded");
@@ -211,10 +218,9 @@ async fn batch(inner: &Inner, works: Vec<Work>) -> Vec<Work> {
             for (work, _) in groups.into_iter().flat_map(|g| g.works) {
                 let _ = work.reply.send(Err(EngineError::Store(copy(&error))));
             }
-            return Vec::new();
+            return again;
         }
     };
-    let mut again = Vec::new();
     for ((mut group, unit), applied) in groups.into_iter().zip(units).zip(applied) {
         if applied == Applied::Done {
             for write in unit.instances {
@@ -307,11 +313,16 @@ async fn prepare(
     if let Err(error) = load(inner, cold, &by_instance, &mut groups).await {
         return Err((queues.into_iter().flatten().collect(), error));
     }
-    let mut refresh: Vec<Id> = Vec::new();
     for (group, queue) in groups.iter_mut().zip(queues) {
         for work in queue {
             group.take(inner, work);
         }
+    }
+    if let Err(error) = settle(inner, &mut groups).await {
+        return Err((works_of(groups), error));
+    }
+    let mut refresh: Vec<Id> = Vec::new();
+    for group in &groups {
         if group.warm && group.needs_stored_state() {
             refresh.extend(group.base.as_ref().map(|i| i.process.id));
         }
@@ -323,17 +334,13 @@ async fn prepare(
         }
         let again = refresh.clone();
         if let Err(error) = load(inner, refresh, &by_instance, &mut groups).await {
-            let works = groups.into_iter().flat_map(|g| g.works);
-            return Err((works.map(|(work, _)| work).collect(), error));
+            return Err((works_of(groups), error));
         }
         for id in again {
-            let group = &mut groups[by_instance[&id]];
-            let base = group.base.take();
-            let works = std::mem::take(group).works;
-            group.base = base;
-            for (work, _) in works {
-                group.take(inner, work);
-            }
+            groups[by_instance[&id]].step_again(inner);
+        }
+        if let Err(error) = settle(inner, &mut groups).await {
+            return Err((works_of(groups), error));
         }
     }
     for group in &mut groups {
@@ -346,6 +353,47 @@ async fn prepare(
         }
     }
     Ok(groups)
+}
+
+/// The works of groups whose results don't count.
+fn works_of(groups: Vec<Group>) -> Vec<Work> {
+    let works = groups.into_iter().flat_map(|g| g.works);
+    works.map(|(work, _)| work).collect()
+}
+
+/// Loads the large values that commands have touched, in one statement, and steps those commands' groups again with
+/// them; once more for what they touch then. A value that isn't there (any more) leaves its command unsettled.
+async fn settle(inner: &Inner, groups: &mut [Group]) -> Result<(), crate::store::StoreError> {
+    loop {
+        let mut wanted: Vec<(Id, Id)> = Vec::new();
+        for group in groups.iter() {
+            if let Some(base) = &group.base {
+                wanted.extend(group.needs().map(|id| (base.process.root_id, id)));
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        wanted.sort_unstable();
+        wanted.dedup();
+        let found = inner.store.large_values(&wanted).await?;
+        let found: HashMap<Id, Arc<Content>> = found.into_iter().map(|(id, c)| (id, Arc::new(c))).collect();
+        let mut more = false;
+        for group in groups.iter_mut() {
+            let mut needs: Vec<Id> = group.needs().filter(|id| found.contains_key(id)).collect();
+            needs.retain(|id| group.base.as_ref().is_some_and(|base| base.large.content(*id).is_none()));
+            let Some(base) = group.base.as_mut().filter(|_| !needs.is_empty()) else {
+                continue;
+            };
+            let copy = Arc::make_mut(base);
+            needs.iter().for_each(|id| copy.large.lend(*id, found[id].clone()));
+            group.step_again(inner);
+            more = true;
+        }
+        if !more {
+            return Ok(());
+        }
+    }
 }
 
 /// Loads instances in one statement and gives them to their groups; what isn't there has no base.
@@ -385,6 +433,39 @@ impl Group {
         let jobs = self.instance.as_ref().map(|i| &i.jobs);
         self.works.iter().any(|(_, result)| result.is_err())
             || jobs.is_some_and(|jobs| !jobs.is_empty() && jobs.upserts().any(|j| jobs.is_stored(j.id)))
+    }
+
+    /// Large values that its works touched in vain.
+    fn needs(&self) -> impl Iterator<Item = Id> + '_ {
+        self.works.iter().flat_map(|(_, result)| match result {
+            Err(EngineError::Rejected(Rejection::NeedsValues(ids))) => ids.clone(),
+            _ => Vec::new(),
+        })
+    }
+
+    /// Takes out the works whose large values aren't there any more: the instance has changed since it was loaded.
+    fn unsettled(&mut self) -> Vec<Work> {
+        let vain = |result: &Stepped| matches!(result, Err(EngineError::Rejected(Rejection::NeedsValues(_))));
+        if !self.works.iter().any(|(_, result)| vain(result)) {
+            return Vec::new();
+        }
+        let works = std::mem::take(&mut self.works);
+        let (out, rest): (Vec<_>, Vec<_>) = works.into_iter().partition(|(_, result)| vain(result));
+        self.works = rest;
+        out.into_iter().map(|(work, _)| work).collect()
+    }
+
+    /// Steps its works once more from the base as it is now.
+    fn step_again(&mut self, inner: &Inner) {
+        let fresh = Group {
+            base: self.base.take(),
+            warm: self.warm,
+            ..Group::default()
+        };
+        let works = std::mem::replace(self, fresh).works;
+        for (work, _) in works {
+            self.take(inner, work);
+        }
     }
 
     /// Steps one work on the group's working copy. A refusal leaves the copy as it was.
@@ -464,8 +545,8 @@ impl Group {
                 let mut copy = current.clone();
                 let outcome = bpmn_core::step(&deployed.reference(), &mut copy, command, &mut env)?;
                 let guards = lock_guards(current, &copy);
+                let answer = rendered(work, &copy, &outcome)?;
                 self.unit.lock_guards.extend(guards);
-                let answer = (work.render)(&copy, &outcome);
                 self.instance = Some(copy);
                 Ok((answer, outcome))
             }
@@ -493,9 +574,18 @@ impl Group {
             variables: start.variables.clone(),
         };
         let outcome = bpmn_core::step(&definition, &mut instance, command, env)?;
-        let answer = (work.render)(&instance, &outcome);
+        let answer = rendered(work, &instance, &outcome)?;
         self.instance = Some(instance);
         Ok((answer, outcome))
+    }
+}
+
+/// The answer of a work, or what it needs to be given.
+fn rendered(work: &Work, instance: &Instance, outcome: &Outcome) -> Result<Answer, Rejection> {
+    let answer = (work.render)(instance, outcome);
+    match answer.needs.is_empty() {
+        true => Ok(answer),
+        false => Err(Rejection::NeedsValues(answer.needs)),
     }
 }
 
@@ -542,6 +632,7 @@ async fn remembered(inner: &Inner, work: &Work) -> Option<Result<Answer, EngineE
         Ok(Some(row)) if row.digest == *digest => Some(Ok(Answer {
             status: row.status,
             body: row.body,
+            needs: Vec::new(),
         })),
         Ok(Some(_)) => {
             let key = key.split('\n').next_back().unwrap_or_default();

@@ -81,7 +81,7 @@ async fn deliver(call: Call) -> ApiResult<Response> {
         return again.map(answer).map_err(api);
     };
     let render = Box::new(move |instance: &Instance, _: &Outcome| {
-        Answer::json(&Correlated {
+        let answer = Answer::json(&Correlated {
             result_type: "Execution",
             execution: Some(Execution {
                 id: execution.to_string(),
@@ -91,7 +91,12 @@ async fn deliver(call: Call) -> ApiResult<Response> {
             }),
             process_instance: None,
             variables: with_variables.then(|| instance_view::instance_variables(instance)),
-        })
+        });
+        let needs = match with_variables {
+            true => instance_view::instance_needs(instance),
+            false => Vec::new(),
+        };
+        Answer { needs, ..answer }
     });
     let delivered = call
         .app

@@ -1,6 +1,7 @@
 //! `POST /external-task/fetchAndLock`: locking tasks for a worker, with a long poll.
 use super::{
     call::{Call, json},
+    contents::Contents,
     error, instance_view,
 };
 use crate::{
@@ -39,6 +40,15 @@ struct Shown {
     properties: bool,
 }
 
+impl Shown {
+    fn style(&self) -> Style {
+        Style {
+            deserialize: self.deserialize,
+            binary: true,
+        }
+    }
+}
+
 async fn fetch_and_lock(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     let view = call.catalog();
@@ -74,15 +84,32 @@ async fn rows(
     if !gone.is_empty() {
         give_back(call, &gone).await;
     }
+    let shown_of = |task: &ExternalTask| {
+        let topic = fetch.topics.iter().position(|t| t.topic == task.topic);
+        topic.and_then(|at| shown.get(at))
+    };
+    let mut seen: Vec<(&Instance, &TypedValue, Style)> = Vec::new();
+    for task in &tasks {
+        if let Some((instance, shown)) = instances.get(&task.instance_id).zip(shown_of(task)) {
+            let values = variables(instance, task, shown).into_iter();
+            seen.extend(values.map(|(_, value)| (&**instance, value, shown.style())));
+        }
+    }
+    let contents = match Contents::of(call, seen).await {
+        Ok(contents) => contents,
+        Err(failure) => {
+            give_back(call, &tasks).await;
+            return Err(failure);
+        }
+    };
     // A definition may have arrived while the request waited.
     let view = call.catalog();
     let rows = tasks.into_iter().map(|Fetched { task, .. }| {
-        let topic = fetch.topics.iter().position(|t| t.topic == task.topic);
-        let shown = topic.and_then(|at| shown.get(at));
-        let variables = instances
-            .get(&task.instance_id)
-            .zip(shown)
-            .map(|(i, s)| variables(i, &task, s));
+        let shown = shown_of(&task);
+        let variables = instances.get(&task.instance_id).zip(shown).map(|(instance, shown)| {
+            let seen = variables(instance, &task, shown).into_iter();
+            variable::write_all(seen.map(|(name, value)| (name, contents.whole(value))), shown.style())
+        });
         row(
             &view,
             task,
@@ -102,23 +129,24 @@ async fn give_back(call: &Call, tasks: &[Fetched]) {
     }
 }
 
-fn variables(instance: &Instance, task: &ExternalTask, shown: &Shown) -> Value {
+/// The variables that a task is shown with.
+fn variables<'a>(
+    instance: &'a Instance,
+    task: &ExternalTask,
+    shown: &'a Shown,
+) -> Vec<(&'a str, &'a TypedValue)> {
     let scopes = match shown.local {
         true => vec![task.token_id],
         false => instance_view::scopes_of_token(instance, task.token_id),
     };
     let visible = instance_view::visible(instance, &scopes);
-    let style = Style {
-        deserialize: shown.deserialize,
-        binary: true,
-    };
     match &shown.variables {
-        None => variable::write_all(visible, style),
+        None => visible.into_iter().collect(),
         Some(names) => {
             let found = names
                 .iter()
                 .filter_map(|name| Some((name.as_str(), *visible.get(name.as_str())?)));
-            variable::write_all(found.collect::<Vec<(&str, &TypedValue)>>(), style)
+            found.collect()
         }
     }
 }

@@ -13,7 +13,7 @@ use rest_api::{
     variable::{self, Style},
 };
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// REST's id of a definition; the row's id if this node doesn't know it (any more).
 pub fn definition_id(view: &CatalogView, id: Id) -> String {
@@ -48,25 +48,47 @@ pub fn started(view: &CatalogView, instance: &Instance, base_url: &str) -> Proce
     }
 }
 
-/// Variables of the process instance itself, as text, objects not deserialized.
+/// How [`instance_variables`] are shown.
+const AS_TEXT: Style = Style {
+    deserialize: false,
+    binary: true,
+};
+
+/// Variables of the process instance itself, as text, objects not deserialized. Contents of large values have to be
+/// at hand: see [`instance_needs`].
 pub fn instance_variables(instance: &Instance) -> Value {
-    let own = instance
-        .variables
-        .by(By::Scope(instance.process.id))
-        .filter(|v| v.task_id.is_none());
-    variable::write_all(
-        own.map(|v| (v.name.as_str(), &v.value)),
-        Style {
-            deserialize: false,
-            binary: true,
+    let whole = own_variables(instance).map(|v| (v.name.as_str(), whole(instance, &v.value)));
+    variable::write_all(whole, AS_TEXT)
+}
+
+/// The large values that [`instance_variables`] shows and whose contents aren't at hand.
+pub fn instance_needs(instance: &Instance) -> Vec<Id> {
+    let shown = own_variables(instance).filter_map(|v| variable::content_shown(&v.value, AS_TEXT));
+    shown.filter(|id| instance.large.content(*id).is_none()).collect()
+}
+
+fn own_variables(instance: &Instance) -> impl Iterator<Item = &Variable> {
+    let own = instance.variables.by(By::Scope(instance.process.id));
+    own.filter(|v| v.task_id.is_none())
+}
+
+fn whole<'v>(instance: &Instance, value: &'v TypedValue) -> Cow<'v, TypedValue> {
+    match value {
+        TypedValue::Large(large) => match large.id.and_then(|id| instance.large.content(id)) {
+            Some(content) => Cow::Owned(large.whole((**content).clone())),
+            None => Cow::Borrowed(value),
         },
-    )
+        _ => Cow::Borrowed(value),
+    }
 }
 
 /// The answer of a command: 204, or 200 with the instance's variables if they were asked for.
 pub fn done(instance: &Instance, with_variables: bool) -> Answer {
     if with_variables {
-        Answer::json(&instance_variables(instance))
+        Answer {
+            needs: instance_needs(instance),
+            ..Answer::json(&instance_variables(instance))
+        }
     } else {
         Answer::no_content()
     }

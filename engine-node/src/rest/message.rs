@@ -53,6 +53,7 @@ pub fn read(body: &Filters) -> ApiResult<(Message, bool)> {
         tenant_id: body.text("tenantId")?,
         without_tenant: body.on("withoutTenantId")?,
         all: body.on("all")?,
+        variables_in_result: false,
     };
     if message.tenant_id.is_some() && message.without_tenant {
         let text = "Parameter 'tenantId' cannot be used together with parameter 'withoutTenantId'.";
@@ -77,7 +78,8 @@ async fn message(call: Call) -> ApiResult<Response> {
             "Parameter 'variablesInResultEnabled' cannot be used without 'resultEnabled' set to true.",
         ));
     }
-    let (message, may_match) = read(&body)?;
+    let (mut message, may_match) = read(&body)?;
+    message.variables_in_result = result && with_variables;
     let found = if may_match {
         call.app
             .engine

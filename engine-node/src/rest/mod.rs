@@ -22,6 +22,7 @@ pub mod lists;
 pub mod message;
 pub mod process_definition;
 pub mod process_instance;
+pub mod contents;
 pub mod scope_variables;
 pub mod statistics;
 pub mod task;

@@ -1,6 +1,7 @@
 //! Variables of a process instance, an execution or a task: the same operations under four paths.
 use super::{
     call::{Call, answer, json, no_content, typed},
+    contents::Contents,
     deployment::attachment,
     error, instance_view,
 };
@@ -148,10 +149,14 @@ async fn list(call: Call, place: Place) -> ApiResult<Response> {
     let (Some(instance), Some(id)) = (load(&call, place).await?, call.id("id")) else {
         return Err(ApiError::null_value(place.gone(call.param("id"))));
     };
-    Ok(json(&variable::write_all(shown(&instance, place, id), style)))
+    let shown = shown(&instance, place, id);
+    let contents = Contents::of(&call, shown.values().map(|value| (&*instance, *value, style))).await?;
+    let whole = shown.iter().map(|(name, value)| (*name, contents.whole(value)));
+    Ok(json(&variable::write_all(whole, style)))
 }
 
-async fn value(call: &Call, place: Place, name: &str) -> ApiResult<TypedValue> {
+/// A variable's value; with its content if showing it in that style takes it, or always.
+async fn value(call: &Call, place: Place, name: &str, style: Option<Style>) -> ApiResult<TypedValue> {
     let (Some(instance), Some(id)) = (load(call, place).await?, call.id("id")) else {
         let text = format!(
             "Cannot get {} variable {name}: {}",
@@ -160,15 +165,18 @@ async fn value(call: &Call, place: Place, name: &str) -> ApiResult<TypedValue> {
         );
         return Err(ApiError::rest(StatusCode::INTERNAL_SERVER_ERROR, text));
     };
-    let found = shown(&instance, place, id)
-        .get(name)
-        .map(|value| (*value).clone());
-    found.ok_or_else(|| {
+    let found = shown(&instance, place, id).get(name).copied();
+    let value = found.ok_or_else(|| {
         ApiError::not_found(format!(
             "{} variable with name {name} does not exist",
             place.word()
         ))
-    })
+    })?;
+    let contents = match style {
+        Some(style) => Contents::of(call, [(&*instance, value, style)]).await?,
+        None => Contents::of_one(call, &instance, value).await?,
+    };
+    Ok(contents.into_whole(value))
 }
 
 async fn one(call: Call, place: Place) -> ApiResult<Response> {
@@ -177,12 +185,13 @@ async fn one(call: Call, place: Place) -> ApiResult<Response> {
         deserialize: deserialize(&call.filters(), "deserializeValue")?,
         binary: true,
     };
-    Ok(json(&variable::write(&value(&call, place, &name).await?, style)))
+    let value = value(&call, place, &name, Some(style)).await?;
+    Ok(json(&variable::write(&value, style)))
 }
 
 async fn data(call: Call, place: Place) -> ApiResult<Response> {
     let name = call.name("name")?;
-    match value(&call, place, &name).await? {
+    match value(&call, place, &name, None).await? {
         TypedValue::Bytes(bytes) => Ok(typed("application/octet-stream", bytes)),
         TypedValue::File {
             content,

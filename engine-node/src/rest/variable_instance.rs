@@ -1,6 +1,7 @@
 //! `/variable-instance`: list, count, read.
 use super::{
     call::{Call, json},
+    contents::Contents,
     error, instance_view, lists,
 };
 use crate::{
@@ -30,7 +31,13 @@ pub fn routes() -> Router<App> {
         .route("/variable-instance/{id}", get(one))
 }
 
-fn dto(view: &CatalogView, instance: &Instance, row: &Variable, style: Style) -> VariableInstance {
+fn dto(
+    view: &CatalogView,
+    instance: &Instance,
+    row: &Variable,
+    contents: &Contents,
+    style: Style,
+) -> VariableInstance {
     let token = instance.tokens.get(row.scope_id);
     let execution = token.map_or(row.scope_id, |token| token.execution_id);
     let activity = match token.and_then(|token| Some((token.element.as_str(), token.activity_id?))) {
@@ -39,7 +46,7 @@ fn dto(view: &CatalogView, instance: &Instance, row: &Variable, style: Style) ->
     };
     VariableInstance {
         kind: row.value.name(),
-        value: variable::plain(&row.value, style),
+        value: variable::plain(&contents.whole(&row.value), style),
         value_info: variable::info(&row.value),
         id: row.id.to_string(),
         name: row.name.clone(),
@@ -93,6 +100,13 @@ async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
         // Gone is one thing, moved to another shard in between another.
         call.shows(slot).await?;
     }
+    let mut shown = Vec::with_capacity(page.rows.len());
+    for row in &page.rows {
+        let (id, instance) = read(&**row).map_err(error::store)?;
+        let found = instances.get(&instance).and_then(|i| Some((i, i.variables.get(id)?)));
+        shown.extend(found.map(|(instance, variable)| (instance, &variable.value, style)));
+    }
+    let contents = Contents::of(call, shown).await?;
     let mut rows = Vec::with_capacity(page.rows.len());
     for row in &page.rows {
         let (id, instance) = read(&**row).map_err(error::store)?;
@@ -103,7 +117,7 @@ async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
         let Some(variable) = instance.variables.get(id) else {
             continue;
         };
-        let mut value = serde_json::to_value(dto(&view, instance, variable, style)).unwrap_or_default();
+        let mut value = serde_json::to_value(dto(&view, instance, variable, &contents, style)).unwrap_or_default();
         if call.caller.fanout {
             value["_sort"] = listing.sort_values(&**row).map_err(error::store)?.into();
         }
@@ -141,14 +155,10 @@ async fn one(call: Call) -> ApiResult<Response> {
         .map_err(error::api)?;
     let instance = instance.ok_or_else(missing)?;
     let row = instance.variables.get(id).ok_or_else(missing)?;
-    let deserialize = call.filters().flag("deserializeValue")? != Some(false);
-    Ok(json(&dto(
-        &call.catalog(),
-        &instance,
-        row,
-        Style {
-            deserialize,
-            binary: true,
-        },
-    )))
+    let style = Style {
+        deserialize: call.filters().flag("deserializeValue")? != Some(false),
+        binary: true,
+    };
+    let contents = Contents::of(&call, [(&*instance, &row.value, style)]).await?;
+    Ok(json(&dto(&call.catalog(), &instance, row, &contents, style)))
 }

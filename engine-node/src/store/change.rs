@@ -54,6 +54,7 @@ pub(crate) enum Written {
     HistoryExternalTask,
     HistoryIdentityLink,
     Idempotency,
+    LargeValue,
 }
 
 /// The tables that units write, in the order of [`Written`].
@@ -77,6 +78,7 @@ pub(crate) const WRITTEN: &[Table] = &[
     HISTORY_EXTERNAL_TASK,
     HISTORY_IDENTITY_LINK,
     IDEMPOTENCY,
+    LARGE_VALUE,
 ];
 
 const PROCESS_I: usize = Written::Process as usize;
@@ -89,6 +91,7 @@ const JOB_I: usize = Written::Job as usize;
 const SUBSCRIPTION_I: usize = Written::Subscription as usize;
 const INCIDENT_I: usize = Written::Incident as usize;
 const IDEMPOTENCY_I: usize = Written::Idempotency as usize;
+const LARGE_I: usize = Written::LargeValue as usize;
 
 /// A unit in rows.
 #[derive(Debug, Default)]
@@ -264,6 +267,12 @@ impl Change {
         for row in &i.history {
             let (table, row) = codec_history::row(row, kept);
             self.add(Verb::Insert, table as usize, row);
+        }
+        for (id, content) in i.large.new_rows() {
+            self.add(Verb::Insert, LARGE_I, codec_history::large(id, content, kept));
+        }
+        for id in i.large.gone() {
+            self.delete(LARGE_I, id);
         }
         Ok(())
     }

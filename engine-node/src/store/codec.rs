@@ -1,5 +1,5 @@
 //! Entities to rows and back, in the order of the columns in [`super::schema`].
-use super::value::{typed_value, value};
+use super::value::{large_id, read_value, value};
 use super::{
     DefinitionRow, IdempotencyRow, StoreError,
     cell::{Cell, Reader},
@@ -127,7 +127,7 @@ pub(crate) fn variable(v: &Variable, at: Place) -> Vec<Cell> {
     row.extend(value(&v.value));
     let version = &v.version;
     row.extend(cells![
-        Cell::Null,
+        large_id(&v.value),
         version.created,
         version.updated,
         version.revision,
@@ -142,15 +142,7 @@ pub(crate) fn variable(v: &Variable, at: Place) -> Vec<Cell> {
 pub(crate) fn read_variable(r: &mut Reader) -> Result<Variable, StoreError> {
     let id = head(r)?;
     let (instance_id, scope_id, task_id, name, ty) = (r.id()?, r.id()?, r.id_opt()?, r.text()?, r.text()?);
-    let value = typed_value(
-        &ty,
-        r.text_opt()?,
-        r.int_opt()?,
-        r.float_opt()?,
-        r.bytes_opt()?,
-        r.text_opt()?,
-    )?;
-    r.next();
+    let value = read_value(&ty, r)?;
     Ok(Variable {
         id,
         instance_id,

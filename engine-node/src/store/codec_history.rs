@@ -1,6 +1,6 @@
 //! History rows as cells, in the order of the columns in [`super::schema`]. They are read by queries only.
-use super::{cell::Cell, change::Written, codec::Place, value::value};
-use bpmn_core::{Id, instance::*};
+use super::{cell::Cell, change::Written, codec::Place, value::{self, large_id, value}};
+use bpmn_core::{Id, instance::*, large::Content};
 
 macro_rules! cells {
     ($($value:expr),* $(,)?) => { vec![$(Cell::from($value)),*] };
@@ -26,6 +26,13 @@ pub(crate) fn row(row: &HistoryRow, kept: Kept) -> (Written, Vec<Cell>) {
         HistoryRow::ExternalTask(t) => (Written::HistoryExternalTask, external_task(t, kept)),
         HistoryRow::IdentityLink(l) => (Written::HistoryIdentityLink, identity_link(l, kept)),
     }
+}
+
+/// The row of a large value.
+pub(crate) fn large(id: Id, content: &Content, kept: Kept) -> Vec<Cell> {
+    let mut row = cells![id, kept.at.slot, kept.retention, kept.at.root];
+    row.extend(value::content(content));
+    row
 }
 
 /// Null where it says nothing new, to keep rows short.
@@ -119,7 +126,7 @@ fn variable(h: &HistoricVariable, kept: Kept) -> Vec<Cell> {
     ];
     row.extend(value(&v.value));
     row.extend(cells![
-        Cell::Null,
+        large_id(&v.value),
         v.version.created,
         v.version.updated,
         v.version.revision,
@@ -148,7 +155,7 @@ fn detail(v: &Variable, kept: Kept) -> Vec<Cell> {
     ];
     row.extend(value(&v.value));
     row.extend(cells![
-        Cell::Null,
+        large_id(&v.value),
         v.version.updated.unwrap_or(v.version.created),
         v.version.revision,
         v.version.writer_id,

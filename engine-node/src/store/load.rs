@@ -8,7 +8,10 @@ use super::{
     sql_store::{SqlStore, each},
     *,
 };
-use bpmn_core::tracked::{Entity as _, Tracked};
+use bpmn_core::{
+    large::Content,
+    tracked::{Entity as _, Tracked},
+};
 use std::collections::HashMap;
 
 /// Text of [`schema::visible`] for a query on one table.
@@ -213,6 +216,24 @@ impl<B: Backend> SqlStore<B> {
             .iter()
             .filter_map(|id| parts.remove(id).and_then(Parts::instance))
             .collect())
+    }
+
+    /// See [`Store::large_values`].
+    pub(crate) async fn read_large(&self, of: &[(Id, Id)]) -> Result<Vec<(Id, Content)>, StoreError> {
+        let mut found = Vec::with_capacity(of.len());
+        for part in of.chunks(CHUNK) {
+            let mut roots: Vec<Id> = part.iter().map(|(root, _)| *root).collect();
+            roots.sort_unstable();
+            roots.dedup();
+            let ids: Vec<Id> = part.iter().map(|(_, id)| *id).collect();
+            // The roots name the partitions.
+            let sql = self.sql("SELECT \"id\", \"text\", \"bytes\" FROM large_value WHERE \"root_id\"");
+            let sql = sql.among(&roots).push(" AND \"id\"").among(&ids).push(" AND ").push(VISIBLE);
+            found.extend(each(self.backend.read(sql).await?, |r| {
+                Ok((r.id()?, super::value::read_content(r)?))
+            })?);
+        }
+        Ok(found)
     }
 
     /// See [`Store::instances_of`].

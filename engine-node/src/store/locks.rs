@@ -154,7 +154,12 @@ fn matching(mut sql: Sql, topic: &TopicRequest) -> Sql {
             .bind(Type::Text, name)
             .push(" AND v.\"type\" = ")
             .bind(Type::Text, value.name());
-        let [text, number, float, bytes, _] = super::value::value(value);
+        // Large values are compared by their digest.
+        let value = value.clone().folded();
+        let [text, number, float, bytes, _] = super::value::value(&value);
+        if matches!(value, bpmn_core::value::TypedValue::Large(_)) {
+            sql = sql.push(" AND v.\"large_id\" IS NOT NULL");
+        }
         let columns = [
             ("text", Type::Text, text),
             ("number", Type::Big, number),

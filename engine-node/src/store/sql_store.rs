@@ -127,6 +127,10 @@ impl<B: Backend> Store for SqlStore<B> {
         self.load_instances(instances).await
     }
 
+    async fn large_values(&self, of: &[(Id, Id)]) -> Result<Vec<(Id, bpmn_core::large::Content)>, StoreError> {
+        self.read_large(of).await
+    }
+
     async fn instance_of(&self, entity: Entity, id: Id) -> Result<Option<Id>, StoreError> {
         Ok(self.owners(entity, &[id]).await?.pop().flatten())
     }

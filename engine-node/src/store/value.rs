@@ -1,6 +1,6 @@
 //! Variables' values as columns and back.
-use super::{StoreError, cell::Cell};
-use bpmn_core::value::TypedValue;
+use super::{StoreError, cell::{Cell, Reader}};
+use bpmn_core::{large::{Content, Large}, value::TypedValue};
 
 /// A value as the columns text, number, float, bytes, info.
 pub(crate) fn value(value: &TypedValue) -> [Cell; 5] {
@@ -42,7 +42,45 @@ pub(crate) fn value(value: &TypedValue) -> [Cell; 5] {
             let info = serde_json::json!({ "objectTypeName": type_name, "serializationDataFormat": format });
             [text.into(), Null, Null, Null, Cell::Text(info.to_string())]
         }
+        TypedValue::Large(large) => {
+            let [.., info] = self::value(large.shape());
+            [Null, Cell::Int(large.digest()), Null, Null, info]
+        }
     }
+}
+
+/// The row that holds a value's content, as the column `large_id`.
+pub(crate) fn large_id(value: &TypedValue) -> Cell {
+    value.large_id().into()
+}
+
+/// A content as the columns text, bytes.
+pub(crate) fn content(content: &Content) -> [Cell; 2] {
+    match content {
+        Content::Text(text) => [Cell::Text(text.clone()), Cell::Null],
+        Content::Bytes(bytes) => [Cell::Null, Cell::Bytes(bytes.clone())],
+    }
+}
+
+/// The reverse of [`content`].
+pub(crate) fn read_content(r: &mut Reader) -> Result<Content, StoreError> {
+    match (r.text_opt()?, r.bytes_opt()?) {
+        (Some(text), _) => Ok(Content::Text(text)),
+        (None, Some(bytes)) => Ok(Content::Bytes(bytes)),
+        (None, None) => Err(StoreError::Internal("a stored large value is empty".to_string())),
+    }
+}
+
+/// The value of a variable's row: the columns of [`value`] and, after them, `large_id`.
+pub(crate) fn read_value(name: &str, r: &mut Reader) -> Result<TypedValue, StoreError> {
+    let (text, number, float) = (r.text_opt()?, r.int_opt()?, r.float_opt()?);
+    let (bytes, info, large) = (r.bytes_opt()?, r.text_opt()?, r.id_opt()?);
+    let Some(id) = large else {
+        return typed_value(name, text, number, float, bytes, info);
+    };
+    let shape = typed_value(name, Some(String::new()), None, None, Some(Vec::new()), info)?;
+    let digest = number.unwrap_or_default();
+    Ok(TypedValue::Large(Large::stored(id, shape, digest)))
 }
 
 /// A value from its type's word and the columns of [`value`]; for REST reads too.

@@ -12,6 +12,7 @@ mod history;
 mod history_cleanup;
 mod history_level;
 mod jobs;
+mod large_values;
 mod lists;
 mod messages;
 mod operator_sql;

@@ -46,6 +46,8 @@ impl Ctx<'_, '_> {
                 ended,
                 deleted,
             }));
+        } else {
+            self.release(&variable.value);
         }
     }
 
@@ -81,6 +83,7 @@ impl Ctx<'_, '_> {
 
     /// Gives a variable another value; the old one goes to history. The same value changes nothing.
     pub(crate) fn replace_value(&mut self, id: Id, value: TypedValue, writer: Option<Id>) {
+        let value = value.folded();
         if self.inst.variables.get(id).is_none_or(|v| v.value == value) {
             return;
         }
@@ -93,6 +96,7 @@ impl Ctx<'_, '_> {
             Recorded::No => Recorded::No,
             _ => self.recording.value(&old.name),
         };
+        let value = self.kept(value, recorded);
         let detailed = recorded == Recorded::Detail;
         let version = Version {
             updated: Some(self.env.now),
@@ -115,6 +119,8 @@ impl Ctx<'_, '_> {
             self.tell_variable(old, activity, false);
         } else if before == Recorded::Detail {
             self.tell(HistoryRow::Detail(old));
+        } else {
+            self.release(&old.value);
         }
     }
 

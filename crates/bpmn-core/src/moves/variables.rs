@@ -4,7 +4,7 @@ use crate::{
     convert,
     ctx::Ctx,
     definition::{Mapping, MappingValue, Node},
-    instance::{Variable, Version},
+    instance::{Recorded, Variable, Version},
     tracked::By,
     value::{TypedValue, Variables},
 };
@@ -96,10 +96,12 @@ impl<'a> Ctx<'a, '_> {
             None => {
                 let id = self.new_id();
                 let instance_id = self.inst.process.id;
+                let recorded = self.recording.value(name);
+                let value = self.kept(value.folded(), recorded);
                 let version = Version {
                     created: self.env.now,
                     writer_id: writer,
-                    recorded: self.recording.value(name),
+                    recorded,
                     initial: self.starting,
                     ..Version::default()
                 };
@@ -114,6 +116,43 @@ impl<'a> Ctx<'a, '_> {
                     version,
                 });
             }
+        }
+    }
+
+    /// A value as a variable keeps it: a large one gets a row, or shares that of the variable it is copied from.
+    ///
+    /// Only variables share that history tells alike, each value or none: when the last of them lets go, that alone
+    /// then says whether history still refers to the row ([`Ctx::release`]).
+    pub(crate) fn kept(&mut self, value: TypedValue, recorded: Recorded) -> TypedValue {
+        let TypedValue::Large(mut large) = value else {
+            return value;
+        };
+        let mut content = large.take_content();
+        if let Some(id) = large.id {
+            let from = self.inst.variables.first(By::Large(id));
+            let alike = from.is_some_and(|v| v.version.recorded == recorded);
+            if alike && recorded != Recorded::Variable {
+                return TypedValue::Large(large);
+            }
+            content = self.inst.large.content(id).cloned();
+        }
+        match content {
+            Some(content) => {
+                let id = self.new_id();
+                self.inst.large.insert(id, content);
+                large.id = Some(id);
+            }
+            None => self.needs.get_mut().extend(large.id),
+        }
+        TypedValue::Large(large)
+    }
+
+    /// A variable has let go of its value, of which history was told nothing: the last one takes the row along.
+    pub(crate) fn release(&mut self, value: &TypedValue) {
+        if let Some(id) = value.large_id()
+            && self.inst.variables.first(By::Large(id)).is_none()
+        {
+            self.inst.large.remove(id);
         }
     }
 

@@ -50,6 +50,8 @@ pub enum By<'a> {
     Task(Id),
     /// The variable of that name of a scope or, local to it, of a task.
     Named(Id, &'a str),
+    /// Variables that hold a large value.
+    Large(Id),
     /// Incidents about a job or an external task: its id as text.
     Cause(&'a str),
 }

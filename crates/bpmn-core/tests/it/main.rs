@@ -2,6 +2,7 @@
 //! is rebuilt from its rows after every step.
 mod dump;
 mod history;
+mod large;
 mod limits;
 mod random;
 mod rows;

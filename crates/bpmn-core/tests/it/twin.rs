@@ -3,9 +3,11 @@ use bpmn_core::{
     Definition, DefinitionRef, Id, IdSource, Millis, Slot,
     command::{Command, Env, Outcome, Rejection, Retries},
     instance::{HistoryRow, Instance},
+    large::Content,
     new_instance, step,
     tracked::{Entity, Tracked},
 };
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Ids by a counter.
 #[derive(Clone, Default)]
@@ -32,6 +34,10 @@ pub struct Twin {
     pub last_write: Option<Instance>,
     /// All history written so far.
     pub history: Vec<HistoryRow>,
+    /// The rows of large values.
+    pub contents: BTreeMap<Id, Content>,
+    /// Those that the next step finds at hand.
+    pub lent: Vec<Id>,
 }
 
 const REST_ID: &str = "p:1:definition";
@@ -51,6 +57,7 @@ fn reloaded(instance: &Instance) -> Instance {
         jobs: reload(&instance.jobs),
         subscriptions: reload(&instance.subscriptions),
         incidents: reload(&instance.incidents),
+        large: Default::default(),
         history: Default::default(),
         ended: false,
         stored: true,
@@ -91,6 +98,8 @@ impl Twin {
             instance: None,
             last_write: None,
             history: Vec::new(),
+            contents: BTreeMap::new(),
+            lent: Vec::new(),
         }
     }
 
@@ -126,15 +135,28 @@ impl Twin {
         let outcome = step(&self.reference(), &mut instance, command, &mut env)?;
         self.ids = ids;
         self.history = instance.history.iter().cloned().collect();
+        self.contents.clear();
+        self.write(instance);
+        Ok(outcome)
+    }
+
+    fn write(&mut self, mut instance: Instance) {
+        let new = instance.large.new_rows();
+        self.contents.extend(new.map(|(id, content)| (id, content.clone())));
+        for id in instance.large.gone() {
+            assert!(self.contents.remove(&id).is_some(), "{id} is deleted twice");
+        }
         self.last_write = Some(instance.clone());
         instance.committed();
         self.instance = Some(instance);
-        Ok(outcome)
     }
 
     /// Carries out a command on both copies.
     pub fn step(&mut self, command: Command) -> Result<Outcome, Rejection> {
         let run = |mut instance: Instance, mut ids: Counter| {
+            for id in &self.lent {
+                instance.large.lend(*id, Arc::new(self.contents[id].clone()));
+            }
             let mut env = Env {
                 now: self.now,
                 ids: &mut ids,
@@ -146,7 +168,7 @@ impl Twin {
             let result = step(&self.reference(), &mut instance, command.clone(), &mut env);
             (result, instance, ids)
         };
-        let (kept, mut instance, ids) = run(self.instance().clone(), self.ids.clone());
+        let (kept, instance, ids) = run(self.instance().clone(), self.ids.clone());
         let (other, again, _) = run(reloaded(self.instance()), self.ids.clone());
         assert_eq!(kept, other, "{command:?}");
         let outcome = kept?;
@@ -158,9 +180,7 @@ impl Twin {
             assert!(instance.external_tasks.is_empty() && instance.jobs.is_empty());
             assert!(instance.subscriptions.is_empty() && instance.incidents.is_empty());
         }
-        self.last_write = Some(instance.clone());
-        instance.committed();
-        self.instance = Some(instance);
+        self.write(instance);
         Ok(outcome)
     }
 }

@@ -142,6 +142,8 @@ pub(super) async fn s2_13_a_life_at_each_level_leaves_its_rows_and_no_others(f: 
         ("history_process", 1),
         ("history_task", 1),
         ("history_variable", 3),
+        // The long value of b, which was in no other row.
+        ("large_value", 1),
     ];
     assert_eq!(counts(&full), expected);
     let audit = life(&f, &History::of_level(Level::Audit), slot(8)).await;
@@ -150,6 +152,8 @@ pub(super) async fn s2_13_a_life_at_each_level_leaves_its_rows_and_no_others(f: 
         ("history_process", 1),
         ("history_task", 1),
         ("history_variable", 3),
+        // The long value of b, which was in no other row.
+        ("large_value", 1),
     ];
     assert_eq!(counts(&audit), expected);
     let none = life(&f, &History::of_level(Level::None), slot(9)).await;
