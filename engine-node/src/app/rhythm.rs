@@ -4,12 +4,12 @@
 use std::time::{Duration, Instant};
 
 /// Fewer than that wait for nobody: a lone client never does.
-const FEW: usize = 3;
+const FEW: usize = 2;
 /// More than that make large batches by themselves.
 const MANY: usize = 12;
 /// Followers come within that time or not at all.
 const LATELY: Duration = Duration::from_millis(1);
-/// Batches that don't wait after a wait in vain.
+/// Most batches that don't wait after waits in vain: twice as many after each, none after one that paid.
 const DISCOURAGED: u32 = 32;
 
 /// What a writer saw of its clients' rhythm.
@@ -17,7 +17,9 @@ const DISCOURAGED: u32 = 32;
 pub struct Rhythm {
     /// When the last batch ended, and how many commands were in it or waiting then.
     last: Option<(Instant, usize)>,
+    /// Batches still to begin without waiting, and how many the next wait in vain costs.
     discouraged: u32,
+    cost: u32,
 }
 
 impl Rhythm {
@@ -34,7 +36,13 @@ impl Rhythm {
 
     /// They did not come.
     pub fn in_vain(&mut self) {
-        self.discouraged = DISCOURAGED;
+        self.cost = (self.cost * 2).clamp(1, DISCOURAGED);
+        self.discouraged = self.cost;
+    }
+
+    /// They came.
+    pub fn paid(&mut self) {
+        self.cost = 0;
     }
 
     /// A batch has ended with so many commands in it or waiting.
@@ -63,10 +71,16 @@ mod tests {
         rhythm.ended(4, now);
         assert_eq!(rhythm.wait_for(now), Some((3, now + LATELY)));
         assert_eq!(rhythm.wait_for(now + LATELY), None, "they have not come back");
-        rhythm.in_vain();
-        for _ in 0..DISCOURAGED {
-            assert_eq!(rhythm.wait_for(now), None);
+        for cost in [1, 2, 4, 8, 16, 32, 32] {
+            rhythm.in_vain();
+            for _ in 0..cost {
+                assert_eq!(rhythm.wait_for(now), None);
+            }
+            assert!(rhythm.wait_for(now).is_some());
         }
+        rhythm.paid();
+        rhythm.in_vain();
+        assert_eq!(rhythm.wait_for(now), None);
         assert!(rhythm.wait_for(now).is_some());
     }
 

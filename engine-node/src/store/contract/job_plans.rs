@@ -3,12 +3,18 @@ use super::{super::postgres::PostgresBackend, super::sql_store::SqlStore, fixtur
 use crate::store::sql::Sql;
 use sqlx::{Connection, PgConnection};
 
-const DUE: u64 = 20_000;
-const FUTURE: u64 = 60_000;
+/// Due and later jobs; `./test long size` takes those of S2-25.
+fn backlog() -> (u64, u64) {
+    match std::env::var_os("STELLWERK_TEST_INSTANCES") {
+        Some(_) => (100_000, 1_000_000),
+        None => (20_000, 60_000),
+    }
+}
 
 /// A database with so many jobs, half of them exclusive, of three priorities.
 async fn with_backlog(f: &Fixture) -> PgConnection {
     let mut connection = PgConnection::connect(&f.url).await.unwrap();
+    let (due, future) = backlog();
     // Ids carry their slot in the lower bits; which slot doesn't matter here.
     sqlx::query(
         "INSERT INTO job (id, slot, root_id, instance_id, definition_id, element, kind, due, retries, exclusive,
@@ -18,8 +24,8 @@ async fn with_backlog(f: &Fixture) -> PgConnection {
            n % 2 = 0, CASE n % 10 WHEN 0 THEN 50 WHEN 1 THEN -7 ELSE 0 END, false, 1, false
          FROM generate_series(1, $2) n, LATERAL (SELECT gen_random_uuid() AS i WHERE n > 0) x",
     )
-    .bind(DUE as i64)
-    .bind((DUE + FUTURE) as i64)
+    .bind(due as i64)
+    .bind((due + future) as i64)
     .execute(&mut connection)
     .await
     .unwrap();

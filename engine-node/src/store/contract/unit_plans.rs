@@ -54,7 +54,7 @@ async fn plan(store: &SqlStore<PostgresBackend>, sql: Sql) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s2_25_a_slot_is_copied_counted_and_deleted_by_indexes() {
+async fn a_slot_is_copied_counted_and_deleted_by_indexes() {
     let f = postgres().await;
     let _connection = filled(&f).await;
     let store = SqlStore::new(PostgresBackend::open(&f.url, &options()).await.unwrap());
