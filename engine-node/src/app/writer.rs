@@ -123,10 +123,11 @@ pub(crate) async fn run(engine: Weak<Inner>, counters: Arc<Counters>, mut queue:
                 Err(_) => break,
             }
         }
-        if let Some((enough, until)) = rhythm.wait_for(Instant::now())
-            && !gather(&mut queue, &mut waiting, enough, until).await
-        {
-            rhythm.in_vain();
+        if let Some((enough, until)) = rhythm.wait_for(Instant::now()) {
+            match gather(&mut queue, &mut waiting, enough, until).await {
+                true => rhythm.paid(),
+                false => rhythm.in_vain(),
+            }
         }
         let Some(inner) = engine.upgrade() else { return };
         let size = waiting.len();

@@ -249,7 +249,8 @@ pub(super) async fn lists_of_history_tell_what_runs_and_what_has_ended(f: Fixtur
         |name: &'static str, value: &str| vec![("processInstanceId", own.clone()), (name, value.to_owned())];
     let job_log: Build = |w| Log::Job.listing(w);
     let task_log: Build = |w| Log::ExternalTask.listing(w);
-    let cases: Vec<(Build, Vec<(&str, String)>, usize)> = vec![
+    type Case = (Build, Vec<(&'static str, String)>, usize);
+    let cases: Vec<Case> = vec![
         (history_variable::listing, of("variableName", "amount"), 1),
         (
             history_variable::listing,

@@ -106,6 +106,9 @@ pub(super) const NOT_OWNER: i32 = 1;
 pub(super) const DUPLICATE: i32 = 2;
 pub(super) const CONFLICT: i32 = 3;
 
+/// The rows of a group, each with the number of its unit.
+type Rows<'a> = Vec<(i32, &'a Vec<Cell>)>;
+
 /// Builds the statement of a batch, for a connection with those layouts.
 ///
 /// # Errors
@@ -116,7 +119,7 @@ pub(super) fn build(
     batch: Uuid,
     changes: &[&Change],
 ) -> Result<Statement, BoxDynError> {
-    let mut groups: Vec<(Group, Vec<(i32, &Vec<Cell>)>)> = Vec::new();
+    let mut groups: Vec<(Group, Rows)> = Vec::new();
     for (unit, change) in (1..).zip(changes) {
         for (group, row) in &change.rows {
             match groups.iter_mut().find(|(g, _)| g == group) {
