@@ -107,7 +107,7 @@ pub(super) const DUPLICATE: i32 = 2;
 pub(super) const CONFLICT: i32 = 3;
 
 /// The rows of a group, each with the number of its unit.
-type Rows<'a> = Vec<(i32, &'a Vec<Cell>)>;
+type Numbered<'a> = Vec<(i32, &'a Vec<Cell>)>;
 
 /// Builds the statement of a batch, for a connection with those layouts.
 ///
@@ -119,7 +119,7 @@ pub(super) fn build(
     batch: Uuid,
     changes: &[&Change],
 ) -> Result<Statement, BoxDynError> {
-    let mut groups: Vec<(Group, Rows)> = Vec::new();
+    let mut groups: Vec<(Group, Numbered)> = Vec::new();
     for (unit, change) in (1..).zip(changes) {
         for (group, row) in &change.rows {
             match groups.iter_mut().find(|(g, _)| g == group) {
