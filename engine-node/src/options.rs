@@ -2,6 +2,7 @@
 use clap::{Args, ValueEnum};
 use cluster::TopologyOption;
 use service::{Common, ConfigError, HostPort, Secret};
+use bpmn_core::large::LARGE;
 use crate::history_options::HistoryOptions;
 use std::{path::PathBuf, sync::Arc};
 
@@ -95,6 +96,9 @@ pub struct Options {
     /// Waits between those tries where a model doesn't say: PT10S,PT1M or R5/PT5M
     #[arg(long, value_name = "CYCLE", value_parser = retry_cycle)]
     pub failed_job_retry_time_cycle: Option<String>,
+    /// Largest text or content of a variable (10M), at least 4k; past it a request is refused with 400
+    #[arg(long, value_name = "SIZE", value_parser = service::size)]
+    pub variable_size_max: Option<u64>,
     /// How long a shard may take to apply a deployment before it counts as behind
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = service::duration)]
     pub replication_timeout: std::time::Duration,
@@ -160,6 +164,7 @@ impl Default for Options {
             job_executor_activate: true,
             default_job_retries: 3,
             failed_job_retry_time_cycle: None,
+            variable_size_max: None,
             replication_timeout: std::time::Duration::from_secs(10),
             jobs: JobOptions::default(),
             history_care: HistoryOptions::default(),
@@ -255,6 +260,7 @@ impl Options {
             executor_active: self.job_executor_activate && activate != Some(false),
             default_retries: self.default_job_retries.max(1),
             retry_cycle: self.failed_job_retry_time_cycle.clone(),
+            variable_max: self.variable_size_max.map_or(u64::MAX, |most| most.max(LARGE as u64)),
             cleanup: self.history_care.cleanup(),
             ..Settings::default()
         })

@@ -15,6 +15,17 @@ pub enum Content {
     Bytes(Vec<u8>),
 }
 
+impl Content {
+    /// Its bytes.
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> usize {
+        match self {
+            Content::Text(text) => text.len(),
+            Content::Bytes(bytes) => bytes.len(),
+        }
+    }
+}
+
 /// A large value as a variable holds it: everything but the content. Equal ones have the same content, by a digest.
 #[derive(Clone, Debug)]
 pub struct Large {
@@ -144,7 +155,7 @@ impl LargeValues {
 }
 
 impl Large {
-    /// The same content under a row of its own; gives the content too, if it came with the value.
+    /// The content, if it came with the value; the variable keeps none.
     pub(crate) fn take_content(&mut self) -> Option<Arc<Content>> {
         self.content.take()
     }

@@ -129,6 +129,8 @@ pub struct Settings {
     pub retry_cycle: Option<String>,
     /// About how many bytes of instances are kept warm.
     pub cache_bytes: usize,
+    /// Most bytes of a variable's text or content; past it the command is refused.
+    pub variable_max: u64,
     /// Numbers of history's clean-up.
     pub cleanup: cleanup::CleanupSettings,
     /// What goes to history, as node and database agree ([`history::agreed`]).
@@ -148,6 +150,7 @@ impl Default for Settings {
             default_retries: 3,
             retry_cycle: None,
             cache_bytes: 64 << 20,
+            variable_max: u64::MAX,
             cleanup: cleanup::CleanupSettings::default(),
             history: history::Told::default(),
         }

@@ -20,6 +20,7 @@ use bpmn_core::{
     command::{Command, Env, Outcome, Rejection},
     instance::{HistoricJob, Incident, Instance, Job},
     large::Content,
+    tracked::By,
 };
 use std::{
     collections::HashMap,
@@ -546,7 +547,7 @@ impl Group {
                 let mut copy = current.clone();
                 let outcome = bpmn_core::step(&deployed.reference(), &mut copy, command, &mut env)?;
                 let guards = lock_guards(current, &copy);
-                let answer = rendered(work, &copy, &outcome)?;
+                let answer = rendered(inner, work, &copy, &outcome)?;
                 self.unit.lock_guards.extend(guards);
                 self.instance = Some(copy);
                 Ok((answer, outcome))
@@ -575,14 +576,23 @@ impl Group {
             variables: start.variables.clone(),
         };
         let outcome = bpmn_core::step(&definition, &mut instance, command, env)?;
-        let answer = rendered(work, &instance, &outcome)?;
+        let answer = rendered(inner, work, &instance, &outcome)?;
         self.instance = Some(instance);
         Ok((answer, outcome))
     }
 }
 
 /// The answer of a work, or what it needs to be given.
-fn rendered(work: &Work, instance: &Instance, outcome: &Outcome) -> Result<Answer, Rejection> {
+fn rendered(inner: &Inner, work: &Work, instance: &Instance, outcome: &Outcome) -> Result<Answer, Rejection> {
+    let most = inner.settings.variable_max;
+    if let Some((id, content)) = instance.large.new_rows().find(|(_, c)| c.len() as u64 > most) {
+        let variable = instance.variables.first(By::Large(id));
+        return Err(Rejection::BadRequest(format!(
+            "variable '{}' has {} bytes, more than the {most} that this server allows (--variable-size-max)",
+            variable.map_or("", |v| v.name.as_str()),
+            content.len(),
+        )));
+    }
     let answer = (work.render)(instance, outcome);
     match answer.needs.is_empty() {
         true => Ok(answer),

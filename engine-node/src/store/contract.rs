@@ -6,6 +6,7 @@ mod fixture;
 mod history_life;
 mod job_plans;
 mod jobs;
+mod large;
 mod locking;
 mod postgres_only;
 mod reading;
@@ -69,6 +70,8 @@ contract! {
         s3_16_jobs_come_by_priority_and_some_by_age,
         s3_31_the_load_tells_who_holds_what,
         nodes_hear_each_other;
+    large:
+        s2_15_a_large_value_is_one_row_that_moves_with_its_tree;
     locking:
         fetch_and_lock_gives_a_task_once,
         fetch_and_lock_heeds_its_filters,

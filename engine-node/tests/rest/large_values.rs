@@ -2,7 +2,10 @@
 use crate::api::{Api, only_id};
 use engine_node::{app::history::LevelName, store::Store};
 use serde_json::{Value, json};
-use std::sync::atomic::Ordering;
+use std::sync::{
+    LazyLock,
+    atomic::{AtomicU32, Ordering},
+};
 use testkit::postgres::Server;
 
 const MODEL: &str = r#"<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"
@@ -34,12 +37,15 @@ async fn node(url: Option<String>, level: LevelName) -> Api {
     api
 }
 
+/// The server of all tests here.
+static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start().unwrap());
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
 /// A node on each kind of database.
-async fn nodes(level: LevelName) -> (Server, [Api; 2]) {
-    let server = tokio::task::spawn_blocking(Server::start).await.unwrap().unwrap();
-    let url = server.create("large").unwrap();
-    let nodes = [node(Some(url), level).await, node(None, level).await];
-    (server, nodes)
+async fn nodes(level: LevelName) -> [Api; 2] {
+    let create = || SERVER.create(&format!("large_{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
+    let url = tokio::task::spawn_blocking(create).await.unwrap().unwrap();
+    [node(Some(url), level).await, node(None, level).await]
 }
 
 fn store(api: &Api) -> &dyn Store {
@@ -89,7 +95,7 @@ async fn task(api: &Api, instance: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn s2_15_large_values_come_back_byte_for_byte_wherever_they_were_set() {
-    let (_server, nodes) = nodes(LevelName::Full).await;
+    let nodes = nodes(LevelName::Full).await;
     let (json_text, text) = (json_text(), long_text());
     for api in &nodes {
         let of_json = json!({"value": json_text, "type": "Json"});
@@ -129,22 +135,22 @@ async fn s2_15_large_values_come_back_byte_for_byte_wherever_they_were_set() {
                 one["value"] == value.as_str() && one["type"] == all[name]["type"],
                 "{name}"
             );
-            for list in [
-                "/variable-instance",
-                "/history/variable-instance",
-                "/history/detail",
-            ] {
-                let found = api
-                    .get(&format!(
-                        "{list}?processInstanceId={id}&processInstanceIdIn={id}&deserializeValues=false"
-                    ))
-                    .await;
-                let row = found
-                    .as_array()
+        }
+        for list in [
+            "/variable-instance",
+            "/history/variable-instance",
+            "/history/detail",
+        ] {
+            let path =
+                format!("{list}?processInstanceId={id}&processInstanceIdIn={id}&deserializeValues=false");
+            let found = api.get(&path).await;
+            let shown = |name: &str| {
+                let mut rows = found.as_array().unwrap().iter();
+                rows.find(|row| row["name"] == name || row["variableName"] == name)
                     .unwrap()
-                    .iter()
-                    .find(|row| row["name"] == name || row["variableName"] == name);
-                assert!(row.unwrap()["value"] == value.as_str(), "{list} {name}");
+            };
+            for (name, value) in [("text", &text), ("j", &json_text)] {
+                assert!(shown(name)["value"] == value.as_str(), "{list} {name}");
             }
         }
         // One row for each value that was set, the copy of the mapping shares one, and no other row is long.
@@ -189,7 +195,7 @@ async fn s2_15_large_values_come_back_byte_for_byte_wherever_they_were_set() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn s2_16_large_values_that_a_step_does_not_touch_are_neither_loaded_nor_written() {
-    let (_server, nodes) = nodes(LevelName::Full).await;
+    let nodes = nodes(LevelName::Full).await;
     for api in &nodes {
         let value = json!({"value": json_text(), "type": "Json"});
         let body = json!({"variables": {"atStart": value, "text": {"value": 1}}});
@@ -230,7 +236,7 @@ async fn s3_40_a_replaced_value_stays_for_its_detail_and_goes_where_nothing_tell
         (LevelName::Audit, 1, 1),
         (LevelName::None, 1, 0),
     ] {
-        let (_server, nodes) = nodes(level).await;
+        let nodes = nodes(level).await;
         for api in &nodes {
             let (first, second) = ("x".repeat(10_000), "y".repeat(10_000));
             let id = api
@@ -263,7 +269,7 @@ async fn s3_40_a_replaced_value_stays_for_its_detail_and_goes_where_nothing_tell
 
 #[tokio::test(flavor = "multi_thread")]
 async fn s3_21_files_come_back_and_lists_show_them_without_content() {
-    let (_server, nodes) = nodes(LevelName::Full).await;
+    let nodes = nodes(LevelName::Full).await;
     // A million bytes that are no text.
     let content: Vec<u8> = (0..1_000_000u32).map(|n| (n % 251) as u8).collect();
     let encoded = {
@@ -308,7 +314,7 @@ async fn s3_21_files_come_back_and_lists_show_them_without_content() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn large_values_are_found_by_what_they_are() {
-    let (_server, nodes) = nodes(LevelName::Full).await;
+    let nodes = nodes(LevelName::Full).await;
     for api in &nodes {
         let (long, other) = ("x".repeat(10_000), "y".repeat(10_000));
         let id = api
@@ -359,4 +365,46 @@ async fn large_values_are_found_by_what_they_are() {
             assert_eq!(api.json("POST", "/message", message).await.status, status);
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s2_17_warm_instances_do_not_keep_large_values_in_memory() {
+    let api = node(None, LevelName::Full).await;
+    let value = json!({"value": json_text(), "type": "Json"});
+    let mut path = String::new();
+    for _ in 0..50 {
+        let body = json!({"variables": {"atStart": value, "text": {"value": 1}}});
+        let id = api.start("large", body).await;
+        path = format!("/process-instance/{id}/variables/text");
+    }
+    // One of them is loaded with a value that an expression touched.
+    api.done("PUT", &path, json!({"value": 2})).await;
+    let (instances, bytes) = api.app.engine.cache().size();
+    assert_eq!(instances, 50);
+    assert!(bytes < 50 * 10_000, "{bytes} for 50 values of 100 kB");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s3_22_a_value_over_the_limit_is_refused_by_name() {
+    let api = Api::with(|options| {
+        options.job_executor_activate = false;
+        options.variable_size_max = Some(10_000);
+    })
+    .await;
+    api.deploy(MODEL).await;
+    let id = api
+        .start(
+            "large",
+            json!({"variables": {"v": {"value": "x".repeat(10_000)}}}),
+        )
+        .await;
+    let path = format!("/process-instance/{id}/variables/v");
+    let reply = api.json("PUT", &path, json!({"value": "x".repeat(10_001)})).await;
+    let message = "Cannot put process instance variable v: variable 'v' has 10001 bytes, more than the 10000 that this \
+                   server allows (--variable-size-max)";
+    assert_eq!(
+        (reply.status, reply.body["message"].as_str()),
+        (400, Some(message))
+    );
+    assert_eq!(api.get(&path).await["value"].as_str().unwrap().len(), 10_000);
 }
