@@ -408,3 +408,45 @@ async fn s3_22_a_value_over_the_limit_is_refused_by_name() {
     );
     assert_eq!(api.get(&path).await["value"].as_str().unwrap().len(), 10_000);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s2_16_a_value_that_another_node_has_replaced_is_found_as_it_is_now() {
+    let create = || SERVER.create(&format!("large_{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
+    let url = tokio::task::spawn_blocking(create).await.unwrap().unwrap();
+    let first = node(Some(url.clone()), LevelName::None).await;
+    let second = Api::with(|options| {
+        options.job_executor_activate = false;
+        options.unsafe_durability = true;
+        options.database_url = Some(url);
+    })
+    .await;
+    second
+        .until("/process-definition/count", |c| c["count"] == 1)
+        .await;
+    let (old, new) = ("x".repeat(10_000), "y".repeat(10_000));
+    let of = |value: &str| json!({"value": value});
+    let body = json!({"businessKey": "k", "variables": {"atStart": of(&old), "text": of(&old)}});
+    let id = first.start("large", body).await;
+    let path = format!("/task/{}/complete", task(&first, &id).await);
+    first.done("POST", &path, json!({})).await;
+    let message = json!({"messageName": "paid", "businessKey": "k"});
+    first.done("POST", "/message", message).await;
+    let fetch =
+        json!({"workerId": "w", "maxTasks": 1, "topics": [{"topicName": "large", "lockDuration": 60000}]});
+    let fetched = first
+        .json("POST", "/external-task/fetchAndLock", fetch)
+        .await
+        .body;
+    // The contents that the first node's warm copy refers to are gone from the database.
+    for name in ["atStart", "text"] {
+        let path = format!("/process-instance/{id}/variables/{name}");
+        second.done("PUT", &path, of(&new)).await;
+    }
+    let path = format!("/external-task/{}/complete", only_id(&fetched));
+    first.done("POST", &path, json!({"workerId": "w"})).await;
+    let variables = first.get(&format!("/process-instance/{id}/variables")).await;
+    assert_eq!(variables["same"]["value"], true);
+    assert_eq!(variables["text"]["value"], new);
+    // The mapping's copy has ended with its task, and the old values with it.
+    assert_eq!(rows(&first, &id).await, (2, 0));
+}
