@@ -70,7 +70,9 @@ impl Large {
     pub fn whole(&self, content: Content) -> TypedValue {
         let mut value = (*self.shape).clone();
         match (&mut value, content) {
-            (TypedValue::String(t) | TypedValue::Json(t) | TypedValue::Xml(t), Content::Text(text)) => *t = text,
+            (TypedValue::String(t) | TypedValue::Json(t) | TypedValue::Xml(t), Content::Text(text)) => {
+                *t = text
+            }
             (TypedValue::Object { text, .. }, Content::Text(new)) => *text = Some(new),
             (TypedValue::Bytes(b) | TypedValue::File { content: b, .. }, Content::Bytes(bytes)) => *b = bytes,
             _ => {}

@@ -106,10 +106,16 @@ async fn rows(
     let view = call.catalog();
     let rows = tasks.into_iter().map(|Fetched { task, .. }| {
         let shown = shown_of(&task);
-        let variables = instances.get(&task.instance_id).zip(shown).map(|(instance, shown)| {
-            let seen = variables(instance, &task, shown).into_iter();
-            variable::write_all(seen.map(|(name, value)| (name, contents.whole(value))), shown.style())
-        });
+        let variables = instances
+            .get(&task.instance_id)
+            .zip(shown)
+            .map(|(instance, shown)| {
+                let seen = variables(instance, &task, shown).into_iter();
+                variable::write_all(
+                    seen.map(|(name, value)| (name, contents.whole(value))),
+                    shown.style(),
+                )
+            });
         row(
             &view,
             task,

@@ -103,7 +103,9 @@ async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let mut shown = Vec::with_capacity(page.rows.len());
     for row in &page.rows {
         let (id, instance) = read(&**row).map_err(error::store)?;
-        let found = instances.get(&instance).and_then(|i| Some((i, i.variables.get(id)?)));
+        let found = instances
+            .get(&instance)
+            .and_then(|i| Some((i, i.variables.get(id)?)));
         shown.extend(found.map(|(instance, variable)| (instance, &variable.value, style)));
     }
     let contents = Contents::of(call, shown).await?;
@@ -117,7 +119,8 @@ async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
         let Some(variable) = instance.variables.get(id) else {
             continue;
         };
-        let mut value = serde_json::to_value(dto(&view, instance, variable, &contents, style)).unwrap_or_default();
+        let mut value =
+            serde_json::to_value(dto(&view, instance, variable, &contents, style)).unwrap_or_default();
         if call.caller.fanout {
             value["_sort"] = listing.sort_values(&**row).map_err(error::store)?.into();
         }

@@ -1,6 +1,12 @@
 //! Variables' values as columns and back.
-use super::{StoreError, cell::{Cell, Reader}};
-use bpmn_core::{large::{Content, Large}, value::TypedValue};
+use super::{
+    StoreError,
+    cell::{Cell, Reader},
+};
+use bpmn_core::{
+    large::{Content, Large},
+    value::TypedValue,
+};
 
 /// A value as the columns text, number, float, bytes, info.
 pub(crate) fn value(value: &TypedValue) -> [Cell; 5] {

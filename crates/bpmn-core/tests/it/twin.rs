@@ -142,7 +142,8 @@ impl Twin {
 
     fn write(&mut self, mut instance: Instance) {
         let new = instance.large.new_rows();
-        self.contents.extend(new.map(|(id, content)| (id, content.clone())));
+        self.contents
+            .extend(new.map(|(id, content)| (id, content.clone())));
         for id in instance.large.gone() {
             assert!(self.contents.remove(&id).is_some(), "{id} is deleted twice");
         }
