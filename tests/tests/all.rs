@@ -3,6 +3,7 @@ mod all {
     mod compat;
     mod crash;
     mod database_tls;
+    mod day_two;
     mod deploy_files;
     mod dev;
     #[cfg(feature = "long")]

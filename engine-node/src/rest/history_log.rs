@@ -49,11 +49,12 @@ fn of(log: Log, path: &str, text: &str) -> Router<App> {
         )
 }
 
-/// Type and configuration of the reference's job definition.
-fn job_definition(kind: i64) -> (Option<&'static str>, Option<&'static str>) {
+/// Type and configuration of the reference's job definition; `at_boundary` says that its element is a boundary event.
+fn job_definition(kind: i64, at_boundary: bool) -> (Option<&'static str>, Option<&'static str>) {
     match i16::try_from(kind).ok().and_then(JobKind::from_i16) {
         Some(JobKind::AsyncBefore) => (Some("async-continuation"), Some("async-before")),
         Some(JobKind::AsyncAfter) => (Some("async-continuation"), Some("async-after")),
+        Some(JobKind::Timer) if at_boundary => (Some("timer-transition"), None),
         Some(JobKind::Timer) => (Some("timer-intermediate-transition"), None),
         Some(JobKind::TimerStart) => (Some("timer-start-event"), None),
         None => (None, None),
@@ -61,7 +62,11 @@ fn job_definition(kind: i64) -> (Option<&'static str>, Option<&'static str>) {
 }
 
 fn job_dto(view: &CatalogView, row: LogRow) -> HistoricJobLog {
-    let (job_definition_type, job_definition_configuration) = job_definition(row.kind);
+    let node = view
+        .by_id(row.definition_id)
+        .and_then(|d| d.definition.node(&row.element));
+    let at_boundary = node.is_some_and(|node| node.attached_to.is_some());
+    let (job_definition_type, job_definition_configuration) = job_definition(row.kind, at_boundary);
     let failed = row.state == RunState::Failed as i64;
     HistoricJobLog {
         id: row.id.to_string(),
