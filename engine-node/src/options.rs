@@ -69,6 +69,9 @@ pub struct Options {
     /// Most connections to the database
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub pool_size: u32,
+    /// Writers that gather commands into batches, each for its part of the slots; the default follows from the CPUs
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub writers: Option<u16>,
     /// Connections that each of the pools keeps open while idle
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub pool_min_idle: u32,
@@ -155,6 +158,7 @@ impl Default for Options {
             unsafe_durability: false,
             insecure_no_auth: false,
             pool_size: 10,
+            writers: None,
             pool_min_idle: 0,
             pool_idle_timeout: std::time::Duration::from_secs(600),
             pool_max_lifetime: std::time::Duration::from_secs(1800),
@@ -254,7 +258,7 @@ impl Options {
         let (jobs, activate) = self.jobs.settings(sizing.cpus)?;
         Ok(Settings {
             node: node.to_owned(),
-            writers: sizing.writers,
+            writers: self.writers.map_or(sizing.writers, usize::from),
             cache_bytes: sizing.cache_bytes as usize,
             jobs,
             executor_active: self.job_executor_activate && activate != Some(false),
