@@ -5,8 +5,8 @@
 pub mod app;
 pub mod auth;
 pub mod failpoint;
-pub mod history_options;
 mod fresh;
+pub mod history_options;
 pub mod internal;
 pub mod job_options;
 pub mod membership;

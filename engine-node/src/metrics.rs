@@ -127,7 +127,11 @@ impl Collector for EngineNumbers {
                 "Commands repeated after a conflict",
                 &writers.conflicts,
             ),
-            ("cache_hits", "Commands whose instance was warm", &self.0.cache().hits),
+            (
+                "cache_hits",
+                "Commands whose instance was warm",
+                &self.0.cache().hits,
+            ),
             (
                 "cache_misses",
                 "Commands whose instance had to be loaded",

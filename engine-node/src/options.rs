@@ -1,9 +1,9 @@
 //! Options of `stellwerk engine-node`. Each is a flag, `STELLWERK_…` in the environment, and a key of `--config`.
+use crate::history_options::HistoryOptions;
+use bpmn_core::large::LARGE;
 use clap::{Args, ValueEnum};
 use cluster::TopologyOption;
 use service::{Common, ConfigError, HostPort, Secret};
-use bpmn_core::large::LARGE;
-use crate::history_options::HistoryOptions;
 use std::{path::PathBuf, sync::Arc};
 
 use crate::{
@@ -236,7 +236,8 @@ impl Options {
                 }
             };
         };
-        let wrong = |path: &PathBuf, why| ConfigError::new("history-rules", format!("{}: {why}", path.display()));
+        let wrong =
+            |path: &PathBuf, why| ConfigError::new("history-rules", format!("{}: {why}", path.display()));
         let rules = match &self.history_rules {
             Some(path) => Some(Told::rules(path).map_err(|why| wrong(path, why))?),
             None => None,
@@ -245,7 +246,10 @@ impl Options {
         match (told.history(), &self.history_rules) {
             (Ok(_), _) => Ok(Some(told)),
             (Err(why), Some(path)) => Err(wrong(path, why)),
-            (Err(why), None) => Err(ConfigError::new("history", format!("{why}: --history-rules FILE"))),
+            (Err(why), None) => Err(ConfigError::new(
+                "history",
+                format!("{why}: --history-rules FILE"),
+            )),
         }
     }
 
@@ -264,7 +268,9 @@ impl Options {
             executor_active: self.job_executor_activate && activate != Some(false),
             default_retries: self.default_job_retries.max(1),
             retry_cycle: self.failed_job_retry_time_cycle.clone(),
-            variable_max: self.variable_size_max.map_or(u64::MAX, |most| most.max(LARGE as u64)),
+            variable_max: self
+                .variable_size_max
+                .map_or(u64::MAX, |most| most.max(LARGE as u64)),
             cleanup: self.history_care.cleanup(),
             ..Settings::default()
         })

@@ -56,7 +56,11 @@ pub async fn watch(
         gone.retain(|id, _| !now.contains_key(id));
         for (id, node) in &mut gone {
             node.tries += 1;
-            node.refused = if refuses(&node.url).await { node.refused + 1 } else { 0 };
+            node.refused = if refuses(&node.url).await {
+                node.refused + 1
+            } else {
+                0
+            };
             if node.refused == REFUSALS {
                 take_over(&engine, id).await;
             }
@@ -80,7 +84,11 @@ async fn take_over(engine: &Engine, node: &str) {
     match engine.store().release_owner(node).await {
         Ok(0) => {}
         Ok(jobs) => {
-            tracing::warn!(node, jobs, "a node of this shard is gone; its jobs are free again");
+            tracing::warn!(
+                node,
+                jobs,
+                "a node of this shard is gone; its jobs are free again"
+            );
             engine.executor().wake();
         }
         Err(error) => tracing::warn!(

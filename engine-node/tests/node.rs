@@ -703,11 +703,17 @@ async fn s3_14_a_node_that_left_and_refuses_connections_loses_its_jobs_to_the_ot
         business_key: None,
         variables: Vec::new(),
     };
-    let answer = Box::new(|_: &bpmn_core::instance::Instance, _: &bpmn_core::command::Outcome| {
-        engine_node::app::Answer::no_content()
-    });
+    let answer = Box::new(
+        |_: &bpmn_core::instance::Instance, _: &bpmn_core::command::Outcome| {
+            engine_node::app::Answer::no_content()
+        },
+    );
     engine.start(&Caller::default(), start, answer).await.unwrap();
-    let taken = engine.store().acquire_jobs("other", 9, 0, 3_600_000).await.unwrap();
+    let taken = engine
+        .store()
+        .acquire_jobs("other", 9, 0, 3_600_000)
+        .await
+        .unwrap();
     assert_eq!(taken.jobs.len(), 1);
     engine.set_executor_active(true).await.unwrap();
     lease.revoke().await;

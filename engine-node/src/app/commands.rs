@@ -359,7 +359,10 @@ pub(super) fn owners(engine: Weak<Inner>, queue_max: usize) -> Batcher<(Entity, 
                 rest = others;
                 let ids: Vec<Id> = these.iter().map(|at| asked[*at].1).collect();
                 match store.instances_of(kind, &ids).await {
-                    Ok(owners) => these.iter().zip(owners).for_each(|(at, owner)| found[*at] = owner),
+                    Ok(owners) => these
+                        .iter()
+                        .zip(owners)
+                        .for_each(|(at, owner)| found[*at] = owner),
                     Err(error) => return Some(Err(error)),
                 }
             }

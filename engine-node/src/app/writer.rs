@@ -9,8 +9,8 @@
 use super::{
     Answer, EngineError, Inner,
     commands::{Render, Start},
-    executor,
     error::copy,
+    executor,
     rhythm::Rhythm,
 };
 use crate::failpoint;
@@ -383,12 +383,19 @@ async fn settle(inner: &Inner, groups: &mut [Group]) -> Result<(), crate::store:
         let mut more = false;
         for group in groups.iter_mut() {
             let mut needs: Vec<Id> = group.needs().filter(|id| found.contains_key(id)).collect();
-            needs.retain(|id| group.base.as_ref().is_some_and(|base| base.large.content(*id).is_none()));
+            needs.retain(|id| {
+                group
+                    .base
+                    .as_ref()
+                    .is_some_and(|base| base.large.content(*id).is_none())
+            });
             let Some(base) = group.base.as_mut().filter(|_| !needs.is_empty()) else {
                 continue;
             };
             let copy = Arc::make_mut(base);
-            needs.iter().for_each(|id| copy.large.lend(*id, found[id].clone()));
+            needs
+                .iter()
+                .for_each(|id| copy.large.lend(*id, found[id].clone()));
             group.step_again(inner);
             more = true;
         }
@@ -485,7 +492,11 @@ impl Group {
                     status: answer.status,
                     body: answer.body.clone(),
                     created: now(),
-                    instance_id: self.instance.as_ref().or(self.base.as_deref()).map(|i| i.process.id),
+                    instance_id: self
+                        .instance
+                        .as_ref()
+                        .or(self.base.as_deref())
+                        .map(|i| i.process.id),
                 });
             }
         }

@@ -358,7 +358,8 @@ impl<'a> Where<'a> {
             return Some(None);
         }
         let meant = |d: &&std::sync::Arc<Deployed>| {
-            id.as_ref().is_none_or(|id| *id == d.row.rest_id) && key.as_ref().is_none_or(|key| *key == d.row.key)
+            id.as_ref().is_none_or(|id| *id == d.row.rest_id)
+                && key.as_ref().is_none_or(|key| *key == d.row.key)
         };
         Some(Some(self.view.all().filter(meant).map(|d| d.row.id).collect()))
     }

@@ -2,6 +2,7 @@
 //! `app`, what a list finds by `query`.
 pub mod call;
 pub mod caller;
+pub mod contents;
 pub mod deployment;
 pub mod engine;
 pub mod error;
@@ -22,7 +23,6 @@ pub mod lists;
 pub mod message;
 pub mod process_definition;
 pub mod process_instance;
-pub mod contents;
 pub mod scope_variables;
 pub mod statistics;
 pub mod task;

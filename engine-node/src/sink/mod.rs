@@ -39,7 +39,9 @@ pub struct SinkState {
 
 impl SinkState {
     fn note(&self, backlog: Backlog) {
-        let age = backlog.oldest.map_or(0, |oldest| crate::app::writer::now() - oldest);
+        let age = backlog
+            .oldest
+            .map_or(0, |oldest| crate::app::writer::now() - oldest);
         self.waiting.store(backlog.batches, Ordering::Relaxed);
         self.age.store(age.max(0), Ordering::Relaxed);
     }
@@ -106,7 +108,10 @@ async fn turn(engine: &Engine, receiver: &mut Receiver) -> anyhow::Result<bool> 
     let sent = receiver.send(&events.events).await;
     if sent.is_ok() {
         store.history_sent(&events.batches).await?;
-        engine.sink().rows.fetch_add(events.events.len() as u64, Ordering::Relaxed);
+        engine
+            .sink()
+            .rows
+            .fetch_add(events.events.len() as u64, Ordering::Relaxed);
     }
     store.end_lease("sink", held).await?;
     sent?;

@@ -1,5 +1,10 @@
 //! History rows as cells, in the order of the columns in [`super::schema`]. They are read by queries only.
-use super::{cell::Cell, change::Written, codec::Place, value::{self, large_id, value}};
+use super::{
+    cell::Cell,
+    change::Written,
+    codec::Place,
+    value::{self, large_id, value},
+};
 use bpmn_core::{Id, instance::*, large::Content};
 
 macro_rules! cells {

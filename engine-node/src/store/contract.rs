@@ -1,7 +1,7 @@
 //! What both stores must do: each function is a test of its own for PostgreSQL (a throw-away server) and SQLite.
 //! What only one database can show (fences beside open transactions, lost answers) is in [`postgres_only`].
-mod counters;
 mod cleaning;
+mod counters;
 mod fixture;
 mod history_life;
 mod job_plans;
@@ -12,8 +12,8 @@ mod postgres_only;
 mod reading;
 mod schema_checks;
 mod slots;
-mod unit_plans;
 mod trouble;
+mod unit_plans;
 mod values;
 mod writing;
 

@@ -228,7 +228,12 @@ impl<B: Backend> SqlStore<B> {
             let ids: Vec<Id> = part.iter().map(|(_, id)| *id).collect();
             // The roots name the partitions.
             let sql = self.sql("SELECT \"id\", \"text\", \"bytes\" FROM large_value WHERE \"root_id\"");
-            let sql = sql.among(&roots).push(" AND \"id\"").among(&ids).push(" AND ").push(VISIBLE);
+            let sql = sql
+                .among(&roots)
+                .push(" AND \"id\"")
+                .among(&ids)
+                .push(" AND ")
+                .push(VISIBLE);
             found.extend(each(self.backend.read(sql).await?, |r| {
                 Ok((r.id()?, super::value::read_content(r)?))
             })?);

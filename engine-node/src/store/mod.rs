@@ -367,7 +367,8 @@ pub trait Store: Housekeeping {
 
     /// Contents of large values by (root of their tree, id), in one statement for some hundred; those of slots not
     /// owned, and those deleted since their variables were read, are absent.
-    async fn large_values(&self, of: &[(Id, Id)]) -> Result<Vec<(Id, bpmn_core::large::Content)>, StoreError>;
+    async fn large_values(&self, of: &[(Id, Id)])
+    -> Result<Vec<(Id, bpmn_core::large::Content)>, StoreError>;
 
     /// Which instance an entity belongs to: task, external task, job, incident, execution, subscription, variable.
     async fn instance_of(&self, entity: Entity, id: Id) -> Result<Option<Id>, StoreError>;

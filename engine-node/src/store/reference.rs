@@ -176,10 +176,19 @@ impl<B: Backend> SqlStore<B> {
 /// (tests write such ones); it has none.
 fn elements(definition: &DefinitionRow, resources: &[ResourceRow]) -> Vec<Vec<Cell>> {
     let file = resources.iter().find(|r| r.name == definition.resource_name);
-    let parsed = file.and_then(|r| bpmn_core::parse(&r.content).ok()).unwrap_or_default();
+    let parsed = file
+        .and_then(|r| bpmn_core::parse(&r.content).ok())
+        .unwrap_or_default();
     let of_key = parsed.iter().find(|d| d.key == definition.key);
     let nodes = of_key.into_iter().flat_map(|d| d.activities());
     nodes
-        .map(|(id, name, kind)| vec![definition.id.into(), id.into(), name.map_or(Cell::Null, Cell::from), kind.into()])
+        .map(|(id, name, kind)| {
+            vec![
+                definition.id.into(),
+                id.into(),
+                name.map_or(Cell::Null, Cell::from),
+                kind.into(),
+            ]
+        })
         .collect()
 }

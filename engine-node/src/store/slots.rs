@@ -199,7 +199,11 @@ impl<B: Backend> SqlStore<B> {
     }
 
     /// A transaction that keeps the slot in one of those states until it ends.
-    pub(crate) async fn in_state(&self, slot: Slot, states: &[SlotState]) -> Result<Box<dyn Transaction>, StoreError> {
+    pub(crate) async fn in_state(
+        &self,
+        slot: Slot,
+        states: &[SlotState],
+    ) -> Result<Box<dyn Transaction>, StoreError> {
         let mut transaction = self.backend.begin().await?;
         let sql = self.sql(&format!(
             "SELECT {} FROM slot WHERE \"slot\" = ",

@@ -210,7 +210,8 @@ pub(crate) fn is_connection(error: &sqlx::Error) -> bool {
 /// Whether the server takes no writes (any more): it was the primary until a failover.
 pub(crate) fn is_read_only(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|e| e.code());
-    code.as_deref() == Some("25006") || matches!(error, sqlx::Error::Protocol(text) if text.contains("takes no writes"))
+    code.as_deref() == Some("25006")
+        || matches!(error, sqlx::Error::Protocol(text) if text.contains("takes no writes"))
 }
 
 /// Whether the statement was rolled back and may be repeated at once.

@@ -127,7 +127,10 @@ impl<B: Backend> Store for SqlStore<B> {
         self.load_instances(instances).await
     }
 
-    async fn large_values(&self, of: &[(Id, Id)]) -> Result<Vec<(Id, bpmn_core::large::Content)>, StoreError> {
+    async fn large_values(
+        &self,
+        of: &[(Id, Id)],
+    ) -> Result<Vec<(Id, bpmn_core::large::Content)>, StoreError> {
         self.read_large(of).await
     }
 

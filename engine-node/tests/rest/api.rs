@@ -146,10 +146,15 @@ impl Api {
 
     /// A GET's status and body, whatever it is.
     pub async fn bytes(&self, path: &str) -> (u16, Vec<u8>) {
-        let request = Request::get(path).header("host", "front:8080").body(Body::empty());
+        let request = Request::get(path)
+            .header("host", "front:8080")
+            .body(Body::empty());
         let response = self.router.clone().oneshot(request.unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
-        (parts.status.as_u16(), body.collect().await.unwrap().to_bytes().to_vec())
+        (
+            parts.status.as_u16(),
+            body.collect().await.unwrap().to_bytes().to_vec(),
+        )
     }
 
     /// A call with a JSON body.

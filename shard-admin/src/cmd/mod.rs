@@ -15,7 +15,9 @@ mod slots;
 mod status;
 mod storage;
 
-use crate::options::{ExecutorVerb, HistoryLevelVerb, IncidentsVerb, IndexVerb, Options, SchemaVerb, ShardVerb, SlotsVerb, Verb};
+use crate::options::{
+    ExecutorVerb, HistoryLevelVerb, IncidentsVerb, IndexVerb, Options, SchemaVerb, ShardVerb, SlotsVerb, Verb,
+};
 use anyhow::Result;
 use service::ConfigError;
 use std::io::Write;

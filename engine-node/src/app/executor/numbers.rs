@@ -56,11 +56,7 @@ impl Executor {
                 "Whether the job executor acquires jobs",
                 u64::from(status.active),
             ),
-            (
-                "jobs_limit",
-                "Jobs that may run at once now",
-                status.limit as u64,
-            ),
+            ("jobs_limit", "Jobs that may run at once now", status.limit as u64),
             ("jobs_running", "Jobs that run", status.running as u64),
             ("jobs_queued", "Jobs that wait on this node", status.queued as u64),
             (

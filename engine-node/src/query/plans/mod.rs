@@ -351,7 +351,9 @@ async fn query_plans_are_what_their_table_says() {
         ..OpenOptions::default()
     };
     store::open(&url, options).await.unwrap().close().await;
-    let asked = std::env::var("STELLWERK_TEST_INSTANCES").ok().and_then(|n| n.parse().ok());
+    let asked = std::env::var("STELLWERK_TEST_INSTANCES")
+        .ok()
+        .and_then(|n| n.parse().ok());
     let instances: u32 = asked.unwrap_or(INSTANCES);
     let each = if asked.is_some() { 10 } else { 5 };
     let seed = SEED

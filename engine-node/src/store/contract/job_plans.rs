@@ -102,7 +102,10 @@ async fn s2_25_acquisition_reads_a_batch_whatever_waits_behind_it() {
         store.unlock_owner("b").await.unwrap();
         let (plan, rows) = explain(&store, store.locking("a", &wanted, 60_000)).await;
         assert!(!plan.contains("Seq Scan on job"), "{plan}");
-        assert!(plan.contains("job_pkey") && rows <= 3 * 256, "{rows} rows:\n{plan}");
+        assert!(
+            plan.contains("job_pkey") && rows <= 3 * 256,
+            "{rows} rows:\n{plan}"
+        );
         store.unlock_owner("a").await.unwrap();
 
         let (plan, rows) = explain(&store, store.outlook_sql()).await;

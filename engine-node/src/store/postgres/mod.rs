@@ -154,7 +154,8 @@ impl PostgresBackend {
         let rows = sqlx::query_with(AssertSqlSafe(sql.text.clone()), arguments(&sql.args))
             .fetch_all(&self.engine)
             .await;
-        self.stats.done(stats::class(&sql.text), began, &sql.text, rows.is_ok());
+        self.stats
+            .done(stats::class(&sql.text), began, &sql.text, rows.is_ok());
         let rows = self.noticed(rows)?;
         rows.iter().map(cells).collect()
     }
@@ -212,10 +213,11 @@ impl Backend for PostgresBackend {
 
     async fn begin_in_order(&self) -> Result<Box<dyn Transaction>, StoreError> {
         // In the round trip of BEGIN. Statements prepared in it keep their plan, and run nowhere else.
-        const BEGIN: &str =
-            "BEGIN; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off";
+        const BEGIN: &str = "BEGIN; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off";
         let room = self.gates.engine.enter().await?;
-        let transaction = self.noticed(self.engine.begin_with(BEGIN).await).map_err(store_error)?;
+        let transaction = self
+            .noticed(self.engine.begin_with(BEGIN).await)
+            .map_err(store_error)?;
         Ok(Box::new(PostgresTransaction {
             transaction,
             stats: self.stats.clone(),
@@ -227,7 +229,8 @@ impl Backend for PostgresBackend {
         let _room = self.gates.writers.enter().await?;
         let began = Instant::now();
         let written = write::write(&self.writers, &self.statements, changes).await;
-        self.stats.done(stats::BATCH, began, "a batch of commands", written.is_ok());
+        self.stats
+            .done(stats::BATCH, began, "a batch of commands", written.is_ok());
         written
     }
 
@@ -305,7 +308,8 @@ impl Transaction for PostgresTransaction {
         let began = Instant::now();
         let query = sqlx::query_with(AssertSqlSafe(sql.text.clone()), arguments(&sql.args));
         let rows = query.fetch_all(&mut *self.transaction).await;
-        self.stats.done(stats::class(&sql.text), began, &sql.text, rows.is_ok());
+        self.stats
+            .done(stats::class(&sql.text), began, &sql.text, rows.is_ok());
         let rows = rows.map_err(store_error)?;
         rows.iter()
             .map(cells)

@@ -130,7 +130,8 @@ impl Backend for SqliteBackend {
         let began = Instant::now();
         let query = sqlx::query_with(AssertSqlSafe(sql.text.clone()), arguments(&sql.args));
         let rows = query.fetch_all(&self.readers).await;
-        self.stats.done(stats::class(&sql.text), began, &sql.text, rows.is_ok());
+        self.stats
+            .done(stats::class(&sql.text), began, &sql.text, rows.is_ok());
         let rows = rows.map_err(store_error)?;
         rows.iter()
             .map(cells)
@@ -168,7 +169,8 @@ impl Backend for SqliteBackend {
         let began = Instant::now();
         let query = sqlx::query_with(AssertSqlSafe(with_version(&text)), values);
         let rows = tokio::time::timeout(self.query_timeout, query.fetch_all(&self.readers)).await;
-        self.stats.done(stats::list(&text), began, &text, matches!(rows, Ok(Ok(_))));
+        self.stats
+            .done(stats::list(&text), began, &text, matches!(rows, Ok(Ok(_))));
         let Ok(rows) = rows else {
             return Err(StoreError::too_slow(self.query_timeout));
         };
