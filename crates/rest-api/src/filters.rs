@@ -63,14 +63,16 @@ impl Filters {
     /// Names of the filters that select something: not null, not `false`, not empty, not about order or paging.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         const OTHERS: [&str; 5] = ["sorting", "sortBy", "sortOrder", "firstResult", "maxResults"];
-        let given = self.members.iter().filter(|(name, value)| {
-            let empty = match value {
-                Value::Null | Value::Bool(false) => true,
-                Value::String(text) => !self.post && (text.is_empty() || text == "false"),
-                Value::Array(items) => items.is_empty(),
-                _ => false,
-            };
-            !empty && !OTHERS.contains(&name.as_str())
+        self.given().filter(|name| !OTHERS.contains(name))
+    }
+
+    /// Names of the members that say something: not null, not `false`, not empty.
+    fn given(&self) -> impl Iterator<Item = &str> {
+        let given = self.members.iter().filter(|(_, value)| match value {
+            Value::Null | Value::Bool(false) => false,
+            Value::String(text) if !self.post => !text.is_empty() && text != "false",
+            Value::Array(items) => !items.is_empty(),
+            _ => true,
         });
         given.map(|(name, _)| name.as_str())
     }
@@ -213,14 +215,8 @@ impl Filters {
     /// that ignored a filter would be wrong.
     pub fn refuse_rest(&self, known: &[&str]) -> ApiResult<()> {
         let read = self.marks();
-        let given = self.members.iter().filter(|(_, value)| match value {
-            Value::Null | Value::Bool(false) => false,
-            Value::String(text) if !self.post => !text.is_empty() && text != "false",
-            Value::Array(items) => !items.is_empty(),
-            _ => true,
-        });
-        for (name, _) in given {
-            if known.contains(&name.as_str()) && !read.contains(name) {
+        for name in self.given() {
+            if known.contains(&name) && !read.contains(name) {
                 return Err(ApiError::not_implemented(&format!("the filter '{name}'")));
             }
         }

@@ -1,6 +1,8 @@
 //! What the queries of history share: rows are found by the root of their tree, which has the index; definition,
 //! tenant and activity of a row that doesn't hold them are looked up for the rows of the page alone.
 use super::{Where, col, equals_id, scalar};
+use crate::store::{Row, StoreError, value::typed_value};
+use bpmn_core::value::TypedValue;
 use rest_api::ApiResult;
 use sea_query::{Expr, ExprTrait, Func, Query, SelectStatement, UnionType};
 use uuid::Uuid;
@@ -170,8 +172,36 @@ pub fn execution_of(alias: &'static str) -> Expr {
     ]))
 }
 
+/// The columns of a value, in the order that [`value`] reads; `content`: with the bytes of files and byte arrays.
+pub fn value_columns(alias: &'static str, content: bool) -> [Expr; 6] {
+    let bytes = match content {
+        true => value_column(alias, "bytes"),
+        false => Expr::cust("NULL"),
+    };
+    [
+        col(alias, "type"),
+        value_column(alias, "text"),
+        col(alias, "number"),
+        col(alias, "float"),
+        bytes,
+        col(alias, "info"),
+    ]
+}
+
+/// The value whose columns begin at that place of a row.
+pub fn value(row: &dyn Row, at: usize) -> Result<TypedValue, StoreError> {
+    typed_value(
+        &row.text(at)?,
+        row.text_opt(at + 1)?,
+        row.i64_opt(at + 2)?,
+        row.f64_opt(at + 3)?,
+        row.bytes_opt(at + 4)?,
+        row.text_opt(at + 5)?,
+    )
+}
+
 /// A value column, from the large values if it is kept there.
-pub fn value_column(alias: &'static str, column: &'static str) -> Expr {
+fn value_column(alias: &'static str, column: &'static str) -> Expr {
     let large = Query::select()
         .expr(col("lv", column))
         .from_as("large_value", "lv")

@@ -4,7 +4,7 @@ use super::{
     history_variable::{executions, of_types},
     lower, never, null,
 };
-use crate::store::{Row, StoreError, schema::visible, value::typed_value};
+use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::{Id, instance::Recorded, value::TypedValue};
 use rest_api::{ApiResult, known};
 use sea_query::{Expr, ExprTrait, Func, Query, SelectStatement, UnionType};
@@ -36,15 +36,6 @@ pub struct DetailRow {
 
 /// Reads a row of [`listing`].
 pub fn row(row: &dyn Row) -> Result<DetailRow, StoreError> {
-    let kind = row.text(6)?;
-    let value = typed_value(
-        &kind,
-        row.text_opt(7)?,
-        row.i64_opt(8)?,
-        row.f64_opt(9)?,
-        row.bytes_opt(10)?,
-        row.text_opt(11)?,
-    )?;
     Ok(DetailRow {
         id: row.id(0)?,
         instance_id: row.id_opt(1)?,
@@ -52,7 +43,7 @@ pub fn row(row: &dyn Row) -> Result<DetailRow, StoreError> {
         variable_id: row.id(3)?,
         task_id: row.id_opt(4)?,
         name: row.text(5)?,
-        value,
+        value: history::value(row, 6)?,
         time: row.i64(12)?,
         revision: row.i64(13)?,
         initial: row.bool(14)?,
@@ -66,26 +57,10 @@ pub fn row(row: &dyn Row) -> Result<DetailRow, StoreError> {
 }
 
 fn columns(content: bool) -> Vec<Expr> {
-    let bytes = match content {
-        true => history::value_column(V, "bytes"),
-        false => Expr::cust("NULL"),
-    };
-    let names = [
-        "id",
-        "instance_id",
-        "root_id",
-        "variable_id",
-        "task_id",
-        "name",
-        "type",
-    ];
+    let names = ["id", "instance_id", "root_id", "variable_id", "task_id", "name"];
     let mut columns: Vec<Expr> = names.map(|name| col(V, name)).to_vec();
+    columns.extend(history::value_columns(V, content));
     columns.extend([
-        history::value_column(V, "text"),
-        col(V, "number"),
-        col(V, "float"),
-        bytes,
-        col(V, "info"),
         col(V, "time"),
         col(V, "revision"),
         col(V, "initial"),

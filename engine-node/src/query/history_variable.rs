@@ -3,7 +3,7 @@ use super::{
     Kind, Listing, SortBy, Where, col, eq_any_case, history, like, like_any_case, lower,
     variable::{IgnoreCase, compares},
 };
-use crate::store::{Row, StoreError, schema::visible, value::typed_value};
+use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::{Id, instance::Recorded, value::TypedValue};
 use rest_api::{
     ApiError, ApiResult,
@@ -38,22 +38,13 @@ pub struct VariableRow {
 
 /// Reads a row of [`listing`].
 pub fn row(row: &dyn Row) -> Result<VariableRow, StoreError> {
-    let kind = row.text(5)?;
-    let value = typed_value(
-        &kind,
-        row.text_opt(6)?,
-        row.i64_opt(7)?,
-        row.f64_opt(8)?,
-        row.bytes_opt(9)?,
-        row.text_opt(10)?,
-    )?;
     Ok(VariableRow {
         id: row.id(0)?,
         instance_id: row.id_opt(1)?,
         root_id: row.id(2)?,
         task_id: row.id_opt(3)?,
         name: row.text(4)?,
-        value,
+        value: history::value(row, 5)?,
         created: row.i64(11)?,
         deleted: row.bool(12)?,
         activity_id: row.id_opt(13)?,
@@ -84,19 +75,11 @@ const SHARED: [&str; 14] = [
 
 /// Content of files and bytes is read for single variables only.
 fn columns(content: bool) -> Vec<Expr> {
-    let bytes = match content {
-        true => history::value_column(V, "bytes"),
-        false => Expr::cust("NULL"),
-    };
-    let mut columns: Vec<Expr> = ["id", "instance_id", "root_id", "task_id", "name", "type"]
+    let mut columns: Vec<Expr> = ["id", "instance_id", "root_id", "task_id", "name"]
         .map(|name| col(V, name))
         .to_vec();
+    columns.extend(history::value_columns(V, content));
     columns.extend([
-        history::value_column(V, "text"),
-        col(V, "number"),
-        col(V, "float"),
-        bytes,
-        col(V, "info"),
         col(V, "created"),
         col(V, "deleted"),
         col(V, "activity_id"),

@@ -167,15 +167,38 @@ async fn s0_26_a_database_that_restarts_under_load_costs_no_instance_and_no_try(
     nothing_is_lost(&api, clients).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn s2_28_nodes_move_to_the_promoted_replica_and_lose_nothing() {
-    let (first, second) = blocking(|| {
+/// A server with the empty database `flip`, and its replica.
+async fn primary_and_replica() -> (Arc<Server>, Arc<Server>) {
+    blocking(|| {
         let first = Server::durable().unwrap();
         first.psql("postgres", "CREATE DATABASE flip").unwrap();
         let second = first.replica().unwrap();
         (Arc::new(first), Arc::new(second))
     })
-    .await;
+    .await
+}
+
+/// The primary dies, the replica takes over and waits for nobody.
+async fn fail_over(first: &Arc<Server>, second: &Arc<Server>) {
+    blocking({
+        let (first, second) = (first.clone(), second.clone());
+        move || {
+            first.crash().unwrap();
+            second.promote().unwrap();
+            second
+                .psql(
+                    "postgres",
+                    "ALTER SYSTEM SET synchronous_standby_names = ''; SELECT pg_reload_conf();",
+                )
+                .unwrap();
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s2_28_nodes_move_to_the_promoted_replica_and_lose_nothing() {
+    let (first, second) = primary_and_replica().await;
     // The replica stands first in the address: it takes no writes, so it isn't taken.
     let url = format!(
         "postgres://postgres@127.0.0.1:{},127.0.0.1:{}/flip?target_session_attrs=read-write",
@@ -187,20 +210,7 @@ async fn s2_28_nodes_move_to_the_promoted_replica_and_lose_nothing() {
     let stop = Arc::new(AtomicBool::new(false));
     let clients = load(&api, 64, &stop);
     until_served(&api).await;
-    blocking({
-        let (first, second) = (first.clone(), second.clone());
-        move || {
-            first.crash().unwrap();
-            second.promote().unwrap();
-            second
-                .psql(
-                    "postgres",
-                    "ALTER SYSTEM SET synchronous_standby_names = ''; SELECT pg_reload_conf();",
-                )
-                .unwrap();
-        }
-    })
-    .await;
+    fail_over(&first, &second).await;
     let took = until_served(&api).await;
     println!("served again after {took:?}");
     stop.store(true, Ordering::Relaxed);
@@ -209,13 +219,7 @@ async fn s2_28_nodes_move_to_the_promoted_replica_and_lose_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn s2_28_a_virtual_address_that_flips_to_a_replica_gets_no_stale_answers() {
-    let (first, second) = blocking(|| {
-        let first = Server::durable().unwrap();
-        first.psql("postgres", "CREATE DATABASE flip").unwrap();
-        let second = first.replica().unwrap();
-        (Arc::new(first), Arc::new(second))
-    })
-    .await;
+    let (first, second) = primary_and_replica().await;
     let proxy = Proxy::to(first.port()).await.unwrap();
     let api = Arc::new(node(&format!("postgres://postgres@127.0.0.1:{}/flip", proxy.port())).await);
     api.deploy(JOB).await;
@@ -226,20 +230,7 @@ async fn s2_28_a_virtual_address_that_flips_to_a_replica_gets_no_stale_answers()
     proxy.point_to(second.port());
     let reply = api.call("GET", "/process-definition/count").await;
     assert!(matches!(reply.status, 200 | 503), "{}", reply.body);
-    blocking({
-        let (first, second) = (first.clone(), second.clone());
-        move || {
-            first.crash().unwrap();
-            second.promote().unwrap();
-            second
-                .psql(
-                    "postgres",
-                    "ALTER SYSTEM SET synchronous_standby_names = ''; SELECT pg_reload_conf();",
-                )
-                .unwrap();
-        }
-    })
-    .await;
+    fail_over(&first, &second).await;
     let took = until_served(&api).await;
     println!("served again after {took:?}");
     stop.store(true, Ordering::Relaxed);
