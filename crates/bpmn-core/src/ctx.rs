@@ -5,6 +5,7 @@ use crate::{
     element::Next,
     history::Recording,
     instance::*,
+    moves::Scene,
 };
 use std::cell::RefCell;
 use topology::{Id, Slot};
@@ -12,6 +13,8 @@ use topology::{Id, Slot};
 /// One thing still to be done in this step.
 #[derive(Clone, Copy, Debug)]
 enum Work {
+    /// A token goes over a flow.
+    Take(Id, FlowIx),
     /// A token has come over a flow and stands before a node.
     Arrive(Id, NodeIx),
     /// The last token in a scope (`None`: the instance) has gone.
@@ -29,13 +32,17 @@ pub struct Ctx<'a, 'b> {
     /// Whether output parameters are left out: deleting an instance must not fail for one of them.
     pub(crate) skip_outputs: bool,
     /// The element at which the last token ended.
-    last: Option<String>,
+    pub(crate) last: Option<String>,
     /// What of this instance goes to history.
     pub(crate) recording: Recording<'a>,
     /// The instance gets the variables it starts with.
     pub(crate) starting: bool,
     /// The user task or external task that is being completed.
     pub(crate) completing: Option<Id>,
+    /// What is being evaluated, where expressions can see that.
+    pub(crate) scene: Option<Scene>,
+    /// Whether listeners are left out.
+    pub(crate) skip_listeners: bool,
     /// Why the instance is being deleted.
     pub(crate) delete_reason: Option<String>,
     /// Large values that were touched and aren't at hand.
@@ -57,6 +64,8 @@ impl<'a, 'b> Ctx<'a, 'b> {
             recording: env_history.of(&def.definition.key),
             starting: false,
             completing: None,
+            scene: None,
+            skip_listeners: false,
             delete_reason: None,
             needs: RefCell::default(),
         }
@@ -107,12 +116,13 @@ impl<'a, 'b> Ctx<'a, 'b> {
     pub(crate) fn run(&mut self) -> Result<(), Rejection> {
         while let Some(work) = self.work.pop() {
             match work {
+                Work::Take(token, flow) => self.take(token, flow)?,
                 Work::Arrive(token, ix) => self.arrive(token, self.node(ix))?,
                 Work::ScopeDone(Some(scope)) => {
                     let node = self.node_of(scope)?;
                     self.leave(scope, node)?;
                 }
-                Work::ScopeDone(None) => self.end_process(EndState::Completed, None),
+                Work::ScopeDone(None) => self.end_process(EndState::Completed, None)?,
             }
         }
         Ok(())
@@ -120,25 +130,39 @@ impl<'a, 'b> Ctx<'a, 'b> {
 
     /// Puts a new token before a node; it runs with [`Ctx::run`].
     pub(crate) fn spawn(&mut self, scope: Option<Id>, ix: NodeIx) -> Id {
+        let id = self.add_token(scope, self.node(ix));
+        self.work.push(Work::Arrive(id, ix));
+        id
+    }
+
+    /// A new token in a scope, at a node whose activity it is not in.
+    fn add_token(&mut self, scope: Option<Id>, at: &Node) -> Id {
         let id = self.new_id();
         self.inst.tokens.insert(Token {
             id,
             instance_id: self.inst.process.id,
             parent_id: scope,
-            element: self.node(ix).id.clone(),
+            element: at.id.clone(),
             state: TokenState::Waiting,
             execution_id: id,
             activity_id: None,
             started: self.env.now,
             data: None,
         });
-        self.work.push(Work::Arrive(id, ix));
         id
     }
 
     /// Moves an existing token before a node.
     pub(crate) fn send(&mut self, token: Id, ix: NodeIx) {
         self.work.push(Work::Arrive(token, ix));
+    }
+
+    /// Takes a flow: its listeners still see the element it leaves.
+    fn take(&mut self, token: Id, flow: FlowIx) -> Result<(), Rejection> {
+        let definition = self.def.definition;
+        let taken = &definition.flows[flow];
+        self.notify(&taken.take, Scene::Take(flow), Some(token))?;
+        self.arrive(token, &definition.nodes[taken.target])
     }
 
     fn arrive(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
@@ -169,6 +193,10 @@ impl<'a, 'b> Ctx<'a, 'b> {
 
     /// Starts the activity instance: after arriving, or by the job of asyncBefore.
     pub(crate) fn begin(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
+        if node.parent.is_none() && node.behavior.start().is_some() {
+            let definition = self.def.definition;
+            self.notify(&definition.listeners.start, Scene::Start, Some(token))?;
+        }
         let activity = self.new_id();
         let execution = if node.is_scope() {
             self.new_id()
@@ -184,6 +212,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
         })?;
         self.map_inputs(token, node)?;
         self.attach_boundary(token, node)?;
+        self.notify(&node.listeners.start, Scene::Start, Some(token))?;
         match node.behavior.enter(node, token, self)? {
             Next::Wait => Ok(()),
             Next::Leave => self.leave(token, node),
@@ -191,7 +220,11 @@ impl<'a, 'b> Ctx<'a, 'b> {
     }
 
     /// Ends the activity instance regularly and takes its outgoing flows (or waits for the job of asyncAfter).
+    ///
+    /// The flows are chosen first: as in the reference, conditions don't see what end listeners and output
+    /// parameters set.
     pub(crate) fn leave(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
+        let flows = node.behavior.outgoing(node, token, self)?;
         let ends = node.outgoing.is_empty() || node.behavior.ends_token();
         self.end_activity(
             token,
@@ -201,36 +234,59 @@ impl<'a, 'b> Ctx<'a, 'b> {
                 complete_scope: ends,
             },
         )?;
-        if node.async_after {
-            self.change_token(token, |row| row.state = TokenState::AfterAsync)?;
-            return self
-                .add_job(token, node, JobKind::AsyncAfter, None, None)
-                .map(drop);
-        }
-        self.leave_by_flows(token, node)
-    }
-
-    /// Takes the outgoing flows of a node whose activity instance has ended.
-    pub(crate) fn leave_by_flows(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
-        let flows = node.behavior.outgoing(node, token, self)?;
         let Some((first, rest)) = flows.split_first() else {
-            return self.end_token(token);
+            return match node.async_after {
+                true => self.wait_after(token, node, None),
+                false => self.end_token(token),
+            };
         };
         // Camunda keeps the arriving execution for the first flow and makes new ones for the others.
         let scope = self.token(token)?.parent_id;
-        let queued = self.work.len();
-        self.send(token, self.target(*first));
+        let mut ways = vec![(token, *first)];
         for flow in rest {
-            self.spawn(scope, self.target(*flow));
+            ways.push((self.add_token(scope, node), *flow));
+        }
+        self.rebalance(scope);
+        if node.async_after {
+            return ways
+                .into_iter()
+                .try_for_each(|(token, flow)| self.wait_after(token, node, Some(flow)));
         }
         // The list is a stack: the first flow is to run first.
-        self.work[queued..].reverse();
-        self.rebalance(scope);
+        let ways = ways.into_iter().rev();
+        self.work
+            .extend(ways.map(|(token, flow)| Work::Take(token, flow)));
         Ok(())
     }
 
-    fn target(&self, flow: FlowIx) -> NodeIx {
-        self.def.definition.flows[flow].target
+    /// Waits for the job of asyncAfter before a flow that has been chosen, or before the token ends.
+    fn wait_after(&mut self, token: Id, node: &'a Node, flow: Option<FlowIx>) -> Result<(), Rejection> {
+        let flow = flow.map(|ix| self.def.definition.flows[ix].id.clone());
+        self.change_token(token, |row| {
+            row.state = TokenState::AfterAsync;
+            row.data = flow;
+        })?;
+        self.add_job(token, node, JobKind::AsyncAfter, None, None)
+            .map(drop)
+    }
+
+    /// The job of asyncAfter runs.
+    pub(crate) fn resume_after(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
+        let definition = self.def.definition;
+        let chosen = self.token(token)?.data.clone();
+        let flow = node.outgoing.iter().copied();
+        let flow = flow
+            .into_iter()
+            .find(|&ix| chosen.as_ref() == Some(&definition.flows[ix].id));
+        self.change_token(token, |row| {
+            row.state = TokenState::Waiting;
+            row.data = None;
+        })?;
+        match flow {
+            Some(flow) => self.work.push(Work::Take(token, flow)),
+            None => self.end_token(token)?,
+        }
+        Ok(())
     }
 
     /// Removes a token whose activity instance has ended; the last one of a scope completes the scope.
@@ -248,7 +304,16 @@ impl<'a, 'b> Ctx<'a, 'b> {
     }
 
     /// Removes everything of the process; what it leaves in history is appended.
-    pub(crate) fn end_process(&mut self, state: EndState, delete_reason: Option<String>) {
+    ///
+    /// # Errors
+    /// Those of the process's end listeners.
+    pub(crate) fn end_process(
+        &mut self,
+        state: EndState,
+        delete_reason: Option<String>,
+    ) -> Result<(), Rejection> {
+        let definition = self.def.definition;
+        self.notify(&definition.listeners.end, Scene::ProcessEnd, None)?;
         let end_element = if state == EndState::Completed {
             self.last.take()
         } else {
@@ -267,6 +332,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
             self.inst.history.push(HistoryRow::Process(row));
         }
         self.inst.ended = true;
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 use crate::{
     Millis,
     element::{Behavior, Start},
+    listener::{Listener, Listeners},
     timer::{self, TimerKind},
 };
 use expr::Expression;
@@ -30,6 +31,7 @@ pub struct Definition {
     pub job_priority: Option<Expression>,
     /// Priority of external tasks whose element gives none.
     pub task_priority: Option<Expression>,
+    pub(crate) listeners: Listeners,
     pub nodes: Vec<Node>,
     pub flows: Vec<Flow>,
     pub(crate) by_id: HashMap<String, NodeIx>,
@@ -63,6 +65,7 @@ pub struct Node {
     pub properties: Vec<(String, String)>,
     /// Whether it has a `camunda:inputOutput`, even an empty one: that alone makes it a scope.
     pub has_mappings: bool,
+    pub(crate) listeners: Listeners,
     /// Boundary events attached to it.
     pub boundary: Vec<NodeIx>,
     /// The activity a boundary event is attached to.
@@ -82,6 +85,8 @@ pub struct Flow {
     pub source: NodeIx,
     pub target: NodeIx,
     pub condition: Option<Expression>,
+    /// Listeners that run when it is taken.
+    pub(crate) take: Vec<Listener>,
 }
 
 /// An input or output parameter.

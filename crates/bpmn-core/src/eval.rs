@@ -4,6 +4,8 @@ use crate::{
     command::Rejection,
     convert::{from_value, to_value},
     ctx::Ctx,
+    definition::Node,
+    moves::Scene,
     value::TypedValue,
 };
 use expr::{Context, EvalError, Expression, Value};
@@ -52,13 +54,17 @@ impl<'a> Ctx<'a, '_> {
     }
 
     /// Evaluates to a typed value. A mere `${name}` copies the variable, so that its type survives whatever it is.
-    pub(crate) fn eval_typed(&mut self, expression: &Expression, token: Id) -> Result<TypedValue, Rejection> {
+    pub(crate) fn eval_typed(
+        &mut self,
+        expression: &Expression,
+        token: Option<Id>,
+    ) -> Result<TypedValue, Rejection> {
         if let Some(name) = mere_name(expression.text())
-            && let Some(variable) = self.find_variable(Some(token), None, name)
+            && let Some(variable) = self.find_variable(token, None, name)
         {
             return Ok(variable.value.clone());
         }
-        Ok(from_value(self.eval(expression, Some(token))?))
+        Ok(from_value(self.eval(expression, token)?))
     }
 
     fn evaluated<T>(
@@ -241,7 +247,6 @@ impl Context for Place<'_, '_, '_> {
         let ctx = &*self.ctx;
         let process = &ctx.inst.process;
         let token = self.token.and_then(|t| ctx.inst.tokens.get(t));
-        let node = token.and_then(|t| ctx.def.definition.node(&t.element));
         let text = |text: Option<String>| text.map_or(Value::Null, Value::Str);
         if bean == "task" {
             let Some(task) = self.task.and_then(|t| ctx.inst.tasks.get(t)) else {
@@ -271,15 +276,21 @@ impl Context for Place<'_, '_, '_> {
             return Ok(None);
         }
         let value = match name {
-            "id" => Value::Str(token.map_or(process.id, |t| t.execution_id).to_string()),
+            "id" => Value::Str(self.execution().to_string()),
             "processInstanceId" => Value::Str(process.id.to_string()),
             "processBusinessKey" | "businessKey" => text(process.business_key.clone()),
             "processDefinitionId" => Value::Str(ctx.def.rest_id.to_owned()),
-            "currentActivityId" => text(token.map(|t| t.element.clone())),
-            "currentActivityName" => text(node.and_then(|n| n.name.clone())),
-            "activityInstanceId" => {
-                text(token.and_then(|t| Some(format!("{}:{}", t.element, t.activity_id?))))
-            }
+            "currentActivityId" => text(self.current().map(|n| n.id.clone())),
+            "currentActivityName" => text(self.current().and_then(|n| n.name.clone())),
+            "activityInstanceId" => match token {
+                Some(t) => text(t.activity_id.map(|id| format!("{}:{id}", t.element))),
+                None => Value::Str(process.id.to_string()),
+            },
+            "eventName" => ctx.scene.and_then(Scene::event).map_or(Value::Null, Value::from),
+            "currentTransitionId" => match ctx.scene {
+                Some(Scene::Take(flow)) => Value::Str(ctx.def.definition.flows[flow].id.clone()),
+                _ => Value::Null,
+            },
             "tenantId" => text(process.tenant_id.clone()),
             "variables" => return self.call(bean, "getVariables", Vec::new()),
             _ => return Ok(None),
@@ -296,7 +307,28 @@ impl Context for Place<'_, '_, '_> {
     }
 }
 
-impl Place<'_, '_, '_> {
+impl<'a> Place<'_, 'a, '_> {
+    /// REST's id of the execution.
+    fn execution(&self) -> Id {
+        let ctx = &*self.ctx;
+        match ctx.scene {
+            // Beside others, the execution around an activity is the token's own.
+            Some(Scene::Outside(token)) if ctx.tokens_within(self.token) > 1 => token,
+            _ => ctx.scope_execution(self.token),
+        }
+    }
+
+    /// The element that `execution` stands on.
+    fn current(&self) -> Option<&'a Node> {
+        let ctx = &*self.ctx;
+        let element = match (ctx.scene, self.token) {
+            (Some(Scene::Outside(_)), _) => None,
+            (Some(Scene::ProcessEnd), _) => ctx.last.as_ref(),
+            (_, token) => token.and_then(|t| ctx.inst.tokens.get(t)).map(|t| &t.element),
+        };
+        ctx.def.definition.node(element?)
+    }
+
     fn read(&self, name: &str) -> Value {
         self.ctx
             .find_variable(self.token, self.task, name)

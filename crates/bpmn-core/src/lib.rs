@@ -10,6 +10,7 @@ mod eval;
 pub mod history;
 pub mod instance;
 pub mod large;
+mod listener;
 mod moves;
 mod parse;
 pub mod problem;

@@ -133,8 +133,7 @@ impl Ctx<'_, '_> {
                 self.skip_outputs = true;
                 self.delete_reason.clone_from(&reason);
                 self.cancel_within(None, None)?;
-                self.end_process(EndState::ExternallyTerminated, reason);
-                Ok(())
+                self.end_process(EndState::ExternallyTerminated, reason)
             }
             Command::ResolveIncident { incident } => {
                 if self.end_incident(incident, true) {
@@ -265,7 +264,7 @@ impl Ctx<'_, '_> {
         self.end_job(job, RunState::Successful);
         match kind {
             JobKind::AsyncBefore => self.begin(token, node),
-            JobKind::AsyncAfter => self.leave_by_flows(token, node),
+            JobKind::AsyncAfter => self.resume_after(token, node),
             JobKind::Timer => {
                 self.repeat_timer(&row)?;
                 self.occurred(token, &row.element)

@@ -4,10 +4,12 @@ mod errors;
 mod external;
 mod flows;
 mod jobs;
+mod listeners;
 mod priority;
 mod record;
 mod tokens;
 mod variables;
 
 pub(crate) use jobs::{is_retry_cycle, whole_number};
+pub(crate) use listeners::Scene;
 pub use tokens::sequence;

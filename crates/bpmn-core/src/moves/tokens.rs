@@ -5,6 +5,7 @@ use crate::{
     definition::Node,
     history::Kind,
     instance::*,
+    moves::Scene,
     tracked::By,
 };
 use topology::Id;
@@ -103,9 +104,12 @@ impl<'a> Ctx<'a, '_> {
         });
     }
 
-    /// Ends a token's activity instance: sets its output parameters (as in the reference also when it is canceled),
+    /// Ends a token's activity instance: runs its end listeners, sets its output parameters (as in the reference also when it is canceled),
     /// writes its history row, and removes what belonged to it: tasks, jobs, subscriptions, incidents, local variables.
     pub(crate) fn end_activity(&mut self, token: Id, node: &'a Node, how: Ended) -> Result<(), Rejection> {
+        if self.token(token)?.activity_id.is_some() {
+            self.notify(&node.listeners.end, Scene::End, Some(token))?;
+        }
         let row = self.token(token)?.clone();
         if row.activity_id.is_some() && !self.skip_outputs {
             self.map_outputs(token, node)?;

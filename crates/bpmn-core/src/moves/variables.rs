@@ -5,6 +5,7 @@ use crate::{
     ctx::Ctx,
     definition::{Mapping, MappingValue, Node},
     instance::{Recorded, Variable, Version},
+    moves::Scene,
     tracked::By,
     value::{TypedValue, Variables},
 };
@@ -211,10 +212,16 @@ impl<'a> Ctx<'a, '_> {
         }
     }
 
-    /// Input parameters become variables of the activity.
+    /// Input parameters become variables of the activity. As in the reference they are evaluated around it, so that
+    /// none sees another.
     pub(crate) fn map_inputs(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
+        if node.inputs.is_empty() {
+            return Ok(());
+        }
+        let outer = self.token(token)?.parent_id;
         for Mapping { name, value } in &node.inputs {
-            let value = self.mapped(value, token)?;
+            let value = self.in_scene(Scene::Outside(token), |ctx| ctx.mapped(value, outer));
+            let value = value.map_err(|cause| cause.at(node))?;
             let writer = self.writer(Some(token));
             self.set_local(token, None, name, value, writer);
         }
@@ -225,14 +232,14 @@ impl<'a> Ctx<'a, '_> {
     pub(crate) fn map_outputs(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
         let around = self.token(token)?.parent_id;
         for Mapping { name, value } in &node.outputs {
-            let value = self.mapped(value, token)?;
+            let value = self.mapped(value, Some(token))?;
             let writer = self.writer(Some(token));
             self.set_visible(around, None, name, value, writer);
         }
         Ok(())
     }
 
-    fn mapped(&mut self, value: &MappingValue, token: Id) -> Result<TypedValue, Rejection> {
+    fn mapped(&mut self, value: &MappingValue, token: Option<Id>) -> Result<TypedValue, Rejection> {
         match value {
             MappingValue::Null => Ok(TypedValue::Null),
             MappingValue::Text(expression) => self.eval_typed(expression, token),
@@ -241,10 +248,10 @@ impl<'a> Ctx<'a, '_> {
     }
 
     /// Lists and maps; their depth is bounded by the parser.
-    fn collected(&mut self, value: &MappingValue, token: Id) -> Result<Value, Rejection> {
+    fn collected(&mut self, value: &MappingValue, token: Option<Id>) -> Result<Value, Rejection> {
         match value {
             MappingValue::Null => Ok(Value::Null),
-            MappingValue::Text(expression) => self.eval(expression, Some(token)),
+            MappingValue::Text(expression) => self.eval(expression, token),
             MappingValue::List(items) => {
                 let items: Result<Vec<Value>, Rejection> =
                     items.iter().map(|item| self.collected(item, token)).collect();

@@ -3,6 +3,7 @@ use super::node::refuse_what_would_be_lost;
 use crate::{
     definition::{Definition, Flow, NodeIx},
     element::Start,
+    listener,
     xml::{Reader, bpmn_child, text},
 };
 use roxmltree::Node as Xml;
@@ -81,6 +82,7 @@ pub(super) fn read_flow(reader: &mut Reader<'_>, definition: &mut Definition, xm
         }
         reader.expression(condition, id, &text(condition))
     });
+    let take = listener::read_take(reader, xml, id);
     let ix = definition.flows.len();
     definition.flows.push(Flow {
         id: id.to_owned(),
@@ -88,6 +90,7 @@ pub(super) fn read_flow(reader: &mut Reader<'_>, definition: &mut Definition, xm
         source: from,
         target: to,
         condition,
+        take,
     });
     definition.nodes[from].outgoing.push(ix);
     definition.nodes[to].incoming.push(ix);

@@ -9,6 +9,7 @@ use self::{
 use crate::{
     definition::{Definition, NodeIx},
     element,
+    listener::Listeners,
     problem::{ParseErrors, Problem, Severity},
     xml::{BPMN, Reader, bpmn_child, bpmn_children, extension, text},
 };
@@ -163,6 +164,7 @@ fn read_process<'x>(
         documentation: documentation(process),
         job_priority: reader.priority(process, key, "jobPriority"),
         task_priority: reader.priority(process, key, "taskPriority"),
+        listeners: Listeners::read(reader, process, key),
         nodes: Vec::new(),
         flows: Vec::new(),
         by_id: HashMap::new(),

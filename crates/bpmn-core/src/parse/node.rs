@@ -3,6 +3,7 @@ use super::documentation;
 use crate::{
     definition::{Mapping, MappingValue, Node, NodeIx},
     element,
+    listener::Listeners,
     xml::{BPMN, Reader, bpmn_child, bpmn_children, extension, extensions, is_extension, text},
 };
 use roxmltree::Node as Xml;
@@ -81,6 +82,7 @@ pub(super) fn read_node<'x>(
         outputs: Vec::new(),
         properties: Vec::new(),
         has_mappings: false,
+        listeners: Listeners::read(reader, xml, id),
         boundary: Vec::new(),
         attached_to: None,
         interrupting: !matches!(xml.attribute("cancelActivity"), Some("false" | "0")),
@@ -227,12 +229,7 @@ pub(super) fn refuse_what_would_be_lost(reader: &mut Reader<'_>, xml: Xml<'_, '_
             format!("compensation by element '{id}' is not supported yet"),
         );
     }
-    for tag in [
-        "executionListener",
-        "taskListener",
-        "connector",
-        "errorEventDefinition",
-    ] {
+    for tag in ["taskListener", "connector", "errorEventDefinition"] {
         if let Some(node) = extensions(xml, tag).next() {
             reader.error(
                 node,

@@ -1,0 +1,92 @@
+//! Execution and task listeners: what they run and how they are read. [`crate::moves`] runs them.
+use crate::xml::{Reader, is_extension, text};
+use expr::Expression;
+use roxmltree::Node as Xml;
+
+/// What a listener runs.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    /// Evaluates an expression; its value is not looked at.
+    Expression(Expression),
+    /// A Java class.
+    Class(String),
+    /// An expression that gives a Java object.
+    Delegate(Expression),
+}
+
+/// The execution listeners of a process or flow node, in document order.
+#[derive(Debug, Default)]
+pub(crate) struct Listeners {
+    pub start: Vec<Listener>,
+    pub end: Vec<Listener>,
+}
+
+impl Listeners {
+    /// Reads the execution listeners of a process or flow node.
+    pub(crate) fn read(reader: &mut Reader<'_>, owner: Xml<'_, '_>, id: &str) -> Listeners {
+        let mut listeners = Listeners::default();
+        for xml in crate::xml::extensions(owner, "executionListener") {
+            let list = match xml.attribute("event").filter(|event| !event.trim().is_empty()) {
+                Some("start") => &mut listeners.start,
+                Some("end") => &mut listeners.end,
+                Some(_) => {
+                    reader.error(xml, id, "Attribute 'event' must be one of {start|end}");
+                    continue;
+                }
+                None => {
+                    reader.error(xml, id, "Attribute 'event' is mandatory on listener");
+                    continue;
+                }
+            };
+            list.extend(read_listener(reader, xml, id));
+        }
+        listeners
+    }
+}
+
+/// Reads the listeners of a sequence flow. Whatever their `event` says, they run when the flow is taken.
+pub(crate) fn read_take(reader: &mut Reader<'_>, flow: Xml<'_, '_>, id: &str) -> Vec<Listener> {
+    crate::xml::extensions(flow, "executionListener")
+        .filter_map(|xml| read_listener(reader, xml, id))
+        .collect()
+}
+
+/// Reads what a listener runs; `kind` is the element's name in messages.
+pub(crate) fn read_listener(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str) -> Option<Listener> {
+    let kind = xml.tag_name().name();
+    // A task listener may be empty where an execution listener may not, as in the reference.
+    let strict = kind == "executionListener";
+    if let Some(class) = xml.attribute("class") {
+        if class.is_empty() && strict {
+            reader.error(xml, id, "Attribute 'class' cannot be empty");
+            return None;
+        }
+        return Some(Listener::Class(class.to_owned()));
+    }
+    if let Some(text) = xml.attribute("expression") {
+        return reader.expression(xml, id, text).map(Listener::Expression);
+    }
+    if let Some(text) = xml.attribute("delegateExpression") {
+        if text.is_empty() && strict {
+            reader.error(xml, id, "Attribute 'delegateExpression' cannot be empty");
+            return None;
+        }
+        return reader.expression(xml, id, text).map(Listener::Delegate);
+    }
+    if let Some(script) = xml
+        .children()
+        .find(|n| is_extension(*n) && n.tag_name().name() == "script")
+    {
+        let _ = text(script);
+        reader.error(
+            script,
+            id,
+            format!("'script' in a {kind} of element '{id}' is not supported yet"),
+        );
+        return None;
+    }
+    let message =
+        format!("Element 'class', 'expression', 'delegateExpression' or 'script' is mandatory on {kind}");
+    reader.error(xml, id, message);
+    None
+}
