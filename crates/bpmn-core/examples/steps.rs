@@ -81,6 +81,8 @@ impl World {
             max_steps: 100_000,
             retries: Retries::default(),
             history: &bpmn_core::history::FULL,
+            world: &bpmn_core::world::NoWorld,
+            given: &[],
         };
         let reference = reference(definition);
         step(&reference, instance, command, &mut env).expect("the command is carried out")
@@ -94,6 +96,8 @@ impl World {
             max_steps: 100_000,
             retries: Retries::default(),
             history: &bpmn_core::history::FULL,
+            world: &bpmn_core::world::NoWorld,
+            given: &[],
         };
         let mut instance = new_instance(&reference(definition), Slot::from_bits(5), None, &mut env);
         let element = None;

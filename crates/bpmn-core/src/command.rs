@@ -1,5 +1,12 @@
 //! What can be asked of an instance, and what comes back.
-use crate::{Id, IdSource, Millis, history::History, value::Variables};
+use crate::{
+    Id, IdSource, Millis,
+    ask::{Ask, Given},
+    history::History,
+    instance::Instance,
+    value::Variables,
+    world::World,
+};
 
 /// A command to one process instance. Ids are of entities of that instance.
 #[derive(Clone, Debug)]
@@ -179,6 +186,13 @@ pub enum Rejection {
     /// It touches large values whose contents aren't at hand: lend them to the instance and step again.
     #[error("large values are not loaded")]
     NeedsValues(Vec<Id>),
+    /// It touches other instances of its tree that the world hasn't at hand: load them and step again.
+    #[error("other instances of the tree are not loaded")]
+    NeedsInstances(Vec<Id>),
+    /// The step asks for the n-th time, and the answer isn't known: have it done, put the answer at that place of
+    /// [`Env::given`], drop those behind it, and step again.
+    #[error("the answer to question {0} of the step is not known")]
+    Asks(usize, Box<Ask>),
 }
 
 /// What a step needs from outside.
@@ -195,6 +209,10 @@ pub struct Env<'a> {
     pub retries: Retries<'a>,
     /// What goes to history.
     pub history: &'a History,
+    /// What it may look up.
+    pub world: &'a dyn World,
+    /// Answers to what it asks, in order.
+    pub given: &'a [Given],
 }
 
 /// How failed jobs are tried again where their element doesn't say.
@@ -223,10 +241,12 @@ impl Retries<'_> {
 }
 
 /// What a command did besides changing the instance.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// Topics on which an external task became available.
     pub topics: Vec<String>,
     /// Jobs created or made due now.
     pub due_jobs: Vec<Id>,
+    /// Other instances of the tree that it has made or changed, by id: to be written with the commanded one.
+    pub others: Vec<Instance>,
 }

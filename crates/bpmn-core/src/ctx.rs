@@ -3,11 +3,12 @@ use crate::{
     command::{Env, Outcome, Rejection},
     definition::{DefinitionRef, FlowIx, Node, NodeIx},
     element::Next,
+    family::Member,
     history::Recording,
     instance::*,
     moves::Scene,
 };
-use std::cell::RefCell;
+use std::{cell::RefCell, collections::BTreeMap};
 use topology::{Id, Slot};
 
 /// One thing still to be done in this step.
@@ -21,19 +22,24 @@ enum Work {
     ScopeDone(Option<Id>),
 }
 
-/// A step in progress: the instance's working copy and the world outside.
+/// A step in progress: the current instance's working copy, the others of its tree, and the world outside.
 pub struct Ctx<'a, 'b> {
     pub(crate) def: DefinitionRef<'a>,
     pub(crate) inst: &'a mut Instance,
     pub(crate) env: &'a mut Env<'b>,
     pub(crate) outcome: Outcome,
-    work: Vec<Work>,
+    /// With the instance each belongs to.
+    work: Vec<(Id, Work)>,
     steps: u32,
+    /// Other instances of the tree that the step has made or looked into.
+    pub(crate) others: BTreeMap<Id, Box<Member<'a>>>,
+    /// How often it has asked.
+    pub(crate) asked: usize,
     /// Whether output parameters are left out: deleting an instance must not fail for one of them.
     pub(crate) skip_outputs: bool,
-    /// The element at which the last token ended.
+    /// The element at which the current instance's last token ended.
     pub(crate) last: Option<String>,
-    /// What of this instance goes to history.
+    /// What of the current instance goes to history.
     pub(crate) recording: Recording<'a>,
     /// The instance gets the variables it starts with.
     pub(crate) starting: bool,
@@ -59,6 +65,8 @@ impl<'a, 'b> Ctx<'a, 'b> {
             outcome: Outcome::default(),
             work: Vec::new(),
             steps: 0,
+            others: BTreeMap::new(),
+            asked: 0,
             skip_outputs: false,
             last: None,
             recording: env_history.of(&def.definition.key),
@@ -114,7 +122,8 @@ impl<'a, 'b> Ctx<'a, 'b> {
 
     /// Runs until every token waits or has ended.
     pub(crate) fn run(&mut self) -> Result<(), Rejection> {
-        while let Some(work) = self.work.pop() {
+        while let Some((instance, work)) = self.work.pop() {
+            self.switch_to(instance)?;
             match work {
                 Work::Take(token, flow) => self.take(token, flow)?,
                 Work::Arrive(token, ix) => self.arrive(token, self.node(ix))?,
@@ -128,10 +137,14 @@ impl<'a, 'b> Ctx<'a, 'b> {
         Ok(())
     }
 
+    fn push(&mut self, work: Work) {
+        self.work.push((self.here(), work));
+    }
+
     /// Puts a new token before a node; it runs with [`Ctx::run`].
     pub(crate) fn spawn(&mut self, scope: Option<Id>, ix: NodeIx) -> Id {
         let id = self.add_token(scope, self.node(ix));
-        self.work.push(Work::Arrive(id, ix));
+        self.push(Work::Arrive(id, ix));
         id
     }
 
@@ -154,7 +167,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
 
     /// Moves an existing token before a node.
     pub(crate) fn send(&mut self, token: Id, ix: NodeIx) {
-        self.work.push(Work::Arrive(token, ix));
+        self.push(Work::Arrive(token, ix));
     }
 
     /// Takes a flow: its listeners still see the element it leaves.
@@ -253,9 +266,9 @@ impl<'a, 'b> Ctx<'a, 'b> {
                 .try_for_each(|(token, flow)| self.wait_after(token, node, Some(flow)));
         }
         // The list is a stack: the first flow is to run first.
-        let ways = ways.into_iter().rev();
-        self.work
-            .extend(ways.map(|(token, flow)| Work::Take(token, flow)));
+        for (token, flow) in ways.into_iter().rev() {
+            self.push(Work::Take(token, flow));
+        }
         Ok(())
     }
 
@@ -283,7 +296,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
             row.data = None;
         })?;
         match flow {
-            Some(flow) => self.work.push(Work::Take(token, flow)),
+            Some(flow) => self.push(Work::Take(token, flow)),
             None => self.end_token(token)?,
         }
         Ok(())
@@ -296,7 +309,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
         self.remove_token(token);
         self.last = Some(element);
         if self.tokens_within(scope) == 0 {
-            self.work.push(Work::ScopeDone(scope));
+            self.push(Work::ScopeDone(scope));
         } else {
             self.rebalance(scope);
         }

@@ -1,12 +1,14 @@
 //! The BPMN engine without I/O: parse a model, then `step` an instance with a command.
 //!
 //! Deterministic: time and ids come in through [`command::Env`]. Knows no database, no HTTP, no clock, no thread.
+pub mod ask;
 pub mod command;
 mod convert;
 mod ctx;
 pub mod definition;
 mod element;
 mod eval;
+mod family;
 pub mod history;
 pub mod instance;
 pub mod large;
@@ -21,6 +23,7 @@ pub mod timer;
 pub mod tracked;
 pub mod tree;
 pub mod value;
+pub mod world;
 mod xml;
 
 pub use definition::{Definition, DefinitionRef, MessageStart, Node, TimerStart};

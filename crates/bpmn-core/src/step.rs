@@ -9,6 +9,7 @@ use crate::{
     tracked::By,
     value::Variables,
 };
+use std::collections::HashSet;
 use topology::{Id, Slot};
 
 /// An instance with nothing in it, in a slot of the caller's choice; `Command::Start` brings it to life.
@@ -36,7 +37,8 @@ pub fn new_instance(
     })
 }
 
-/// Carries out a command and runs the instance until all its tokens wait or it has ended.
+/// Carries out a command and runs the instance, and those of its tree that it touches, until all their tokens wait or
+/// they have ended. `inst` is the commanded one; the others are in the outcome.
 ///
 /// # Errors
 /// Why the command was not carried out; the working copy is then worthless.
@@ -52,8 +54,12 @@ pub fn step(
             id: inst.process.id,
         });
     }
+    let home = inst.process.id;
     let mut ctx = Ctx::new(def, inst, env);
-    let result = ctx.command(cmd).and_then(|()| ctx.run());
+    let result = ctx
+        .command(cmd)
+        .and_then(|()| ctx.run())
+        .and_then(|()| ctx.switch_to(home));
     // Whatever else happened: it was decided without them.
     let needs = ctx.needs.take();
     if !needs.is_empty() {
@@ -61,8 +67,16 @@ pub fn step(
     }
     result?;
     let mut outcome = ctx.outcome;
+    outcome.others = ctx.others.into_values().map(|member| member.inst).collect();
     // Jobs that were made and canceled within this step are nobody's business.
-    outcome.due_jobs.retain(|&job| inst.jobs.get(job).is_some());
+    let elsewhere: HashSet<Id> = outcome
+        .others
+        .iter()
+        .flat_map(|other| other.jobs.upserts().map(|job| job.id))
+        .collect();
+    outcome
+        .due_jobs
+        .retain(|job| inst.jobs.get(*job).is_some() || elsewhere.contains(job));
     Ok(outcome)
 }
 

@@ -72,6 +72,8 @@ impl World {
             max_steps: 1_000_000,
             retries: Retries::default(),
             history: &crate::history::FULL,
+            world: &crate::world::NoWorld,
+            given: &[],
         };
         let instance = new_instance(&reference(&definition), Slot::from_bits(5), None, &mut env);
         let mut world = World {
@@ -97,6 +99,8 @@ impl World {
             max_steps: 1_000_000,
             retries: Retries::default(),
             history: &crate::history::FULL,
+            world: &crate::world::NoWorld,
+            given: &[],
         };
         looked_at();
         step(&reference(&self.definition), &mut copy, command, &mut env).unwrap();

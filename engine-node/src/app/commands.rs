@@ -90,6 +90,11 @@ impl Inner {
         }
     }
 
+    /// The writer of a slot.
+    pub(super) fn writer(&self, slot: Slot) -> &super::writer::Handle {
+        &self.writers[slot.number() as usize % self.writers.len()]
+    }
+
     /// 421 for that slot, with the epoch known here.
     pub fn misdirected(&self, slot: Slot) -> EngineError {
         EngineError::Misdirected {
@@ -327,7 +332,6 @@ impl Engine {
         render: Render,
     ) -> Result<Answer, EngineError> {
         let (reply, answer) = oneshot::channel();
-        let writers = &self.inner.writers;
         let work = Work {
             slot,
             task,
@@ -336,8 +340,9 @@ impl Engine {
             idempotency: idempotency(caller),
             reply,
             conflicts: 0,
+            replay: None,
         };
-        writers[slot.number() as usize % writers.len()].send(work)?;
+        self.inner.writer(slot).send(work)?;
         answer
             .await
             .unwrap_or_else(|_| Err(EngineError::Busy("the node is shutting down".into())))

@@ -12,7 +12,9 @@ pub mod error;
 pub mod executor;
 pub mod external;
 pub mod fold;
+mod group;
 pub mod history;
+pub mod outside;
 mod rhythm;
 pub mod writer;
 
@@ -135,6 +137,8 @@ pub struct Settings {
     pub cleanup: cleanup::CleanupSettings,
     /// What goes to history, as node and database agree ([`history::agreed`]).
     pub history: history::Told,
+    /// Does what steps ask for: scripts and connectors.
+    pub runner: Arc<dyn outside::Runner>,
 }
 
 impl Default for Settings {
@@ -153,6 +157,7 @@ impl Default for Settings {
             variable_max: u64::MAX,
             cleanup: cleanup::CleanupSettings::default(),
             history: history::Told::default(),
+            runner: Arc::new(outside::NoRunner),
         }
     }
 }

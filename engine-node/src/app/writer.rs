@@ -2,25 +2,26 @@
 //! transaction, and answers each command after the commit that holds it. While a transaction is under way the next
 //! batch gathers; a lone command waits for nobody.
 //!
-//! A slot always has the same writer of a node, so commands to one instance meet in one batch and run in order on
-//! one working copy. That copy is taken from the node's [`super::cache`] where it is warm: the write compares its
-//! revision. Whatever a warm copy refuses is decided again on the stored state. Other nodes may still write the
-//! same instance: revisions notice, and the command runs again on the stored state, within a budget.
+//! A slot always has the same writer of a node, so commands to one instance, and to those of its tree, meet in one
+//! batch and run in order on the same working copies ([`super::group`]). Those are taken from the node's
+//! [`super::cache`] where it is warm: the write compares their revisions. Whatever a warm copy refuses is decided
+//! again on the stored state. Other nodes may still write the same instance: revisions notice, and the command runs
+//! again on the stored state, within a budget.
 use super::{
     Answer, EngineError, Inner,
     commands::{Render, Start},
     error::copy,
-    executor,
+    group::{Group, Member},
+    outside::{self, Replay},
     rhythm::Rhythm,
 };
 use crate::failpoint;
-use crate::store::{Applied, Entity, IdempotencyRow, InstanceWrite, LockGuard, Unit};
+use crate::store::{Applied, Unit};
 use bpmn_core::{
     Id, Slot,
-    command::{Command, Env, Outcome, Rejection},
+    command::{Command, Outcome},
     instance::{HistoricJob, Incident, Instance, Job},
     large::Content,
-    tracked::By,
 };
 use std::{
     collections::HashMap,
@@ -70,6 +71,8 @@ pub struct Work {
     pub idempotency: Option<(String, String)>,
     pub reply: oneshot::Sender<Result<Answer, EngineError>>,
     pub conflicts: u32,
+    /// What has been answered to what it asked.
+    pub replay: Option<Box<Replay>>,
 }
 
 /// The sending side of a writer.
@@ -103,6 +106,12 @@ impl Handle {
         self.queue
             .try_send(work)
             .map_err(|_| EngineError::Busy("the node has too many commands waiting".into()))
+    }
+
+    /// Queues a work item that has been taken before, however long that takes. A writer that is gone drops it, which
+    /// tells its client.
+    pub(super) async fn put_back(&self, work: Work) {
+        let _ = self.queue.send(work).await;
     }
 }
 
@@ -162,31 +171,20 @@ async fn gather(
 }
 
 /// What became of a command in its step.
-type Stepped = Result<(Answer, Outcome), EngineError>;
-
-/// Works that share an instance (or one new instance), with what they came to.
-#[derive(Default)]
-struct Group {
-    /// What the works begin with: as stored, or as the cache has it.
-    base: Option<Arc<Instance>>,
-    /// The base is from the cache.
-    warm: bool,
-    /// The working copy after the commands that succeeded.
-    instance: Option<Instance>,
-    works: Vec<(Work, Stepped)>,
-    unit: Unit,
-    /// Jobs that this write brings and this node will run.
-    claims: executor::Claims,
-}
+pub(super) type Stepped = Result<(Answer, Outcome), EngineError>;
 
 /// Carries a batch out; returns what has to run again.
-async fn batch(inner: &Inner, works: Vec<Work>) -> Vec<Work> {
+async fn batch(inner: &Arc<Inner>, works: Vec<Work>) -> Vec<Work> {
     inner.cache.check_connections(inner.store.lost_connections());
     let mut again = Vec::new();
     let groups = match prepare(inner, works).await {
         Ok(mut groups) => {
             for group in &mut groups {
                 again.extend(group.unsettled().into_iter().filter_map(retry));
+                for (work, nth, ask) in group.asking() {
+                    outside::answer(inner, work, nth, ask);
+                }
+                group.fill_unit(inner);
             }
             groups
         }
@@ -229,7 +227,9 @@ async fn batch(inner: &Inner, works: Vec<Work>) -> Vec<Work> {
                 inner.cache.committed(write.instance);
             }
             inner.executor.armed(&unit.start_jobs);
-            std::mem::take(&mut group.claims).committed();
+            for claims in std::mem::take(&mut group.claims) {
+                claims.committed();
+            }
             answer(inner, group).await;
             continue;
         }
@@ -284,74 +284,55 @@ async fn prepare(
     inner: &Inner,
     works: Vec<Work>,
 ) -> Result<Vec<Group>, (Vec<Work>, crate::store::StoreError)> {
-    let mut groups: Vec<Group> = Vec::with_capacity(works.len());
-    let mut by_instance: HashMap<Id, usize> = HashMap::new();
+    let mut found: HashMap<Id, Member> = HashMap::new();
     let mut cold: Vec<Id> = Vec::new();
-    let mut queues: Vec<Vec<Work>> = Vec::with_capacity(works.len());
+    for id in works.iter().filter_map(|work| work.task.instance()) {
+        found.entry(id).or_insert_with(|| {
+            let base = inner.cache.get(id);
+            let warm = base.is_some();
+            if !warm {
+                cold.push(id);
+            }
+            Member::new(base, warm)
+        });
+    }
+    match load(inner, cold).await {
+        Ok(loaded) => found.extend(loaded),
+        Err(error) => return Err((works, error)),
+    }
+    let mut groups: Vec<Group> = Vec::with_capacity(works.len());
+    let mut by_root: HashMap<Id, usize> = HashMap::new();
+    let mut roots: HashMap<Id, usize> = HashMap::with_capacity(found.len());
     for work in works {
         let at = match work.task.instance() {
-            Some(id) => *by_instance.entry(id).or_insert_with(|| {
-                let base = inner.cache.get(id);
-                let warm = base.is_some();
-                if !warm {
-                    cold.push(id);
-                }
-                groups.push(Group {
-                    base,
-                    warm,
-                    ..Group::default()
-                });
-                queues.push(Vec::new());
-                groups.len() - 1
-            }),
             None => {
                 groups.push(Group::default());
-                queues.push(Vec::new());
                 groups.len() - 1
             }
+            Some(id) => match found.remove(&id) {
+                None => roots[&id],
+                Some(member) => {
+                    let root = member.base.as_ref().map_or(id, |base| base.process.root_id);
+                    let at = *by_root.entry(root).or_insert_with(|| {
+                        groups.push(Group::default());
+                        groups.len() - 1
+                    });
+                    groups[at].members.insert(id, member);
+                    roots.insert(id, at);
+                    at
+                }
+            },
         };
-        queues[at].push(work);
+        groups[at].take(inner, work);
     }
-    if let Err(error) = load(inner, cold, &by_instance, &mut groups).await {
-        return Err((queues.into_iter().flatten().collect(), error));
-    }
-    for (group, queue) in groups.iter_mut().zip(queues) {
-        for work in queue {
-            group.take(inner, work);
-        }
-    }
-    if let Err(error) = settle(inner, &mut groups).await {
-        return Err((works_of(groups), error));
-    }
-    let mut refresh: Vec<Id> = Vec::new();
-    for group in &groups {
-        if group.warm && group.needs_stored_state() {
-            refresh.extend(group.base.as_ref().map(|i| i.process.id));
-        }
-    }
-    if !refresh.is_empty() {
-        for id in &refresh {
-            inner.cache.forget(*id);
-            groups[by_instance[id]].warm = false;
-        }
-        let again = refresh.clone();
-        if let Err(error) = load(inner, refresh, &by_instance, &mut groups).await {
-            return Err((works_of(groups), error));
-        }
-        for id in again {
-            groups[by_instance[&id]].step_again(inner);
-        }
+    loop {
         if let Err(error) = settle(inner, &mut groups).await {
             return Err((works_of(groups), error));
         }
-    }
-    for group in &mut groups {
-        if let Some(mut instance) = group
-            .instance
-            .take_if(|_| group.works.iter().any(|(_, r)| r.is_ok()))
-        {
-            group.claims = inner.executor.claim(&mut instance);
-            group.unit.instances.push(InstanceWrite { instance });
+        match refresh(inner, &mut groups).await {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => return Err((works_of(groups), error)),
         }
     }
     Ok(groups)
@@ -363,67 +344,104 @@ fn works_of(groups: Vec<Group>) -> Vec<Work> {
     works.map(|(work, _)| work).collect()
 }
 
-/// Loads the large values that commands have touched, in one statement, and steps those commands' groups again with
-/// them; once more for what they touch then. A value that isn't there (any more) leaves its command unsettled.
+/// Loads instances in one statement; what isn't there has no base.
+async fn load(inner: &Inner, mut ids: Vec<Id>) -> Result<HashMap<Id, Member>, crate::store::StoreError> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    let loaded = inner.store.load(&ids).await?;
+    let mut members: HashMap<Id, Member> = ids.into_iter().map(|id| (id, Member::default())).collect();
+    members.extend(loaded.into_iter().map(|instance| {
+        let id = instance.process.id;
+        (id, Member::new(Some(Arc::new(instance)), false))
+    }));
+    Ok(members)
+}
+
+/// Loads again what refused something, or may not be written, as the cache had it, and steps those groups once more;
+/// whether there were any.
+async fn refresh(inner: &Inner, groups: &mut [Group]) -> Result<bool, crate::store::StoreError> {
+    let stale = |group: &Group| group.warm().next().is_some() && group.needs_stored_state();
+    let stale: Vec<usize> = (0..groups.len()).filter(|at| stale(&groups[*at])).collect();
+    let ids: Vec<Id> = stale.iter().flat_map(|at| groups[*at].warm()).collect();
+    ids.iter().for_each(|id| inner.cache.forget(*id));
+    let mut loaded = load(inner, ids).await?;
+    for at in &stale {
+        let group = &mut groups[*at];
+        group.stored_only = true;
+        let ids: Vec<Id> = group.warm().collect();
+        for id in ids {
+            group.members.insert(id, loaded.remove(&id).unwrap_or_default());
+        }
+        group.step_again(inner);
+    }
+    Ok(!stale.is_empty())
+}
+
+/// Brings what commands have touched and isn't at hand, instances of their trees and large values, and steps their
+/// groups again with it; once more for what they touch then. What isn't there (any more) leaves its command unsettled.
 async fn settle(inner: &Inner, groups: &mut [Group]) -> Result<(), crate::store::StoreError> {
     loop {
-        let mut wanted: Vec<(Id, Id)> = Vec::new();
-        for group in groups.iter() {
-            if let Some(base) = &group.base {
-                wanted.extend(group.needs().map(|id| (base.process.root_id, id)));
-            }
-        }
-        if wanted.is_empty() {
-            return Ok(());
-        }
-        wanted.sort_unstable();
-        wanted.dedup();
-        let found = inner.store.large_values(&wanted).await?;
-        let found: HashMap<Id, Arc<Content>> = found.into_iter().map(|(id, c)| (id, Arc::new(c))).collect();
-        let mut more = false;
-        for group in groups.iter_mut() {
-            let mut needs: Vec<Id> = group.needs().filter(|id| found.contains_key(id)).collect();
-            needs.retain(|id| {
-                group
-                    .base
-                    .as_ref()
-                    .is_some_and(|base| base.large.content(*id).is_none())
-            });
-            let Some(base) = group.base.as_mut().filter(|_| !needs.is_empty()) else {
-                continue;
-            };
-            let copy = Arc::make_mut(base);
-            needs
-                .iter()
-                .for_each(|id| copy.large.lend(*id, found[id].clone()));
-            group.step_again(inner);
-            more = true;
-        }
-        if !more {
+        let joined = join(inner, groups).await?;
+        let lent = lend(inner, groups).await?;
+        if !joined && !lent {
             return Ok(());
         }
     }
 }
 
-/// Loads instances in one statement and gives them to their groups; what isn't there has no base.
-async fn load(
-    inner: &Inner,
-    mut ids: Vec<Id>,
-    by_instance: &HashMap<Id, usize>,
-    groups: &mut [Group],
-) -> Result<(), crate::store::StoreError> {
-    if ids.is_empty() {
-        return Ok(());
+async fn join(inner: &Inner, groups: &mut [Group]) -> Result<bool, crate::store::StoreError> {
+    let mut cold: Vec<Id> = Vec::new();
+    let mut joined: Vec<usize> = Vec::new();
+    for (at, group) in groups.iter_mut().enumerate() {
+        let needed: Vec<Id> = group.instances_needed().collect();
+        if needed.is_empty() {
+            continue;
+        }
+        joined.push(at);
+        for id in needed {
+            match inner.cache.get(id).filter(|_| !group.stored_only) {
+                Some(base) => drop(group.members.insert(id, Member::new(Some(base), true))),
+                None => cold.push(id),
+            }
+        }
     }
-    ids.sort_unstable();
-    for id in &ids {
-        groups[by_instance[id]].base = None;
+    let mut loaded = load(inner, cold).await?;
+    for at in &joined {
+        let group = &mut groups[*at];
+        let needed: Vec<Id> = group.instances_needed().collect();
+        for id in needed {
+            group.members.insert(id, loaded.remove(&id).unwrap_or_default());
+        }
+        group.step_again(inner);
     }
-    for instance in inner.store.load(&ids).await? {
-        let at = by_instance[&instance.process.id];
-        groups[at].base = Some(Arc::new(instance));
+    Ok(!joined.is_empty())
+}
+
+async fn lend(inner: &Inner, groups: &mut [Group]) -> Result<bool, crate::store::StoreError> {
+    let mut wanted: Vec<(Id, Id)> = Vec::new();
+    for group in groups.iter() {
+        if let Some(root) = group.root() {
+            wanted.extend(group.values_needed().map(|id| (root, id)));
+        }
     }
-    Ok(())
+    if wanted.is_empty() {
+        return Ok(false);
+    }
+    wanted.sort_unstable();
+    wanted.dedup();
+    let found = inner.store.large_values(&wanted).await?;
+    let found: HashMap<Id, Arc<Content>> = found.into_iter().map(|(id, c)| (id, Arc::new(c))).collect();
+    let mut more = false;
+    for group in groups.iter_mut() {
+        if group.lend(&found) {
+            group.step_again(inner);
+            more = true;
+        }
+    }
+    Ok(more)
 }
 
 impl Task {
@@ -433,198 +451,6 @@ impl Task {
             _ => None,
         }
     }
-}
-
-impl Group {
-    /// Whether a warm copy is not enough: it refused something (a refusal is never checked by a write), or a stored
-    /// job is written, whose lock changes without the instance's revision.
-    fn needs_stored_state(&self) -> bool {
-        let jobs = self.instance.as_ref().map(|i| &i.jobs);
-        self.works.iter().any(|(_, result)| result.is_err())
-            || jobs.is_some_and(|jobs| !jobs.is_empty() && jobs.upserts().any(|j| jobs.is_stored(j.id)))
-    }
-
-    /// Large values that its works touched in vain.
-    fn needs(&self) -> impl Iterator<Item = Id> + '_ {
-        self.works.iter().flat_map(|(_, result)| match result {
-            Err(EngineError::Rejected(Rejection::NeedsValues(ids))) => ids.clone(),
-            _ => Vec::new(),
-        })
-    }
-
-    /// Takes out the works whose large values aren't there any more: the instance has changed since it was loaded.
-    fn unsettled(&mut self) -> Vec<Work> {
-        let vain = |result: &Stepped| matches!(result, Err(EngineError::Rejected(Rejection::NeedsValues(_))));
-        if !self.works.iter().any(|(_, result)| vain(result)) {
-            return Vec::new();
-        }
-        let works = std::mem::take(&mut self.works);
-        let (out, rest): (Vec<_>, Vec<_>) = works.into_iter().partition(|(_, result)| vain(result));
-        self.works = rest;
-        out.into_iter().map(|(work, _)| work).collect()
-    }
-
-    /// Steps its works once more from the base as it is now.
-    fn step_again(&mut self, inner: &Inner) {
-        let fresh = Group {
-            base: self.base.take(),
-            warm: self.warm,
-            ..Group::default()
-        };
-        let works = std::mem::replace(self, fresh).works;
-        for (work, _) in works {
-            self.take(inner, work);
-        }
-    }
-
-    /// Steps one work on the group's working copy. A refusal leaves the copy as it was.
-    fn take(&mut self, inner: &Inner, work: Work) {
-        let result = self.step(inner, &work);
-        if let Ok((answer, _)) = &result {
-            if !self.unit.slots.contains(&work.slot) {
-                self.unit.slots.push(work.slot);
-            }
-            if let Some((key, digest)) = &work.idempotency {
-                self.unit.idempotency.push(IdempotencyRow {
-                    slot: work.slot,
-                    key: key.clone(),
-                    digest: digest.clone(),
-                    status: answer.status,
-                    body: answer.body.clone(),
-                    created: now(),
-                    instance_id: self
-                        .instance
-                        .as_ref()
-                        .or(self.base.as_deref())
-                        .map(|i| i.process.id),
-                });
-            }
-        }
-        self.works.push((work, result));
-    }
-
-    fn step(&mut self, inner: &Inner, work: &Work) -> Result<(Answer, Outcome), EngineError> {
-        let mut ids = &inner.ids;
-        let told = inner.told.load();
-        let mut env = Env {
-            now: now(),
-            ids: &mut ids,
-            user: work.user.as_deref(),
-            max_steps: inner.settings.max_steps,
-            retries: inner.settings.retries(),
-            history: &told.1,
-        };
-        match &work.task {
-            Task::Start(start) => self.start(inner, work, start, &mut env),
-            Task::TimerStart {
-                start,
-                gone,
-                next,
-                incidents_gone,
-                history,
-            } => {
-                let result = self.start(inner, work, start, &mut env)?;
-                self.unit.start_jobs_gone.push(*gone);
-                self.unit.start_incidents_gone.extend(incidents_gone);
-                self.unit.start_history.extend(history.iter().cloned());
-                if let Some(job) = next {
-                    self.unit.start_jobs.push((**job).clone());
-                    self.unit.slots.extend(job.id.slot());
-                }
-                Ok(result)
-            }
-            Task::TimerStartFailed {
-                job,
-                incident,
-                history,
-            } => {
-                self.unit.start_history.extend(history.iter().cloned());
-                self.unit.start_jobs_gone.push(job.id);
-                self.unit.start_jobs.push((**job).clone());
-                self.unit
-                    .start_incidents
-                    .extend(incident.iter().map(|i| (**i).clone()));
-                Ok((Answer::no_content(), Outcome::default()))
-            }
-            Task::Command { instance: id, decide } => {
-                let current = self.instance.as_ref().or(self.base.as_deref());
-                let current = current.ok_or(EngineError::NotFound {
-                    entity: Entity::Execution,
-                    id: *id,
-                })?;
-                let command = decide(current)?;
-                let definition_id = current.process.definition_id;
-                let deployed = inner.deployed(definition_id)?;
-                let mut copy = current.clone();
-                let outcome = bpmn_core::step(&deployed.reference(), &mut copy, command, &mut env)?;
-                let guards = lock_guards(current, &copy);
-                let answer = rendered(inner, work, &copy, &outcome)?;
-                self.unit.lock_guards.extend(guards);
-                self.instance = Some(copy);
-                Ok((answer, outcome))
-            }
-        }
-    }
-
-    fn start(
-        &mut self,
-        inner: &Inner,
-        work: &Work,
-        start: &Start,
-        env: &mut Env,
-    ) -> Result<(Answer, Outcome), EngineError> {
-        let definition = start.deployed.reference();
-        // What the catalog says now: the definition may have been suspended since the request looked it up.
-        if inner.deployed(start.deployed.row.id)?.row.suspended {
-            return Err(EngineError::Rejected(Rejection::Suspended(format!(
-                "Cannot start process instance. Process definition (id={}) is suspended.",
-                start.deployed.row.rest_id
-            ))));
-        }
-        let mut instance = bpmn_core::new_instance(&definition, work.slot, start.business_key.clone(), env);
-        let command = Command::Start {
-            element: start.element.clone(),
-            variables: start.variables.clone(),
-        };
-        let outcome = bpmn_core::step(&definition, &mut instance, command, env)?;
-        let answer = rendered(inner, work, &instance, &outcome)?;
-        self.instance = Some(instance);
-        Ok((answer, outcome))
-    }
-}
-
-/// The answer of a work, or what it needs to be given.
-fn rendered(inner: &Inner, work: &Work, instance: &Instance, outcome: &Outcome) -> Result<Answer, Rejection> {
-    let most = inner.settings.variable_max;
-    if let Some((id, content)) = instance.large.new_rows().find(|(_, c)| c.len() as u64 > most) {
-        let variable = instance.variables.first(By::Large(id));
-        return Err(Rejection::BadRequest(format!(
-            "variable '{}' has {} bytes, more than the {most} that this server allows (--variable-size-max)",
-            variable.map_or("", |v| v.name.as_str()),
-            content.len(),
-        )));
-    }
-    let answer = (work.render)(instance, outcome);
-    match answer.needs.is_empty() {
-        true => Ok(answer),
-        false => Err(Rejection::NeedsValues(answer.needs)),
-    }
-}
-
-/// The lock of an external task changes without the instance's revision, so whoever writes the task depends on it.
-fn lock_guards(before: &Instance, after: &Instance) -> Vec<LockGuard> {
-    let written = after
-        .external_tasks
-        .upserts()
-        .map(|t| t.id)
-        .chain(after.external_tasks.deletes());
-    written
-        .filter_map(|id| before.external_tasks.get(id))
-        .map(|t| LockGuard {
-            task: t.id,
-            lock_revision: t.lock_revision,
-        })
-        .collect()
 }
 
 /// Answers the works of a group that is committed, or that changed nothing.

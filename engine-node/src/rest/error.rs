@@ -61,7 +61,9 @@ fn rejected(rejection: Rejection) -> ApiError {
         Rejection::Suspended(text) => ApiError::bad_user_request("SuspendedEntityInteractionException", text),
         Rejection::BadRequest(text) => ApiError::bad_user_request("BadUserRequestException", text),
         Rejection::Failure { message, .. } => ApiError::engine(message),
-        Rejection::NeedsValues(_) => ApiError::unavailable(rejection.to_string()),
+        Rejection::NeedsValues(_) | Rejection::NeedsInstances(_) | Rejection::Asks(..) => {
+            ApiError::unavailable(rejection.to_string())
+        }
     }
 }
 

@@ -35,6 +35,8 @@ async fn life(f: &Fixture, told: &History, at: Slot) -> BTreeMap<String, Vec<Str
         max_steps: 100,
         retries: Retries::default(),
         history: told,
+        world: &bpmn_core::world::NoWorld,
+        given: &[],
     };
     let text = |value: &str| TypedValue::String(value.to_owned());
     let mut instance = bpmn_core::new_instance(&def, at, None, &mut env);

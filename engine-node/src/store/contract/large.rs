@@ -51,6 +51,8 @@ pub(super) async fn s2_15_a_large_value_is_one_row_that_moves_with_its_tree(f: F
         max_steps: 100,
         retries: Retries::default(),
         history: &FULL,
+        world: &bpmn_core::world::NoWorld,
+        given: &[],
     };
     let text: String = (0..1_000_000u32)
         .map(|n| char::from_u32(0x20 + n % 0x24f).unwrap_or('x'))

@@ -1,0 +1,81 @@
+//! Instances of one tree in one step: the commanded one, and those it calls or that call it. One of them is current;
+//! a piece of work names the instance it belongs to, and the run loop makes that one current.
+use crate::{command::Rejection, ctx::Ctx, definition::DefinitionRef, instance::Instance};
+use topology::Id;
+
+/// An instance that isn't current, with what the step knows of it.
+pub(crate) struct Member<'a> {
+    pub def: DefinitionRef<'a>,
+    pub inst: Instance,
+    pub last: Option<String>,
+}
+
+impl<'a> Ctx<'a, '_> {
+    /// The current instance's id.
+    pub(crate) fn here(&self) -> Id {
+        self.inst.process.id
+    }
+
+    /// Makes another instance of the tree current.
+    ///
+    /// # Errors
+    /// [`Rejection::NeedsInstances`] if it isn't at hand.
+    pub(crate) fn switch_to(&mut self, id: Id) -> Result<(), Rejection> {
+        if self.here() == id {
+            return Ok(());
+        }
+        let mut member = match self.others.remove(&id) {
+            Some(member) => member,
+            None => Box::new(self.member(id)?),
+        };
+        let before = self.here();
+        std::mem::swap(self.inst, &mut member.inst);
+        std::mem::swap(&mut self.def, &mut member.def);
+        std::mem::swap(&mut self.last, &mut member.last);
+        self.recording = self.env.history.of(&self.def.definition.key);
+        self.others.insert(before, member);
+        Ok(())
+    }
+
+    #[allow(dead_code)] // No element calls others yet.
+    /// Runs something with another instance current.
+    pub(crate) fn within<T>(
+        &mut self,
+        id: Id,
+        run: impl FnOnce(&mut Self) -> Result<T, Rejection>,
+    ) -> Result<T, Rejection> {
+        let back = self.here();
+        self.switch_to(id)?;
+        let result = run(self)?;
+        self.switch_to(back)?;
+        Ok(result)
+    }
+
+    #[allow(dead_code)]
+    /// Adds an instance that this step has made.
+    pub(crate) fn adopt(&mut self, inst: Instance, def: DefinitionRef<'a>) {
+        let member = Member {
+            def,
+            inst,
+            last: None,
+        };
+        self.others.insert(member.inst.process.id, Box::new(member));
+    }
+
+    fn member(&self, id: Id) -> Result<Member<'a>, Rejection> {
+        let world = self.env.world;
+        let inst = world
+            .instance(id)
+            .ok_or_else(|| Rejection::NeedsInstances(vec![id]))?;
+        let def = inst.process.definition_id;
+        let def = world.definition(def).ok_or(Rejection::NotFound {
+            kind: "Process definition",
+            id: def,
+        })?;
+        Ok(Member {
+            def,
+            inst,
+            last: None,
+        })
+    }
+}
