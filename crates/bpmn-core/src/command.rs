@@ -125,9 +125,11 @@ pub enum Command {
     SetSuspended {
         suspended: bool,
     },
-    /// Cancels the instance.
+    /// Cancels the instance, with its listeners and output parameters or without.
     Delete {
         reason: Option<String>,
+        skip_listeners: bool,
+        skip_outputs: bool,
     },
     /// Resolves an incident by hand.
     ResolveIncident {

@@ -35,7 +35,7 @@ pub struct Ctx<'a, 'b> {
     pub(crate) others: BTreeMap<Id, Box<Member<'a>>>,
     /// How often it has asked.
     pub(crate) asked: usize,
-    /// Whether output parameters are left out: deleting an instance must not fail for one of them.
+    /// Whether output parameters are left out.
     pub(crate) skip_outputs: bool,
     /// The element at which the current instance's last token ended.
     pub(crate) last: Option<String>,
@@ -47,6 +47,10 @@ pub struct Ctx<'a, 'b> {
     pub(crate) completing: Option<Id>,
     /// What is being evaluated, where expressions can see that.
     pub(crate) scene: Option<Scene>,
+    /// Whether listeners know that all tasks are deleted.
+    pub(crate) tasks_told: bool,
+    /// Whether an activity is being canceled.
+    pub(crate) canceling: bool,
     /// Whether listeners are left out.
     pub(crate) skip_listeners: bool,
     /// Why the instance is being deleted.
@@ -73,6 +77,8 @@ impl<'a, 'b> Ctx<'a, 'b> {
             starting: false,
             completing: None,
             scene: None,
+            tasks_told: false,
+            canceling: false,
             skip_listeners: false,
             delete_reason: None,
             needs: RefCell::default(),

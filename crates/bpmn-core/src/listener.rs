@@ -90,3 +90,68 @@ pub(crate) fn read_listener(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str)
     reader.error(xml, id, message);
     None
 }
+
+/// What happens to a user task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TaskEvent {
+    Create,
+    /// Its assignee has changed.
+    Assignment,
+    Update,
+    Complete,
+    Delete,
+}
+
+impl TaskEvent {
+    const ALL: [TaskEvent; 5] = {
+        use TaskEvent::*;
+        [Create, Assignment, Update, Complete, Delete]
+    };
+
+    /// The reference's word.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            TaskEvent::Create => "create",
+            TaskEvent::Assignment => "assignment",
+            TaskEvent::Update => "update",
+            TaskEvent::Complete => "complete",
+            TaskEvent::Delete => "delete",
+        }
+    }
+}
+
+/// A listener of a user task.
+#[derive(Debug)]
+pub(crate) struct TaskListener {
+    pub event: TaskEvent,
+    pub run: Listener,
+}
+
+impl TaskListener {
+    /// Reads the listeners of a user task.
+    pub(crate) fn read_all(reader: &mut Reader<'_>, task: Xml<'_, '_>, id: &str) -> Vec<TaskListener> {
+        let mut listeners = Vec::new();
+        for xml in crate::xml::extensions(task, "taskListener") {
+            let Some(name) = xml.attribute("event") else {
+                reader.error(task, id, "Attribute 'event' is mandatory on taskListener");
+                continue;
+            };
+            if name == "timeout" {
+                reader.error(
+                    xml,
+                    id,
+                    format!("a timeout listener of '{id}' is not supported yet"),
+                );
+                continue;
+            }
+            let Some(event) = TaskEvent::ALL.into_iter().find(|event| event.word() == name) else {
+                let message =
+                    "Attribute 'event' must be one of {create|assignment|complete|update|delete|timeout}";
+                reader.error(task, id, message);
+                continue;
+            };
+            listeners.extend(read_listener(reader, xml, id).map(|run| TaskListener { event, run }));
+        }
+        listeners
+    }
+}

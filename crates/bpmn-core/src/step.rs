@@ -1,7 +1,7 @@
 //! Commands: what each does to an instance before the run loop takes over.
 use crate::{
     Millis,
-    command::{Command, Env, Outcome, Rejection, TaskChange},
+    command::{Command, Env, Outcome, Rejection},
     ctx::Ctx,
     definition::DefinitionRef,
     history::Kind,
@@ -143,9 +143,15 @@ impl Ctx<'_, '_> {
                 self.set_suspended(suspended);
                 Ok(())
             }
-            Command::Delete { reason } => {
-                self.skip_outputs = true;
+            Command::Delete {
+                reason,
+                skip_listeners,
+                skip_outputs,
+            } => {
+                self.skip_listeners = skip_listeners;
+                self.skip_outputs = skip_outputs;
                 self.delete_reason.clone_from(&reason);
+                self.all_tasks_deleted()?;
                 self.cancel_within(None, None)?;
                 self.end_process(EndState::ExternallyTerminated, reason)
             }
@@ -183,73 +189,6 @@ impl Ctx<'_, '_> {
         self.set_variables(None, variables);
         self.starting = false;
         self.spawn(None, ix);
-        Ok(())
-    }
-
-    /// The token and element of a task that may be worked on.
-    fn active_task(&self, task: Id) -> Result<(Id, &UserTask), Rejection> {
-        let not_found = Rejection::NotFound {
-            kind: "Task",
-            id: task,
-        };
-        let row = self.inst.tasks.get(task).ok_or(not_found.clone())?;
-        if row.suspended {
-            return Err(Rejection::Suspended(format!(
-                "ENGINE-03043 task with id '{task}' is suspended."
-            )));
-        }
-        Ok((row.token_id.ok_or(not_found)?, row))
-    }
-
-    fn complete_task(&mut self, task: Id, variables: &Variables, local: &Variables) -> Result<(), Rejection> {
-        let (token, _) = self.active_task(task)?;
-        // Set on the execution: what is local to the task ends with it.
-        self.set_variables(Some(token), variables);
-        let writer = self.writer(Some(token));
-        for (name, value) in local {
-            self.set_local(token, Some(task), name, value.clone(), writer);
-        }
-        self.completing = Some(task);
-        self.leave(token, self.node_of(token)?)
-    }
-
-    fn update_task(&mut self, task: Id, change: TaskChange) -> Result<(), Rejection> {
-        let (token, _) = self.active_task(task)?;
-        self.set_variables(Some(token), &change.variables);
-        let now = self.env.now;
-        let row = self.inst.tasks.get_mut(task).ok_or(Rejection::NotFound {
-            kind: "Task",
-            id: task,
-        })?;
-        let TaskChange {
-            assignee,
-            owner,
-            delegation,
-            name,
-            description,
-            priority,
-            due,
-            follow_up,
-            variables: _,
-        } = change;
-        fn put<T>(field: &mut T, value: Option<T>) {
-            if let Some(value) = value {
-                *field = value;
-            }
-        }
-        let before = (row.assignee.clone(), row.owner.clone());
-        put(&mut row.assignee, assignee);
-        put(&mut row.owner, owner);
-        let after = (row.assignee.clone(), row.owner.clone());
-        put(&mut row.delegation, delegation);
-        put(&mut row.name, name);
-        put(&mut row.description, description);
-        put(&mut row.priority, priority);
-        put(&mut row.due, due);
-        put(&mut row.follow_up, follow_up);
-        row.last_updated = Some(now);
-        self.tell_link_change(task, "assignee", before.0, after.0);
-        self.tell_link_change(task, "owner", before.1, after.1);
         Ok(())
     }
 
@@ -354,7 +293,10 @@ impl Ctx<'_, '_> {
             None => self.local_scope(token),
         };
         let writer = self.writer(token);
+        let mut task_changed = false;
         for (name, value) in set {
+            let of_task = local || task.is_some_and(|t| self.local_variable(t, task, name).is_some());
+            task_changed |= task.is_some() && of_task;
             match local {
                 true => self.set_local(here, task, name, value.clone(), writer),
                 false => self.set_variable(token, task, name, value.clone()),
@@ -370,7 +312,14 @@ impl Ctx<'_, '_> {
                 false => self.remove_variable(token, task, name),
             }
         }
-        Ok(())
+        // A variable that is set on a task is a change of it; one that is removed isn't, as in the reference.
+        match task.filter(|_| task_changed) {
+            Some(task) => {
+                let assignee = self.inst.tasks.get(task).and_then(|row| row.assignee.clone());
+                self.task_updated(task, assignee)
+            }
+            None => Ok(()),
+        }
     }
 
     fn set_suspended(&mut self, suspended: bool) {

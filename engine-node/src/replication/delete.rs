@@ -106,6 +106,9 @@ impl Replication {
             for row in rows {
                 let command = Command::Delete {
                     reason: Some("deployment deleted".into()),
+                    // Nobody could see what they do, and none may keep the deployment.
+                    skip_listeners: true,
+                    skip_outputs: true,
                 };
                 let render = Box::new(|_: &_, _: &_| Answer::no_content());
                 match self.engine.command(caller, row.id(0)?, command, render).await {

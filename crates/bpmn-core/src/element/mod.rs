@@ -3,6 +3,7 @@ use crate::{
     command::Rejection,
     ctx::Ctx,
     definition::{Definition, FlowIx, Node, NodeIx},
+    listener::TaskListener,
     xml::Reader,
 };
 use expr::Expression;
@@ -125,6 +126,11 @@ pub(crate) trait Behavior: Debug + Send + Sync {
     /// Which errors it catches, for error boundary events.
     fn error_catch(&self) -> Option<&ErrorCatch> {
         None
+    }
+
+    /// The listeners of its task, for user tasks.
+    fn task_listeners(&self) -> &[TaskListener] {
+        &[]
     }
 
     /// Checks that need the finished definition: flows in particular.

@@ -7,6 +7,7 @@ use crate::{
     definition::Node,
     history::Kind,
     instance::UserTask as TaskRow,
+    listener::TaskListener,
     moves::whole_number,
     timer,
     xml::{bpmn_child, extension, text},
@@ -47,6 +48,7 @@ pub(super) const SPEC: ElementSpec = ElementSpec {
             follow_up: reader.expression_attribute(xml, "followUpDate"),
             priority: reader.expression_attribute(xml, "priority"),
             form_key: reader.expression_attribute(xml, "formKey"),
+            listeners: TaskListener::read_all(reader, xml, id),
         }))
     },
 };
@@ -84,6 +86,7 @@ struct UserTask {
     follow_up: Option<Expression>,
     priority: Option<Expression>,
     form_key: Option<Expression>,
+    listeners: Vec<TaskListener>,
 }
 
 impl Behavior for UserTask {
@@ -146,8 +149,12 @@ impl Behavior for UserTask {
                 ..task.clone()
             };
         }
-        ctx.tell_links(id);
+        ctx.task_created(id)?;
         Ok(Next::Wait)
+    }
+
+    fn task_listeners(&self) -> &[TaskListener] {
+        &self.listeners
     }
 }
 

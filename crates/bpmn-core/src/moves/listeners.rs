@@ -3,7 +3,7 @@ use crate::{
     command::Rejection,
     ctx::Ctx,
     definition::{FlowIx, Node},
-    listener::Listener,
+    listener::{Listener, TaskEvent},
 };
 use topology::Id;
 
@@ -18,6 +18,8 @@ pub(crate) enum Scene {
     ProcessEnd,
     /// A listener of a sequence flow.
     Take(FlowIx),
+    /// A listener of a user task.
+    Task(TaskEvent),
     /// Around the activity of a token, which is only about to begin: `execution` is the one that the activity's own
     /// gets as its parent.
     Outside(Id),
@@ -30,7 +32,7 @@ impl Scene {
             Scene::Start => Some("start"),
             Scene::End | Scene::ProcessEnd => Some("end"),
             Scene::Take(_) => Some("take"),
-            Scene::Outside(_) => None,
+            Scene::Task(_) | Scene::Outside(_) => None,
         }
     }
 }
@@ -67,7 +69,7 @@ impl<'a> Ctx<'a, '_> {
     fn run_listener(&mut self, listener: &Listener, token: Option<Id>) -> Result<(), Rejection> {
         match listener {
             Listener::Expression(expression) => self.eval(expression, token).map(drop),
-            Listener::Class(class) => Err(self.failure_at(token, missing_class(class))),
+            Listener::Class(class) => Err(self.missing_class(token, class)),
             Listener::Delegate(expression) => {
                 self.eval(expression, token)?;
                 let message = format!(
@@ -82,20 +84,22 @@ impl<'a> Ctx<'a, '_> {
     }
 
     /// A failure at the element a token stands on.
-    fn failure_at(&self, token: Option<Id>, message: String) -> Rejection {
+    pub(crate) fn failure_at(&self, token: Option<Id>, message: String) -> Rejection {
         let element = token
             .and_then(|id| self.inst.tokens.get(id))
             .map(|t| t.element.clone());
         Rejection::Failure { message, element }
     }
-}
 
-/// Why a listener's class doesn't run. A listener can't become an external task, for it must run within the step.
-fn missing_class(class: &str) -> String {
-    format!(
-        "ENGINE-09008 Exception while instantiating class '{class}': ENGINE-09017 Cannot load class '{class}': Java \
-         listeners can't be run here, use an expression or a script; --strict-deploy refuses such models at deployment"
-    )
+    /// Why a listener's class doesn't run. A listener can't become an external task, for it must run within the step.
+    pub(crate) fn missing_class(&self, token: Option<Id>, class: &str) -> Rejection {
+        let message = format!(
+            "ENGINE-09008 Exception while instantiating class '{class}': ENGINE-09017 Cannot load class '{class}': \
+             Java listeners can't be run here, use an expression or a script; --strict-deploy refuses such models at \
+             deployment"
+        );
+        self.failure_at(token, message)
+    }
 }
 
 impl Rejection {

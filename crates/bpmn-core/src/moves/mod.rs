@@ -7,6 +7,7 @@ mod jobs;
 mod listeners;
 mod priority;
 mod record;
+mod tasks;
 mod tokens;
 mod variables;
 

@@ -286,7 +286,7 @@ impl Ctx<'_, '_> {
         }
     }
 
-    fn tell_link(&mut self, task: Id, kind: &str, (group, name): (bool, String), added: bool) {
+    pub(crate) fn tell_link(&mut self, task: Id, kind: &str, (group, name): (bool, String), added: bool) {
         let (user_id, group_id) = match group {
             true => (None, Some(name)),
             false => (Some(name), None),

@@ -108,7 +108,9 @@ impl<'a> Ctx<'a, '_> {
     /// writes its history row, and removes what belonged to it: tasks, jobs, subscriptions, incidents, local variables.
     pub(crate) fn end_activity(&mut self, token: Id, node: &'a Node, how: Ended) -> Result<(), Rejection> {
         if self.token(token)?.activity_id.is_some() {
+            let before = std::mem::replace(&mut self.canceling, how.canceled);
             self.notify(&node.listeners.end, Scene::End, Some(token))?;
+            self.canceling = before;
         }
         let row = self.token(token)?.clone();
         if row.activity_id.is_some() && !self.skip_outputs {
@@ -140,6 +142,7 @@ impl<'a> Ctx<'a, '_> {
             };
             self.inst.history.push(HistoryRow::Activity(entry));
         }
+        self.tasks_deleted(token)?;
         let was_scope = self.in_scope_activity(&row);
         self.end_entities(token, row.activity_id);
         if was_scope {

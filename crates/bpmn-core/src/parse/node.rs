@@ -229,7 +229,7 @@ pub(super) fn refuse_what_would_be_lost(reader: &mut Reader<'_>, xml: Xml<'_, '_
             format!("compensation by element '{id}' is not supported yet"),
         );
     }
-    for tag in ["taskListener", "connector", "errorEventDefinition"] {
+    for tag in ["connector", "errorEventDefinition"] {
         if let Some(node) = extensions(xml, tag).next() {
             reader.error(
                 node,

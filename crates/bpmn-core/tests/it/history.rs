@@ -170,7 +170,12 @@ fn failing_job(told: History) -> Twin {
 
 fn cancel(told: History) -> Twin {
     let mut twin = started(TIMED, told, set("a", text("1")));
-    twin.step(Command::Delete { reason: None }).unwrap();
+    twin.step(Command::Delete {
+        reason: None,
+        skip_listeners: false,
+        skip_outputs: false,
+    })
+    .unwrap();
     twin
 }
 
@@ -377,7 +382,12 @@ fn s3_05_a_secret_in_a_filtered_variable_is_nowhere_in_history() {
     change(&mut twin, set("secret_pin", text("MARK-2")), &[]);
     change(&mut twin, Vec::new(), &["secret_pin"]);
     change(&mut twin, set("secret_pin", text("MARK-3")), &[]);
-    twin.step(Command::Delete { reason: None }).unwrap();
+    twin.step(Command::Delete {
+        reason: None,
+        skip_listeners: false,
+        skip_outputs: false,
+    })
+    .unwrap();
     assert!(!format!("{:?}", twin.history).contains("MARK"));
 }
 

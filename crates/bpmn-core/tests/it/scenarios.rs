@@ -358,8 +358,15 @@ fn command(twin: &Twin, words: &[&str], variables: Variables) -> Result<Command,
         },
         ["suspend"] => Command::SetSuspended { suspended: true },
         ["activate"] => Command::SetSuspended { suspended: false },
+        ["delete-silently"] => Command::Delete {
+            reason: None,
+            skip_listeners: true,
+            skip_outputs: true,
+        },
         ["delete", ref reason @ ..] => Command::Delete {
             reason: (!reason.is_empty()).then(|| reason.join(" ")),
+            skip_listeners: false,
+            skip_outputs: false,
         },
         _ => panic!("no such command: {}", words.join(" ")),
     })

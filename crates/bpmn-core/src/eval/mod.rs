@@ -1,0 +1,278 @@
+//! Expressions over an instance: which variables and built-in objects they see, and how values translate.
+mod execution;
+mod task;
+mod variables;
+
+use crate::{
+    Millis,
+    command::Rejection,
+    convert::{from_value, to_value},
+    ctx::Ctx,
+    value::TypedValue,
+};
+use expr::{Context, EvalError, Expression, Value};
+use topology::Id;
+
+/// An expression's place: the scope it sees, from inside out, and the task if it is one's.
+struct Place<'x, 'a, 'b> {
+    ctx: &'x mut Ctx<'a, 'b>,
+    /// The token whose scope it is; `None` is the process instance.
+    token: Option<Id>,
+    /// The expression assigned variables; a failure in it is then still a failure.
+    task: Option<Id>,
+}
+
+impl<'a> Ctx<'a, '_> {
+    /// Evaluates in a token's scope (`None`: the instance's). A failure names the token's element.
+    pub(crate) fn eval(&mut self, expression: &Expression, token: Option<Id>) -> Result<Value, Rejection> {
+        self.evaluated(token, None, |place| expression.eval(place))
+    }
+
+    /// Evaluates a condition.
+    pub(crate) fn eval_bool(&mut self, condition: &Expression, token: Option<Id>) -> Result<bool, Rejection> {
+        self.evaluated(token, None, |place| condition.eval_bool(place))
+    }
+
+    /// Evaluates to a text; null gives `None`.
+    pub(crate) fn eval_text(
+        &mut self,
+        expression: &Expression,
+        token: Option<Id>,
+    ) -> Result<Option<String>, Rejection> {
+        if expression.is_literal() {
+            return Ok(Some(expression.text().to_owned()));
+        }
+        self.evaluated(token, None, |place| expression.eval_opt_text(place))
+    }
+
+    /// Evaluates in the scope of a task, which is then also there as `task`.
+    pub(crate) fn eval_in_task(
+        &mut self,
+        expression: &Expression,
+        token: Id,
+        task: Id,
+    ) -> Result<Value, Rejection> {
+        self.evaluated(Some(token), Some(task), |place| expression.eval(place))
+    }
+
+    /// Evaluates to a typed value. A mere `${name}` copies the variable, so that its type survives whatever it is.
+    pub(crate) fn eval_typed(
+        &mut self,
+        expression: &Expression,
+        token: Option<Id>,
+    ) -> Result<TypedValue, Rejection> {
+        if let Some(name) = mere_name(expression.text())
+            && let Some(variable) = self.find_variable(token, None, name)
+        {
+            return Ok(variable.value.clone());
+        }
+        Ok(from_value(self.eval(expression, token)?))
+    }
+
+    fn evaluated<T>(
+        &mut self,
+        token: Option<Id>,
+        task: Option<Id>,
+        run: impl FnOnce(&mut Place<'_, 'a, '_>) -> Result<T, EvalError>,
+    ) -> Result<T, Rejection> {
+        let element = token
+            .and_then(|t| self.inst.tokens.get(t))
+            .map(|t| t.element.clone());
+        let result = run(&mut Place {
+            ctx: self,
+            token,
+            task,
+        });
+        let needs = self.needs.take();
+        if !needs.is_empty() {
+            return Err(Rejection::NeedsValues(needs));
+        }
+        result.map_err(|cause| Rejection::Failure {
+            message: cause.message,
+            element,
+        })
+    }
+
+    /// A variable's value as expressions see it. One whose content isn't at hand is noted; the step then fails.
+    fn seen(&self, value: &TypedValue) -> Value {
+        let TypedValue::Large(large) = value else {
+            return to_value(value);
+        };
+        match large.id.and_then(|id| self.inst.large.content(id)) {
+            Some(content) => to_value(&large.whole((**content).clone())),
+            None => {
+                self.needs.borrow_mut().extend(large.id);
+                Value::Null
+            }
+        }
+    }
+}
+
+/// Where an expression of a definition is evaluated: nothing but the time.
+struct Nowhere(Millis);
+
+impl Context for Nowhere {
+    fn variable(&mut self, _: &str) -> Option<Value> {
+        None
+    }
+    fn call(&mut self, _: &str, _: &str, _: Vec<Value>) -> Result<Option<Value>, EvalError> {
+        Ok(None)
+    }
+    fn property(&mut self, _: &str, _: &str) -> Result<Option<Value>, EvalError> {
+        Ok(None)
+    }
+    fn now(&self) -> Millis {
+        self.0
+    }
+    fn user(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Evaluates where there are no variables: a date, or else a text.
+pub(crate) fn without_scope(text: &str, now: Millis) -> Result<Result<Millis, String>, String> {
+    let expression = Expression::parse(text).map_err(|cause| cause.message)?;
+    match expression
+        .eval(&mut Nowhere(now))
+        .map_err(|cause| cause.message)?
+    {
+        Value::Date(date) | Value::DateTime(date) => Ok(Ok(date)),
+        value => Ok(Err(value.to_text())),
+    }
+}
+
+/// A number where there are no variables; `None` if it needs them or is none.
+pub(crate) fn number(expression: &Expression) -> Option<i64> {
+    expression.eval_text(&mut Nowhere(0)).ok()?.trim().parse().ok()
+}
+
+/// A message's name where there are no variables; one that needs them stays as it is written.
+pub(crate) fn message_name(expression: &Expression) -> String {
+    expression
+        .eval_text(&mut Nowhere(0))
+        .unwrap_or_else(|_| expression.text().to_owned())
+}
+
+/// `name` of an expression that is just `${name}`.
+fn mere_name(text: &str) -> Option<&str> {
+    let name = text
+        .strip_prefix("${")
+        .or_else(|| text.strip_prefix("#{"))?
+        .strip_suffix('}')?
+        .trim();
+    let plain = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    plain.then_some(name)
+}
+
+impl Context for Place<'_, '_, '_> {
+    fn variable(&mut self, name: &str) -> Option<Value> {
+        match name {
+            EXECUTION => return Some(Value::Bean(EXECUTION.to_owned())),
+            TASK if self.task.is_some() => return Some(Value::Bean(TASK.to_owned())),
+            "authenticatedUserId" => {
+                return Some(self.ctx.env.user.map_or(Value::Null, Value::from));
+            }
+            _ => {}
+        }
+        self.ctx
+            .find_variable(self.token, self.task, name)
+            .map(|v| self.ctx.seen(&v.value))
+    }
+
+    fn call(&mut self, bean: &str, method: &str, args: Vec<Value>) -> Result<Option<Value>, EvalError> {
+        let Some(bean) = self.bean(bean) else {
+            return Ok(None);
+        };
+        if let Some(done) = self.variables_of(bean, method, &args) {
+            return Ok(Some(done));
+        }
+        if let (Bean::Task(task), Some(setter)) = (bean, method.strip_prefix("set")) {
+            return self.set_task(task, setter, &args);
+        }
+        if let Bean::Task(task) = bean
+            && let Some(done) = self.change_candidates(task, method, &args)
+        {
+            return Ok(Some(done));
+        }
+        if !args.is_empty() {
+            return match (bean, method, &args[..]) {
+                (Bean::Execution, "setProcessBusinessKey", [key]) => {
+                    self.ctx.inst.process.business_key = opt_text(key);
+                    Ok(Some(Value::Null))
+                }
+                _ => Ok(None),
+            };
+        }
+        let getter = method.strip_prefix("get").or_else(|| method.strip_prefix("is"));
+        Ok(getter.and_then(|name| self.property_of(bean, &decapitalized(name)?)))
+    }
+
+    fn property(&mut self, bean: &str, name: &str) -> Result<Option<Value>, EvalError> {
+        Ok(self.bean(bean).and_then(|bean| self.property_of(bean, name)))
+    }
+
+    fn now(&self) -> i64 {
+        self.ctx.env.now
+    }
+
+    fn user(&self) -> Option<String> {
+        self.ctx.env.user.map(str::to_owned)
+    }
+}
+
+/// A built-in object.
+#[derive(Clone, Copy, Debug)]
+enum Bean {
+    Execution,
+    Task(Id),
+}
+
+impl Place<'_, '_, '_> {
+    fn bean(&self, name: &str) -> Option<Bean> {
+        match name {
+            EXECUTION => Some(Bean::Execution),
+            TASK => self.task.map(Bean::Task),
+            _ => None,
+        }
+    }
+
+    /// What `getNAME` gives, or `bean.NAME`.
+    fn property_of(&mut self, bean: Bean, name: &str) -> Option<Value> {
+        let names = |names: Vec<String>| Value::List(names.into_iter().map(Value::Str).collect());
+        match name {
+            "variables" => return Some(Value::Map(self.visible(bean))),
+            "variablesLocal" => return Some(Value::Map(self.local(bean))),
+            "variableNames" => return Some(names(keys(self.visible(bean)))),
+            "variableNamesLocal" => return Some(names(keys(self.local(bean)))),
+            _ => {}
+        }
+        match bean {
+            Bean::Execution => self.execution_property(name),
+            Bean::Task(task) => self.task_property(task, name),
+        }
+    }
+}
+
+const EXECUTION: &str = "execution";
+const TASK: &str = "task";
+
+fn keys(entries: Vec<(String, Value)>) -> Vec<String> {
+    entries.into_iter().map(|(name, _)| name).collect()
+}
+
+/// `assignee` of `Assignee`; `None` of nothing.
+fn decapitalized(name: &str) -> Option<String> {
+    let mut chars = name.chars();
+    let first = chars.next()?.to_ascii_lowercase();
+    Some(std::iter::once(first).chain(chars).collect())
+}
+
+/// A text, or nothing.
+fn opt_text(value: &Value) -> Option<String> {
+    (*value != Value::Null).then(|| value.to_text())
+}
+
+fn text(text: Option<String>) -> Value {
+    text.map_or(Value::Null, Value::Str)
+}

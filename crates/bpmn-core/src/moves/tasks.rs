@@ -1,0 +1,198 @@
+//! The life of a user task as its listeners see it.
+use crate::{
+    command::{Rejection, TaskChange},
+    ctx::Ctx,
+    history::Kind,
+    listener::{Listener, TaskEvent},
+    moves::Scene,
+    tracked::By,
+    value::Variables,
+};
+use topology::Id;
+
+impl Ctx<'_, '_> {
+    /// A task has been made and has all its fields: tells history and listeners.
+    pub(crate) fn task_created(&mut self, task: Id) -> Result<(), Rejection> {
+        self.tell_links(task);
+        self.notify_task(task, TaskEvent::Create)?;
+        let assigned = self
+            .inst
+            .tasks
+            .get(task)
+            .is_some_and(|row| row.assignee.is_some());
+        match assigned {
+            true => self.notify_task(task, TaskEvent::Assignment),
+            false => Ok(()),
+        }
+    }
+
+    /// Completes a task and leaves its activity.
+    pub(crate) fn complete_task(
+        &mut self,
+        task: Id,
+        variables: &Variables,
+        local: &Variables,
+    ) -> Result<(), Rejection> {
+        let (token, _) = self.active_task(task)?;
+        // Set on the execution: what is local to the task ends with it.
+        self.set_variables(Some(token), variables);
+        let writer = self.writer(Some(token));
+        for (name, value) in local {
+            self.set_local(token, Some(task), name, value.clone(), writer);
+        }
+        self.notify_task(task, TaskEvent::Complete)?;
+        self.completing = Some(task);
+        self.leave(token, self.node_of(token)?)
+    }
+
+    /// Changes a task's fields.
+    pub(crate) fn update_task(&mut self, task: Id, change: TaskChange) -> Result<(), Rejection> {
+        let (token, _) = self.active_task(task)?;
+        self.set_variables(Some(token), &change.variables);
+        let row = self.inst.tasks.get_mut(task).ok_or(Rejection::NotFound {
+            kind: "Task",
+            id: task,
+        })?;
+        let TaskChange {
+            assignee,
+            owner,
+            delegation,
+            name,
+            description,
+            priority,
+            due,
+            follow_up,
+            variables: _,
+        } = change;
+        fn put<T>(field: &mut T, value: Option<T>) {
+            if let Some(value) = value {
+                *field = value;
+            }
+        }
+        let before = (row.assignee.clone(), row.owner.clone());
+        put(&mut row.assignee, assignee);
+        put(&mut row.owner, owner);
+        let after = (row.assignee.clone(), row.owner.clone());
+        put(&mut row.delegation, delegation);
+        put(&mut row.name, name);
+        put(&mut row.description, description);
+        put(&mut row.priority, priority);
+        put(&mut row.due, due);
+        put(&mut row.follow_up, follow_up);
+        self.tell_link_change(task, "assignee", before.0.clone(), after.0);
+        self.tell_link_change(task, "owner", before.1, after.1);
+        self.task_updated(task, before.0)
+    }
+
+    /// A task has been changed from outside; `assignee` is who it was assigned to before.
+    pub(crate) fn task_updated(&mut self, task: Id, assignee: Option<String>) -> Result<(), Rejection> {
+        let now = self.env.now;
+        self.inst
+            .tasks
+            .get_mut(task)
+            .map(|row| row.last_updated = Some(now));
+        self.notify_task(task, TaskEvent::Update)?;
+        // A listener may have changed it too.
+        let after = self.inst.tasks.get(task).map(|row| row.assignee.clone());
+        match after {
+            Some(after) if after != assignee => self.notify_task(task, TaskEvent::Assignment),
+            _ => Ok(()),
+        }
+    }
+
+    /// The token and row of a task that may be worked on.
+    pub(crate) fn active_task(&self, task: Id) -> Result<(Id, &crate::instance::UserTask), Rejection> {
+        let not_found = Rejection::NotFound {
+            kind: "Task",
+            id: task,
+        };
+        let row = self.inst.tasks.get(task).ok_or(not_found.clone())?;
+        if row.suspended {
+            return Err(Rejection::Suspended(format!(
+                "ENGINE-03043 task with id '{task}' is suspended."
+            )));
+        }
+        Ok((row.token_id.ok_or(not_found)?, row))
+    }
+
+    /// Tells listeners of all tasks at a token that they are deleted, if they haven't been completed.
+    pub(crate) fn tasks_deleted(&mut self, token: Id) -> Result<(), Rejection> {
+        for task in self.inst.tasks.ids_by(By::Token(token)) {
+            if self.completing != Some(task) && !self.tasks_told {
+                self.notify_task(task, TaskEvent::Delete)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells listeners of all tasks of the instance that they are deleted: before anything else, as in the reference.
+    pub(crate) fn all_tasks_deleted(&mut self) -> Result<(), Rejection> {
+        let tasks: Vec<Id> = self.inst.tasks.iter().map(|task| task.id).collect();
+        self.tasks_told = true;
+        tasks
+            .into_iter()
+            .try_for_each(|task| self.notify_task(task, TaskEvent::Delete))
+    }
+
+    /// Takes a candidate in or out.
+    pub(crate) fn change_candidate(&mut self, task: Id, who: (bool, String), add: bool) {
+        let Some(row) = self.inst.tasks.get_mut(task) else {
+            return;
+        };
+        let before = row.candidates.len();
+        match add {
+            true if !row.candidates.contains(&who) => row.candidates.push(who.clone()),
+            true => {}
+            false => row.candidates.retain(|candidate| *candidate != who),
+        }
+        let told = if add { Kind::LinkAdded } else { Kind::LinkDeleted };
+        if row.candidates.len() != before && self.recording.keeps(told) {
+            self.tell_link(task, "candidate", who, add);
+        }
+    }
+
+    /// Runs a task's listeners of an event.
+    pub(crate) fn notify_task(&mut self, task: Id, event: TaskEvent) -> Result<(), Rejection> {
+        let token = self.inst.tasks.get(task).and_then(|row| row.token_id);
+        let Some(token) = token.filter(|_| !self.skip_listeners) else {
+            return Ok(());
+        };
+        let listeners = self.node_of(token)?.behavior.task_listeners();
+        for listener in listeners.iter().filter(|listener| listener.event == event) {
+            let result = self.in_scene(Scene::Task(event), |ctx| {
+                ctx.run_task_listener(&listener.run, token, task)
+            });
+            result.map_err(explained)?;
+        }
+        Ok(())
+    }
+
+    fn run_task_listener(&mut self, listener: &Listener, token: Id, task: Id) -> Result<(), Rejection> {
+        match listener {
+            Listener::Expression(expression) => self.eval_in_task(expression, token, task).map(drop),
+            Listener::Class(class) => Err(self.missing_class(Some(token), class)),
+            Listener::Delegate(expression) => {
+                self.eval(expression, Some(token))?;
+                let message = format!(
+                    "Delegate expression {} did not resolve to an implementation of interface \
+                     org.camunda.bpm.engine.delegate.TaskListener",
+                    expression.text()
+                );
+                Err(self.failure_at(Some(token), message))
+            }
+        }
+    }
+}
+
+/// A failure of a task listener in the words of the reference.
+fn explained(cause: Rejection) -> Rejection {
+    match cause {
+        Rejection::Failure { message, element } => Rejection::Failure {
+            message: format!(
+                "ENGINE-03051 There was an exception while invoking the TaskListener. Message: '{message}'"
+            ),
+            element,
+        },
+        other => other,
+    }
+}
