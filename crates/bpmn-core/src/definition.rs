@@ -2,6 +2,7 @@
 use crate::{
     Millis,
     element::{Behavior, Start},
+    form::FormKey,
     listener::{Listener, Listeners},
     timer::{self, TimerKind},
 };
@@ -235,6 +236,11 @@ impl Definition {
 }
 
 impl Node {
+    /// The form of its task or of a start.
+    pub fn form(&self) -> Option<&FormKey> {
+        self.behavior.form()
+    }
+
     /// Whether the reference gives it a child execution of its own: it waits for events, has mappings or boundary
     /// events, or contains others.
     pub fn is_scope(&self) -> bool {

@@ -9,6 +9,7 @@ pub mod definition;
 mod element;
 mod eval;
 mod family;
+pub mod form;
 pub mod history;
 pub mod instance;
 pub mod large;

@@ -170,10 +170,33 @@ pub(crate) fn is_extension(node: Xml<'_, '_>) -> bool {
 
 /// All text directly inside a node, trimmed.
 pub(crate) fn text(node: Xml<'_, '_>) -> String {
-    let text: String = node
-        .children()
-        .filter(|c| c.is_text())
-        .filter_map(|c| c.text())
-        .collect();
-    text.trim().to_owned()
+    raw_text(node).trim().to_owned()
+}
+
+/// All text directly inside a node, as it is.
+pub(crate) fn raw_text(node: Xml<'_, '_>) -> String {
+    let texts = node.children().filter(|c| c.is_text());
+    texts.filter_map(|c| c.text()).collect()
+}
+
+/// Splits a list at commas outside of expressions, as the reference does: an expression begins with `$` or `{` and
+/// goes on to the next `}`; an empty part counts, but not at the end.
+pub(crate) fn split_list(list: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let (mut start, mut inside) = (0, false);
+    for (at, c) in list.char_indices() {
+        match c {
+            '{' | '$' => inside = true,
+            '}' => inside = false,
+            ',' if !inside => {
+                parts.push(list[start..at].trim());
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    if start < list.len() {
+        parts.push(list[start..].trim());
+    }
+    parts
 }

@@ -27,7 +27,15 @@ pub struct Task {
     pub case_definition_id: Option<String>,
     pub suspended: bool,
     pub form_key: Option<String>,
-    pub camunda_form_ref: Option<String>,
+    pub camunda_form_ref: Option<FormRef>,
     pub tenant_id: Option<String>,
     pub task_state: &'static str,
+}
+
+/// Which Camunda form a task has.
+#[derive(Clone, Debug, Serialize)]
+pub struct FormRef {
+    pub key: Option<String>,
+    pub binding: &'static str,
+    pub version: Option<i64>,
 }

@@ -60,11 +60,21 @@ fn rejected(rejection: Rejection) -> ApiError {
         }
         Rejection::Suspended(text) => ApiError::bad_user_request("SuspendedEntityInteractionException", text),
         Rejection::BadRequest(text) => ApiError::bad_user_request("BadUserRequestException", text),
+        Rejection::Failure { message, .. } if is_cast(&message) => cast(message),
         Rejection::Failure { message, .. } => ApiError::engine(message),
         Rejection::NeedsValues(_) | Rejection::NeedsInstances(_) | Rejection::Asks(..) => {
             ApiError::unavailable(rejection.to_string())
         }
     }
+}
+
+/// Whether a failure is Java's `ClassCastException`, which the reference passes on as it is.
+fn is_cast(message: &str) -> bool {
+    message.starts_with("class ") && message.contains(" cannot be cast to class ")
+}
+
+fn cast(message: String) -> ApiError {
+    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "ClassCastException", message)
 }
 
 fn parse(message: String, problems: &[(String, ParseErrors)]) -> ApiError {
@@ -97,6 +107,7 @@ pub fn wrapped(prefix: impl Into<String>, status: StatusCode) -> impl Fn(EngineE
         EngineError::Rejected(Rejection::BadRequest(text)) => {
             ApiError::rest(StatusCode::BAD_REQUEST, format!("{prefix}: {text}"))
         }
+        EngineError::Rejected(Rejection::Failure { message, .. }) if is_cast(&message) => cast(message),
         EngineError::Rejected(rejection) => ApiError::rest(status, format!("{prefix}: {rejection}")),
         other => api(other),
     }

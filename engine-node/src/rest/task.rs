@@ -21,7 +21,12 @@ use bpmn_core::{
     instance::{Instance, UserTask},
 };
 use http::StatusCode;
-use rest_api::{ApiError, ApiResult, Date, filters::Filters, task::Task, variable};
+use rest_api::{
+    ApiError, ApiResult, Date,
+    filters::Filters,
+    task::{FormRef, Task},
+    variable,
+};
 
 /// Routes of this resource.
 pub fn routes() -> Router<App> {
@@ -48,7 +53,24 @@ pub fn routes() -> Router<App> {
         ))
 }
 
+/// What a task's row says of its form: a key, or which Camunda form it is.
+fn form(view: &CatalogView, task: &UserTask) -> (Option<String>, Option<FormRef>) {
+    let key = task.form_key.clone();
+    let definition = task.definition_id.and_then(|id| view.by_id(id));
+    let node = definition.and_then(|d| d.definition.node(task.element.as_deref()?));
+    let Some(binding) = node.and_then(|node| node.form()?.binding.as_ref()) else {
+        return (key, None);
+    };
+    let reference = FormRef {
+        key,
+        binding: binding.kind,
+        version: binding.version(),
+    };
+    (None, Some(reference))
+}
+
 fn dto(view: &CatalogView, task: UserTask) -> Task {
+    let (form_key, camunda_form_ref) = form(view, &task);
     Task {
         id: task.id.to_string(),
         name: task.name,
@@ -72,8 +94,8 @@ fn dto(view: &CatalogView, task: UserTask) -> Task {
         case_instance_id: None,
         case_definition_id: None,
         suspended: task.suspended,
-        form_key: task.form_key,
-        camunda_form_ref: None,
+        form_key,
+        camunda_form_ref,
         tenant_id: task.tenant_id,
         task_state: if task.last_updated.is_some() {
             "Updated"

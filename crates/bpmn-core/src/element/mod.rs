@@ -3,6 +3,7 @@ use crate::{
     command::Rejection,
     ctx::Ctx,
     definition::{Definition, FlowIx, Node, NodeIx},
+    form::FormKey,
     listener::TaskListener,
     xml::Reader,
 };
@@ -125,6 +126,11 @@ pub(crate) trait Behavior: Debug + Send + Sync {
 
     /// Which errors it catches, for error boundary events.
     fn error_catch(&self) -> Option<&ErrorCatch> {
+        None
+    }
+
+    /// The form of its task or of a start.
+    fn form(&self) -> Option<&FormKey> {
         None
     }
 

@@ -5,14 +5,16 @@ use crate::{
     command::Rejection,
     ctx::Ctx,
     definition::Node,
+    form::FormKey,
     history::Kind,
     instance::UserTask as TaskRow,
     listener::TaskListener,
-    moves::whole_number,
+    parse::documentation,
     timer,
-    xml::{bpmn_child, extension, text},
+    xml::{Reader, bpmn_child, bpmn_children, extension, raw_text, split_list},
 };
 use expr::{Expression, Value};
+use roxmltree::Node as Xml;
 use topology::Id;
 
 /// A task's priority if the model gives none.
@@ -27,53 +29,84 @@ pub(super) const SPEC: ElementSpec = ElementSpec {
         let name = xml
             .attribute("name")
             .and_then(|name| reader.expression(xml, id, name));
-        let description = bpmn_child(xml, "documentation")
-            .map(text)
-            .filter(|t| !t.is_empty())
-            .and_then(|text| reader.expression(xml, id, &text));
-        let mut candidates = Vec::new();
-        for (group, attribute) in [(false, "candidateUsers"), (true, "candidateGroups")] {
-            for one in split(extension(xml, attribute).unwrap_or_default()) {
-                if let Some(expression) = reader.expression(xml, id, one) {
-                    candidates.push((group, expression));
-                }
-            }
-        }
+        let description = documentation(xml).and_then(|text| reader.expression(xml, id, &text));
+        let assignee = assignee(reader, xml, id);
+        let candidates = candidates(reader, xml, id);
         Some(Box::new(UserTask {
             name,
             description,
-            assignee: reader.expression_attribute(xml, "assignee"),
+            assignee,
             candidates,
             due: reader.expression_attribute(xml, "dueDate"),
             follow_up: reader.expression_attribute(xml, "followUpDate"),
             priority: reader.expression_attribute(xml, "priority"),
-            form_key: reader.expression_attribute(xml, "formKey"),
+            form: FormKey::read(reader, xml, id),
             listeners: TaskListener::read_all(reader, xml, id),
         }))
     },
 };
 
-/// Splits at commas outside of `${…}`.
-fn split(list: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let (mut start, mut depth) = (0, 0);
-    for (at, c) in list.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            ',' if depth == 0 => {
-                parts.push(&list[start..at]);
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(&list[start..]);
-    parts
-        .into_iter()
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
+/// The texts of `resourceAssignmentExpression/formalExpression` in resources of a kind.
+fn resources(task: Xml<'_, '_>, kind: &'static str) -> Vec<Option<String>> {
+    bpmn_children(task)
+        .filter(|n| n.tag_name().name() == kind)
+        .map(|resource| {
+            let expression = bpmn_child(resource, "resourceAssignmentExpression")?;
+            bpmn_child(expression, "formalExpression").map(raw_text)
+        })
         .collect()
+}
+
+/// From `humanPerformer` or `camunda:assignee`.
+fn assignee(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str) -> Option<Expression> {
+    let name = xml.attribute("name").unwrap_or("null");
+    let performers = resources(xml, "humanPerformer");
+    let performer = match &performers[..] {
+        [one] => one.as_ref(),
+        [] => None,
+        _ => {
+            let message =
+                format!("Invalid task definition: multiple humanPerformer sub elements defined for {name}");
+            reader.error(xml, id, message);
+            None
+        }
+    };
+    match (performer, extension(xml, "assignee")) {
+        (Some(_), Some(_)) => {
+            let message = format!("Invalid usage: duplicate assignee declaration for task {name}");
+            reader.error(xml, id, message);
+            None
+        }
+        (Some(text), None) => reader.expression(xml, id, text),
+        (None, Some(text)) => reader.expression(xml, id, text),
+        (None, None) => None,
+    }
+}
+
+/// Candidates (`true`: groups) from `potentialOwner`s, whose names are groups unless they say `user(…)`, and from
+/// Camunda's attributes.
+fn candidates(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str) -> Vec<(bool, Expression)> {
+    let mut found: Vec<(bool, String)> = Vec::new();
+    for owner in resources(xml, "potentialOwner").into_iter().flatten() {
+        found.extend(split_list(&owner).into_iter().map(|name| {
+            for (group, prefix) in [(false, "user("), (true, "group(")] {
+                if let Some(rest) = name.strip_prefix(prefix) {
+                    let mut chars = rest.chars();
+                    chars.next_back();
+                    return (group, chars.as_str().trim().to_owned());
+                }
+            }
+            (true, name.to_owned())
+        }));
+    }
+    for (group, attribute) in [(false, "candidateUsers"), (true, "candidateGroups")] {
+        let names = split_list(extension(xml, attribute).unwrap_or_default());
+        found.extend(names.into_iter().map(|name| (group, name.to_owned())));
+    }
+    let compiled = found
+        .into_iter()
+        .filter_map(|(group, name)| Some((group, reader.expression(xml, id, &name)?)));
+    compiled.collect()
 }
 
 #[derive(Debug)]
@@ -85,7 +118,7 @@ struct UserTask {
     due: Option<Expression>,
     follow_up: Option<Expression>,
     priority: Option<Expression>,
-    form_key: Option<Expression>,
+    form: Option<FormKey>,
     listeners: Vec<TaskListener>,
 }
 
@@ -118,24 +151,30 @@ impl Behavior for UserTask {
             recorded: ctx.recording.keeps(Kind::Task),
             candidates: Vec::new(),
         };
-        // Stored first: expressions may look at `task`.
         ctx.inst.tasks.insert(task);
         let mut text = |expression: &Option<Expression>| match expression {
             Some(e) if e.is_literal() => Ok(Some(e.text().to_owned())),
-            Some(e) => match ctx.eval_in_task(e, token, id)? {
+            Some(e) => match ctx.eval(e, Some(token))? {
                 Value::Null => Ok(None),
-                value => Ok(Some(value.to_text())),
+                Value::Str(text) => Ok(Some(text)),
+                value => Err(Ctx::failure(at, not_a_text(&value))),
             },
             None => Ok(None),
         };
         let name = text(&self.name)?;
         let description = text(&self.description)?;
         let assignee = text(&self.assignee)?;
-        let form_key = text(&self.form_key)?;
-        let due = self.date(("Due date", &self.due), at, token, id, ctx)?;
-        let follow_up = self.date(("Follow up date", &self.follow_up), at, token, id, ctx)?;
-        let priority = self.priority(at, token, id, ctx)?;
-        let candidates = self.candidates(at, token, id, ctx)?;
+        // The reference evaluates it whenever the task is shown: that can't fail the process.
+        let form_key = match &self.form {
+            Some(form) => ctx
+                .eval_text(&form.key, Some(token))
+                .or_else(Rejection::unless_failure)?,
+            None => None,
+        };
+        let due = self.date(("Due date", &self.due), at, token, ctx)?;
+        let follow_up = self.date(("Follow up date", &self.follow_up), at, token, ctx)?;
+        let priority = self.priority(at, token, ctx)?;
+        let candidates = self.candidates(at, token, ctx)?;
         if let Some(task) = ctx.inst.tasks.get_mut(id) {
             *task = TaskRow {
                 name,
@@ -153,6 +192,10 @@ impl Behavior for UserTask {
         Ok(Next::Wait)
     }
 
+    fn form(&self) -> Option<&FormKey> {
+        self.form.as_ref()
+    }
+
     fn task_listeners(&self) -> &[TaskListener] {
         &self.listeners
     }
@@ -165,21 +208,19 @@ impl UserTask {
         (what, expression): (&str, &Option<Expression>),
         at: &Node,
         token: Id,
-        task: Id,
         ctx: &mut Ctx<'_, '_>,
     ) -> Result<Option<Millis>, Rejection> {
         let Some(expression) = expression else {
             return Ok(None);
         };
-        match ctx.eval_in_task(expression, token, task)? {
+        match ctx.eval(expression, Some(token))? {
             Value::Null => Ok(None),
             Value::Date(date) | Value::DateTime(date) => Ok(Some(date)),
             Value::Str(text) => {
-                let text = text.trim();
                 let date = if text.starts_with('P') {
-                    timer::duration(text, ctx.env.now)
+                    timer::duration(&text, ctx.env.now)
                 } else {
-                    timer::date(text)
+                    timer::date(&text)
                 };
                 date.map(Some).map_err(|cause| {
                     Ctx::failure(
@@ -198,22 +239,27 @@ impl UserTask {
         }
     }
 
-    fn priority(&self, at: &Node, token: Id, task: Id, ctx: &mut Ctx<'_, '_>) -> Result<i32, Rejection> {
+    fn priority(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<i32, Rejection> {
         let Some(expression) = &self.priority else {
             return Ok(DEFAULT_PRIORITY);
         };
-        let value = ctx.eval_in_task(expression, token, task)?;
-        if value == Value::Null {
-            return Ok(DEFAULT_PRIORITY);
+        let wrong = |message: String| Err(Ctx::failure(at, message));
+        match ctx.eval(expression, Some(token))? {
+            Value::Null => Ok(DEFAULT_PRIORITY),
+            Value::Str(text) => match text.parse() {
+                Ok(priority) => Ok(priority),
+                Err(_) => wrong(format!("Priority does not resolve to a number: {text}")),
+            },
+            Value::Short(n) => Ok(n.into()),
+            Value::Int(n) => Ok(n),
+            // Java's `intValue`.
+            Value::Long(n) => Ok(n as i32),
+            Value::Double(n) => Ok(n as i32),
+            _ => wrong(format!(
+                "Priority expression does not resolve to a number: {}",
+                expression.text()
+            )),
         }
-        whole_number(&value)
-            .and_then(|n| i32::try_from(n).ok())
-            .ok_or_else(|| {
-                Ctx::failure(
-                    at,
-                    format!("Priority does not resolve to a number: {}", expression.text()),
-                )
-            })
     }
 
     /// Users and groups; an expression may give a list, or a text with commas.
@@ -221,26 +267,49 @@ impl UserTask {
         &self,
         at: &Node,
         token: Id,
-        task: Id,
         ctx: &mut Ctx<'_, '_>,
     ) -> Result<Vec<(bool, String)>, Rejection> {
-        let mut candidates: Vec<(bool, String)> = Vec::new();
+        let mut candidates = Vec::new();
         for (group, expression) in &self.candidates {
-            let names = match ctx.eval_in_task(expression, token, task)? {
-                Value::Null => Vec::new(),
+            let names: Vec<String> = match ctx.eval(expression, Some(token))? {
                 Value::List(items) => items.iter().map(Value::to_text).collect(),
-                Value::Str(text) => split(&text).into_iter().map(str::to_owned).collect(),
+                Value::Str(text) => names(&text),
                 _ => {
                     let message = "Expression did not resolve to a string or collection of strings";
                     return Err(Ctx::failure(at, message));
                 }
             };
-            for name in names {
-                if !candidates.contains(&(*group, name.clone())) {
-                    candidates.push((*group, name));
-                }
-            }
+            candidates.extend(names.into_iter().map(|name| (*group, name)));
         }
         Ok(candidates)
     }
+}
+
+/// The names in a text with commas, as Java splits at `\s*,\s*`: empty ones don't count at the end.
+fn names(text: &str) -> Vec<String> {
+    if !text.contains(',') {
+        return vec![text.to_owned()];
+    }
+    let last = text.matches(',').count();
+    let parts = text.split(',').enumerate().map(|(at, part)| {
+        let part = if at > 0 { part.trim_start() } else { part };
+        if at < last { part.trim_end() } else { part }
+    });
+    let mut names: Vec<String> = parts.map(str::to_owned).collect();
+    while names.last().is_some_and(String::is_empty) {
+        names.pop();
+    }
+    names
+}
+
+/// Java's words for a value that is cast to a text.
+fn not_a_text(value: &Value) -> String {
+    let class = value.class_name();
+    let module = match class.starts_with("java.") {
+        true => format!("{class} and java.lang.String are in module java.base of loader 'bootstrap'"),
+        false => format!(
+            "{class} is in unnamed module of loader 'app'; java.lang.String is in module java.base of loader 'bootstrap'"
+        ),
+    };
+    format!("class {class} cannot be cast to class java.lang.String ({module})")
 }

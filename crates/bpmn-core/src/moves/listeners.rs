@@ -103,6 +103,14 @@ impl<'a> Ctx<'a, '_> {
 }
 
 impl Rejection {
+    /// Nothing instead of a failure of the process; other rejections stay.
+    pub(crate) fn unless_failure<T>(self) -> Result<Option<T>, Rejection> {
+        match self {
+            Rejection::Failure { .. } => Ok(None),
+            other => Err(other),
+        }
+    }
+
     /// The same, at an element.
     pub(crate) fn at(self, node: &Node) -> Rejection {
         match self {

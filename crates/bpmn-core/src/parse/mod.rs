@@ -11,7 +11,7 @@ use crate::{
     element,
     listener::Listeners,
     problem::{ParseErrors, Problem, Severity},
-    xml::{BPMN, Reader, bpmn_child, bpmn_children, extension, text},
+    xml::{BPMN, Reader, bpmn_children, extension, text},
 };
 use roxmltree::{Document, Node as Xml, ParsingOptions};
 use std::collections::{HashMap, HashSet};
@@ -238,8 +238,9 @@ fn history_ttl(reader: &mut Reader<'_>, process: Xml<'_, '_>, key: &str) -> Opti
     }
 }
 
-fn documentation(node: Xml<'_, '_>) -> Option<String> {
-    bpmn_child(node, "documentation")
-        .map(text)
-        .filter(|t| !t.is_empty())
+/// All documentation of an element, an empty line between two.
+pub(crate) fn documentation(node: Xml<'_, '_>) -> Option<String> {
+    let of_node = bpmn_children(node).filter(|n| n.tag_name().name() == "documentation");
+    let texts: Vec<String> = of_node.map(text).collect();
+    (!texts.is_empty()).then(|| texts.join("\n\n"))
 }
