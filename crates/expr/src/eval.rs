@@ -284,6 +284,7 @@ fn is_empty(value: &Value) -> bool {
         Value::Str(text) => text.is_empty(),
         Value::List(items) => items.is_empty(),
         Value::Map(entries) => entries.is_empty(),
+        Value::Java(object) => matches!(&**object, Java::Array(_, items) if items.is_empty()),
         Value::Object { .. } => methods::object::view(value).is_some_and(|view| is_empty(&view)),
         _ => false,
     }

@@ -29,6 +29,8 @@ pub enum Java {
     Field(i64, &'static str),
     /// Joda `DateTimeZone`; it is always UTC.
     Zone,
+    /// An array, by its class.
+    Array(&'static str, Vec<Value>),
     /// An entry of a map.
     Entry(String, Box<Value>),
     /// `java.util.Iterator`: what is still to come.
@@ -58,6 +60,7 @@ impl Java {
             Java::LocalDateTime(_) => "org.joda.time.LocalDateTime",
             Java::Field(..) => "org.joda.time.DateTime$Property",
             Java::Zone => "org.joda.time.UTCDateTimeZone",
+            Java::Array(class, _) => class,
             Java::Entry(..) => "java.util.LinkedHashMap$Entry",
             Java::Iterator(_) => "java.util.ArrayList$Itr",
             Java::Typed(_) => "org.camunda.bpm.engine.variable.impl.value.PrimitiveTypeValueImpl",
@@ -76,6 +79,10 @@ impl Java {
             Java::Float(number) => f64::from(*number).into(),
             Java::Class(name) => name.as_str().into(),
             Java::Iterator(_) => serde_json::json!([]),
+            Java::Array(_, items) => {
+                let items: Option<Vec<_>> = items.iter().map(crate::methods::json::node_of).collect();
+                items?.into()
+            }
             Java::Entry(key, value) => {
                 let value = crate::methods::json::node_of(value)?;
                 serde_json::Value::Object([(key.clone(), value)].into_iter().collect())

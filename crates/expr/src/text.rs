@@ -52,6 +52,7 @@ fn java(object: &Java) -> String {
         Java::LocalDate(ms) => at(*ms, "%Y-%m-%d"),
         Java::LocalTime(ms) => at(*ms, "%H:%M:%S.%3f"),
         Java::LocalDateTime(ms) => at(*ms, "%Y-%m-%dT%H:%M:%S.%3f"),
+        Java::Array(_, items) => format!("[{}]", joined(items.iter().map(nested))),
         Java::Zone => "Etc/UTC".to_owned(),
         Java::Entry(key, value) => format!("{key}={}", nested(value)),
         Java::Attribute(attribute) => attribute.value.clone(),

@@ -1,6 +1,6 @@
 //! Every row of the tables is an expression with the answer of Camunda 7.24.
 
-use expr::{Context, ErrorKind, EvalError, Expression, Value};
+use expr::{Context, ErrorKind, EvalError, Expression, Java, Value};
 
 const NOW: i64 = 1_700_000_000_123;
 
@@ -108,6 +108,7 @@ fn outcome(text: &str) -> String {
         Ok(value) => {
             let class = match &value {
                 Value::List(_) => "list",
+                Value::Java(object) if matches!(**object, Java::Array(..)) => "list",
                 Value::Map(_) => "map",
                 Value::Bytes(_) => return "byte[]".to_owned(),
                 other => other.class_name().rsplit('.').next().unwrap_or_default(),

@@ -3,14 +3,13 @@
 use super::{Behavior, ElementSpec, Next};
 use crate::{
     command::Rejection,
-    convert,
     ctx::Ctx,
     definition::Node,
     history::Kind,
     instance::ExternalTask,
     xml::{Reader, extension},
 };
-use expr::{Expression, Value};
+use expr::Expression;
 use roxmltree::Node as Xml;
 use topology::Id;
 
@@ -139,9 +138,12 @@ struct Evaluate {
 
 impl Behavior for Evaluate {
     fn enter(&self, _: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
-        let value: Value = ctx.eval(&self.expression, Some(token))?;
-        if let Some(name) = &self.result {
-            ctx.set_variable(Some(token), None, name, convert::from_value(value));
+        match &self.result {
+            Some(name) => {
+                let value = ctx.eval_typed(&self.expression, Some(token), name)?;
+                ctx.set_variable(Some(token), None, name, value);
+            }
+            None => drop(ctx.eval(&self.expression, Some(token))?),
         }
         Ok(Next::Leave)
     }

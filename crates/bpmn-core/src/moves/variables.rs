@@ -1,5 +1,6 @@
 //! Variables: where a name is looked up and set, and input and output parameters.
 use crate::{
+    collections,
     command::Rejection,
     convert,
     ctx::Ctx,
@@ -220,7 +221,7 @@ impl<'a> Ctx<'a, '_> {
         }
         let outer = self.token(token)?.parent_id;
         for Mapping { name, value } in &node.inputs {
-            let value = self.in_scene(Scene::Outside(token), |ctx| ctx.mapped(value, outer));
+            let value = self.in_scene(Scene::Outside(token), |ctx| ctx.mapped(name, value, outer));
             let value = value.map_err(|cause| cause.at(node))?;
             let writer = self.writer(Some(token));
             self.set_local(token, None, name, value, writer);
@@ -232,18 +233,27 @@ impl<'a> Ctx<'a, '_> {
     pub(crate) fn map_outputs(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
         let around = self.token(token)?.parent_id;
         for Mapping { name, value } in &node.outputs {
-            let value = self.mapped(value, Some(token))?;
+            let value = self.mapped(name, value, Some(token))?;
             let writer = self.writer(Some(token));
             self.set_visible(around, None, name, value, writer);
         }
         Ok(())
     }
 
-    fn mapped(&mut self, value: &MappingValue, token: Option<Id>) -> Result<TypedValue, Rejection> {
+    fn mapped(
+        &mut self,
+        name: &str,
+        value: &MappingValue,
+        token: Option<Id>,
+    ) -> Result<TypedValue, Rejection> {
         match value {
             MappingValue::Null => Ok(TypedValue::Null),
-            MappingValue::Text(expression) => self.eval_typed(expression, token),
-            _ => Ok(convert::from_value(self.collected(value, token)?)),
+            MappingValue::Text(expression) => self.eval_typed(expression, token, name),
+            MappingValue::List(_) => Ok(convert::from_value(self.collected(value, token)?)),
+            MappingValue::Map(_) => {
+                let map = self.collected(value, token)?;
+                Ok(collections::written("java.util.TreeMap", map))
+            }
         }
     }
 

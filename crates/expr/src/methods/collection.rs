@@ -171,7 +171,8 @@ pub(crate) fn list(items: &[Value], name: &str, arguments: &[Value]) -> Called {
         ("containsAll", [Value::List(others)]) => Value::Bool(others.iter().all(|item| items.contains(item))),
         ("indexOf", [item]) => at(items.iter().position(|own| own == item)),
         ("lastIndexOf", [item]) => at(items.iter().rposition(|own| own == item)),
-        ("toArray" | "stream", []) => Value::List(items.to_vec()),
+        ("toArray", []) => Java::Array("[Ljava.lang.Object;", items.to_vec()).into(),
+        ("stream", []) => Value::List(items.to_vec()),
         ("iterator" | "listIterator", []) => Java::Iterator(items.to_vec()).into(),
         ("count", []) => Value::Long(i64::try_from(items.len()).unwrap_or(i64::MAX)),
         ("hashCode", []) => Value::Int(items.iter().fold(1_i32, |hash, item| {

@@ -75,6 +75,10 @@ pub(crate) fn property(base: &Value, key: &Value, ctx: &mut dyn Context) -> Resu
             let found = index(key)?.and_then(|index| items.get(index).cloned());
             Some(found.unwrap_or(Value::Null))
         }
+        Value::Java(object) if let Java::Array(_, items) = &**object => {
+            let found = index(key)?.and_then(|index| items.get(index).cloned());
+            Some(found.unwrap_or(Value::Null))
+        }
         Value::Bytes(bytes) => {
             let found = index(key)?.and_then(|index| bytes.get(index).copied());
             Some(found.map_or(Value::Null, |byte| Java::Byte(byte as i8).into()))

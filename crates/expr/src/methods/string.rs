@@ -63,7 +63,10 @@ fn plain(own: &str, name: &str) -> Option<Value> {
         "hashCode" => Value::Int(string_hash(own)),
         "getBytes" => Value::Bytes(own.as_bytes().to_vec()),
         "intern" | "describeConstable" => Value::from(own),
-        "toCharArray" => Value::List(own.encode_utf16().map(|unit| Java::Char(unit).into()).collect()),
+        "toCharArray" => {
+            let letters = own.encode_utf16().map(|unit| Java::Char(unit).into()).collect();
+            Java::Array("[C", letters).into()
+        }
         "lines" => Value::List(own.lines().map(Value::from).collect()),
         "stripIndent" => Value::from(own),
         _ => return None,
@@ -341,7 +344,8 @@ fn split(own: &str, pattern: &str, limit: i32) -> Result<Value, EvalError> {
             pieces.pop();
         }
     }
-    Ok(Value::List(pieces.into_iter().map(Value::from).collect()))
+    let pieces = pieces.into_iter().map(Value::from).collect();
+    Ok(Java::Array("[Ljava.lang.String;", pieces).into())
 }
 
 fn null_argument(class: &str, parameter: &str) -> EvalError {
