@@ -251,4 +251,15 @@ pub struct Outcome {
     pub due_jobs: Vec<Id>,
     /// Other instances of the tree that it has made or changed, by id: to be written with the commanded one.
     pub others: Vec<Instance>,
+    /// Signals thrown: the shell delivers them to everybody outside of this instance.
+    pub signals: Vec<SignalThrown>,
+}
+
+/// A signal that a process has thrown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SignalThrown {
+    pub name: String,
+    /// Of instances that it starts.
+    pub business_key: Option<String>,
+    pub variables: Variables,
 }

@@ -112,8 +112,12 @@ impl Ctx<'_, '_> {
                 })?;
                 let (token, execution, element) = (row.token_id, row.execution_id, row.element.clone());
                 self.active_execution(execution)?;
-                self.set_variables(Some(token), &variables);
-                self.set_local_variables(token, &local_variables);
+                let scope = self.scope_of(token);
+                self.set_variables(scope, &variables);
+                match scope {
+                    Some(token) => self.set_local_variables(token, &local_variables),
+                    None => self.set_variables(None, &local_variables),
+                }
                 self.occurred(token, &element)
             }
             Command::ExecuteJob { job } => self.execute_job(job),
@@ -188,6 +192,7 @@ impl Ctx<'_, '_> {
         self.starting = true;
         self.set_variables(None, variables);
         self.starting = false;
+        self.attach_process_events()?;
         self.spawn(None, ix);
         Ok(())
     }
@@ -213,11 +218,10 @@ impl Ctx<'_, '_> {
         let row = self.inst.jobs.get(job).ok_or(not_found.clone())?.clone();
         let (kind, token) = (row.kind, row.token_id.ok_or(not_found)?);
         self.active_execution(row.execution_id.unwrap_or(self.inst.process.id))?;
-        let node = self.node_of(token)?;
         self.end_job(job, RunState::Successful);
         match kind {
-            JobKind::AsyncBefore => self.begin(token, node),
-            JobKind::AsyncAfter => self.resume_after(token, node),
+            JobKind::AsyncBefore => self.begin(token, self.node_of(token)?),
+            JobKind::AsyncAfter => self.resume_after(token, self.node_of(token)?),
             JobKind::Timer => {
                 self.repeat_timer(&row)?;
                 self.occurred(token, &row.element)

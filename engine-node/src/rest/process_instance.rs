@@ -110,11 +110,7 @@ async fn tree(call: Call) -> ApiResult<Response> {
             "process definition {id} has not arrived at this node yet"
         ))
     })?;
-    Ok(json(&instance_view::tree(
-        &instance,
-        &deployed.definition,
-        &deployed.row.rest_id,
-    )))
+    Ok(json(&instance_view::tree(&instance, &deployed.reference())))
 }
 
 fn is_missing(error: &EngineError) -> bool {

@@ -7,7 +7,7 @@ use crate::{
     definition::Node,
     history::Kind,
     instance::ExternalTask,
-    xml::{Reader, extension},
+    xml::{Reader, extension, extensions},
 };
 use expr::Expression;
 use roxmltree::Node as Xml;
@@ -17,20 +17,38 @@ pub(super) const SPEC: ElementSpec = ElementSpec {
     tag: "serviceTask",
     event: None,
     activity_type: "serviceTask",
-    parse,
+    parse: |reader, xml| {
+        let id = xml.attribute("id").unwrap_or_default();
+        let missing = "One of the attributes 'class', 'delegateExpression', 'type', or 'expression' is mandatory on \
+                       serviceTask. If you are using a connector, make sure the connect process engine plugin is \
+                       registered with the process engine.";
+        parse(reader, xml, id, "serviceTask", missing)
+    },
 };
 
-fn parse<'x>(reader: &mut Reader<'x>, xml: Xml<'x, 'x>) -> Option<Box<dyn Behavior>> {
-    let id = xml.attribute("id").unwrap_or_default();
+/// Whether an event definition says how to send its message, with the attributes of a service task.
+pub(super) fn is_service(xml: Xml<'_, '_>) -> bool {
+    ["class", "expression", "delegateExpression", "type"]
+        .iter()
+        .any(|name| extension(xml, name).is_some())
+        || extensions(xml, "connector").next().is_some()
+}
+
+/// Reads the implementation that the attributes of a service task, or of what is like one, name. `id` is the
+/// element's, `element` what problems call it, `missing` the problem of one without any.
+pub(super) fn parse<'x>(
+    reader: &mut Reader<'x>,
+    xml: Xml<'x, 'x>,
+    id: &str,
+    element: &str,
+    missing: &str,
+) -> Option<Box<dyn Behavior>> {
     let result = extension(xml, "resultVariable").or_else(|| extension(xml, "resultVariableName"));
     let kind = extension(xml, "type");
     if let Some(class) = extension(xml, "class") {
         if result.is_some() {
-            reader.error(
-                xml,
-                id,
-                "'resultVariableName' not supported for serviceTask elements using 'class'",
-            );
+            let message = format!("'resultVariableName' not supported for {element} elements using 'class'");
+            reader.error(xml, id, message);
         }
         let message = format!(
             "ENGINE-09008 Exception while instantiating class '{class}': ENGINE-09017 Cannot load class '{class}': \
@@ -53,11 +71,8 @@ fn parse<'x>(reader: &mut Reader<'x>, xml: Xml<'x, 'x>) -> Option<Box<dyn Behavi
     match kind {
         Some("external") => {
             let Some(topic) = extension(xml, "topic") else {
-                reader.error(
-                    xml,
-                    id,
-                    "External tasks must specify a 'topic' attribute in the camunda namespace",
-                );
+                let message = "External tasks must specify a 'topic' attribute in the camunda namespace";
+                reader.error(xml, id, message);
                 return None;
             };
             let topic = reader.expression(xml, id, topic)?;
@@ -65,18 +80,12 @@ fn parse<'x>(reader: &mut Reader<'x>, xml: Xml<'x, 'x>) -> Option<Box<dyn Behavi
             Some(Box::new(External { topic, priority }))
         }
         Some(other) => {
-            reader.error(
-                xml,
-                id,
-                format!("Invalid usage of type attribute on serviceTask: '{other}'"),
-            );
+            let message = format!("Invalid usage of type attribute on {element}: '{other}'");
+            reader.error(xml, id, message);
             None
         }
         None => {
-            let message = "One of the attributes 'class', 'delegateExpression', 'type', or 'expression' is mandatory on \
-                           serviceTask. If you are using a connector, make sure the connect process engine plugin is \
-                           registered with the process engine.";
-            reader.error(xml, id, message);
+            reader.error(xml, id, missing);
             None
         }
     }

@@ -91,6 +91,11 @@ impl Behavior for TimerCatchEvent {
         Ok(Next::Wait)
     }
 
+    fn attach(&self, at: &Node, host: Id, ctx: &mut Ctx<'_, '_>) -> Result<(), Rejection> {
+        let (due, repeat) = self.timer.due(at, host, ctx)?;
+        ctx.add_job(host, at, JobKind::Timer, Some(due), repeat).map(drop)
+    }
+
     fn is_scope(&self) -> bool {
         true
     }

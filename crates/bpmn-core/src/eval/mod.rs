@@ -119,7 +119,7 @@ impl<'a> Ctx<'a, '_> {
     }
 
     /// A variable's value as expressions see it. One whose content isn't at hand is noted; the step then fails.
-    fn seen(&self, value: &TypedValue) -> Value {
+    pub(crate) fn seen(&self, value: &TypedValue) -> Value {
         let TypedValue::Large(large) = value else {
             return to_value(value);
         };

@@ -23,7 +23,7 @@ impl Ctx<'_, '_> {
     ) -> Result<Id, Rejection> {
         let priority = self.job_priority(token, node, kind)?;
         let id = self.new_id();
-        let execution = self.token(token)?.execution_id;
+        let execution = self.execution_of(token)?;
         let process = &self.inst.process;
         self.inst.jobs.insert(Job {
             id,
@@ -54,16 +54,22 @@ impl Ctx<'_, '_> {
         Ok(id)
     }
 
-    /// Adds the next job of a timer that fires again: only of a boundary event that doesn't interrupt.
+    /// Whether a node starts an event subprocess.
+    pub(crate) fn is_event_start(&self, node: &Node) -> bool {
+        node.behavior.start().is_some() && node.parent.is_some_and(|p| self.node(p).event_subprocess)
+    }
+
+    /// Adds the next job of a timer that fires again: of a boundary event, or an event subprocess, that doesn't
+    /// interrupt.
     pub(crate) fn repeat_timer(&mut self, fired: &Job) -> Result<(), Rejection> {
         let (Some(repeat), Some(token)) = (&fired.repeat, fired.token_id) else {
             return Ok(());
         };
-        let Some(event) = self.boundary_event(token, &fired.element)? else {
+        let Some(event) = self.def.definition.node(&fired.element) else {
             return Ok(());
         };
-        let event = self.node(event);
-        if event.interrupting {
+        let waits_on = event.attached_to.is_some() || self.is_event_start(event);
+        if event.interrupting || !waits_on || self.scope_of(token).is_some_and(|t| self.is_event_scope(t)) {
             return Ok(());
         }
         let now = self.env.now;
