@@ -97,7 +97,7 @@ impl Payload {
                     };
                     found.map_or(TypedValue::Null, |v| v.value.clone())
                 }
-                Source::Expression(expression) => ctx.eval_typed(expression, Some(token))?,
+                Source::Expression(expression) => ctx.eval_typed(expression, Some(token), &part.target)?,
             };
             variables.retain(|(name, _)| *name != part.target);
             variables.push((part.target.clone(), value));
