@@ -5,7 +5,7 @@ use crate::{
     definition::{Definition, FlowIx, Node, NodeIx},
     form::FormKey,
     listener::TaskListener,
-    xml::Reader,
+    xml::{Reader, bpmn_child},
 };
 use expr::Expression;
 use roxmltree::Node as Xml;
@@ -235,6 +235,43 @@ pub(crate) struct EscalationCatch {
     pub code_variable: Option<String>,
 }
 
+/// A `camunda:errorEventDefinition` of an external task: when its expression holds as a worker completes the task or
+/// reports a failure, that is a BPMN error instead.
+#[derive(Debug)]
+pub(crate) struct ErrorRule {
+    pub code: Option<String>,
+    pub when: Expression,
+}
+
+impl ErrorRule {
+    /// Reads those of an external task; one without `errorRef` is nothing, as in the reference.
+    pub(crate) fn read_all(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str) -> Vec<ErrorRule> {
+        let extensions = bpmn_child(xml, "extensionElements").into_iter();
+        let definitions = extensions
+            .flat_map(|e| e.children())
+            .filter(|n| n.tag_name().name() == "errorEventDefinition");
+        let mut rules = Vec::new();
+        for xml in definitions {
+            let Some(reference) = xml.attribute("errorRef") else {
+                continue;
+            };
+            let Some(text) = xml.attribute("expression") else {
+                let cause = "Cannot invoke \"String.length()\" because \"this.input\" is null";
+                reader.error(xml, id, format!("Error while parsing process. {cause}."));
+                continue;
+            };
+            let code = match reader.errors.get(reference) {
+                Some(error) => error.code.clone(),
+                None => Some(reference.to_owned()),
+            };
+            if let Some(when) = reader.expression(xml, id, text) {
+                rules.push(ErrorRule { code, when });
+            }
+        }
+        rules
+    }
+}
+
 /// What an element does. Entering is called when its activity instance has begun and its input parameters are set;
 /// what is shared by all elements (asynchronous continuations, history, parameters, flows) is the run loop's.
 pub(crate) trait Behavior: Debug + Send + Sync {
@@ -283,6 +320,11 @@ pub(crate) trait Behavior: Debug + Send + Sync {
     /// What it catches of what is thrown inside its scope.
     fn catch(&self) -> Option<&Catch> {
         None
+    }
+
+    /// When a worker's completion or failure is a BPMN error, for external tasks.
+    fn error_rules(&self) -> &[ErrorRule] {
+        &[]
     }
 
     /// The form of its task or of a start.

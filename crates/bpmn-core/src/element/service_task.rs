@@ -1,6 +1,6 @@
 //! The service task: an external task for workers, or an expression. Java classes and beans can be deployed, so that
 //! models with them can be read, but fail when they are reached.
-use super::{Behavior, ElementSpec, Next};
+use super::{Behavior, ElementSpec, ErrorRule, Next};
 use crate::{
     command::Rejection,
     ctx::Ctx,
@@ -77,7 +77,11 @@ pub(super) fn parse<'x>(
             };
             let topic = reader.expression(xml, id, topic)?;
             let priority = reader.priority(xml, id, "taskPriority");
-            Some(Box::new(External { topic, priority }))
+            Some(Box::new(External {
+                topic,
+                priority,
+                errors: ErrorRule::read_all(reader, xml, id),
+            }))
         }
         Some(other) => {
             let message = format!("Invalid usage of type attribute on {element}: '{other}'");
@@ -96,6 +100,7 @@ pub(super) fn parse<'x>(
 struct External {
     topic: Expression,
     priority: Option<Expression>,
+    errors: Vec<ErrorRule>,
 }
 
 impl Behavior for External {
@@ -135,6 +140,10 @@ impl Behavior for External {
 
     fn is_scope(&self) -> bool {
         true
+    }
+
+    fn error_rules(&self) -> &[ErrorRule] {
+        &self.errors
     }
 }
 

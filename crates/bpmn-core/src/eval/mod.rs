@@ -1,5 +1,6 @@
 //! Expressions over an instance: which variables and built-in objects they see, and how values translate.
 mod execution;
+mod external_task;
 mod related;
 mod task;
 mod variables;
@@ -205,6 +206,9 @@ impl Context for Place<'_, '_, '_> {
     fn variable(&mut self, name: &str) -> Option<Value> {
         match name {
             EXECUTION => return Some(Value::Bean(EXECUTION.to_owned())),
+            EXTERNAL_TASK if self.external_task().is_some() => {
+                return Some(Value::Bean(EXTERNAL_TASK.to_owned()));
+            }
             TASK if self.task.is_some() => return Some(Value::Bean(TASK.to_owned())),
             "authenticatedUserId" => {
                 return Some(self.ctx.env.user.map_or(Value::Null, Value::from));
@@ -243,7 +247,10 @@ impl Context for Place<'_, '_, '_> {
         let Some(bean) = self.bean(bean) else {
             return Ok(None);
         };
-        if let Some(done) = self.variables_of(bean, method, &args)? {
+        // The external task has no variables of its own.
+        if !matches!(bean, Bean::ExternalTask)
+            && let Some(done) = self.variables_of(bean, method, &args)?
+        {
             return Ok(Some(done));
         }
         if let (Bean::Task(task), Some(setter)) = (bean, method.strip_prefix("set")) {
@@ -292,6 +299,7 @@ impl Context for Place<'_, '_, '_> {
 enum Bean {
     Execution,
     Task(Id),
+    ExternalTask,
 }
 
 impl Place<'_, '_, '_> {
@@ -299,6 +307,7 @@ impl Place<'_, '_, '_> {
         match name {
             EXECUTION => Some(Bean::Execution),
             TASK => self.task.map(Bean::Task),
+            EXTERNAL_TASK => self.external_task().map(|_| Bean::ExternalTask),
             _ => None,
         }
     }
@@ -307,6 +316,7 @@ impl Place<'_, '_, '_> {
     fn property_of(&mut self, bean: Bean, name: &str) -> Option<Value> {
         let names = |names: Vec<String>| Value::List(names.into_iter().map(Value::Str).collect());
         match name {
+            _ if matches!(bean, Bean::ExternalTask) => {}
             "variables" => {
                 self.touch_all(bean);
                 return Some(Value::Map(self.visible(bean)));
@@ -325,12 +335,14 @@ impl Place<'_, '_, '_> {
         match bean {
             Bean::Execution => self.execution_property(name),
             Bean::Task(task) => self.task_property(task, name),
+            Bean::ExternalTask => self.external_property(name),
         }
     }
 }
 
 const EXECUTION: &str = "execution";
 const TASK: &str = "task";
+const EXTERNAL_TASK: &str = "externalTask";
 
 fn keys(entries: Vec<(String, Value)>) -> Vec<String> {
     entries.into_iter().map(|(name, _)| name).collect()

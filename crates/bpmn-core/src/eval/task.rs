@@ -114,7 +114,7 @@ impl Bean {
     pub(super) fn task(self) -> Option<Id> {
         match self {
             Bean::Task(task) => Some(task),
-            Bean::Execution => None,
+            Bean::Execution | Bean::ExternalTask => None,
         }
     }
 }

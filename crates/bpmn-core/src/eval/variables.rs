@@ -79,7 +79,7 @@ impl Place<'_, '_, '_> {
     pub(super) fn visible(&self, bean: Bean) -> Vec<(String, Value)> {
         let mut seen = match bean {
             Bean::Task(_) => self.local(bean),
-            Bean::Execution => Vec::new(),
+            _ => Vec::new(),
         };
         for variable in self.ctx.visible_variables(self.token) {
             if !seen.iter().any(|(name, _)| *name == variable.name) {
@@ -93,7 +93,7 @@ impl Place<'_, '_, '_> {
     pub(super) fn local(&self, bean: Bean) -> Vec<(String, Value)> {
         let by = match bean {
             Bean::Task(task) => By::Task(task),
-            Bean::Execution => By::Scope(self.ctx.local_scope(self.token)),
+            _ => By::Scope(self.ctx.local_scope(self.token)),
         };
         let own = self.ctx.inst.variables.by(by);
         own.filter(|v| v.task_id == bean.task())

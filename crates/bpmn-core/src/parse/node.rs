@@ -256,7 +256,7 @@ fn unsupported(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str, events: &[&s
 
 /// Extensions that change what an element does: silently leaving them out would run another process.
 pub(super) fn refuse_what_would_be_lost(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str) {
-    for tag in ["connector", "errorEventDefinition"] {
+    for tag in ["connector"] {
         if let Some(node) = extensions(xml, tag).next() {
             reader.error(
                 node,
