@@ -51,31 +51,15 @@ pub enum TokenState {
     AfterAsync = 3,
     /// Arrived at a joining gateway.
     Joining = 4,
-    /// One iteration of a parallel multi-instance: an execution between the body and the activity, which has a token
-    /// of its own. Stays without that until the body is done.
-    Iteration = 5,
-    /// What compensation of a completed scope may need: its variables and subscriptions. No token runs in it.
-    EventScope = 6,
-    /// Throws compensation and waits for the handlers, which run inside.
-    Compensating = 7,
 }
 
 impl TokenState {
     /// The state of a stored number.
     pub fn from_i16(number: i16) -> Option<TokenState> {
         use TokenState::*;
-        [
-            Scope,
-            Waiting,
-            BeforeAsync,
-            AfterAsync,
-            Joining,
-            Iteration,
-            EventScope,
-            Compensating,
-        ]
-        .into_iter()
-        .find(|s| *s as i16 == number)
+        [Scope, Waiting, BeforeAsync, AfterAsync, Joining]
+            .into_iter()
+            .find(|s| *s as i16 == number)
     }
 }
 
@@ -95,8 +79,7 @@ pub struct Token {
     pub activity_id: Option<Id>,
     /// When that activity instance started.
     pub started: Millis,
-    /// What it has to remember beyond this: after its element (`AfterAsync`) the sequence flow to take, in an event
-    /// scope the id of the subscription that compensates it.
+    /// What an element has to remember beyond this, as JSON: for instance the sequence flow a joining token came by.
     pub data: Option<String>,
 }
 
@@ -315,6 +298,10 @@ pub struct Incident {
     pub message: Option<String>,
     /// Job id or external task id.
     pub configuration: Option<String>,
+    /// Kind of the job that failed.
+    pub job_kind: Option<JobKind>,
+    /// An operator's note.
+    pub annotation: Option<String>,
     pub created: Millis,
     pub cause_id: Id,
     pub root_cause_id: Id,
@@ -528,10 +515,7 @@ macro_rules! entity {
 }
 entity!(
     Token,
-    |t| match t.state {
-        TokenState::EventScope => Some(By::EventScopes(t.parent_id)),
-        _ => Some(By::Parent(t.parent_id)),
-    },
+    |t| Some(By::Parent(t.parent_id)),
     Some(By::Execution(t.execution_id)),
     (t.state == TokenState::Joining).then_some(By::Joining(t.parent_id, &t.element))
 );

@@ -1,13 +1,12 @@
 //! The error boundary event: interrupts its activity when a BPMN error is thrown in it. Without an error reference,
 //! or with one that has no code, it catches every error.
-use super::{Behavior, Catch, ElementSpec, ErrorCatch, Next};
+use super::{Behavior, ElementSpec, ErrorCatch, Next};
 use crate::{
     command::Rejection,
     ctx::Ctx,
     definition::Node,
-    xml::{Reader, bpmn_child, extension},
+    xml::{bpmn_child, extension},
 };
-use roxmltree::Node as Xml;
 use topology::Id;
 
 pub(super) const SPEC: ElementSpec = ElementSpec {
@@ -15,38 +14,33 @@ pub(super) const SPEC: ElementSpec = ElementSpec {
     event: Some("errorEventDefinition"),
     activity_type: "boundaryError",
     parse: |reader, xml| {
+        let event = bpmn_child(xml, "errorEventDefinition")?;
+        let variable = |name| {
+            extension(event, name)
+                .filter(|v| !v.is_empty())
+                .map(str::to_owned)
+        };
+        // A reference that names no error of the file is the code itself, as in the reference.
+        let code = event
+            .attribute("errorRef")
+            .filter(|r| !r.is_empty())
+            .and_then(|reference| {
+                let known = reader.errors.get(reference).map(|error| error.code.clone());
+                known.unwrap_or_else(|| Some(reference.to_owned()))
+            });
         Some(Box::new(ErrorBoundaryEvent {
-            catch: error_catch(reader, xml)?,
+            catch: ErrorCatch {
+                code,
+                code_variable: variable("errorCodeVariable"),
+                message_variable: variable("errorMessageVariable"),
+            },
         }))
     },
 };
 
-/// Which errors an event catches.
-pub(super) fn error_catch<'x>(reader: &Reader<'x>, xml: Xml<'x, 'x>) -> Option<Catch> {
-    let event = bpmn_child(xml, "errorEventDefinition")?;
-    let variable = |name| {
-        extension(event, name)
-            .filter(|v| !v.is_empty())
-            .map(str::to_owned)
-    };
-    // A reference that names no error of the file is the code itself, as in the reference.
-    let code = event
-        .attribute("errorRef")
-        .filter(|r| !r.is_empty())
-        .and_then(|reference| {
-            let known = reader.errors.get(reference).map(|error| error.code.clone());
-            known.unwrap_or_else(|| Some(reference.to_owned()))
-        });
-    Some(Catch::Error(ErrorCatch {
-        code,
-        code_variable: variable("errorCodeVariable"),
-        message_variable: variable("errorMessageVariable"),
-    }))
-}
-
 #[derive(Debug)]
 struct ErrorBoundaryEvent {
-    catch: Catch,
+    catch: ErrorCatch,
 }
 
 impl Behavior for ErrorBoundaryEvent {
@@ -54,7 +48,7 @@ impl Behavior for ErrorBoundaryEvent {
         Ok(Next::Leave)
     }
 
-    fn catch(&self) -> Option<&Catch> {
+    fn error_catch(&self) -> Option<&ErrorCatch> {
         Some(&self.catch)
     }
 }

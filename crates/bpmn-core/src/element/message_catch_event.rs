@@ -4,7 +4,6 @@ use crate::{
     command::Rejection,
     ctx::Ctx,
     definition::Node,
-    instance::EventKind,
     xml::{Reader, bpmn_child},
 };
 use expr::Expression;
@@ -60,12 +59,8 @@ struct MessageCatchEvent {
 
 impl Behavior for MessageCatchEvent {
     fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
-        ctx.subscribe(at, token, EventKind::Message, Some(&self.name))?;
+        ctx.subscribe_message(at, token, &self.name)?;
         Ok(Next::Wait)
-    }
-
-    fn attach(&self, at: &Node, host: Id, ctx: &mut Ctx<'_, '_>) -> Result<(), Rejection> {
-        ctx.subscribe(at, host, EventKind::Message, Some(&self.name))
     }
 
     fn is_scope(&self) -> bool {

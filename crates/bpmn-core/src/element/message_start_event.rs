@@ -1,7 +1,6 @@
-//! The message start event. On process level the shell starts an instance at it when the message comes; in an event
-//! subprocess it waits while the scope around lives.
+//! The message start event. The shell starts an instance at it when the message comes.
 use super::{Behavior, ElementSpec, Next, Start, message_catch_event::message_name};
-use crate::{command::Rejection, ctx::Ctx, definition::Node, instance::EventKind, xml::bpmn_child};
+use crate::{command::Rejection, ctx::Ctx, definition::Node, xml::bpmn_child};
 use expr::Expression;
 use topology::Id;
 
@@ -10,8 +9,9 @@ pub(super) const SPEC: ElementSpec = ElementSpec {
     event: Some("messageEventDefinition"),
     activity_type: "messageStartEvent",
     parse: |reader, xml| {
+        let event = bpmn_child(xml, "messageEventDefinition")?;
         Some(Box::new(MessageStartEvent {
-            name: message_name(reader, xml, bpmn_child(xml, "messageEventDefinition")?)?,
+            name: message_name(reader, xml, event)?,
         }))
     },
 };
@@ -24,10 +24,6 @@ struct MessageStartEvent {
 impl Behavior for MessageStartEvent {
     fn enter(&self, _: &Node, _: Id, _: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
         Ok(Next::Leave)
-    }
-
-    fn attach(&self, at: &Node, host: Id, ctx: &mut Ctx<'_, '_>) -> Result<(), Rejection> {
-        ctx.subscribe(at, host, EventKind::Message, Some(&self.name))
     }
 
     fn start(&self) -> Option<Start<'_>> {

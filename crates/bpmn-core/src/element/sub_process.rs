@@ -1,5 +1,4 @@
-//! The embedded subprocess: a scope of its own, done when its last token has ended. Triggered by an event it is an
-//! event subprocess: not part of the flow, started by its start event.
+//! The embedded subprocess: a scope of its own, done when its last token has ended.
 use super::{Behavior, ElementSpec, Next};
 use crate::{command::Rejection, ctx::Ctx, definition::Node, instance::TokenState};
 use topology::Id;
@@ -8,20 +7,26 @@ pub(super) const SPEC: ElementSpec = ElementSpec {
     tag: "subProcess",
     event: None,
     activity_type: "subProcess",
-    parse: |_, _| Some(Box::new(SubProcess)),
+    parse: |reader, xml| {
+        if xml.attribute("triggeredByEvent") == Some("true") {
+            let id = xml.attribute("id").unwrap_or_default();
+            reader.error(xml, id, format!("event subprocess '{id}' is not supported yet"));
+            return None;
+        }
+        Some(Box::new(SubProcess))
+    },
 };
 
 #[derive(Debug)]
-pub(super) struct SubProcess;
+struct SubProcess;
 
 impl Behavior for SubProcess {
     fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
         let Some(start) = at.inner_start else {
-            let message = format!(
-                "No initial activity found for subprocess {}: initialActivity is null",
-                at.id
-            );
-            return Err(Ctx::failure(at, message));
+            return Err(Ctx::failure(
+                at,
+                format!("subprocess '{}' has no start event", at.id),
+            ));
         };
         ctx.change_token(token, |row| row.state = TokenState::Scope)?;
         ctx.spawn(Some(token), start);
@@ -29,10 +34,6 @@ impl Behavior for SubProcess {
     }
 
     fn is_scope(&self) -> bool {
-        true
-    }
-
-    fn is_composite(&self) -> bool {
         true
     }
 }

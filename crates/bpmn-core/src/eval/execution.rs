@@ -1,5 +1,5 @@
 //! `execution` in expressions: what it tells.
-use super::{Place, text};
+use super::{EXECUTION, Place, text};
 use crate::{definition::Node, instance::Token, moves::Scene};
 use expr::Value;
 use topology::Id;
@@ -12,11 +12,10 @@ impl<'a> Place<'_, 'a, '_> {
         Some(match name {
             "id" => Value::Str(self.execution().to_string()),
             "processInstanceId" => Value::Str(process.id.to_string()),
-            "rootProcessInstanceId" => Value::Str(process.root_id.to_string()),
-            "processDefinitionKey" => Value::Str(ctx.def.definition.key.clone()),
+            "processInstance" => Value::Bean(EXECUTION.to_owned()),
             "processBusinessKey" | "businessKey" => text(process.business_key.clone()),
             "processDefinitionId" => Value::Str(ctx.def.rest_id.to_owned()),
-            "currentActivityId" | "activityId" => text(self.current().map(|n| n.id.clone())),
+            "currentActivityId" => text(self.current().map(|n| n.id.clone())),
             "currentActivityName" => text(self.current().and_then(|n| n.name.clone())),
             "activityInstanceId" => match self.row() {
                 Some(row) => text(row.activity_id.map(|id| format!("{}:{id}", row.element))),
@@ -36,18 +35,6 @@ impl<'a> Place<'_, 'a, '_> {
             },
             "tenantId" => text(process.tenant_id.clone()),
             "canceled" => Value::Bool(ctx.canceling),
-            "variableScopeKey" => Value::from("execution"),
-            "ended" | "skipCustomListeners" | "skipIoMappings" => Value::Bool(false),
-            "active" => Value::Bool(true),
-            "suspended" => Value::Bool(process.suspended),
-            "processInstanceExecution" => Value::Bool(self.execution() == process.id),
-            "concurrent" => Value::Bool(self.row().is_some_and(|row| row.execution_id == row.id)),
-            "scope" => {
-                let own = self.execution() == process.id;
-                Value::Bool(own || self.current().is_some_and(|node| node.is_scope()))
-            }
-            "deleteReason" => text(ctx.delete_reason.clone()),
-            "caseInstanceId" | "superExecution" | "superCaseExecution" => Value::Null,
             _ => return None,
         })
     }
@@ -68,7 +55,7 @@ impl<'a> Place<'_, 'a, '_> {
     }
 
     /// REST's id of the execution.
-    pub(super) fn execution(&self) -> Id {
+    fn execution(&self) -> Id {
         let ctx = &*self.ctx;
         match ctx.scene {
             // Beside others, the execution around an activity is the token's own.
@@ -78,7 +65,7 @@ impl<'a> Place<'_, 'a, '_> {
     }
 
     /// The element that `execution` stands on.
-    pub(super) fn current(&self) -> Option<&'a Node> {
+    fn current(&self) -> Option<&'a Node> {
         let ctx = &*self.ctx;
         let element = match ctx.scene {
             Some(Scene::Outside(_)) => None,
