@@ -1,15 +1,6 @@
 //! Variables as expressions see them, and back.
-use crate::value::TypedValue;
-use expr::Value;
-
-/// The element type of a Java list or map of ours; lists and maps that came as JSON are that again in expressions.
-fn collection(type_name: &str) -> Option<&str> {
-    let (class, elements) = type_name
-        .split_once('<')
-        .unwrap_or((type_name, "java.lang.Object>"));
-    let known = class.starts_with("java.util.") && (class.ends_with("List") || class.ends_with("Map"));
-    known.then(|| elements.trim_end_matches('>'))
-}
+use crate::{collections, value::TypedValue};
+use expr::{Java, Value};
 
 /// A variable as expressions see it.
 pub(crate) fn to_value(value: &TypedValue) -> Value {
@@ -38,12 +29,18 @@ pub(crate) fn to_value(value: &TypedValue) -> Value {
         } => {
             if let Some(text) = text
                 && format.contains("json")
-                && let Some(elements) = collection(type_name)
+                && collections::is_collection(type_name)
                 && let Ok(json) = serde_json::from_str(text)
             {
+                let elements = collections::elements(type_name);
                 return match from_json(json) {
                     Value::List(items) => {
-                        Value::List(items.into_iter().map(|i| retyped(i, elements)).collect())
+                        let items = items.into_iter().map(|i| retyped(i, elements)).collect();
+                        match type_name.as_str() {
+                            "[Ljava.lang.String;" => Java::Array("[Ljava.lang.String;", items).into(),
+                            "[Ljava.lang.Object;" => Java::Array("[Ljava.lang.Object;", items).into(),
+                            _ => Value::List(items),
+                        }
                     }
                     other => other,
                 };
@@ -57,8 +54,7 @@ pub(crate) fn to_value(value: &TypedValue) -> Value {
     }
 }
 
-/// What an expression gave, as a variable. Lists and maps become objects serialized as JSON, typed as the reference
-/// types them: a list by its first element.
+/// What an expression gave, as a variable. Lists and maps become objects serialized as JSON.
 pub(crate) fn from_value(value: Value) -> TypedValue {
     match value {
         Value::Null => TypedValue::Null,
@@ -81,28 +77,49 @@ pub(crate) fn from_value(value: Value) -> TypedValue {
             type_name,
             format,
         },
-        Value::List(items) => {
-            let elements = items.first().map_or("java.lang.Object", Value::class_name);
-            let type_name = format!("java.util.ArrayList<{elements}>");
-            object(type_name, Value::List(items))
-        }
-        Value::Map(mut entries) => {
-            entries.sort_by(|a, b| a.0.cmp(&b.0));
-            object(
-                "java.util.TreeMap<java.lang.Object,java.lang.Object>".to_owned(),
-                Value::Map(entries),
-            )
-        }
+        Value::List(_) => collections::written("java.util.ArrayList", value),
+        Value::Map(_) => collections::written("java.util.LinkedHashMap", value),
+        Value::Java(object) => match *object {
+            Java::Typed(value) => from_value(*value),
+            Java::Array(class, items) => collections::written(class, Value::List(items)),
+            other => match other.to_json() {
+                Some(json) => json_object(other.class_name(), &json),
+                None => TypedValue::String(Value::from(other).to_text()),
+            },
+        },
         Value::Bean(name) => TypedValue::String(name),
     }
 }
 
-fn object(type_name: String, value: Value) -> TypedValue {
-    let text = Some(into_json(value).to_string());
+/// What an expression gave, as the variable of that name.
+///
+/// # Errors
+/// The reference can't store it either; its text.
+pub(crate) fn storable(name: &str, value: Value) -> Result<TypedValue, String> {
+    let refused = match &value {
+        Value::DateTime(_) | Value::Bean(_) => true,
+        Value::Java(object) => !matches!(**object, Java::Typed(_)) && object.to_json().is_none(),
+        _ => false,
+    };
+    if refused {
+        return Err(format!(
+            "Cannot serialize object in variable '{name}': SPIN/JACKSON-JSON-01009 Unable to map object '{}' to json node",
+            value.to_text()
+        ));
+    }
+    // As the reference does: an XML element that an expression gives is not taken for XML.
+    if let Value::Xml(_) = value {
+        let json = serde_json::json!({"dataFormatName": "application/xml"});
+        return Ok(json_object(value.class_name(), &json));
+    }
+    Ok(from_value(value))
+}
+
+fn json_object(class: &str, json: &serde_json::Value) -> TypedValue {
     TypedValue::Object {
-        text,
-        type_name,
-        format: "application/json".to_owned(),
+        text: Some(json.to_string()),
+        type_name: class.to_owned(),
+        format: collections::FORMAT.to_owned(),
     }
 }
 
@@ -119,7 +136,7 @@ fn retyped(value: Value, class: &str) -> Value {
     }
 }
 
-fn into_json(value: Value) -> serde_json::Value {
+pub(crate) fn into_json(value: Value) -> serde_json::Value {
     use serde_json::Value as Json;
     match value {
         Value::Null => Json::Null,
@@ -131,6 +148,10 @@ fn into_json(value: Value) -> serde_json::Value {
         Value::List(items) => Json::Array(items.into_iter().map(into_json).collect()),
         Value::Map(entries) => Json::Object(entries.into_iter().map(|(k, v)| (k, into_json(v))).collect()),
         Value::Json(v) => v,
+        Value::Java(object) => match object.to_json() {
+            Some(json) => json,
+            None => Json::String(Value::Java(object).to_text()),
+        },
         other => Json::String(other.to_text()),
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     family::Member,
     history::Recording,
     instance::*,
-    moves::Scene,
+    moves::{Change, Scene},
 };
 use std::{cell::RefCell, collections::BTreeMap};
 use topology::{Id, Slot};
@@ -55,6 +55,8 @@ pub struct Ctx<'a, 'b> {
     pub(crate) skip_listeners: bool,
     /// Why the instance is being deleted.
     pub(crate) delete_reason: Option<String>,
+    /// Changes of variables that conditional events have not been told of yet.
+    pub(crate) changes: Vec<Change>,
     /// Large values that were touched and aren't at hand.
     pub(crate) needs: RefCell<Vec<Id>>,
 }
@@ -81,6 +83,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
             canceling: false,
             skip_listeners: false,
             delete_reason: None,
+            changes: Vec::new(),
             needs: RefCell::default(),
         }
     }
@@ -128,14 +131,21 @@ impl<'a, 'b> Ctx<'a, 'b> {
 
     /// Runs until every token waits or has ended.
     pub(crate) fn run(&mut self) -> Result<(), Rejection> {
+        // Where something runs, it tells them when it is safe.
+        if self.work.is_empty() {
+            self.tell_conditions()?;
+        }
         while let Some((instance, work)) = self.work.pop() {
             self.switch_to(instance)?;
             match work {
+                // It was canceled by another token that ran before it.
+                Work::Take(token, _) | Work::Arrive(token, _) if self.inst.tokens.get(token).is_none() => {}
                 Work::Take(token, flow) => self.take(token, flow)?,
                 Work::Arrive(token, ix) => self.arrive(token, self.node(ix))?,
                 Work::ScopeDone(Some(scope)) => {
-                    let node = self.node_of(scope)?;
-                    self.leave(scope, node)?;
+                    if self.inst.tokens.get(scope).is_some() {
+                        self.leave_scope(scope)?;
+                    }
                 }
                 Work::ScopeDone(None) => self.end_process(EndState::Completed, None)?,
             }
@@ -149,26 +159,31 @@ impl<'a, 'b> Ctx<'a, 'b> {
 
     /// Puts a new token before a node; it runs with [`Ctx::run`].
     pub(crate) fn spawn(&mut self, scope: Option<Id>, ix: NodeIx) -> Id {
-        let id = self.add_token(scope, self.node(ix));
+        let id = self.add_token(scope, self.node(ix), TokenState::Waiting);
         self.push(Work::Arrive(id, ix));
         id
     }
 
     /// A new token in a scope, at a node whose activity it is not in.
-    fn add_token(&mut self, scope: Option<Id>, at: &Node) -> Id {
+    fn add_token(&mut self, scope: Option<Id>, at: &Node, state: TokenState) -> Id {
         let id = self.new_id();
         self.inst.tokens.insert(Token {
             id,
             instance_id: self.inst.process.id,
             parent_id: scope,
             element: at.id.clone(),
-            state: TokenState::Waiting,
+            state,
             execution_id: id,
             activity_id: None,
             started: self.env.now,
             data: None,
         });
         id
+    }
+
+    /// A new iteration of a parallel multi-instance.
+    pub(crate) fn add_iteration(&mut self, body: &Node, scope: Id) -> Id {
+        self.add_token(Some(scope), body, TokenState::Iteration)
     }
 
     /// Moves an existing token before a node.
@@ -181,6 +196,9 @@ impl<'a, 'b> Ctx<'a, 'b> {
         let definition = self.def.definition;
         let taken = &definition.flows[flow];
         self.notify(&taken.take, Scene::Take(flow), Some(token))?;
+        if !self.undisturbed(token)? {
+            return Ok(());
+        }
         self.arrive(token, &definition.nodes[taken.target])
     }
 
@@ -198,9 +216,11 @@ impl<'a, 'b> Ctx<'a, 'b> {
             row.element.clone_from(&node.id);
             row.execution_id = execution;
             row.activity_id = None;
-            if node.async_before {
-                row.state = TokenState::BeforeAsync;
-            }
+            row.data = None;
+            row.state = match node.async_before {
+                true => TokenState::BeforeAsync,
+                false => TokenState::Waiting,
+            };
         })?;
         if node.async_before {
             return self
@@ -217,7 +237,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
             self.notify(&definition.listeners.start, Scene::Start, Some(token))?;
         }
         let activity = self.new_id();
-        let execution = if node.is_scope() {
+        let execution = if node.is_scope() && !self.compensates(token, node)? {
             self.new_id()
         } else {
             self.base_execution(token)?
@@ -229,13 +249,27 @@ impl<'a, 'b> Ctx<'a, 'b> {
             row.execution_id = execution;
             row.started = now;
         })?;
+        self.show_iteration(token, node, activity)?;
         self.map_inputs(token, node)?;
-        self.attach_boundary(token, node)?;
+        self.attach_events(token, node)?;
         self.notify(&node.listeners.start, Scene::Start, Some(token))?;
+        if !self.undisturbed(token)? {
+            return Ok(());
+        }
+        // What it waits for has happened at the gateway.
+        if node.behind_gateway {
+            return self.leave(token, node);
+        }
         match node.behavior.enter(node, token, self)? {
             Next::Wait => Ok(()),
             Next::Leave => self.leave(token, node),
         }
+    }
+
+    /// A scope whose activity goes on as its token does: all inside has ended.
+    pub(crate) fn leave_scope(&mut self, scope: Id) -> Result<(), Rejection> {
+        let node = self.node_of(scope)?;
+        self.leave(scope, node)
     }
 
     /// Ends the activity instance regularly and takes its outgoing flows (or waits for the job of asyncAfter).
@@ -243,8 +277,13 @@ impl<'a, 'b> Ctx<'a, 'b> {
     /// The flows are chosen first: as in the reference, conditions don't see what end listeners and output
     /// parameters set.
     pub(crate) fn leave(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
+        if !self.undisturbed(token)? {
+            return Ok(());
+        }
         let flows = node.behavior.outgoing(node, token, self)?;
-        let ends = node.outgoing.is_empty() || node.behavior.ends_token();
+        self.remember(token, node)?;
+        let ends =
+            (node.outgoing.is_empty() && !self.compensates(token, node)?) || node.behavior.ends_token();
         self.end_activity(
             token,
             node,
@@ -253,6 +292,9 @@ impl<'a, 'b> Ctx<'a, 'b> {
                 complete_scope: ends,
             },
         )?;
+        if !self.undisturbed(token)? {
+            return Ok(());
+        }
         let Some((first, rest)) = flows.split_first() else {
             return match node.async_after {
                 true => self.wait_after(token, node, None),
@@ -263,7 +305,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
         let scope = self.token(token)?.parent_id;
         let mut ways = vec![(token, *first)];
         for flow in rest {
-            ways.push((self.add_token(scope, node), *flow));
+            ways.push((self.add_token(scope, node, TokenState::Waiting), *flow));
         }
         self.rebalance(scope);
         if node.async_after {
@@ -314,6 +356,15 @@ impl<'a, 'b> Ctx<'a, 'b> {
         let (scope, element) = (row.parent_id, row.element.clone());
         self.remove_token(token);
         self.last = Some(element);
+        if let Some(around) = scope {
+            if self.token(around)?.state == TokenState::Compensating {
+                return self.compensated(around);
+            }
+            let node = self.node_of(around)?;
+            if node.behavior.inner_ended(node, around, self)? {
+                return Ok(());
+            }
+        }
         if self.tokens_within(scope) == 0 {
             self.push(Work::ScopeDone(scope));
         } else {

@@ -1,9 +1,8 @@
 //! A parsed process definition: flow nodes, sequence flows, and what the shell asks of them.
 use crate::{
-    JobSetting, Millis,
-    element::{Behavior, Start},
+    Millis,
+    element::{Behavior, ConditionalEvent, Start},
     form::FormKey,
-    instance::JobKind,
     listener::{Listener, Listeners},
     timer::{self, TimerKind},
 };
@@ -36,6 +35,10 @@ pub struct Definition {
     pub(crate) listeners: Listeners,
     pub nodes: Vec<Node>,
     pub flows: Vec<Flow>,
+    /// Start events of the event subprocesses directly in the process.
+    pub(crate) event_starts: Vec<NodeIx>,
+    /// Whether any event waits for a condition.
+    pub(crate) has_conditions: bool,
     pub(crate) by_id: HashMap<String, NodeIx>,
     /// What [`Definition::initial`] gives.
     pub(crate) initial: Option<NodeIx>,
@@ -70,12 +73,29 @@ pub struct Node {
     pub(crate) listeners: Listeners,
     /// Boundary events attached to it.
     pub boundary: Vec<NodeIx>,
+    /// Whether one of them waits or catches: compensation alone makes no scope.
+    pub(crate) has_event_boundary: bool,
     /// The activity a boundary event is attached to.
     pub attached_to: Option<NodeIx>,
     /// Whether a boundary event cancels its activity.
     pub interrupting: bool,
-    /// The none start event inside a subprocess.
+    /// The start event inside a subprocess: of an event subprocess its only one, else the none start event.
     pub(crate) inner_start: Option<NodeIx>,
+    /// Start events of the event subprocesses directly in it.
+    pub(crate) event_starts: Vec<NodeIx>,
+    /// Whether it is a catch event behind an event-based gateway, which waits in its place.
+    pub(crate) behind_gateway: bool,
+    /// Whether it is an event subprocess.
+    pub event_subprocess: bool,
+    /// Whether it is a compensation handler: not part of the normal flow.
+    pub for_compensation: bool,
+    /// What compensates it: an activity that its compensation boundary event is associated with, or the compensation
+    /// event subprocess inside it.
+    pub(crate) compensation_handler: Option<NodeIx>,
+    /// Of a multi-instance body the activity it repeats.
+    pub(crate) repeats: Option<NodeIx>,
+    /// Of a multi-instance activity its body, which has its place in the flow.
+    pub(crate) body: Option<NodeIx>,
     pub(crate) behavior: Box<dyn Behavior>,
 }
 
@@ -117,16 +137,6 @@ pub struct DefinitionRef<'a> {
     pub rest_id: &'a str,
     pub version: i32,
     pub tenant_id: Option<&'a str>,
-    /// What operators have set for its jobs; nothing else is listed.
-    pub job_settings: &'a [JobSetting],
-}
-
-impl DefinitionRef<'_> {
-    /// What an operator has set for the jobs of one kind at an element.
-    pub fn job_setting(&self, element: &str, kind: JobKind) -> Option<&JobSetting> {
-        let mut all = self.job_settings.iter();
-        all.find(|s| s.kind == kind && s.element == element)
-    }
 }
 
 /// A message that starts instances.
@@ -175,6 +185,27 @@ impl Definition {
             .collect()
     }
 
+    /// Start events on process level that wait for a signal: element and name.
+    pub fn start_signals(&self) -> Vec<(String, String)> {
+        self.starts()
+            .filter_map(|(node, start)| match start {
+                Start::Signal(name) => Some((node.id.clone(), crate::eval::message_name(name))),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Start events on process level that wait for a condition: element, condition, and of which variable's changes
+    /// it is told.
+    pub fn start_conditions(&self) -> Vec<(&str, &ConditionalEvent)> {
+        self.starts()
+            .filter_map(|(node, start)| match start {
+                Start::Conditional(event) => Some((node.id.as_str(), event)),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// Start events on process level that wait for a timer.
     pub fn start_timers(&self) -> Vec<TimerStart> {
         self.starts()
@@ -211,13 +242,30 @@ impl Definition {
     pub(crate) fn find_starts(&mut self) {
         for ix in 0..self.nodes.len() {
             let node = &self.nodes[ix];
-            match (node.parent, node.behavior.start()) {
-                (None, Some(Start::None | Start::Timer(_))) => self.initial = self.initial.or(Some(ix)),
-                (Some(parent), Some(Start::None)) => {
+            let Some(start) = node.behavior.start() else {
+                continue;
+            };
+            let (plain, timer) = (matches!(start, Start::None), matches!(start, Start::Timer(_)));
+            let compensates = matches!(start, Start::Compensation);
+            match node.parent {
+                None if plain || timer => self.initial = self.initial.or(Some(ix)),
+                None => {}
+                Some(parent) if self.nodes[parent].event_subprocess => {
+                    self.nodes[parent].inner_start = Some(ix);
+                    let around = self.nodes[parent].parent;
+                    match around {
+                        Some(around) => self.nodes[around].event_starts.push(ix),
+                        None => self.event_starts.push(ix),
+                    }
+                    if let Some(around) = around.filter(|_| compensates) {
+                        self.nodes[around].compensation_handler = Some(parent);
+                    }
+                }
+                Some(parent) if plain => {
                     let found = &mut self.nodes[parent].inner_start;
                     *found = found.or(Some(ix));
                 }
-                _ => {}
+                Some(_) => {}
             }
         }
     }
@@ -241,6 +289,11 @@ impl Definition {
             .filter_map(|n| Some((n, n.behavior.start()?)))
     }
 
+    /// The sequence flow of that id.
+    pub(crate) fn flow(&self, id: &str) -> Option<&Flow> {
+        self.flows.iter().find(|flow| flow.id == id)
+    }
+
     pub(crate) fn index(&self, id: &str) -> Option<NodeIx> {
         self.by_id.get(id).copied()
     }
@@ -255,6 +308,9 @@ impl Node {
     /// Whether the reference gives it a child execution of its own: it waits for events, has mappings or boundary
     /// events, or contains others.
     pub fn is_scope(&self) -> bool {
-        self.behavior.is_scope() || self.has_mappings || !self.boundary.is_empty()
+        (self.behavior.is_scope() && !self.behind_gateway)
+            // A multi-instance body isolates the variables of parameters already.
+            || (self.has_mappings && self.body.is_none())
+            || self.has_event_boundary
     }
 }

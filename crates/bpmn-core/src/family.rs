@@ -1,6 +1,6 @@
 //! Instances of one tree in one step: the commanded one, and those it calls or that call it. One of them is current;
 //! a piece of work names the instance it belongs to, and the run loop makes that one current.
-use crate::{command::Rejection, ctx::Ctx, definition::DefinitionRef, instance::Instance};
+use crate::{command::Rejection, ctx::Ctx, definition::DefinitionRef, instance::Instance, moves::Change};
 use topology::Id;
 
 /// An instance that isn't current, with what the step knows of it.
@@ -8,6 +8,8 @@ pub(crate) struct Member<'a> {
     pub def: DefinitionRef<'a>,
     pub inst: Instance,
     pub last: Option<String>,
+    /// Changes of its variables that conditional events have not been told of yet.
+    pub changes: Vec<Change>,
 }
 
 impl<'a> Ctx<'a, '_> {
@@ -32,6 +34,7 @@ impl<'a> Ctx<'a, '_> {
         std::mem::swap(self.inst, &mut member.inst);
         std::mem::swap(&mut self.def, &mut member.def);
         std::mem::swap(&mut self.last, &mut member.last);
+        std::mem::swap(&mut self.changes, &mut member.changes);
         self.recording = self.env.history.of(&self.def.definition.key);
         self.others.insert(before, member);
         Ok(())
@@ -58,6 +61,7 @@ impl<'a> Ctx<'a, '_> {
             def,
             inst,
             last: None,
+            changes: Vec::new(),
         };
         self.others.insert(member.inst.process.id, Box::new(member));
     }
@@ -76,6 +80,7 @@ impl<'a> Ctx<'a, '_> {
             def,
             inst,
             last: None,
+            changes: Vec::new(),
         })
     }
 }

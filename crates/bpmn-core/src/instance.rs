@@ -51,15 +51,31 @@ pub enum TokenState {
     AfterAsync = 3,
     /// Arrived at a joining gateway.
     Joining = 4,
+    /// One iteration of a parallel multi-instance: an execution between the body and the activity, which has a token
+    /// of its own. Stays without that until the body is done.
+    Iteration = 5,
+    /// What compensation of a completed scope may need: its variables and subscriptions. No token runs in it.
+    EventScope = 6,
+    /// Throws compensation and waits for the handlers, which run inside.
+    Compensating = 7,
 }
 
 impl TokenState {
     /// The state of a stored number.
     pub fn from_i16(number: i16) -> Option<TokenState> {
         use TokenState::*;
-        [Scope, Waiting, BeforeAsync, AfterAsync, Joining]
-            .into_iter()
-            .find(|s| *s as i16 == number)
+        [
+            Scope,
+            Waiting,
+            BeforeAsync,
+            AfterAsync,
+            Joining,
+            Iteration,
+            EventScope,
+            Compensating,
+        ]
+        .into_iter()
+        .find(|s| *s as i16 == number)
     }
 }
 
@@ -79,7 +95,8 @@ pub struct Token {
     pub activity_id: Option<Id>,
     /// When that activity instance started.
     pub started: Millis,
-    /// What an element has to remember beyond this, as JSON: for instance the sequence flow a joining token came by.
+    /// What it has to remember beyond this: after its element (`AfterAsync`) the sequence flow to take, in an event
+    /// scope the id of the subscription that compensates it.
     pub data: Option<String>,
 }
 
@@ -298,10 +315,6 @@ pub struct Incident {
     pub message: Option<String>,
     /// Job id or external task id.
     pub configuration: Option<String>,
-    /// Kind of the job that failed.
-    pub job_kind: Option<JobKind>,
-    /// An operator's note.
-    pub annotation: Option<String>,
     pub created: Millis,
     pub cause_id: Id,
     pub root_cause_id: Id,
@@ -515,7 +528,10 @@ macro_rules! entity {
 }
 entity!(
     Token,
-    |t| Some(By::Parent(t.parent_id)),
+    |t| match t.state {
+        TokenState::EventScope => Some(By::EventScopes(t.parent_id)),
+        _ => Some(By::Parent(t.parent_id)),
+    },
     Some(By::Execution(t.execution_id)),
     (t.state == TokenState::Joining).then_some(By::Joining(t.parent_id, &t.element))
 );

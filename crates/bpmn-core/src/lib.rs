@@ -2,6 +2,7 @@
 //!
 //! Deterministic: time and ids come in through [`command::Env`]. Knows no database, no HTTP, no clock, no thread.
 pub mod ask;
+mod collections;
 pub mod command;
 mod convert;
 mod ctx;
@@ -12,7 +13,6 @@ mod family;
 pub mod form;
 pub mod history;
 pub mod instance;
-mod job_definition;
 pub mod large;
 mod listener;
 mod moves;
@@ -29,7 +29,6 @@ pub mod world;
 mod xml;
 
 pub use definition::{Definition, DefinitionRef, MessageStart, Node, TimerStart};
-pub use job_definition::{JobDefinition, JobSetting};
 pub use moves::sequence;
 pub use parse::parse;
 pub use problem::{ParseErrors, Problem, Severity};

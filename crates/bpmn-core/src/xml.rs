@@ -15,6 +15,8 @@ const MAX_PROBLEMS: usize = 1_000;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ErrorDefinition {
     pub code: Option<String>,
+    /// `camunda:errorMessage`; it may hold an expression.
+    pub message: Option<String>,
 }
 
 /// A file being read, with its messages and errors by id and the problems found so far.
@@ -22,6 +24,10 @@ pub(crate) struct Reader<'x> {
     doc: &'x Document<'x>,
     pub messages: HashMap<&'x str, Option<&'x str>>,
     pub errors: HashMap<&'x str, ErrorDefinition>,
+    /// Names of signals by id.
+    pub signals: HashMap<&'x str, Option<&'x str>>,
+    /// Codes of escalations by id.
+    pub escalations: HashMap<&'x str, Option<&'x str>>,
     pub problems: Vec<Problem>,
 }
 
@@ -31,18 +37,23 @@ impl<'x> Reader<'x> {
             doc,
             messages: HashMap::new(),
             errors: HashMap::new(),
+            signals: HashMap::new(),
+            escalations: HashMap::new(),
             problems: Vec::new(),
         };
         for node in bpmn_children(doc.root_element()) {
             let Some(id) = node.attribute("id") else { continue };
             match node.tag_name().name() {
                 "message" => drop(reader.messages.insert(id, node.attribute("name"))),
+                "signal" => drop(reader.signals.insert(id, node.attribute("name"))),
+                "escalation" => drop(reader.escalations.insert(id, node.attribute("escalationCode"))),
                 "error" => {
                     let code = node
                         .attribute("errorCode")
                         .filter(|c| !c.is_empty())
                         .map(str::to_owned);
-                    reader.errors.insert(id, ErrorDefinition { code });
+                    let message = extension(node, "errorMessage").map(str::to_owned);
+                    reader.errors.insert(id, ErrorDefinition { code, message });
                 }
                 _ => {}
             }

@@ -1,7 +1,7 @@
 //! JUEL's coercions to numbers and booleans.
 
 use crate::numbers::{double_to_long, parse_double, parse_long};
-use crate::{EvalError, Value};
+use crate::{EvalError, Java, Value};
 
 const LONG: &str = "java.lang.Long";
 const DOUBLE: &str = "java.lang.Double";
@@ -16,6 +16,12 @@ pub(crate) fn long(value: &Value) -> Result<i64, EvalError> {
         Value::Double(number) => Ok(double_to_long(*number)),
         Value::Str(text) if text.is_empty() => Ok(0),
         Value::Str(text) => parse_long(text).ok_or_else(|| no_value(text, LONG)),
+        Value::Java(object) => match **object {
+            Java::Char(unit) => Ok(i64::from(unit)),
+            Java::Byte(number) => Ok(i64::from(number)),
+            Java::Float(number) => Ok(double_to_long(f64::from(number))),
+            _ => Err(no_type(value, LONG)),
+        },
         _ => Err(no_type(value, LONG)),
     }
 }
@@ -30,6 +36,12 @@ pub(crate) fn double(value: &Value) -> Result<f64, EvalError> {
         Value::Double(number) => Ok(*number),
         Value::Str(text) if text.is_empty() => Ok(0.0),
         Value::Str(text) => parse_double(text).ok_or_else(|| no_value(text, DOUBLE)),
+        Value::Java(object) => match **object {
+            Java::Float(number) => Ok(f64::from(number)),
+            _ => long(value)
+                .map(|number| number as f64)
+                .map_err(|_| no_type(value, DOUBLE)),
+        },
         _ => Err(no_type(value, DOUBLE)),
     }
 }
@@ -48,6 +60,7 @@ pub(crate) fn boolean(value: &Value) -> Result<bool, EvalError> {
 pub(crate) fn is_fractional(value: &Value) -> bool {
     match value {
         Value::Double(_) => true,
+        Value::Java(object) => matches!(**object, Java::Float(_)),
         Value::Str(text) => text.contains(['.', 'e', 'E']),
         _ => false,
     }

@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 
 use crate::ast::{Binary, Node, Part, Unary};
 use crate::coerce::{boolean, double, is_fractional, long};
-use crate::methods;
-use crate::{Context, EvalError, Value};
+use crate::methods::{self, collection};
+use crate::{Context, EvalError, Java, Value};
 
 type Evaluated = Result<Value, EvalError>;
 
@@ -88,31 +88,127 @@ fn members(expr: &Node, ctx: &mut dyn Context) -> Evaluated {
         pending.push((first, &**base));
         first = base;
     }
-    let mut value = node(first, ctx)?;
-    while let Some((member, base)) = pending.pop() {
-        // A JSON path query is no value of its own: it is evaluated together with the call that reads it.
-        if let (Value::Json(json), Some(path), Some((Node::Method(_, name, arguments), _))) =
-            (&value, path_of(member), pending.last())
-        {
-            let path = node(path, ctx)?.to_text();
-            let name = node(name, ctx)?.to_text();
-            let arguments = all(arguments, ctx)?;
-            value = methods::json::query(json, &path, &name, &arguments)?;
-            pending.pop();
-            continue;
+    let changes = pending.iter().any(|(member, _)| match member {
+        Node::Method(_, name, _) => {
+            matches!(&**name, Node::Literal(Value::Str(name)) if collection::is_changing(name))
         }
-        value = access(value, member, base, ctx)?;
+        _ => false,
+    });
+    let mut value = node(first, ctx)?;
+    let mut place = Place::of(first).filter(|_| changes);
+    while let Some((member, base)) = pending.pop() {
+        if changes && matches!(value, Value::List(_) | Value::Map(_)) {
+            (value, place) = changing(value, member, base, place, ctx)?;
+        } else {
+            place = Place::read(&value, member).filter(|_| changes);
+            value = access(value, member, base, ctx)?;
+        }
     }
     Ok(value)
 }
 
-/// The path of a call `jsonPath(path)`.
-fn path_of(member: &Node) -> Option<&Node> {
-    match member {
-        Node::Method(_, name, arguments) if is_name(name, "jsonPath") && arguments.len() == 1 => {
-            arguments.first()
+/// Where a list or map is that an expression may change: a variable, or inside the value of one.
+struct Place {
+    variable: String,
+    path: Vec<Value>,
+}
+
+impl Place {
+    fn of(first: &Node) -> Option<Place> {
+        let Node::Identifier(name) = first else {
+            return None;
+        };
+        Some(Place {
+            variable: name.clone(),
+            path: Vec::new(),
+        })
+    }
+
+    /// The variable that `execution.getVariable("name")` reads.
+    fn read(value: &Value, member: &Node) -> Option<Place> {
+        let (Value::Bean(_), Node::Method(_, name, arguments)) = (value, member) else {
+            return None;
+        };
+        match arguments.as_slice() {
+            [Node::Literal(Value::Str(variable))] if is_name(name, "getVariable") => Some(Place {
+                variable: variable.clone(),
+                path: Vec::new(),
+            }),
+            _ => None,
         }
-        _ => None,
+    }
+
+    fn below(mut self, key: Value) -> Place {
+        self.path.push(key);
+        self
+    }
+
+    /// Puts the changed collection where it came from.
+    fn write(self, changed: Value, ctx: &mut dyn Context) {
+        let Some(mut whole) = ctx.variable(&self.variable) else {
+            return;
+        };
+        let mut at = Some(&mut whole);
+        for key in &self.path {
+            at = match at {
+                Some(Value::List(items)) => {
+                    let index = long(key).ok().and_then(|index| usize::try_from(index).ok());
+                    index.and_then(|index| items.get_mut(index))
+                }
+                Some(Value::Map(entries)) => {
+                    let key = key.to_text();
+                    entries
+                        .iter_mut()
+                        .find(|(own, _)| *own == key)
+                        .map(|(_, value)| value)
+                }
+                _ => None,
+            };
+        }
+        if let Some(at) = at {
+            *at = changed;
+            ctx.update(&self.variable, whole);
+        }
+    }
+}
+
+/// One member of a list or map in a chain with a method that changes one: what it gives, and where that is.
+fn changing(
+    mut value: Value,
+    member: &Node,
+    base: &Node,
+    place: Option<Place>,
+    ctx: &mut dyn Context,
+) -> Result<(Value, Option<Place>), EvalError> {
+    match member {
+        Node::Method(_, name, arguments) => {
+            let name = node(name, ctx)?.to_text();
+            let arguments = all(arguments, ctx)?;
+            if collection::is_changing(&name)
+                && let Some(result) = collection::change(&mut value, &name, &arguments)?
+            {
+                if let Some(place) = place {
+                    place.write(value, ctx);
+                }
+                return Ok((result, None));
+            }
+            let below = match (name.as_str(), arguments.as_slice()) {
+                ("get", [key]) => place.map(|place| place.below(key.clone())),
+                _ => None,
+            };
+            Ok((methods::call(value, &name, arguments, ctx)?, below))
+        }
+        Node::Index(_, index) => {
+            let key = node(index, ctx)?;
+            let found = methods::property(&value, &key, ctx)?;
+            Ok((found, place.map(|place| place.below(key))))
+        }
+        Node::Property(_, name) => {
+            let key = Value::from(name.as_str());
+            let found = methods::property(&value, &key, ctx)?;
+            Ok((found, place.map(|place| place.below(key))))
+        }
+        _ => Ok((access(value, member, base, ctx)?, None)),
     }
 }
 
@@ -188,6 +284,7 @@ fn is_empty(value: &Value) -> bool {
         Value::Str(text) => text.is_empty(),
         Value::List(items) => items.is_empty(),
         Value::Map(entries) => entries.is_empty(),
+        Value::Java(object) => matches!(&**object, Java::Array(_, items) if items.is_empty()),
         Value::Object { .. } => methods::object::view(value).is_some_and(|view| is_empty(&view)),
         _ => false,
     }
@@ -235,7 +332,19 @@ fn same(left: &Value, right: &Value) -> bool {
 }
 
 fn is_integer(value: &Value) -> bool {
-    matches!(value, Value::Short(_) | Value::Int(_) | Value::Long(_))
+    match value {
+        Value::Short(_) | Value::Int(_) | Value::Long(_) => true,
+        Value::Java(object) => matches!(**object, Java::Byte(_)),
+        _ => false,
+    }
+}
+
+fn is_double(value: &Value) -> bool {
+    match value {
+        Value::Double(_) => true,
+        Value::Java(object) => matches!(**object, Java::Float(_)),
+        _ => false,
+    }
 }
 
 fn either(left: &Value, right: &Value, test: impl Fn(&Value) -> bool) -> bool {
@@ -251,7 +360,7 @@ fn order(left: &Value, right: &Value) -> Result<Option<Ordering>, EvalError> {
     if either(left, right, |value| *value == Value::Null) {
         return Ok(None);
     }
-    if either(left, right, |value| matches!(value, Value::Double(_))) {
+    if either(left, right, |value| is_double(value)) {
         return Ok(double(left)?.partial_cmp(&double(right)?));
     }
     if either(left, right, is_integer) {
@@ -285,7 +394,7 @@ fn equal(left: &Value, right: &Value) -> Result<bool, EvalError> {
     if *left == Value::Null || *right == Value::Null {
         return Ok(left == right);
     }
-    if either(left, right, |value| matches!(value, Value::Double(_))) {
+    if either(left, right, |value| is_double(value)) {
         let (left, right) = (double(left)?, double(right)?);
         // As `Double.equals`: NaN equals itself, 0.0 and -0.0 differ.
         return Ok(left.to_bits() == right.to_bits() || left.is_nan() && right.is_nan());

@@ -7,6 +7,7 @@ mod ast;
 mod coerce;
 mod error;
 mod eval;
+mod java;
 mod lexer;
 mod methods;
 mod numbers;
@@ -18,6 +19,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use error::{ErrorKind, EvalError, ParseError};
+pub use java::Java;
 pub use value::Value;
 
 /// The longest expression text accepted, in characters.
@@ -44,6 +46,11 @@ pub trait Context {
 
     /// Reads a property of a built-in object (`execution.businessKey`). `Ok(None)`: no such property.
     fn property(&mut self, bean: &str, name: &str) -> Result<Option<Value>, EvalError>;
+
+    /// A list or map that a variable holds was changed in place (`${list.add("x")}`): its new content.
+    fn update(&mut self, variable: &str, value: Value) {
+        let _ = (variable, value);
+    }
 
     /// The current time in milliseconds since 1970-01-01T00:00:00Z.
     fn now(&self) -> i64;

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 
-use crate::Value;
 use crate::numbers::{double_text, string_hash};
+use crate::{Java, Value};
 
 /// The text of a value; null gives the empty string.
 pub(crate) fn of(value: &Value) -> String {
@@ -16,7 +16,8 @@ pub(crate) fn of(value: &Value) -> String {
         Value::Int(number) => number.to_string(),
         Value::Long(number) => number.to_string(),
         Value::Double(number) => double_text(*number),
-        Value::Str(text) | Value::Xml(text) => text.clone(),
+        Value::Str(text) => text.clone(),
+        Value::Xml(text) => crate::methods::xml::pretty(text),
         Value::Date(ms) => date(*ms),
         Value::DateTime(ms) => at(*ms, "%Y-%m-%dT%H:%M:%S.%3fZ"),
         Value::List(items) => format!("[{}]", joined(items.iter().map(nested))),
@@ -36,7 +37,42 @@ pub(crate) fn of(value: &Value) -> String {
         Value::Object { text: Some(text), .. } => text.clone(),
         Value::Object { type_name, .. } => type_name.clone(),
         Value::Bean(name) => name.clone(),
+        Value::Java(object) => java(object),
     }
+}
+
+/// `toString` of other objects; where Java shows an address there is only the class.
+fn java(object: &Java) -> String {
+    match object {
+        Java::Char(unit) => String::from_utf16_lossy(&[*unit]),
+        Java::Byte(number) => number.to_string(),
+        Java::Float(number) => double_text(f64::from(*number)),
+        Java::Class(name) => format!("class {name}"),
+        Java::Instant(ms) => instant(*ms),
+        Java::LocalDate(ms) => at(*ms, "%Y-%m-%d"),
+        Java::LocalTime(ms) => at(*ms, "%H:%M:%S.%3f"),
+        Java::LocalDateTime(ms) => at(*ms, "%Y-%m-%dT%H:%M:%S.%3f"),
+        Java::Array(_, items) => format!("[{}]", joined(items.iter().map(nested))),
+        Java::Zone => "Etc/UTC".to_owned(),
+        Java::Entry(key, value) => format!("{key}={}", nested(value)),
+        Java::Attribute(attribute) => attribute.value.clone(),
+        Java::Typed(_)
+        | Java::Field(..)
+        | Java::Iterator(_)
+        | Java::Calendar(_)
+        | Java::JsonPath(..)
+        | Java::XPath(_) => object.class_name().to_owned(),
+    }
+}
+
+/// `Instant.toString`: a fraction only where there is one.
+fn instant(ms: i64) -> String {
+    let format = if ms.rem_euclid(1000) == 0 {
+        "%Y-%m-%dT%H:%M:%SZ"
+    } else {
+        "%Y-%m-%dT%H:%M:%S.%3fZ"
+    };
+    at(ms, format)
 }
 
 fn joined(items: impl Iterator<Item = String>) -> String {

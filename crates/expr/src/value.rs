@@ -1,5 +1,7 @@
 //! The values expressions work on.
 
+use crate::Java;
+
 /// A value of the expression language. Each number width of Java is its own kind, so that a result keeps
 /// the variable type Camunda would give it.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +21,7 @@ pub enum Value {
     /// Joda `DateTime` as `dateTime()` gives it: milliseconds since 1970-01-01T00:00:00Z, zone UTC.
     DateTime(i64),
     List(Vec<Value>),
-    /// A map with string keys, in insertion order.
+    /// A `java.util.LinkedHashMap` with string keys, in insertion order.
     Map(Vec<(String, Value)>),
     /// A Spin JSON node.
     Json(serde_json::Value),
@@ -35,8 +37,11 @@ pub enum Value {
     },
     /// A Spin XML element as its text.
     Xml(String),
-    /// A built-in object such as `execution` or `task`, by its name; the context implements it.
+    /// A built-in object such as `execution` or `task`, by its name; the context implements it. What it leads to
+    /// is named by the way there: `execution.processDefinition`.
     Bean(String),
+    /// Any other Java object.
+    Java(Box<Java>),
 }
 
 impl Value {
@@ -58,16 +63,26 @@ impl Value {
             Value::Date(_) => "java.util.Date",
             Value::DateTime(_) => "org.joda.time.DateTime",
             Value::List(_) => "java.util.ArrayList",
-            Value::Map(_) => "java.util.HashMap",
+            Value::Map(_) => "java.util.LinkedHashMap",
             Value::Json(_) => "org.camunda.spin.impl.json.jackson.JacksonJsonNode",
             Value::Bytes(_) => "[B",
             Value::Object { type_name, .. } => type_name,
             Value::Xml(_) => "org.camunda.spin.impl.xml.dom.DomXmlElement",
-            Value::Bean(name) if name == "task" => {
-                "org.camunda.bpm.engine.impl.persistence.entity.TaskEntity"
-            }
-            Value::Bean(_) => "org.camunda.bpm.engine.impl.persistence.entity.ExecutionEntity",
+            Value::Bean(name) => bean_class(name),
+            Value::Java(object) => object.class_name(),
         }
+    }
+}
+
+/// The class of a built-in object.
+fn bean_class(name: &str) -> &'static str {
+    match name.rsplit('.').next().unwrap_or(name) {
+        "task" => "org.camunda.bpm.engine.impl.persistence.entity.TaskEntity",
+        "externalTask" => "org.camunda.bpm.engine.impl.persistence.entity.ExternalTaskEntity",
+        "processDefinition" => "org.camunda.bpm.engine.impl.persistence.entity.ProcessDefinitionEntity",
+        "processEngineServices" | "processEngine" => "org.camunda.bpm.engine.impl.ProcessEngineImpl",
+        "bpmnModelElementInstance" => "org.camunda.bpm.model.bpmn.impl.instance.FlowNodeImpl",
+        _ => "org.camunda.bpm.engine.impl.persistence.entity.ExecutionEntity",
     }
 }
 

@@ -1,8 +1,12 @@
 //! Every row of the tables is an expression with the answer of Camunda 7.24.
 
-use expr::{Context, ErrorKind, EvalError, Expression, Value};
+use expr::{Context, ErrorKind, EvalError, Expression, Java, Value};
 
 const NOW: i64 = 1_700_000_000_123;
+
+const CUSTOMER: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><c:customer xmlns:c=\"http://acme\" \
+    xmlns=\"http://d\" id=\"7\" c:level=\"gold\"><name>Ann</name><order id=\"1\"><price>10</price></order>\
+    <order id=\"2\"><price>20</price></order>text</c:customer>";
 
 /// The variables the tables were recorded with.
 struct Recorded;
@@ -40,6 +44,24 @@ impl Context for Recorded {
                 entry("n", Value::Int(1)),
                 entry("nil", Value::Null),
             ]),
+            "ilist" => Value::List(vec![Value::Int(3), Value::Int(1), Value::Int(2)]),
+            "nested" => Value::Map(vec![
+                entry(
+                    "a",
+                    Value::Map(vec![entry(
+                        "b",
+                        Value::List(vec![
+                            Value::Int(1),
+                            Value::Map(vec![entry("c", Value::from("deep"))]),
+                        ]),
+                    )]),
+                ),
+                entry("l", Value::List(vec![Value::from("x"), Value::from("y")])),
+            ]),
+            "jarr" => Value::Json(serde_json::json!([1, "a", null, {"k": true}])),
+            "xml" => Value::Xml(CUSTOMER.to_owned()),
+            "xmls" => Value::from("<a><b x='1'>t</b><b x='2'/></a>"),
+            "execution" => Value::Bean("execution".to_owned()),
             "emap" => Value::Map(Vec::new()),
             "bytes" => Value::Bytes(b"abc".to_vec()),
             "big" => Value::Long(3_000_000_000),
@@ -49,8 +71,11 @@ impl Context for Recorded {
         })
     }
 
-    fn call(&mut self, _: &str, _: &str, _: Vec<Value>) -> Result<Option<Value>, EvalError> {
-        Ok(None)
+    fn call(&mut self, _: &str, method: &str, arguments: Vec<Value>) -> Result<Option<Value>, EvalError> {
+        Ok(match (method, arguments.as_slice()) {
+            ("getVariable", [name]) => Some(self.variable(&name.to_text()).unwrap_or(Value::Null)),
+            _ => None,
+        })
     }
 
     fn property(&mut self, _: &str, _: &str) -> Result<Option<Value>, EvalError> {
@@ -83,6 +108,7 @@ fn outcome(text: &str) -> String {
         Ok(value) => {
             let class = match &value {
                 Value::List(_) => "list",
+                Value::Java(object) if matches!(**object, Java::Array(..)) => "list",
                 Value::Map(_) => "map",
                 Value::Bytes(_) => return "byte[]".to_owned(),
                 other => other.class_name().rsplit('.').next().unwrap_or_default(),
@@ -140,6 +166,21 @@ fn methods_and_functions_answer_as_camunda_does() {
 #[test]
 fn json_nodes_answer_as_camunda_does() {
     compare(include_str!("reference/json.tsv"));
+}
+
+#[test]
+fn java_objects_and_changed_collections_answer_as_camunda_does() {
+    compare(include_str!("reference/java.tsv"));
+}
+
+#[test]
+fn spin_values_answer_as_camunda_does() {
+    compare(include_str!("reference/spin.tsv"));
+}
+
+#[test]
+fn combined_expressions_answer_as_camunda_does() {
+    compare(include_str!("reference/combined.tsv"));
 }
 
 #[test]

@@ -16,7 +16,6 @@ mod group;
 pub mod history;
 pub mod outside;
 mod rhythm;
-pub mod sweep;
 pub mod writer;
 
 use crate::store::{Entity, Store, StoreError, Waiting};

@@ -45,14 +45,17 @@ impl Replication {
             .filter(|d| !d.suspended)
             .map(|d| d.id)
             .collect();
-        self.suspend_definitions(caller, active.clone(), true, false)
-            .await?;
+        for definition in &active {
+            self.suspend_definition(*definition, true).await?;
+        }
         let free = match cascade {
             true => self.cancel_everywhere(caller, id).await,
             false => self.refuse_if_running(id).await,
         };
         if let Err(refused) = free {
-            self.suspend_definitions(caller, active, false, false).await?;
+            for definition in active {
+                self.suspend_definition(definition, false).await?;
+            }
             return Err(refused);
         }
         self.replicate(Payload::DeleteDeployment { deployment: id }).await

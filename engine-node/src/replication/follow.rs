@@ -2,9 +2,9 @@
 use super::{Replication, is_bpmn, log};
 use crate::{
     app::{Deployed, EngineError, catalog::CatalogView},
-    store::{DeploymentRow, JobDefinitionRow},
+    store::DeploymentRow,
 };
-use bpmn_core::{Definition, Id};
+use bpmn_core::Definition;
 use service::Readiness;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -169,10 +169,6 @@ impl Replication {
         }
         let mut deployments = BTreeMap::new();
         let mut deployed = Vec::new();
-        let mut jobs: HashMap<Id, Vec<JobDefinitionRow>> = HashMap::new();
-        for row in self.store.job_definitions().await? {
-            jobs.entry(row.definition_id).or_default().push(row);
-        }
         for (row, published) in self.store.deployments().await? {
             let mut parsed: HashMap<String, HashMap<String, Arc<Definition>>> = HashMap::new();
             for definition in &row.definitions {
@@ -181,13 +177,11 @@ impl Replication {
                     Some(model) => model,
                     None => self.model(&row, definition, &mut parsed).await?,
                 };
-                let jobs = jobs.remove(&definition.id).unwrap_or_default();
-                deployed.push(Arc::new(Deployed::new(
-                    definition.clone(),
-                    model,
+                deployed.push(Arc::new(Deployed {
+                    row: definition.clone(),
+                    definition: model,
                     published,
-                    jobs,
-                )));
+                }));
             }
             deployments.insert(row.id, row);
         }

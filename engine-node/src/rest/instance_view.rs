@@ -1,10 +1,10 @@
 //! Instances as REST shows them: the instance itself, its tree of activities, the variables a scope sees.
 use crate::app::{Answer, CatalogView};
 use bpmn_core::{
-    Id,
-    definition::Definition,
-    instance::{Instance, JobKind, TokenState, Variable},
+    DefinitionRef, Id,
+    instance::{Instance, Variable},
     tracked::By,
+    tree,
     value::TypedValue,
 };
 use rest_api::{
@@ -24,17 +24,6 @@ pub fn definition_id(view: &CatalogView, id: Id) -> String {
 /// Key of a definition.
 pub fn definition_key(view: &CatalogView, id: Id) -> Option<String> {
     view.by_id(id).map(|d| d.row.key.clone())
-}
-
-/// Id of the job definition of a job, or of an incident about one.
-pub fn job_definition_id(
-    view: &CatalogView,
-    definition: Id,
-    element: &str,
-    kind: Option<JobKind>,
-) -> Option<String> {
-    let found = view.job_definition_id(definition, element, kind?);
-    found.map(|id| id.to_string())
 }
 
 /// A process instance as its start answers it, with links.
@@ -143,92 +132,55 @@ pub fn local_to_task(instance: &Instance, task: Id) -> impl Iterator<Item = &Var
     instance.variables.by(By::Task(task))
 }
 
-/// The tree of activity instances. `definition` is the instance's, `rest_id` REST's id of it.
-pub fn tree(instance: &Instance, definition: &Definition, rest_id: &str) -> ActivityInstance {
-    let root = instance.process.id;
-    let mut tree = ActivityInstance {
-        id: root.to_string(),
-        parent_activity_instance_id: None,
-        activity_id: rest_id.to_owned(),
-        activity_type: "processDefinition".into(),
-        process_instance_id: root.to_string(),
-        process_definition_id: rest_id.to_owned(),
-        child_activity_instances: Vec::new(),
-        child_transition_instances: Vec::new(),
-        execution_ids: vec![root.to_string()],
-        activity_name: definition.name.clone(),
-        incident_ids: Vec::new(),
-        incidents: Vec::new(),
-        name: definition.name.clone(),
-    };
-    children(instance, definition, rest_id, None, &mut tree);
-    tree
+/// The tree of activity instances.
+pub fn tree(instance: &Instance, definition: &DefinitionRef<'_>) -> ActivityInstance {
+    activity(tree::activity_instance_tree(definition, instance))
 }
 
-fn children(
-    instance: &Instance,
-    definition: &Definition,
-    rest_id: &str,
-    scope: Option<Id>,
-    parent: &mut ActivityInstance,
-) {
-    let alone = instance.tokens.count(By::Parent(scope)) < 2;
-    for token in instance.tokens.by(By::Parent(scope)) {
-        let node = definition.node(&token.element);
-        let name = node.and_then(|n| n.name.clone());
-        let kind = node.map_or("", |n| n.activity_type).to_owned();
-        let incidents: Vec<ActivityIncident> = instance
-            .incidents
-            .by(By::Execution(token.execution_id))
-            .filter(|i| definition.belongs_to(&i.element, &token.element))
-            .map(|i| ActivityIncident {
-                id: i.id.to_string(),
-                activity_id: i.element.clone(),
-            })
-            .collect();
-        let incident_ids = incidents.iter().map(|i| i.id.clone()).collect();
-        let execution = token.execution_id.to_string();
-        if matches!(token.state, TokenState::BeforeAsync | TokenState::AfterAsync) {
-            parent.child_transition_instances.push(TransitionInstance {
-                id: execution.clone(),
-                parent_activity_instance_id: parent.id.clone(),
-                process_instance_id: parent.process_instance_id.clone(),
-                process_definition_id: rest_id.to_owned(),
-                activity_id: token.element.clone(),
-                activity_name: name,
-                activity_type: kind,
-                execution_id: execution,
-                incident_ids,
-                incidents,
-                target_activity_id: token.element.clone(),
-            });
-            continue;
-        }
-        let Some(activity) = token.activity_id else {
-            continue;
-        };
-        // A concurrent execution above a scope activity belongs to the scope around both.
-        if !alone && token.execution_id != token.id {
-            parent.execution_ids.push(token.id.to_string());
-        }
-        let mut child = ActivityInstance {
-            id: format!("{}:{activity}", token.element),
-            parent_activity_instance_id: Some(parent.id.clone()),
-            activity_id: token.element.clone(),
-            activity_type: kind,
-            process_instance_id: parent.process_instance_id.clone(),
-            process_definition_id: rest_id.to_owned(),
-            child_activity_instances: Vec::new(),
-            child_transition_instances: Vec::new(),
-            execution_ids: vec![execution],
-            activity_name: name.clone(),
-            incident_ids,
-            incidents,
-            name,
-        };
-        if token.state == TokenState::Scope {
-            children(instance, definition, rest_id, Some(token.id), &mut child);
-        }
-        parent.child_activity_instances.push(child);
+fn activity(from: tree::ActivityInstance) -> ActivityInstance {
+    let incidents = incidents(from.incidents);
+    ActivityInstance {
+        id: from.id,
+        parent_activity_instance_id: from.parent_id,
+        activity_id: from.activity_id,
+        activity_type: from.activity_type,
+        process_instance_id: from.process_instance_id.to_string(),
+        process_definition_id: from.process_definition_id.clone(),
+        child_activity_instances: from.children.into_iter().map(activity).collect(),
+        child_transition_instances: from
+            .transitions
+            .into_iter()
+            .map(|t| transition(t, from.process_instance_id, &from.process_definition_id))
+            .collect(),
+        execution_ids: from.execution_ids.iter().map(Id::to_string).collect(),
+        activity_name: from.activity_name.clone(),
+        incident_ids: incidents.iter().map(|i| i.id.clone()).collect(),
+        incidents,
+        name: from.activity_name,
     }
+}
+
+fn transition(from: tree::TransitionInstance, instance: Id, definition: &str) -> TransitionInstance {
+    let incidents = incidents(from.incidents);
+    TransitionInstance {
+        id: from.id,
+        parent_activity_instance_id: from.parent_id,
+        process_instance_id: instance.to_string(),
+        process_definition_id: definition.to_owned(),
+        activity_id: from.activity_id.clone(),
+        activity_name: from.activity_name,
+        activity_type: from.activity_type,
+        execution_id: from.execution_id.to_string(),
+        incident_ids: incidents.iter().map(|i| i.id.clone()).collect(),
+        incidents,
+        target_activity_id: from.activity_id,
+    }
+}
+
+fn incidents(from: Vec<tree::IncidentRef>) -> Vec<ActivityIncident> {
+    let shown = from.into_iter().map(|i| ActivityIncident {
+        id: i.id.to_string(),
+        activity_id: i.element,
+    });
+    shown.collect()
 }

@@ -1,12 +1,13 @@
 //! The error boundary event: interrupts its activity when a BPMN error is thrown in it. Without an error reference,
 //! or with one that has no code, it catches every error.
-use super::{Behavior, ElementSpec, ErrorCatch, Next};
+use super::{Behavior, Catch, ElementSpec, ErrorCatch, Next};
 use crate::{
     command::Rejection,
     ctx::Ctx,
     definition::Node,
-    xml::{bpmn_child, extension},
+    xml::{Reader, bpmn_child, extension},
 };
+use roxmltree::Node as Xml;
 use topology::Id;
 
 pub(super) const SPEC: ElementSpec = ElementSpec {
@@ -14,33 +15,38 @@ pub(super) const SPEC: ElementSpec = ElementSpec {
     event: Some("errorEventDefinition"),
     activity_type: "boundaryError",
     parse: |reader, xml| {
-        let event = bpmn_child(xml, "errorEventDefinition")?;
-        let variable = |name| {
-            extension(event, name)
-                .filter(|v| !v.is_empty())
-                .map(str::to_owned)
-        };
-        // A reference that names no error of the file is the code itself, as in the reference.
-        let code = event
-            .attribute("errorRef")
-            .filter(|r| !r.is_empty())
-            .and_then(|reference| {
-                let known = reader.errors.get(reference).map(|error| error.code.clone());
-                known.unwrap_or_else(|| Some(reference.to_owned()))
-            });
         Some(Box::new(ErrorBoundaryEvent {
-            catch: ErrorCatch {
-                code,
-                code_variable: variable("errorCodeVariable"),
-                message_variable: variable("errorMessageVariable"),
-            },
+            catch: error_catch(reader, xml)?,
         }))
     },
 };
 
+/// Which errors an event catches.
+pub(super) fn error_catch<'x>(reader: &Reader<'x>, xml: Xml<'x, 'x>) -> Option<Catch> {
+    let event = bpmn_child(xml, "errorEventDefinition")?;
+    let variable = |name| {
+        extension(event, name)
+            .filter(|v| !v.is_empty())
+            .map(str::to_owned)
+    };
+    // A reference that names no error of the file is the code itself, as in the reference.
+    let code = event
+        .attribute("errorRef")
+        .filter(|r| !r.is_empty())
+        .and_then(|reference| {
+            let known = reader.errors.get(reference).map(|error| error.code.clone());
+            known.unwrap_or_else(|| Some(reference.to_owned()))
+        });
+    Some(Catch::Error(ErrorCatch {
+        code,
+        code_variable: variable("errorCodeVariable"),
+        message_variable: variable("errorMessageVariable"),
+    }))
+}
+
 #[derive(Debug)]
 struct ErrorBoundaryEvent {
-    catch: ErrorCatch,
+    catch: Catch,
 }
 
 impl Behavior for ErrorBoundaryEvent {
@@ -48,7 +54,7 @@ impl Behavior for ErrorBoundaryEvent {
         Ok(Next::Leave)
     }
 
-    fn error_catch(&self) -> Option<&ErrorCatch> {
+    fn catch(&self) -> Option<&Catch> {
         Some(&self.catch)
     }
 }

@@ -4,6 +4,7 @@ use crate::{
     command::Rejection,
     ctx::Ctx,
     definition::Node,
+    instance::EventKind,
     xml::{Reader, bpmn_child},
 };
 use expr::Expression;
@@ -59,8 +60,12 @@ struct MessageCatchEvent {
 
 impl Behavior for MessageCatchEvent {
     fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
-        ctx.subscribe_message(at, token, &self.name)?;
+        ctx.subscribe(at, token, EventKind::Message, Some(&self.name))?;
         Ok(Next::Wait)
+    }
+
+    fn attach(&self, at: &Node, host: Id, ctx: &mut Ctx<'_, '_>) -> Result<(), Rejection> {
+        ctx.subscribe(at, host, EventKind::Message, Some(&self.name))
     }
 
     fn is_scope(&self) -> bool {

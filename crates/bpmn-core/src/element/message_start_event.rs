@@ -1,6 +1,7 @@
-//! The message start event. The shell starts an instance at it when the message comes.
+//! The message start event. On process level the shell starts an instance at it when the message comes; in an event
+//! subprocess it waits while the scope around lives.
 use super::{Behavior, ElementSpec, Next, Start, message_catch_event::message_name};
-use crate::{command::Rejection, ctx::Ctx, definition::Node, xml::bpmn_child};
+use crate::{command::Rejection, ctx::Ctx, definition::Node, instance::EventKind, xml::bpmn_child};
 use expr::Expression;
 use topology::Id;
 
@@ -9,9 +10,8 @@ pub(super) const SPEC: ElementSpec = ElementSpec {
     event: Some("messageEventDefinition"),
     activity_type: "messageStartEvent",
     parse: |reader, xml| {
-        let event = bpmn_child(xml, "messageEventDefinition")?;
         Some(Box::new(MessageStartEvent {
-            name: message_name(reader, xml, event)?,
+            name: message_name(reader, xml, bpmn_child(xml, "messageEventDefinition")?)?,
         }))
     },
 };
@@ -24,6 +24,10 @@ struct MessageStartEvent {
 impl Behavior for MessageStartEvent {
     fn enter(&self, _: &Node, _: Id, _: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
         Ok(Next::Leave)
+    }
+
+    fn attach(&self, at: &Node, host: Id, ctx: &mut Ctx<'_, '_>) -> Result<(), Rejection> {
+        ctx.subscribe(at, host, EventKind::Message, Some(&self.name))
     }
 
     fn start(&self) -> Option<Start<'_>> {

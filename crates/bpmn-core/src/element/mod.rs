@@ -5,51 +5,175 @@ use crate::{
     definition::{Definition, FlowIx, Node, NodeIx},
     form::FormKey,
     listener::TaskListener,
-    xml::Reader,
+    xml::{Reader, bpmn_child},
 };
 use expr::Expression;
 use roxmltree::Node as Xml;
 use std::fmt::Debug;
-pub(crate) use timer_catch_event::TimerDefinition;
+use timer_catch_event::TimerDefinition;
 use topology::Id;
 
+mod cancel_boundary_event;
+mod cancel_end_event;
+mod compensation_boundary_event;
+mod compensation_end_event;
+mod compensation_start_event;
+mod compensation_throw_event;
+mod conditional_boundary_event;
+mod conditional_catch_event;
+mod conditional_start_event;
 mod error_boundary_event;
+mod error_end_event;
+mod error_start_event;
+mod escalation_boundary_event;
+mod escalation_end_event;
+mod escalation_start_event;
+mod escalation_throw_event;
+mod event_based_gateway;
 mod exclusive_gateway;
+mod inclusive_gateway;
+mod link_catch_event;
 mod manual_task;
+mod message_boundary_event;
 mod message_catch_event;
+mod message_end_event;
 mod message_start_event;
+mod message_throw_event;
+mod multi_instance;
 mod none_end_event;
 mod none_start_event;
+mod none_throw_event;
 mod parallel_gateway;
 mod receive_task;
+mod send_task;
 mod service_task;
+mod signal_boundary_event;
+mod signal_catch_event;
+mod signal_end_event;
+mod signal_start_event;
+mod signal_throw_event;
 mod sub_process;
 mod task;
 mod terminate_end_event;
 mod timer_boundary_event;
 mod timer_catch_event;
 mod timer_start_event;
+mod transaction;
 mod user_task;
+
+pub use conditional_catch_event::ConditionalEvent;
+pub(crate) use multi_instance::{BODY, SPEC as LOOP};
 
 /// Every element that can be run.
 static ELEMENTS: &[ElementSpec] = &[
+    cancel_boundary_event::SPEC,
+    cancel_end_event::SPEC,
+    compensation_boundary_event::SPEC,
+    compensation_end_event::SPEC,
+    compensation_start_event::SPEC,
+    compensation_throw_event::SPEC,
+    conditional_boundary_event::SPEC,
+    conditional_catch_event::SPEC,
+    conditional_start_event::SPEC,
     error_boundary_event::SPEC,
+    error_end_event::SPEC,
+    error_start_event::SPEC,
+    escalation_boundary_event::SPEC,
+    escalation_end_event::SPEC,
+    escalation_start_event::SPEC,
+    escalation_throw_event::SPEC,
+    event_based_gateway::SPEC,
     exclusive_gateway::SPEC,
+    inclusive_gateway::SPEC,
+    link_catch_event::SPEC,
     manual_task::SPEC,
+    message_boundary_event::SPEC,
     message_catch_event::SPEC,
+    message_end_event::SPEC,
     message_start_event::SPEC,
+    message_throw_event::SPEC,
+    multi_instance::SPEC,
     none_end_event::SPEC,
     none_start_event::SPEC,
+    none_throw_event::SPEC,
     parallel_gateway::SPEC,
     receive_task::SPEC,
+    send_task::SPEC,
     service_task::SPEC,
+    signal_boundary_event::SPEC,
+    signal_catch_event::SPEC,
+    signal_end_event::SPEC,
+    signal_start_event::SPEC,
+    signal_throw_event::SPEC,
     sub_process::SPEC,
     task::SPEC,
     terminate_end_event::SPEC,
     timer_boundary_event::SPEC,
     timer_catch_event::SPEC,
     timer_start_event::SPEC,
+    transaction::SPEC,
     user_task::SPEC,
+];
+
+/// Of several event definitions in one event the reference takes the first in this order.
+const EVENTS: &[(&str, &[&str])] = &[
+    (
+        "startEvent",
+        &[
+            "errorEventDefinition",
+            "messageEventDefinition",
+            "signalEventDefinition",
+            "timerEventDefinition",
+            "compensateEventDefinition",
+            "escalationEventDefinition",
+            "conditionalEventDefinition",
+        ],
+    ),
+    (
+        "intermediateCatchEvent",
+        &[
+            "timerEventDefinition",
+            "signalEventDefinition",
+            "messageEventDefinition",
+            "linkEventDefinition",
+            "conditionalEventDefinition",
+        ],
+    ),
+    (
+        "intermediateThrowEvent",
+        &[
+            "linkEventDefinition",
+            "signalEventDefinition",
+            "compensateEventDefinition",
+            "messageEventDefinition",
+            "escalationEventDefinition",
+        ],
+    ),
+    (
+        "endEvent",
+        &[
+            "errorEventDefinition",
+            "cancelEventDefinition",
+            "terminateEventDefinition",
+            "messageEventDefinition",
+            "signalEventDefinition",
+            "compensateEventDefinition",
+            "escalationEventDefinition",
+        ],
+    ),
+    (
+        "boundaryEvent",
+        &[
+            "timerEventDefinition",
+            "errorEventDefinition",
+            "signalEventDefinition",
+            "cancelEventDefinition",
+            "compensateEventDefinition",
+            "messageEventDefinition",
+            "escalationEventDefinition",
+            "conditionalEventDefinition",
+        ],
+    ),
 ];
 
 /// How an element is recognised and read.
@@ -73,15 +197,28 @@ pub(crate) enum Next {
     Leave,
 }
 
-/// How a start event starts instances.
+/// How a start event starts instances or, in an event subprocess, the subprocess.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Start<'d> {
     None,
     Message(&'d Expression),
     Timer(&'d TimerDefinition),
+    Signal(&'d Expression),
+    Conditional(&'d ConditionalEvent),
+    Error,
+    Escalation,
+    Compensation,
 }
 
-/// Which BPMN errors a boundary event catches.
+/// What a boundary event, or the start event of an event subprocess, catches of what is thrown inside its scope.
+#[derive(Debug)]
+pub(crate) enum Catch {
+    Error(ErrorCatch),
+    Escalation(EscalationCatch),
+    Cancel,
+}
+
+/// Which BPMN errors are caught.
 #[derive(Debug, Default)]
 pub(crate) struct ErrorCatch {
     /// `None` catches every code.
@@ -90,15 +227,60 @@ pub(crate) struct ErrorCatch {
     pub message_variable: Option<String>,
 }
 
+/// Which escalations are caught.
+#[derive(Debug, Default)]
+pub(crate) struct EscalationCatch {
+    /// `None` catches every code.
+    pub code: Option<String>,
+    pub code_variable: Option<String>,
+}
+
+/// A `camunda:errorEventDefinition` of an external task: when its expression holds as a worker completes the task or
+/// reports a failure, that is a BPMN error instead.
+#[derive(Debug)]
+pub(crate) struct ErrorRule {
+    pub code: Option<String>,
+    pub when: Expression,
+}
+
+impl ErrorRule {
+    /// Reads those of an external task; one without `errorRef` is nothing, as in the reference.
+    pub(crate) fn read_all(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str) -> Vec<ErrorRule> {
+        let extensions = bpmn_child(xml, "extensionElements").into_iter();
+        let definitions = extensions
+            .flat_map(|e| e.children())
+            .filter(|n| n.tag_name().name() == "errorEventDefinition");
+        let mut rules = Vec::new();
+        for xml in definitions {
+            let Some(reference) = xml.attribute("errorRef") else {
+                continue;
+            };
+            let Some(text) = xml.attribute("expression") else {
+                let cause = "Cannot invoke \"String.length()\" because \"this.input\" is null";
+                reader.error(xml, id, format!("Error while parsing process. {cause}."));
+                continue;
+            };
+            let code = match reader.errors.get(reference) {
+                Some(error) => error.code.clone(),
+                None => Some(reference.to_owned()),
+            };
+            if let Some(when) = reader.expression(xml, id, text) {
+                rules.push(ErrorRule { code, when });
+            }
+        }
+        rules
+    }
+}
+
 /// What an element does. Entering is called when its activity instance has begun and its input parameters are set;
 /// what is shared by all elements (asynchronous continuations, history, parameters, flows) is the run loop's.
 pub(crate) trait Behavior: Debug + Send + Sync {
     /// The token has come in.
     fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection>;
 
-    /// The activity that a boundary event is attached to has begun: time to wait, with something that belongs to the
-    /// activity's token and names the boundary event as its element. When that happens, [`Ctx::occurred`] sends a
-    /// token out of the event.
+    /// The scope of a boundary event or of an event subprocess's start event has begun: time to wait, with something
+    /// that belongs to the scope's token (or, on process level, to the instance) and names the event as its element.
+    /// When that happens, [`Ctx::occurred`] goes on at the event.
     fn attach(&self, _at: &Node, _host: Id, _ctx: &mut Ctx<'_, '_>) -> Result<(), Rejection> {
         Ok(())
     }
@@ -108,30 +290,41 @@ pub(crate) trait Behavior: Debug + Send + Sync {
         false
     }
 
+    /// Whether activities lie inside: it is done when its last token is.
+    fn is_composite(&self) -> bool {
+        false
+    }
+
     /// Whether a token ends here even if flows go out.
     fn ends_token(&self) -> bool {
         false
     }
 
-    /// The flows to take when the activity instance has ended: by default each whose condition holds or that has
-    /// none, else the default flow.
+    /// The flows to take when the activity instance ends: by default each whose condition holds or that has none,
+    /// else the default flow.
     fn outgoing(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Vec<FlowIx>, Rejection> {
         ctx.conditional_flows(at, token)
     }
 
-    /// How instances start here, for start events.
+    /// A token directly inside has ended and is gone. Answers whether the element deals with that itself; otherwise
+    /// it is done once no token is left.
+    fn inner_ended(&self, _at: &Node, _scope: Id, _ctx: &mut Ctx<'_, '_>) -> Result<bool, Rejection> {
+        Ok(false)
+    }
+
+    /// How instances or event subprocesses start here, for start events.
     fn start(&self) -> Option<Start<'_>> {
         None
     }
 
-    /// The timer that makes its jobs, for timer events.
-    fn timer(&self) -> Option<&TimerDefinition> {
+    /// What it catches of what is thrown inside its scope.
+    fn catch(&self) -> Option<&Catch> {
         None
     }
 
-    /// Which errors it catches, for error boundary events.
-    fn error_catch(&self) -> Option<&ErrorCatch> {
-        None
+    /// When a worker's completion or failure is a BPMN error, for external tasks.
+    fn error_rules(&self) -> &[ErrorRule] {
+        &[]
     }
 
     /// The form of its task or of a start.
@@ -144,17 +337,30 @@ pub(crate) trait Behavior: Debug + Send + Sync {
         &[]
     }
 
+    /// The condition it waits for.
+    fn condition(&self) -> Option<&ConditionalEvent> {
+        None
+    }
+
+    /// Whether it is the catching side of a boundary event for compensation.
+    fn is_compensation_boundary(&self) -> bool {
+        false
+    }
+
     /// Checks that need the finished definition: flows in particular.
     fn check(&self, _reader: &mut Reader<'_>, _definition: &Definition, _at: &Node) {}
 }
 
 /// The element for a tag and the event definitions inside it.
 pub(crate) fn find(tag: &str, events: &[&str]) -> Option<&'static ElementSpec> {
-    let event = match events {
-        [] => None,
-        [one] => Some(*one),
-        _ => return None,
-    };
+    let order = EVENTS
+        .iter()
+        .find(|(t, _)| *t == tag)
+        .map_or(&[][..], |(_, order)| order);
+    let event = order.iter().copied().find(|event| events.contains(event));
+    if event.is_none() && (!events.is_empty() || tag == "boundaryEvent") {
+        return None;
+    }
     ELEMENTS
         .iter()
         .find(|spec| spec.tag == tag && spec.event == event)

@@ -5,7 +5,7 @@
 use super::{Behavior, ElementSpec, Next};
 use crate::{
     command::Rejection,
-    ctx::{Ctx, Ended},
+    ctx::Ctx,
     definition::{FlowIx, Node},
     instance::TokenState,
     tracked::By,
@@ -30,19 +30,7 @@ impl Behavior for ParallelGateway {
             ctx.change_token(token, |row| row.state = TokenState::Joining)?;
             return Ok(Next::Wait);
         }
-        for joined in ctx.inst.tokens.ids_by(waiting) {
-            let node = ctx.node_of(joined)?;
-            ctx.end_activity(
-                joined,
-                node,
-                Ended {
-                    canceled: false,
-                    complete_scope: at.outgoing.is_empty(),
-                },
-            )?;
-            ctx.remove_token(joined);
-        }
-        ctx.rebalance(scope);
+        ctx.join(at, token)?;
         Ok(Next::Leave)
     }
 

@@ -1,6 +1,6 @@
 //! The receive task: waits for a message. Without one it waits for being signaled, which only an operator can do.
 use super::{Behavior, ElementSpec, Next, message_catch_event::message_name};
-use crate::{command::Rejection, ctx::Ctx, definition::Node};
+use crate::{command::Rejection, ctx::Ctx, definition::Node, instance::EventKind};
 use expr::Expression;
 use topology::Id;
 
@@ -25,7 +25,7 @@ struct ReceiveTask {
 impl Behavior for ReceiveTask {
     fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
         if let Some(name) = &self.name {
-            ctx.subscribe_message(at, token, name)?;
+            ctx.subscribe(at, token, EventKind::Message, Some(name))?;
         }
         Ok(Next::Wait)
     }

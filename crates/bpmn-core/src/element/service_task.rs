@@ -1,16 +1,15 @@
 //! The service task: an external task for workers, or an expression. Java classes and beans can be deployed, so that
 //! models with them can be read, but fail when they are reached.
-use super::{Behavior, ElementSpec, Next};
+use super::{Behavior, ElementSpec, ErrorRule, Next};
 use crate::{
     command::Rejection,
-    convert,
     ctx::Ctx,
     definition::Node,
     history::Kind,
     instance::ExternalTask,
-    xml::{Reader, extension},
+    xml::{Reader, extension, extensions},
 };
-use expr::{Expression, Value};
+use expr::Expression;
 use roxmltree::Node as Xml;
 use topology::Id;
 
@@ -18,20 +17,38 @@ pub(super) const SPEC: ElementSpec = ElementSpec {
     tag: "serviceTask",
     event: None,
     activity_type: "serviceTask",
-    parse,
+    parse: |reader, xml| {
+        let id = xml.attribute("id").unwrap_or_default();
+        let missing = "One of the attributes 'class', 'delegateExpression', 'type', or 'expression' is mandatory on \
+                       serviceTask. If you are using a connector, make sure the connect process engine plugin is \
+                       registered with the process engine.";
+        parse(reader, xml, id, "serviceTask", missing)
+    },
 };
 
-fn parse<'x>(reader: &mut Reader<'x>, xml: Xml<'x, 'x>) -> Option<Box<dyn Behavior>> {
-    let id = xml.attribute("id").unwrap_or_default();
+/// Whether an event definition says how to send its message, with the attributes of a service task.
+pub(super) fn is_service(xml: Xml<'_, '_>) -> bool {
+    ["class", "expression", "delegateExpression", "type"]
+        .iter()
+        .any(|name| extension(xml, name).is_some())
+        || extensions(xml, "connector").next().is_some()
+}
+
+/// Reads the implementation that the attributes of a service task, or of what is like one, name. `id` is the
+/// element's, `element` what problems call it, `missing` the problem of one without any.
+pub(super) fn parse<'x>(
+    reader: &mut Reader<'x>,
+    xml: Xml<'x, 'x>,
+    id: &str,
+    element: &str,
+    missing: &str,
+) -> Option<Box<dyn Behavior>> {
     let result = extension(xml, "resultVariable").or_else(|| extension(xml, "resultVariableName"));
     let kind = extension(xml, "type");
     if let Some(class) = extension(xml, "class") {
         if result.is_some() {
-            reader.error(
-                xml,
-                id,
-                "'resultVariableName' not supported for serviceTask elements using 'class'",
-            );
+            let message = format!("'resultVariableName' not supported for {element} elements using 'class'");
+            reader.error(xml, id, message);
         }
         let message = format!(
             "ENGINE-09008 Exception while instantiating class '{class}': ENGINE-09017 Cannot load class '{class}': \
@@ -54,30 +71,25 @@ fn parse<'x>(reader: &mut Reader<'x>, xml: Xml<'x, 'x>) -> Option<Box<dyn Behavi
     match kind {
         Some("external") => {
             let Some(topic) = extension(xml, "topic") else {
-                reader.error(
-                    xml,
-                    id,
-                    "External tasks must specify a 'topic' attribute in the camunda namespace",
-                );
+                let message = "External tasks must specify a 'topic' attribute in the camunda namespace";
+                reader.error(xml, id, message);
                 return None;
             };
             let topic = reader.expression(xml, id, topic)?;
             let priority = reader.priority(xml, id, "taskPriority");
-            Some(Box::new(External { topic, priority }))
+            Some(Box::new(External {
+                topic,
+                priority,
+                errors: ErrorRule::read_all(reader, xml, id),
+            }))
         }
         Some(other) => {
-            reader.error(
-                xml,
-                id,
-                format!("Invalid usage of type attribute on serviceTask: '{other}'"),
-            );
+            let message = format!("Invalid usage of type attribute on {element}: '{other}'");
+            reader.error(xml, id, message);
             None
         }
         None => {
-            let message = "One of the attributes 'class', 'delegateExpression', 'type', or 'expression' is mandatory on \
-                           serviceTask. If you are using a connector, make sure the connect process engine plugin is \
-                           registered with the process engine.";
-            reader.error(xml, id, message);
+            reader.error(xml, id, missing);
             None
         }
     }
@@ -88,6 +100,7 @@ fn parse<'x>(reader: &mut Reader<'x>, xml: Xml<'x, 'x>) -> Option<Box<dyn Behavi
 struct External {
     topic: Expression,
     priority: Option<Expression>,
+    errors: Vec<ErrorRule>,
 }
 
 impl Behavior for External {
@@ -128,6 +141,10 @@ impl Behavior for External {
     fn is_scope(&self) -> bool {
         true
     }
+
+    fn error_rules(&self) -> &[ErrorRule] {
+        &self.errors
+    }
 }
 
 /// Evaluates an expression, perhaps into a variable.
@@ -139,9 +156,12 @@ struct Evaluate {
 
 impl Behavior for Evaluate {
     fn enter(&self, _: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
-        let value: Value = ctx.eval(&self.expression, Some(token))?;
-        if let Some(name) = &self.result {
-            ctx.set_variable(Some(token), None, name, convert::from_value(value));
+        match &self.result {
+            Some(name) => {
+                let value = ctx.eval_typed(&self.expression, Some(token), name)?;
+                ctx.set_variable(Some(token), None, name, value);
+            }
+            None => drop(ctx.eval(&self.expression, Some(token))?),
         }
         Ok(Next::Leave)
     }

@@ -1,4 +1,5 @@
-//! The embedded subprocess: a scope of its own, done when its last token has ended.
+//! The embedded subprocess: a scope of its own, done when its last token has ended. Triggered by an event it is an
+//! event subprocess: not part of the flow, started by its start event.
 use super::{Behavior, ElementSpec, Next};
 use crate::{command::Rejection, ctx::Ctx, definition::Node, instance::TokenState};
 use topology::Id;
@@ -7,26 +8,20 @@ pub(super) const SPEC: ElementSpec = ElementSpec {
     tag: "subProcess",
     event: None,
     activity_type: "subProcess",
-    parse: |reader, xml| {
-        if xml.attribute("triggeredByEvent") == Some("true") {
-            let id = xml.attribute("id").unwrap_or_default();
-            reader.error(xml, id, format!("event subprocess '{id}' is not supported yet"));
-            return None;
-        }
-        Some(Box::new(SubProcess))
-    },
+    parse: |_, _| Some(Box::new(SubProcess)),
 };
 
 #[derive(Debug)]
-struct SubProcess;
+pub(super) struct SubProcess;
 
 impl Behavior for SubProcess {
     fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
         let Some(start) = at.inner_start else {
-            return Err(Ctx::failure(
-                at,
-                format!("subprocess '{}' has no start event", at.id),
-            ));
+            let message = format!(
+                "No initial activity found for subprocess {}: initialActivity is null",
+                at.id
+            );
+            return Err(Ctx::failure(at, message));
         };
         ctx.change_token(token, |row| row.state = TokenState::Scope)?;
         ctx.spawn(Some(token), start);
@@ -34,6 +29,10 @@ impl Behavior for SubProcess {
     }
 
     fn is_scope(&self) -> bool {
+        true
+    }
+
+    fn is_composite(&self) -> bool {
         true
     }
 }

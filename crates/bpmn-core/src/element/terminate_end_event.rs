@@ -20,7 +20,7 @@ struct TerminateEndEvent;
 impl Behavior for TerminateEndEvent {
     fn enter(&self, _: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
         let scope = ctx.token(token)?.parent_id;
-        ctx.cancel_within(scope, Some(token))?;
+        ctx.cancel_others(scope, token)?;
         Ok(Next::Leave)
     }
 

@@ -61,18 +61,6 @@ impl TimerDefinition {
         token: Id,
         ctx: &mut Ctx<'_, '_>,
     ) -> Result<(Millis, Option<String>), Rejection> {
-        let now = ctx.env.now;
-        self.due_from(at, token, ctx, now)
-    }
-
-    /// The same, seen from another time than now.
-    pub(crate) fn due_from(
-        &self,
-        at: &Node,
-        token: Id,
-        ctx: &mut Ctx<'_, '_>,
-        from: Millis,
-    ) -> Result<(Millis, Option<String>), Rejection> {
         let value = ctx.eval(&self.text, Some(token))?;
         if let Value::Date(due) | Value::DateTime(due) = value {
             return Ok((due, None));
@@ -85,7 +73,7 @@ impl TimerDefinition {
             );
             return Err(Ctx::failure(at, message));
         };
-        let due = timer::next(self.kind, &text, from, None);
+        let due = timer::next(self.kind, &text, ctx.env.now, None);
         let due = due.map_err(|cause| Ctx::failure(at, cause.explained(self.kind, &text)))?;
         due.ok_or_else(|| Ctx::failure(at, "duedate is null"))
     }
@@ -103,11 +91,12 @@ impl Behavior for TimerCatchEvent {
         Ok(Next::Wait)
     }
 
-    fn is_scope(&self) -> bool {
-        true
+    fn attach(&self, at: &Node, host: Id, ctx: &mut Ctx<'_, '_>) -> Result<(), Rejection> {
+        let (due, repeat) = self.timer.due(at, host, ctx)?;
+        ctx.add_job(host, at, JobKind::Timer, Some(due), repeat).map(drop)
     }
 
-    fn timer(&self) -> Option<&TimerDefinition> {
-        Some(&self.timer)
+    fn is_scope(&self) -> bool {
+        true
     }
 }

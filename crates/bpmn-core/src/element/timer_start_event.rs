@@ -1,7 +1,7 @@
-//! The timer start event. The shell keeps its job and starts an instance when it is due; a plain start by key or id
-//! may use it too, as in the reference.
+//! The timer start event. On process level the shell keeps its job and starts an instance when it is due; a plain start
+//! by key or id may use it too, as in the reference. In an event subprocess its job lives with the scope around.
 use super::{Behavior, ElementSpec, Next, Start, timer_catch_event::TimerDefinition};
-use crate::{command::Rejection, ctx::Ctx, definition::Node};
+use crate::{command::Rejection, ctx::Ctx, definition::Node, instance::JobKind};
 use topology::Id;
 
 pub(super) const SPEC: ElementSpec = ElementSpec {
@@ -25,11 +25,12 @@ impl Behavior for TimerStartEvent {
         Ok(Next::Leave)
     }
 
-    fn start(&self) -> Option<Start<'_>> {
-        Some(Start::Timer(&self.timer))
+    fn attach(&self, at: &Node, host: Id, ctx: &mut Ctx<'_, '_>) -> Result<(), Rejection> {
+        let (due, repeat) = self.timer.due(at, host, ctx)?;
+        ctx.add_job(host, at, JobKind::Timer, Some(due), repeat).map(drop)
     }
 
-    fn timer(&self) -> Option<&TimerDefinition> {
-        Some(&self.timer)
+    fn start(&self) -> Option<Start<'_>> {
+        Some(Start::Timer(&self.timer))
     }
 }

@@ -1,5 +1,5 @@
 //! `execution` in expressions: what it tells.
-use super::{EXECUTION, Place, text};
+use super::{Place, text};
 use crate::{definition::Node, instance::Token, moves::Scene};
 use expr::Value;
 use topology::Id;
@@ -12,10 +12,11 @@ impl<'a> Place<'_, 'a, '_> {
         Some(match name {
             "id" => Value::Str(self.execution().to_string()),
             "processInstanceId" => Value::Str(process.id.to_string()),
-            "processInstance" => Value::Bean(EXECUTION.to_owned()),
+            "rootProcessInstanceId" => Value::Str(process.root_id.to_string()),
+            "processDefinitionKey" => Value::Str(ctx.def.definition.key.clone()),
             "processBusinessKey" | "businessKey" => text(process.business_key.clone()),
             "processDefinitionId" => Value::Str(ctx.def.rest_id.to_owned()),
-            "currentActivityId" => text(self.current().map(|n| n.id.clone())),
+            "currentActivityId" | "activityId" => text(self.current().map(|n| n.id.clone())),
             "currentActivityName" => text(self.current().and_then(|n| n.name.clone())),
             "activityInstanceId" => match self.row() {
                 Some(row) => text(row.activity_id.map(|id| format!("{}:{id}", row.element))),
@@ -35,6 +36,18 @@ impl<'a> Place<'_, 'a, '_> {
             },
             "tenantId" => text(process.tenant_id.clone()),
             "canceled" => Value::Bool(ctx.canceling),
+            "variableScopeKey" => Value::from("execution"),
+            "ended" | "skipCustomListeners" | "skipIoMappings" => Value::Bool(false),
+            "active" => Value::Bool(true),
+            "suspended" => Value::Bool(process.suspended),
+            "processInstanceExecution" => Value::Bool(self.execution() == process.id),
+            "concurrent" => Value::Bool(self.row().is_some_and(|row| row.execution_id == row.id)),
+            "scope" => {
+                let own = self.execution() == process.id;
+                Value::Bool(own || self.current().is_some_and(|node| node.is_scope()))
+            }
+            "deleteReason" => text(ctx.delete_reason.clone()),
+            "caseInstanceId" | "superExecution" | "superCaseExecution" => Value::Null,
             _ => return None,
         })
     }
@@ -55,7 +68,7 @@ impl<'a> Place<'_, 'a, '_> {
     }
 
     /// REST's id of the execution.
-    fn execution(&self) -> Id {
+    pub(super) fn execution(&self) -> Id {
         let ctx = &*self.ctx;
         match ctx.scene {
             // Beside others, the execution around an activity is the token's own.
@@ -65,7 +78,7 @@ impl<'a> Place<'_, 'a, '_> {
     }
 
     /// The element that `execution` stands on.
-    fn current(&self) -> Option<&'a Node> {
+    pub(super) fn current(&self) -> Option<&'a Node> {
         let ctx = &*self.ctx;
         let element = match ctx.scene {
             Some(Scene::Outside(_)) => None,

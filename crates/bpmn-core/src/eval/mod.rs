@@ -1,16 +1,19 @@
 //! Expressions over an instance: which variables and built-in objects they see, and how values translate.
 mod execution;
+mod external_task;
+mod related;
 mod task;
 mod variables;
 
 use crate::{
     Millis,
+    collections::{reread, written},
     command::Rejection,
-    convert::{from_value, to_value},
+    convert::{storable, to_value},
     ctx::Ctx,
     value::TypedValue,
 };
-use expr::{Context, EvalError, Expression, Value};
+use expr::{Context, EvalError, Expression, Java, Value};
 use topology::Id;
 
 /// An expression's place: the scope it sees, from inside out, and the task if it is one's.
@@ -25,7 +28,8 @@ struct Place<'x, 'a, 'b> {
 impl<'a> Ctx<'a, '_> {
     /// Evaluates in a token's scope (`None`: the instance's). A failure names the token's element.
     pub(crate) fn eval(&mut self, expression: &Expression, token: Option<Id>) -> Result<Value, Rejection> {
-        self.evaluated(token, None, |place| expression.eval(place))
+        let value = self.evaluated(token, None, |place| expression.eval(place))?;
+        Ok(listed(value))
     }
 
     /// Evaluates a condition.
@@ -55,18 +59,42 @@ impl<'a> Ctx<'a, '_> {
         self.evaluated(Some(token), Some(task), |place| expression.eval(place))
     }
 
-    /// Evaluates to a typed value. A mere `${name}` copies the variable, so that its type survives whatever it is.
+    /// Evaluates to the value of the variable `name`. A mere `${name}` copies the variable, so that its type survives
+    /// whatever it is.
     pub(crate) fn eval_typed(
         &mut self,
         expression: &Expression,
         token: Option<Id>,
+        name: &str,
     ) -> Result<TypedValue, Rejection> {
-        if let Some(name) = mere_name(expression.text())
-            && let Some(variable) = self.find_variable(token, None, name)
-        {
-            return Ok(variable.value.clone());
+        if let Some(variable) = mere_name(expression.text()) {
+            self.touch(token, None, variable);
+            match self.find_variable(token, None, variable).map(|v| &v.value) {
+                None | Some(TypedValue::Xml(_)) => {}
+                Some(value) => return Ok(value.clone()),
+            }
         }
-        Ok(from_value(self.eval(expression, token)?))
+        let value = self.evaluated(token, None, |place| expression.eval(place))?;
+        storable(name, value).map_err(|message| Rejection::Failure {
+            message,
+            element: self.element_of(token),
+        })
+    }
+
+    /// An expression reads a variable: its object is written anew, as the reference does at the command's end.
+    pub(crate) fn touch(&mut self, token: Option<Id>, task: Option<Id>, name: &str) {
+        let found = self.find_variable(token, task, name);
+        if let Some((id, scope, again)) = found.and_then(|v| Some((v.id, v.scope_id, reread(&v.value)?))) {
+            let scope = Some(scope).filter(|scope| *scope != self.inst.process.id);
+            let writer = self.writer(scope);
+            self.replace_value(id, again, writer);
+        }
+    }
+
+    /// The element a token stands on.
+    fn element_of(&self, token: Option<Id>) -> Option<String> {
+        let token = token.and_then(|id| self.inst.tokens.get(id));
+        token.map(|token| token.element.clone())
     }
 
     fn evaluated<T>(
@@ -75,9 +103,7 @@ impl<'a> Ctx<'a, '_> {
         task: Option<Id>,
         run: impl FnOnce(&mut Place<'_, 'a, '_>) -> Result<T, EvalError>,
     ) -> Result<T, Rejection> {
-        let element = token
-            .and_then(|t| self.inst.tokens.get(t))
-            .map(|t| t.element.clone());
+        let element = self.element_of(token);
         let result = run(&mut Place {
             ctx: self,
             token,
@@ -94,7 +120,7 @@ impl<'a> Ctx<'a, '_> {
     }
 
     /// A variable's value as expressions see it. One whose content isn't at hand is noted; the step then fails.
-    fn seen(&self, value: &TypedValue) -> Value {
+    pub(crate) fn seen(&self, value: &TypedValue) -> Value {
         let TypedValue::Large(large) = value else {
             return to_value(value);
         };
@@ -105,6 +131,17 @@ impl<'a> Ctx<'a, '_> {
                 Value::Null
             }
         }
+    }
+}
+
+/// An array as a list: only variables tell them apart.
+fn listed(value: Value) -> Value {
+    match value {
+        Value::Java(object) => match *object {
+            Java::Array(_, items) => Value::List(items),
+            other => other.into(),
+        },
+        other => other,
     }
 }
 
@@ -169,22 +206,51 @@ impl Context for Place<'_, '_, '_> {
     fn variable(&mut self, name: &str) -> Option<Value> {
         match name {
             EXECUTION => return Some(Value::Bean(EXECUTION.to_owned())),
+            EXTERNAL_TASK if self.external_task().is_some() => {
+                return Some(Value::Bean(EXTERNAL_TASK.to_owned()));
+            }
             TASK if self.task.is_some() => return Some(Value::Bean(TASK.to_owned())),
             "authenticatedUserId" => {
                 return Some(self.ctx.env.user.map_or(Value::Null, Value::from));
             }
             _ => {}
         }
+        self.ctx.touch(self.token, self.task, name);
         self.ctx
             .find_variable(self.token, self.task, name)
             .map(|v| self.ctx.seen(&v.value))
     }
 
+    fn update(&mut self, name: &str, value: Value) {
+        let shape = match self
+            .ctx
+            .find_variable(self.token, self.task, name)
+            .map(|v| &v.value)
+        {
+            Some(TypedValue::Large(large)) => large.shape(),
+            Some(value) => value,
+            None => return,
+        };
+        let TypedValue::Object { type_name, .. } = shape else {
+            return;
+        };
+        let value = written(type_name, value);
+        self.ctx.set_variable(self.token, self.task, name, value);
+    }
+
     fn call(&mut self, bean: &str, method: &str, args: Vec<Value>) -> Result<Option<Value>, EvalError> {
+        match related::Related::of(bean) {
+            Some(related) => return self.related_call(related, method, args),
+            None if related::is_services(bean) => return related::service(method),
+            None => {}
+        }
         let Some(bean) = self.bean(bean) else {
             return Ok(None);
         };
-        if let Some(done) = self.variables_of(bean, method, &args) {
+        // The external task has no variables of its own.
+        if !matches!(bean, Bean::ExternalTask)
+            && let Some(done) = self.variables_of(bean, method, &args)?
+        {
             return Ok(Some(done));
         }
         if let (Bean::Task(task), Some(setter)) = (bean, method.strip_prefix("set")) {
@@ -204,11 +270,18 @@ impl Context for Place<'_, '_, '_> {
                 _ => Ok(None),
             };
         }
-        let getter = method.strip_prefix("get").or_else(|| method.strip_prefix("is"));
-        Ok(getter.and_then(|name| self.property_of(bean, &decapitalized(name)?)))
+        Ok(getter(method).and_then(|(name, truth)| {
+            let found = self.property_of(bean, &name)?;
+            (matches!(found, Value::Bool(_)) == truth).then_some(found)
+        }))
     }
 
     fn property(&mut self, bean: &str, name: &str) -> Result<Option<Value>, EvalError> {
+        match related::Related::of(bean) {
+            Some(related) => return self.related_property(related, name),
+            None if related::is_services(bean) => return related::service_property(name),
+            None => {}
+        }
         Ok(self.bean(bean).and_then(|bean| self.property_of(bean, name)))
     }
 
@@ -226,6 +299,7 @@ impl Context for Place<'_, '_, '_> {
 enum Bean {
     Execution,
     Task(Id),
+    ExternalTask,
 }
 
 impl Place<'_, '_, '_> {
@@ -233,6 +307,7 @@ impl Place<'_, '_, '_> {
         match name {
             EXECUTION => Some(Bean::Execution),
             TASK => self.task.map(Bean::Task),
+            EXTERNAL_TASK => self.external_task().map(|_| Bean::ExternalTask),
             _ => None,
         }
     }
@@ -241,24 +316,45 @@ impl Place<'_, '_, '_> {
     fn property_of(&mut self, bean: Bean, name: &str) -> Option<Value> {
         let names = |names: Vec<String>| Value::List(names.into_iter().map(Value::Str).collect());
         match name {
-            "variables" => return Some(Value::Map(self.visible(bean))),
-            "variablesLocal" => return Some(Value::Map(self.local(bean))),
+            _ if matches!(bean, Bean::ExternalTask) => {}
+            "variables" => {
+                self.touch_all(bean);
+                return Some(Value::Map(self.visible(bean)));
+            }
+            "variablesLocal" => {
+                self.touch_all(bean);
+                return Some(Value::Map(self.local(bean)));
+            }
             "variableNames" => return Some(names(keys(self.visible(bean)))),
             "variableNamesLocal" => return Some(names(keys(self.local(bean)))),
             _ => {}
         }
+        if let Some(related) = self.leads_to(bean, name) {
+            return Some(related);
+        }
         match bean {
             Bean::Execution => self.execution_property(name),
             Bean::Task(task) => self.task_property(task, name),
+            Bean::ExternalTask => self.external_property(name),
         }
     }
 }
 
 const EXECUTION: &str = "execution";
 const TASK: &str = "task";
+const EXTERNAL_TASK: &str = "externalTask";
 
 fn keys(entries: Vec<(String, Value)>) -> Vec<String> {
     entries.into_iter().map(|(name, _)| name).collect()
+}
+
+/// The property that a getter reads, and whether it says that it is a boolean: `getName` is `name`.
+fn getter(method: &str) -> Option<(String, bool)> {
+    match (method.strip_prefix("get"), method.strip_prefix("is")) {
+        (Some(name), _) => Some((decapitalized(name)?, false)),
+        (_, Some(name)) => Some((decapitalized(name)?, true)),
+        _ => None,
+    }
 }
 
 /// `assignee` of `Assignee`; `None` of nothing.

@@ -25,6 +25,8 @@ impl Place<'_, '_, '_> {
             "lastUpdated" => date(task.last_updated),
             "executionId" => id(task.execution_id),
             "execution" => Value::Bean(EXECUTION.to_owned()),
+            "variableScopeKey" => Value::from("task"),
+            "parentTaskId" | "caseInstanceId" | "caseExecutionId" | "caseDefinitionId" => Value::Null,
             "processInstanceId" => id(task.instance_id),
             "processDefinitionId" => Value::Str(ctx.def.rest_id.to_owned()),
             "tenantId" => text(task.tenant_id.clone()),
@@ -112,7 +114,7 @@ impl Bean {
     pub(super) fn task(self) -> Option<Id> {
         match self {
             Bean::Task(task) => Some(task),
-            Bean::Execution => None,
+            Bean::Execution | Bean::ExternalTask => None,
         }
     }
 }

@@ -1,25 +1,35 @@
 //! The methods by which `execution` and `task` read and set variables.
 use super::{Bean, Place};
-use crate::{convert::from_value, instance::Variable, tracked::By};
-use expr::Value;
+use crate::{convert::storable, instance::Variable, tracked::By};
+use expr::{EvalError, Java, Value};
 use topology::Id;
 
 impl Place<'_, '_, '_> {
     /// Carries out a method about variables; `None`: it is none.
-    pub(super) fn variables_of(&mut self, bean: Bean, method: &str, args: &[Value]) -> Option<Value> {
+    ///
+    /// # Errors
+    /// The reference can't store a value either.
+    pub(super) fn variables_of(
+        &mut self,
+        bean: Bean,
+        method: &str,
+        args: &[Value],
+    ) -> Result<Option<Value>, EvalError> {
         let name = args.first().map(Value::to_text).unwrap_or_default();
         let found = |variable: Option<&Variable>| Value::Bool(variable.is_some());
-        Some(match (method, args) {
-            ("getVariable", [_]) => self.seen(self.visible_variable(bean, &name)),
-            ("getVariableLocal", [_]) => self.seen(self.own_variable(bean, &name)),
+        Ok(Some(match (method, args) {
+            ("getVariable", [_] | [_, Value::Bool(_) | Value::Str(_)]) => self.read(bean, false, &name),
+            ("getVariableLocal", [_]) => self.read(bean, true, &name),
+            ("getVariableTyped", [_] | [_, Value::Bool(_)]) => self.typed(bean, false, &name),
+            ("getVariableLocalTyped", [_] | [_, Value::Bool(_)]) => self.typed(bean, true, &name),
             ("hasVariable", [_]) => found(self.visible_variable(bean, &name)),
             ("hasVariableLocal", [_]) => found(self.own_variable(bean, &name)),
             ("hasVariables", []) => Value::Bool(!self.visible(bean).is_empty()),
             ("hasVariablesLocal", []) => Value::Bool(!self.local(bean).is_empty()),
-            ("setVariable", [_, value]) => self.set(bean, false, &name, value.clone()),
-            ("setVariableLocal", [_, value]) => self.set(bean, true, &name, value.clone()),
-            ("setVariables", [Value::Map(entries)]) => self.set_all(bean, false, entries),
-            ("setVariablesLocal", [Value::Map(entries)]) => self.set_all(bean, true, entries),
+            ("setVariable", [_, value]) => self.set(bean, false, &name, value.clone())?,
+            ("setVariableLocal", [_, value]) => self.set(bean, true, &name, value.clone())?,
+            ("setVariables", [Value::Map(entries)]) => self.set_all(bean, false, entries)?,
+            ("setVariablesLocal", [Value::Map(entries)]) => self.set_all(bean, true, entries)?,
             ("removeVariable", [_]) => self.remove(bean, false, vec![name]),
             ("removeVariableLocal", [_]) => self.remove(bean, true, vec![name]),
             ("removeVariables", [Value::List(names)]) => self.remove(bean, false, texts(names)),
@@ -28,8 +38,28 @@ impl Place<'_, '_, '_> {
                 let names = self.local(bean).into_iter().map(|(name, _)| name).collect();
                 self.remove(bean, true, names)
             }
-            _ => return None,
-        })
+            _ => return Ok(None),
+        }))
+    }
+
+    /// The value of a variable, which counts as read.
+    fn read(&mut self, bean: Bean, local: bool, name: &str) -> Value {
+        self.ctx.touch(self.token, bean.task(), name);
+        match local {
+            true => self.seen(self.own_variable(bean, name)),
+            false => self.seen(self.visible_variable(bean, name)),
+        }
+    }
+
+    fn typed(&mut self, bean: Bean, local: bool, name: &str) -> Value {
+        Java::Typed(Box::new(self.read(bean, local, name))).into()
+    }
+
+    /// All variables that it sees count as read.
+    pub(super) fn touch_all(&mut self, bean: Bean) {
+        for (name, _) in self.visible(bean) {
+            self.ctx.touch(self.token, bean.task(), &name);
+        }
     }
 
     fn seen(&self, variable: Option<&Variable>) -> Value {
@@ -49,7 +79,7 @@ impl Place<'_, '_, '_> {
     pub(super) fn visible(&self, bean: Bean) -> Vec<(String, Value)> {
         let mut seen = match bean {
             Bean::Task(_) => self.local(bean),
-            Bean::Execution => Vec::new(),
+            _ => Vec::new(),
         };
         for variable in self.ctx.visible_variables(self.token) {
             if !seen.iter().any(|(name, _)| *name == variable.name) {
@@ -63,7 +93,7 @@ impl Place<'_, '_, '_> {
     pub(super) fn local(&self, bean: Bean) -> Vec<(String, Value)> {
         let by = match bean {
             Bean::Task(task) => By::Task(task),
-            Bean::Execution => By::Scope(self.ctx.local_scope(self.token)),
+            _ => By::Scope(self.ctx.local_scope(self.token)),
         };
         let own = self.ctx.inst.variables.by(by);
         own.filter(|v| v.task_id == bean.task())
@@ -71,8 +101,9 @@ impl Place<'_, '_, '_> {
             .collect()
     }
 
-    fn set(&mut self, bean: Bean, local: bool, name: &str, value: Value) -> Value {
-        let value = from_value(value);
+    fn set(&mut self, bean: Bean, local: bool, name: &str, value: Value) -> Result<Value, EvalError> {
+        let value = storable(name, value)
+            .map_err(|message| EvalError::thrown("org.camunda.bpm.engine.ProcessEngineException", message))?;
         match local {
             true => {
                 let scope: Id = self.ctx.local_scope(self.token);
@@ -81,14 +112,14 @@ impl Place<'_, '_, '_> {
             }
             false => self.ctx.set_variable(self.token, bean.task(), name, value),
         }
-        Value::Null
+        Ok(Value::Null)
     }
 
-    fn set_all(&mut self, bean: Bean, local: bool, entries: &[(String, Value)]) -> Value {
+    fn set_all(&mut self, bean: Bean, local: bool, entries: &[(String, Value)]) -> Result<Value, EvalError> {
         for (name, value) in entries {
-            self.set(bean, local, name, value.clone());
+            self.set(bean, local, name, value.clone())?;
         }
-        Value::Null
+        Ok(Value::Null)
     }
 
     fn remove(&mut self, bean: Bean, local: bool, names: Vec<String>) -> Value {

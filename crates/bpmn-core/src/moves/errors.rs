@@ -1,11 +1,49 @@
-//! BPMN errors: from the activity that throws out through its scopes to the boundary event that catches.
+//! BPMN errors and escalations: from the activity that throws out through its scopes to who catches.
+//!
+//! In each scope an event subprocess comes before a boundary event of the scope, and one that names the code before
+//! one that takes all, as in the reference. An event subprocess doesn't catch what is thrown inside itself.
 use crate::{
     command::Rejection,
     ctx::{Ctx, Ended},
     definition::NodeIx,
+    element::{Catch, ErrorCatch, EscalationCatch},
+    instance::TokenState,
     value::TypedValue,
 };
 use topology::Id;
+
+/// Where something thrown is caught.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Handler {
+    /// A boundary event of a token's activity.
+    Boundary(Id, NodeIx),
+    /// The start event of an event subprocess in a scope.
+    Subprocess(Option<Id>, NodeIx),
+}
+
+impl Handler {
+    fn event(self) -> NodeIx {
+        match self {
+            Handler::Boundary(_, event) | Handler::Subprocess(_, event) => event,
+        }
+    }
+
+    /// The token from which variables of the catching event are set.
+    fn place(self) -> Option<Id> {
+        match self {
+            Handler::Boundary(host, _) => Some(host),
+            Handler::Subprocess(scope, _) => scope,
+        }
+    }
+}
+
+/// Whether a catching event takes a code: `Some(true)` one that names it, `Some(false)` one that takes all.
+fn takes(caught: Option<&str>, code: &str) -> Option<bool> {
+    match caught {
+        None => Some(false),
+        Some(caught) => (caught == code).then_some(true),
+    }
+}
 
 impl Ctx<'_, '_> {
     /// Throws a BPMN error at a token's activity. Nobody catching it ends the token as a none end event would.
@@ -15,12 +53,8 @@ impl Ctx<'_, '_> {
         code: &str,
         message: Option<&str>,
     ) -> Result<(), Rejection> {
-        let mut at = Some(token);
-        while let Some(host) = at {
-            if let Some(event) = self.catcher(host, code)? {
-                return self.catch_error(host, event, code, message);
-            }
-            at = self.token(host)?.parent_id;
+        if self.catch_error(token, code, message)? {
+            return Ok(());
         }
         let node = self.node_of(token)?;
         self.end_activity(
@@ -34,37 +68,114 @@ impl Ctx<'_, '_> {
         self.end_token(token)
     }
 
-    /// The boundary event of a token's activity that catches the code; one that names it before one that takes all.
-    fn catcher(&self, host: Id, code: &str) -> Result<Option<NodeIx>, Rejection> {
-        let node = self.node_of(host)?;
-        let find = |wanted: Option<&str>| {
-            node.boundary.iter().copied().find(|&ix| {
-                let catch = self.node(ix).behavior.error_catch();
-                catch.is_some_and(|c| c.code.as_deref() == wanted)
-            })
-        };
-        Ok(find(Some(code)).or_else(|| find(None)))
-    }
-
-    fn catch_error(
+    /// Whether a BPMN error at a token's activity is caught; then the handler has taken over.
+    pub(crate) fn catch_error(
         &mut self,
-        host: Id,
-        event: NodeIx,
+        token: Id,
         code: &str,
         message: Option<&str>,
-    ) -> Result<(), Rejection> {
-        self.interrupt(host)?;
-        let around = self.token(host)?.parent_id;
-        if let Some(catch) = self.node(event).behavior.error_catch() {
-            if let Some(name) = &catch.code_variable {
-                self.set_variable(around, None, name, TypedValue::String(code.to_owned()));
+    ) -> Result<bool, Rejection> {
+        let handler = self.catcher(token, |catch| match catch {
+            Catch::Error(catch) => takes(catch.code.as_deref(), code),
+            _ => None,
+        })?;
+        let Some(handler) = handler else {
+            return Ok(false);
+        };
+        if let Some(Catch::Error(catch)) = self.node(handler.event()).behavior.catch() {
+            let ErrorCatch {
+                code_variable,
+                message_variable,
+                ..
+            } = catch;
+            if let Some(name) = code_variable {
+                self.set_variable(handler.place(), None, name, TypedValue::String(code.to_owned()));
             }
-            if let Some(name) = &catch.message_variable {
+            if let Some(name) = message_variable {
                 let text = message.map_or(TypedValue::Null, |m| TypedValue::String(m.to_owned()));
-                self.set_variable(around, None, name, text);
+                self.set_variable(handler.place(), None, name, text);
             }
         }
-        self.send(host, event);
-        Ok(())
+        self.take_over(handler)?;
+        Ok(true)
+    }
+
+    /// Throws an escalation at a token's activity. `None`: nobody catches it; else whether that interrupts the
+    /// activity or something around it.
+    pub(crate) fn throw_escalation(&mut self, token: Id, code: &str) -> Result<Option<bool>, Rejection> {
+        let handler = self.catcher(token, |catch| match catch {
+            Catch::Escalation(catch) => takes(catch.code.as_deref(), code),
+            _ => None,
+        })?;
+        let Some(handler) = handler else {
+            return Ok(None);
+        };
+        let event = self.node(handler.event());
+        if let Some(Catch::Escalation(EscalationCatch {
+            code_variable: Some(name),
+            ..
+        })) = event.behavior.catch()
+        {
+            let place = match (handler, event.interrupting) {
+                (Handler::Boundary(host, _), false) => self.token(host)?.parent_id,
+                _ => handler.place(),
+            };
+            self.set_variable(place, None, name, TypedValue::String(code.to_owned()));
+        }
+        self.take_over(handler)?;
+        Ok(Some(event.interrupting))
+    }
+
+    fn take_over(&mut self, handler: Handler) -> Result<(), Rejection> {
+        match handler {
+            Handler::Boundary(host, event) => self.enter_boundary(host, event),
+            Handler::Subprocess(scope, start) => self.catch_in_subprocess(scope, start),
+        }
+    }
+
+    /// The innermost event that takes what is thrown at a token's activity.
+    fn catcher(
+        &self,
+        token: Id,
+        takes: impl Fn(&Catch) -> Option<bool>,
+    ) -> Result<Option<Handler>, Rejection> {
+        let best = |events: &[NodeIx], within: &[&str]| {
+            let mut found = None;
+            for &ix in events {
+                let event = self.node(ix);
+                let inside = event
+                    .parent
+                    .is_some_and(|p| within.contains(&self.node(p).id.as_str()));
+                if inside && event.attached_to.is_none() {
+                    continue;
+                }
+                match event.behavior.catch().and_then(&takes) {
+                    Some(true) => return Some(ix),
+                    Some(false) => found = found.or(Some(ix)),
+                    None => {}
+                }
+            }
+            found
+        };
+        let mut within: Vec<&str> = Vec::new();
+        let mut at = Some(token);
+        while let Some(host) = at {
+            let row = self.token(host)?;
+            let node = self.node_of(host)?;
+            at = row.parent_id;
+            // An iteration is not the body, and what compensates is not the activity any more.
+            if matches!(row.state, TokenState::Iteration | TokenState::Compensating) {
+                continue;
+            }
+            if let Some(start) = best(&node.event_starts, &within) {
+                return Ok(Some(Handler::Subprocess(Some(host), start)));
+            }
+            if let Some(event) = best(&node.boundary, &within) {
+                return Ok(Some(Handler::Boundary(host, event)));
+            }
+            within.push(&node.id);
+        }
+        let start = best(&self.def.definition.event_starts, &within);
+        Ok(start.map(|start| Handler::Subprocess(None, start)))
     }
 }

@@ -5,6 +5,7 @@ use crate::{
     ctx::Ctx,
     instance::ExternalTask,
 };
+use expr::Value;
 use topology::Id;
 
 /// Longest error message kept, in characters; the reference's column has that width.
@@ -34,6 +35,10 @@ impl Ctx<'_, '_> {
                 let token = row.token_id;
                 self.set_variables(Some(token), &variables);
                 self.set_local_variables(token, &local_variables);
+                if let Some(code) = self.error_by_rule(token)? {
+                    let message = self.external(task)?.error_message.clone();
+                    return self.throw_error(token, &code, message.as_deref());
+                }
                 self.completing = Some(task);
                 self.leave(token, self.node_of(token)?)
             }
@@ -70,7 +75,14 @@ impl Ctx<'_, '_> {
                 let before = self.external(task)?.retries;
                 let row = self.external_mut(task)?;
                 row.error_message = error_message.map(|m| m.chars().take(MAX_MESSAGE).collect());
-                row.error_details = error_details;
+                // As in the reference, none leaves those that were there.
+                row.error_details = error_details.or(row.error_details.take());
+                // An expression that fails doesn't keep a failure from being reported.
+                if let Ok(Some(code)) = self.error_by_rule(token).or_else(|cause| cause.unless_failure()) {
+                    let message = self.external(task)?.error_message.clone();
+                    return self.throw_error(token, &code, message.as_deref());
+                }
+                let row = self.external_mut(task)?;
                 row.lock_expires = Some(due);
                 row.lock_revision += 1;
                 self.tell_external_failure(task, before);
@@ -144,6 +156,18 @@ impl Ctx<'_, '_> {
                 "not a command about an external task: {other:?}"
             ))),
         }
+    }
+
+    /// The code of the BPMN error that an external task's error event definitions make of what a worker reports.
+    fn error_by_rule(&mut self, token: Id) -> Result<Option<String>, Rejection> {
+        let node = self.node_of(token)?;
+        for rule in node.behavior.error_rules() {
+            if self.eval(&rule.when, Some(token))? == Value::Bool(true) {
+                let null = || Self::failure(node, "Error Code is null");
+                return rule.code.clone().ok_or_else(null).map(Some);
+            }
+        }
+        Ok(None)
     }
 
     fn external(&self, id: Id) -> Result<&ExternalTask, Rejection> {

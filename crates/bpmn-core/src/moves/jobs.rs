@@ -23,8 +23,7 @@ impl Ctx<'_, '_> {
     ) -> Result<Id, Rejection> {
         let priority = self.job_priority(token, node, kind)?;
         let id = self.new_id();
-        let execution = self.token(token)?.execution_id;
-        let held = self.def.job_setting(&node.id, kind).is_some_and(|s| s.suspended);
+        let execution = self.execution_of(token)?;
         let process = &self.inst.process;
         self.inst.jobs.insert(Job {
             id,
@@ -39,7 +38,7 @@ impl Ctx<'_, '_> {
             retries: self.env.retries.tries,
             exclusive: node.exclusive,
             priority,
-            suspended: process.suspended || held,
+            suspended: process.suspended,
             created: self.env.now,
             lock_owner: None,
             lock_expires: None,
@@ -55,16 +54,22 @@ impl Ctx<'_, '_> {
         Ok(id)
     }
 
-    /// Adds the next job of a timer that fires again: only of a boundary event that doesn't interrupt.
+    /// Whether a node starts an event subprocess.
+    pub(crate) fn is_event_start(&self, node: &Node) -> bool {
+        node.behavior.start().is_some() && node.parent.is_some_and(|p| self.node(p).event_subprocess)
+    }
+
+    /// Adds the next job of a timer that fires again: of a boundary event, or an event subprocess, that doesn't
+    /// interrupt.
     pub(crate) fn repeat_timer(&mut self, fired: &Job) -> Result<(), Rejection> {
         let (Some(repeat), Some(token)) = (&fired.repeat, fired.token_id) else {
             return Ok(());
         };
-        let Some(event) = self.boundary_event(token, &fired.element)? else {
+        let Some(event) = self.def.definition.node(&fired.element) else {
             return Ok(());
         };
-        let event = self.node(event);
-        if event.interrupting {
+        let waits_on = event.attached_to.is_some() || self.is_event_start(event);
+        if event.interrupting || !waits_on || self.scope_of(token).is_some_and(|t| self.is_event_scope(t)) {
             return Ok(());
         }
         let now = self.env.now;
@@ -74,14 +79,9 @@ impl Ctx<'_, '_> {
             return Ok(());
         };
         let id = self.new_id();
-        let held = self
-            .def
-            .job_setting(&fired.element, fired.kind)
-            .is_some_and(|s| s.suspended);
         self.inst.jobs.insert(Job {
             id,
             due: Some(due),
-            suspended: self.inst.process.suspended || held,
             created: now,
             lock_owner: None,
             lock_expires: None,
@@ -117,8 +117,6 @@ impl Ctx<'_, '_> {
             element: element.to_owned(),
             message,
             configuration: Some(cause.to_string()),
-            job_kind: self.inst.jobs.get(cause).map(|job| job.kind),
-            annotation: None,
             created: self.env.now,
             cause_id: id,
             root_cause_id: id,

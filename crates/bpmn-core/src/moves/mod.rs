@@ -1,17 +1,21 @@
-//! Moves that elements share: tokens and scopes, flows, waiting, variables, jobs, errors.
-mod boundary;
+//! Moves that elements share: tokens and scopes, flows, waiting, events, compensation, variables, jobs, errors.
+mod compensation;
+mod conditions;
 mod errors;
+mod events;
 mod external;
 mod flows;
-mod job_changes;
 mod jobs;
 mod listeners;
 mod priority;
 mod record;
+mod signals;
 mod tasks;
 mod tokens;
 mod variables;
 
+pub(crate) use conditions::Change;
 pub(crate) use jobs::{is_retry_cycle, whole_number};
 pub(crate) use listeners::Scene;
+pub(crate) use signals::Payload;
 pub use tokens::sequence;

@@ -56,6 +56,7 @@ impl Ctx<'_, '_> {
         let Some(variable) = self.inst.variables.remove(id) else {
             return;
         };
+        self.note_change(variable.scope_id, &variable.name, "delete");
         if variable.version.recorded == Recorded::Detail {
             let version = Version {
                 updated: Some(self.env.now),
@@ -98,6 +99,7 @@ impl Ctx<'_, '_> {
         };
         let value = self.kept(value, recorded);
         let detailed = recorded == Recorded::Detail;
+        self.note_change(old.scope_id, &old.name, "update");
         let version = Version {
             updated: Some(self.env.now),
             revision: old.version.revision + 1,

@@ -37,13 +37,20 @@ impl<'a> Ctx<'a, '_> {
 
     /// The execution a token has outside of scope activities: its scope's if it is alone there, else its own.
     pub(crate) fn base_execution(&self, token: Id) -> Result<Id, Rejection> {
-        let scope = self.token(token)?.parent_id;
-        let alone = self.tokens_within(scope) < 2;
+        let row = self.token(token)?;
+        let scope = row.parent_id;
+        let around = scope.and_then(|s| self.inst.tokens.get(s));
+        let apart =
+            row.state == TokenState::Iteration || around.is_some_and(|t| t.state == TokenState::Compensating);
+        let alone = !apart && self.tokens_within(scope) < 2;
         Ok(if alone { self.scope_execution(scope) } else { token })
     }
 
     /// Whether a token is in an activity that has an execution of its own.
     pub(crate) fn in_scope_activity(&self, token: &Token) -> bool {
+        if token.state == TokenState::Iteration {
+            return true;
+        }
         token.activity_id.is_some()
             && (token.state == TokenState::Scope
                 || self
@@ -56,6 +63,10 @@ impl<'a> Ctx<'a, '_> {
     /// After the number of tokens in a scope has changed: the last one takes over the scope's execution, and one
     /// that is no longer alone gets its own, as Camunda prunes and splits executions.
     pub(crate) fn rebalance(&mut self, scope: Option<Id>) {
+        let around = scope.and_then(|s| self.inst.tokens.get(s));
+        if around.is_some_and(|t| t.state == TokenState::Compensating) {
+            return;
+        }
         let of_scope = self.scope_execution(scope);
         let alone = self.tokens_within(scope) == 1;
         // Only one can have the scope's execution, so the others need no look.
@@ -119,10 +130,7 @@ impl<'a> Ctx<'a, '_> {
         if let Some(activity) = row.activity_id.filter(|_| self.recording.keeps(Kind::Activity)) {
             let task = self.inst.tasks.first(By::Token(token));
             let process = &self.inst.process;
-            let parent = row
-                .parent_id
-                .and_then(|p| self.inst.tokens.get(p))
-                .and_then(|p| p.activity_id);
+            let parent = self.parent_activity(row.parent_id);
             let entry = HistoricActivity {
                 id: activity,
                 instance_id: process.id,
@@ -147,6 +155,7 @@ impl<'a> Ctx<'a, '_> {
         self.end_entities(token, row.activity_id);
         if was_scope {
             self.end_variables(By::Scope(token), row.activity_id);
+            self.remove_event_scopes(token);
         }
         let execution = self.base_execution(token)?;
         self.change_token(token, |row| {
@@ -161,7 +170,55 @@ impl<'a> Ctx<'a, '_> {
     pub(crate) fn remove_token(&mut self, token: Id) {
         self.end_entities(token, None);
         self.end_variables(By::Scope(token), None);
+        self.remove_event_scopes(token);
         self.inst.tokens.remove(token);
+    }
+
+    /// The activity instance of a scope, as what lies in it names its parent (`None`: the process instance).
+    pub(crate) fn parent_activity(&self, scope: Option<Id>) -> Option<Id> {
+        let around = scope.and_then(|s| self.inst.tokens.get(s))?;
+        let outer = match around.state {
+            TokenState::Iteration => true,
+            // What compensates lies beside the event that throws.
+            TokenState::Compensating => !self
+                .def
+                .definition
+                .node(&around.element)
+                .is_some_and(|n| n.behavior.is_composite()),
+            _ => false,
+        };
+        match outer {
+            true => self.parent_activity(around.parent_id),
+            false => around.activity_id,
+        }
+    }
+
+    /// Whether a token's activity runs as a compensation handler.
+    pub(crate) fn compensates(&self, token: Id, node: &Node) -> Result<bool, Rejection> {
+        let around = self.token(token)?.parent_id;
+        let state = around.and_then(|s| self.inst.tokens.get(s)).map(|t| t.state);
+        let handler = node.for_compensation && !node.event_subprocess;
+        Ok(handler && state == Some(TokenState::Compensating))
+    }
+
+    /// Lets an iteration show the activity instance that its variables are seen in: the activity's if it shares the
+    /// iteration's execution or contains others, else the body's.
+    pub(crate) fn show_iteration(&mut self, token: Id, node: &Node, activity: Id) -> Result<(), Rejection> {
+        let Some(around) = self.token(token)?.parent_id else {
+            return Ok(());
+        };
+        let Some(row) = self.inst.tokens.get(around) else {
+            return Ok(());
+        };
+        if row.state != TokenState::Iteration {
+            return Ok(());
+        }
+        let body = row.parent_id.and_then(|body| self.inst.tokens.get(body));
+        let shown = match node.is_scope() && !node.behavior.is_composite() {
+            true => body.and_then(|b| b.activity_id),
+            false => Some(activity),
+        };
+        self.change_token(around, |row| row.activity_id = shown)
     }
 
     fn end_entities(&mut self, token: Id, activity: Option<Id>) {
@@ -191,7 +248,15 @@ impl<'a> Ctx<'a, '_> {
             order.extend(self.tokens_in(Some(token)).map(|t| t.id));
         }
         for token in order.into_iter().rev() {
+            let row = self.token(token)?;
+            // No activity instance of its own; or that of an event scope, which history doesn't know.
             let node = self.node_of(token)?;
+            if row.state == TokenState::Iteration
+                || (row.state == TokenState::Compensating && node.behavior.is_composite())
+            {
+                self.remove_token(token);
+                continue;
+            }
             self.end_activity(
                 token,
                 node,

@@ -1,5 +1,6 @@
 //! Variables: where a name is looked up and set, and input and output parameters.
 use crate::{
+    collections,
     command::Rejection,
     convert,
     ctx::Ctx,
@@ -95,6 +96,7 @@ impl<'a> Ctx<'a, '_> {
         match self.local_variable(scope, task, name).map(|v| v.id) {
             Some(id) => self.replace_value(id, value, writer),
             None => {
+                self.note_change(scope, name, "create");
                 let id = self.new_id();
                 let instance_id = self.inst.process.id;
                 let recorded = self.recording.value(name);
@@ -212,18 +214,40 @@ impl<'a> Ctx<'a, '_> {
         }
     }
 
+    /// Sets a variable in exactly that scope, by the activity instance of the scope's token.
+    pub(crate) fn set_in(&mut self, scope: Id, name: &str, value: TypedValue) {
+        let writer = self.writer(Some(scope));
+        self.set_local(scope, None, name, value, writer);
+    }
+
+    /// The value of the innermost visible variable of that name, as expressions see it.
+    pub(crate) fn variable(&self, token: Option<Id>, name: &str) -> Result<Value, Rejection> {
+        let found = self.find_variable(token, None, name);
+        let value = found.map_or(Value::Null, |v| self.seen(&v.value));
+        let needs = self.needs.take();
+        match needs.is_empty() {
+            true => Ok(value),
+            false => Err(Rejection::NeedsValues(needs)),
+        }
+    }
+
     /// Input parameters become variables of the activity. As in the reference they are evaluated around it, so that
     /// none sees another.
     pub(crate) fn map_inputs(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
         if node.inputs.is_empty() {
             return Ok(());
         }
-        let outer = self.token(token)?.parent_id;
+        // Without an execution of its own (in a multi-instance) it shares that of the scope around.
+        let scope = match node.is_scope() {
+            true => token,
+            false => self.local_scope(Some(token)),
+        };
+        let outer = self.inst.tokens.get(scope).and_then(|row| row.parent_id);
         for Mapping { name, value } in &node.inputs {
-            let value = self.in_scene(Scene::Outside(token), |ctx| ctx.mapped(value, outer));
+            let value = self.in_scene(Scene::Outside(token), |ctx| ctx.mapped(name, value, outer));
             let value = value.map_err(|cause| cause.at(node))?;
             let writer = self.writer(Some(token));
-            self.set_local(token, None, name, value, writer);
+            self.set_local(scope, None, name, value, writer);
         }
         Ok(())
     }
@@ -232,18 +256,27 @@ impl<'a> Ctx<'a, '_> {
     pub(crate) fn map_outputs(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
         let around = self.token(token)?.parent_id;
         for Mapping { name, value } in &node.outputs {
-            let value = self.mapped(value, Some(token))?;
+            let value = self.mapped(name, value, Some(token))?;
             let writer = self.writer(Some(token));
             self.set_visible(around, None, name, value, writer);
         }
         Ok(())
     }
 
-    fn mapped(&mut self, value: &MappingValue, token: Option<Id>) -> Result<TypedValue, Rejection> {
+    fn mapped(
+        &mut self,
+        name: &str,
+        value: &MappingValue,
+        token: Option<Id>,
+    ) -> Result<TypedValue, Rejection> {
         match value {
             MappingValue::Null => Ok(TypedValue::Null),
-            MappingValue::Text(expression) => self.eval_typed(expression, token),
-            _ => Ok(convert::from_value(self.collected(value, token)?)),
+            MappingValue::Text(expression) => self.eval_typed(expression, token, name),
+            MappingValue::List(_) => Ok(convert::from_value(self.collected(value, token)?)),
+            MappingValue::Map(_) => {
+                let map = self.collected(value, token)?;
+                Ok(collections::written("java.util.TreeMap", map))
+            }
         }
     }
 

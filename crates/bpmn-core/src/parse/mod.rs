@@ -3,11 +3,14 @@ mod flows;
 mod node;
 
 use self::{
-    flows::{attach_boundary_events, check_starts, default_flow, read_flow},
-    node::{read_node, refuse_what_would_be_lost},
+    flows::{
+        Links, attach_boundary_events, check_starts, default_flow, mark_events_behind_gateways,
+        read_association, read_flow,
+    },
+    node::{read_body, read_node, refuse_what_would_be_lost},
 };
 use crate::{
-    definition::{Definition, NodeIx},
+    definition::{Definition, Node, NodeIx},
     element,
     listener::Listeners,
     problem::{ParseErrors, Problem, Severity},
@@ -167,6 +170,8 @@ fn read_process<'x>(
         listeners: Listeners::read(reader, process, key),
         nodes: Vec::new(),
         flows: Vec::new(),
+        event_starts: Vec::new(),
+        has_conditions: false,
         by_id: HashMap::new(),
         initial: None,
     };
@@ -174,23 +179,43 @@ fn read_process<'x>(
     refuse_what_would_be_lost(reader, process, key);
     let mut scopes: Vec<(Xml<'x, 'x>, Option<NodeIx>)> = vec![(process, None)];
     let mut flows = Vec::new();
+    let mut associations = Vec::new();
+    let mut links = Links::default();
     let mut sources: Vec<Xml<'x, 'x>> = Vec::new();
     let mut next = 0;
     while let Some(&(scope, parent)) = scopes.get(next) {
         next += 1;
         for child in bpmn_children(scope) {
             let tag = child.tag_name().name();
-            if tag == "sequenceFlow" {
-                flows.push(child);
+            match tag {
+                "sequenceFlow" => flows.push(child),
+                "association" => associations.push(child),
+                "intermediateThrowEvent" | "intermediateCatchEvent" => {
+                    if links.read(reader, child) {
+                        continue;
+                    }
+                }
+                _ => {}
             }
             if IGNORED.contains(&tag) || (next > 1 && element::is_part(tag)) {
                 continue;
             }
-            let Some(node) = read_node(reader, child, parent) else {
+            let Some(mut node) = read_node(reader, child, parent) else {
                 continue;
             };
+            if let Some(body) = read_body(reader, child, &mut node) {
+                let ix = definition.nodes.len();
+                definition.by_id.insert(body.id.clone(), ix);
+                definition.nodes.push(Node {
+                    repeats: Some(ix + 1),
+                    ..body
+                });
+                sources.push(child);
+                node.parent = Some(ix);
+                node.body = Some(ix);
+            }
             let ix = definition.nodes.len();
-            if tag == "subProcess" {
+            if matches!(tag, "subProcess" | "transaction") {
                 scopes.push((child, Some(ix)));
                 let above = |at: &NodeIx| definition.nodes[*at].parent;
                 if std::iter::successors(parent, above).count() >= MAX_NESTING {
@@ -206,14 +231,19 @@ fn read_process<'x>(
     }
     attach_boundary_events(reader, &mut definition, &sources);
     for flow in flows {
-        read_flow(reader, &mut definition, flow);
+        read_flow(reader, &mut definition, &links, flow);
     }
+    for association in associations {
+        read_association(reader, &mut definition, association);
+    }
+    mark_events_behind_gateways(&mut definition);
     for (ix, xml) in sources.iter().enumerate() {
         default_flow(reader, &mut definition, ix, *xml);
         element::check(reader, &definition, ix);
     }
     check_starts(reader, &definition, process, &sources, &scopes);
     definition.find_starts();
+    definition.has_conditions = definition.nodes.iter().any(|n| n.behavior.condition().is_some());
     Some(definition)
 }
 

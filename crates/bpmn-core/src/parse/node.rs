@@ -42,6 +42,69 @@ fn flag(node: Xml<'_, '_>, name: &str) -> bool {
     extension(node, name) == Some("true")
 }
 
+/// Reads the multi-instance body around an activity, which takes over its place in the flow: its asynchronous
+/// continuations and what is attached to it. Those of the loop itself are the activity's.
+pub(super) fn read_body<'x>(reader: &mut Reader<'x>, xml: Xml<'x, 'x>, node: &mut Node) -> Option<Node> {
+    let characteristics = bpmn_child(xml, element::LOOP.tag)?;
+    let behavior = (element::LOOP.parse)(reader, characteristics)?;
+    let body = Node {
+        id: format!("{}{}", node.id, element::BODY),
+        activity_type: element::LOOP.activity_type,
+        inputs: Vec::new(),
+        outputs: Vec::new(),
+        has_mappings: false,
+        job_priority: node.job_priority.take(),
+        retry_cycle: node.retry_cycle.take(),
+        ..plain_node(xml, node.parent, behavior)
+    };
+    node.async_before = flag(characteristics, "asyncBefore") || flag(characteristics, "async");
+    node.async_after = flag(characteristics, "asyncAfter");
+    node.exclusive = extension(characteristics, "exclusive") != Some("false");
+    if let Some(cycle) = extensions(characteristics, "failedJobRetryTimeCycle").next() {
+        node.retry_cycle = reader.expression(characteristics, &node.id, &text(cycle));
+    }
+    Some(body)
+}
+
+/// What every flow node has, as far as its attributes say.
+fn plain_node(xml: Xml<'_, '_>, parent: Option<NodeIx>, behavior: Box<dyn element::Behavior>) -> Node {
+    let event_subprocess = xml.attribute("triggeredByEvent") == Some("true");
+    Node {
+        id: xml.attribute("id").unwrap_or_default().to_owned(),
+        name: xml.attribute("name").map(str::to_owned),
+        documentation: documentation(xml),
+        activity_type: "",
+        parent,
+        incoming: Vec::new(),
+        outgoing: Vec::new(),
+        default_flow: None,
+        async_before: flag(xml, "asyncBefore") || flag(xml, "async"),
+        async_after: flag(xml, "asyncAfter"),
+        exclusive: extension(xml, "exclusive") != Some("false"),
+        job_priority: None,
+        retry_cycle: None,
+        inputs: Vec::new(),
+        outputs: Vec::new(),
+        properties: Vec::new(),
+        has_mappings: false,
+        listeners: Listeners::default(),
+        boundary: Vec::new(),
+        has_event_boundary: false,
+        attached_to: None,
+        interrupting: !matches!(xml.attribute("cancelActivity"), Some("false" | "0"))
+            && !matches!(xml.attribute("isInterrupting"), Some("false" | "0")),
+        inner_start: None,
+        event_starts: Vec::new(),
+        behind_gateway: false,
+        event_subprocess,
+        for_compensation: xml.attribute("isForCompensation") == Some("true"),
+        compensation_handler: None,
+        repeats: None,
+        body: None,
+        behavior,
+    }
+}
+
 /// Reads a flow node; `None` if it was refused.
 pub(super) fn read_node<'x>(
     reader: &mut Reader<'x>,
@@ -65,29 +128,9 @@ pub(super) fn read_node<'x>(
     refuse_what_would_be_lost(reader, xml, id);
     let behavior = (spec.parse)(reader, xml)?;
     let mut node = Node {
-        id: id.to_owned(),
-        name: xml.attribute("name").map(str::to_owned),
-        documentation: documentation(xml),
         activity_type: spec.activity_type,
-        parent,
-        incoming: Vec::new(),
-        outgoing: Vec::new(),
-        default_flow: None,
-        async_before: flag(xml, "asyncBefore") || flag(xml, "async"),
-        async_after: flag(xml, "asyncAfter"),
-        exclusive: extension(xml, "exclusive") != Some("false"),
-        job_priority: None,
-        retry_cycle: None,
-        inputs: Vec::new(),
-        outputs: Vec::new(),
-        properties: Vec::new(),
-        has_mappings: false,
         listeners: Listeners::read(reader, xml, id),
-        boundary: Vec::new(),
-        attached_to: None,
-        interrupting: !matches!(xml.attribute("cancelActivity"), Some("false" | "0")),
-        inner_start: None,
-        behavior,
+        ..plain_node(xml, parent, behavior)
     };
     node.job_priority = reader.priority(xml, id, "jobPriority");
     if let Some(cycle) = extensions(xml, "failedJobRetryTimeCycle").next() {
@@ -213,23 +256,7 @@ fn unsupported(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str, events: &[&s
 
 /// Extensions that change what an element does: silently leaving them out would run another process.
 pub(super) fn refuse_what_would_be_lost(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str) {
-    for tag in ["multiInstanceLoopCharacteristics", "standardLoopCharacteristics"] {
-        if let Some(node) = bpmn_child(xml, tag) {
-            reader.error(
-                node,
-                id,
-                format!("'{tag}' of element '{id}' is not supported yet"),
-            );
-        }
-    }
-    if xml.attribute("isForCompensation") == Some("true") {
-        reader.error(
-            xml,
-            id,
-            format!("compensation by element '{id}' is not supported yet"),
-        );
-    }
-    for tag in ["connector", "errorEventDefinition"] {
+    for tag in ["connector"] {
         if let Some(node) = extensions(xml, tag).next() {
             reader.error(
                 node,

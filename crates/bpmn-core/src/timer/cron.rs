@@ -24,6 +24,12 @@ pub(super) fn cron(text: &str, now: Millis) -> Result<Option<Millis>, TimerError
         .iter()
         .find(|(name, _)| *name == text)
         .map_or(text, |(_, spelled)| spelled);
+    if spelled.is_empty() {
+        return Err(TimerError("Empty expression!".to_owned()));
+    }
+    if spelled.starts_with('@') {
+        return Err(TimerError(format!("Nickname {spelled} not supported!")));
+    }
     let fields: Vec<String> = spelled.split_whitespace().map(str::to_ascii_uppercase).collect();
     if fields.len() != 6 {
         let message = format!(
@@ -86,23 +92,32 @@ const MONTHS: [&str; 12] = [
     "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
 ];
 const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
-/// Highest value of seconds, minutes, hours, days, months, weekdays.
-const HIGHEST: [u32; 6] = [59, 59, 23, 31, 12, 6];
+/// Lowest and highest value of seconds, minutes, hours, days, months, weekdays.
+const BOUNDS: [(u32, u32); 6] = [(0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (0, 7)];
+/// The fields of days and weekdays.
+const DAY: usize = 3;
+const WEEKDAY: usize = 5;
 
-/// Rewrites what the reference knows and croner doesn't: steps from a number (`0/5`), ranges of months and weekdays
-/// that wrap around (`FRI-MON`), and the weekday `L` alone, which is Sunday.
+/// Rewrites what the reference knows and croner doesn't: steps from a number (`0/5`), ranges of months and
+/// weekdays that wrap around (`FRI-MON`), and the weekday `L` alone, which is Sunday.
 fn rewritten(mut fields: Vec<String>) -> Result<Vec<String>, String> {
     for (at, names, lowest) in [(4, &MONTHS[..], 1), (5, &WEEKDAYS[..], 0)] {
         for (number, name) in names.iter().enumerate() {
             fields[at] = fields[at].replace(name, &(number + lowest).to_string());
         }
     }
-    if fields[5] == "L" {
-        fields[5] = "0".to_owned();
-    }
     for (at, field) in fields.iter_mut().enumerate() {
+        let mut items: Vec<&str> = field.split(',').collect();
+        // As in the reference a list with a star is a star, and the last day of a month counts in no list.
+        if items.len() > 1 {
+            match items.contains(&"*") {
+                true => items = vec!["*"],
+                false if at == DAY => items.retain(|item| *item != "L"),
+                false => {}
+            }
+        }
         let items: Result<Vec<String>, String> =
-            field.split(',').map(|item| rewritten_item(item, at)).collect();
+            items.into_iter().map(|item| rewritten_item(item, at)).collect();
         *field = items?.join(",");
     }
     Ok(fields)
@@ -110,7 +125,12 @@ fn rewritten(mut fields: Vec<String>) -> Result<Vec<String>, String> {
 
 /// One item of the list in field `at`.
 fn rewritten_item(item: &str, at: usize) -> Result<String, String> {
-    let top = HIGHEST[at];
+    check_item(item, at)?;
+    if item == "L" && at == WEEKDAY {
+        return Ok("0".to_owned());
+    }
+    let (_, highest) = BOUNDS[at];
+    let top = if at == WEEKDAY { 6 } else { highest };
     let (range, step) = item
         .split_once('/')
         .map_or((item, None), |(range, step)| (range, Some(step)));
@@ -122,12 +142,57 @@ fn rewritten_item(item: &str, at: usize) -> Result<String, String> {
         .split_once('-')
         .and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
     match ends {
-        Some((from, to)) if u32::gt(&from, &to) && at < 4 => Err(format!("Invalid range! [{from},{to}]")),
+        Some((from, to)) if u32::gt(&from, &to) && at < DAY => Err(format!("Invalid range! [{from},{to}]")),
+        // Measured: of days only the first is taken.
+        Some((from, to)) if from > to && at == DAY => Ok(from.to_string()),
         Some((from, to)) if from > to && from <= top => {
-            let low = if at == 4 { 1 } else { 0 };
+            let (low, _) = BOUNDS[at];
             Ok(format!("{from}-{top}{step},{low}-{to}{step}"))
         }
         _ => Ok(item.to_owned()),
+    }
+}
+
+/// What the reference refuses, in its words.
+fn check_item(item: &str, at: usize) -> Result<(), String> {
+    if item == "?" && at != DAY && at != WEEKDAY {
+        return Err("Invalid expression: ?".to_owned());
+    }
+    let strange = |part: &str, known: &str| {
+        let strange: String = part
+            .chars()
+            .filter(|c| !c.is_ascii_digit() && !known.contains(*c))
+            .collect();
+        format!("Invalid chars in expression! Expression: {part} Invalid chars: {strange}")
+    };
+    if item
+        .chars()
+        .any(|c| !c.is_ascii_digit() && !"*?/-#LW".contains(c))
+    {
+        return Err(strange(item, "*?/-#LW"));
+    }
+    if let Some((_, nth)) = item.split_once('#')
+        && nth.parse::<u32>().is_err()
+    {
+        return Err(strange(nth, "*?/-#LW"));
+    }
+    if item.starts_with('-') {
+        return Err(format!(
+            "Invalid expression! Expression: {item} does not describe a range. Negative numbers are not allowed."
+        ));
+    }
+    let (low, high) = BOUNDS[at];
+    let (range, period) = item.split_once('/').unwrap_or((item, ""));
+    let outside = |text: &str, low: u32| {
+        text.parse::<u32>()
+            .is_ok_and(|number| number < low || number > high)
+    };
+    if outside(period, 0) {
+        return Err(format!("Period {period} not in range [{low}, {high}]"));
+    }
+    match range.split('-').find(|number| outside(number, low)) {
+        Some(number) => Err(format!("Value {number} not in range [{low}, {high}]")),
+        None => Ok(()),
     }
 }
 

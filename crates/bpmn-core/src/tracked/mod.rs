@@ -38,6 +38,8 @@ pub trait FixedKeys: Entity {}
 pub enum By<'a> {
     /// Tokens directly in a scope; `None` is the process instance.
     Parent(Option<Id>),
+    /// Event scopes directly in a scope; `None` is the process instance.
+    EventScopes(Option<Id>),
     /// Tokens and incidents of an execution.
     Execution(Id),
     /// Tokens that wait at a joining gateway in a scope.

@@ -42,7 +42,7 @@ fn tree(out: &mut String, names: &mut Names, node: &ActivityInstance, depth: usi
     }
     for child in &node.children {
         let executions: Vec<String> = child.execution_ids.iter().map(|&id| names.of(id)).collect();
-        let incidents = if child.incident_ids.is_empty() {
+        let incidents = if child.incidents.is_empty() {
             ""
         } else {
             " incident"

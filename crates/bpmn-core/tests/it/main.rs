@@ -1,5 +1,6 @@
 //! Scenarios in text files, and random processes; both run each command on two copies of the instance, one of which
 //! is rebuilt from its rows after every step.
+mod beans;
 mod dump;
 mod history;
 mod large;

@@ -10,6 +10,7 @@ use crate::{
 use bpmn_core::{
     Id,
     command::{Command, Rejection, TaskChange},
+    instance::EventKind,
     parse,
     value::{TypedValue, Variables},
 };
@@ -140,7 +141,11 @@ impl World {
     }
 
     fn model(&mut self, input: &[&str]) -> String {
-        let is_head = |line: &&str| ["<message", "<error"].iter().any(|tag| line.starts_with(tag));
+        let is_head = |line: &&str| {
+            ["<message ", "<error ", "<signal ", "<escalation "]
+                .iter()
+                .any(|tag| line.starts_with(tag))
+        };
         let (head, body): (Vec<&str>, Vec<&str>) = input.iter().copied().partition(is_head);
         let body = body.join("\n");
         let (attributes, body) = match body.strip_prefix("@") {
@@ -320,6 +325,20 @@ fn command(twin: &Twin, words: &[&str], variables: Variables) -> Result<Command,
                 due: None,
             },
         },
+        // The subscription of a message or signal of that name.
+        [kind @ ("message" | "signal"), name] => {
+            let wanted = match kind {
+                "message" => EventKind::Message,
+                _ => EventKind::Signal,
+            };
+            let mut all = inst.subscriptions.iter();
+            let found = all.find(|s| s.kind == wanted && s.name.as_deref() == Some(name));
+            Command::Trigger {
+                subscription: found.map(|s| s.id).ok_or_else(|| missing("subscription"))?,
+                variables,
+                local_variables,
+            }
+        }
         ["trigger", element] => {
             let found = inst.subscriptions.iter().find(|s| s.element == element);
             let subscription = found.map(|s| s.id).ok_or_else(|| missing("subscription"))?;

@@ -4,7 +4,7 @@ use jiff::civil::Weekday;
 use jiff::{Span, Timestamp, Zoned, tz::TimeZone};
 
 use super::{Called, int, long};
-use crate::{EvalError, Value, text};
+use crate::{EvalError, Java, Value, text};
 
 /// The difference between a year and the one `Date.getYear` gives.
 const DATE_YEAR_BASE: i32 = 1900;
@@ -26,6 +26,10 @@ pub(crate) fn date(ms: i64, name: &str, arguments: &[Value]) -> Called {
         ("getMinutes", []) => Value::Int(i32::from(time.minute())),
         ("getSeconds", []) => Value::Int(i32::from(time.second())),
         ("getTimezoneOffset", []) => Value::Int(0),
+        ("clone", []) => Value::Date(ms),
+        ("setTime", [_]) => Value::Null,
+        ("toInstant", []) => Java::Instant(ms).into(),
+        ("toLocaleString", []) => Value::Str(text::at(ms, "%b %-d, %Y, %-I:%M:%S %p")),
         ("toGMTString", []) => Value::Str(text::at(ms, "%-d %b %Y %H:%M:%S GMT")),
         _ => return Ok(None),
     }))
@@ -37,6 +41,7 @@ pub(crate) fn field(ms: i64, name: &str) -> Called {
     let of_day = i32::from(time.hour()) * 3600 + i32::from(time.minute()) * 60 + i32::from(time.second());
     Ok(Some(match name {
         "millis" => Value::Long(ms),
+        "zone" => Java::Zone.into(),
         "year" => Value::Int(i32::from(time.year())),
         "monthOfYear" => Value::Int(i32::from(time.month())),
         "dayOfMonth" => Value::Int(i32::from(time.day())),
@@ -60,7 +65,14 @@ pub(crate) fn call(ms: i64, name: &str, arguments: &[Value], now: i64) -> Called
     let made = |ms: i64| Ok(Some(Value::DateTime(ms)));
     match (name, arguments) {
         ("toDate", []) => return Ok(Some(Value::Date(ms))),
-        ("toDateTime", []) => return made(ms),
+        ("toDateTime" | "toInstant", []) => return made(ms),
+        ("toLocalDate", []) => return Ok(Some(Java::LocalDate(ms).into())),
+        ("toLocalTime", []) => return Ok(Some(Java::LocalTime(ms).into())),
+        ("toLocalDateTime", []) => return Ok(Some(Java::LocalDateTime(ms).into())),
+        ("toGregorianCalendar", []) | ("toCalendar", [_]) => return Ok(Some(Java::Calendar(ms).into())),
+        ("getZone", []) => return Ok(Some(Java::Zone.into())),
+        ("now", []) => return made(now),
+        ("parse", [Value::Str(text)]) => return parsed(text).map(|ms| Some(Value::DateTime(ms))),
         ("isAfterNow", []) => return Ok(Some(Value::Bool(ms > now))),
         ("isBeforeNow", []) => return Ok(Some(Value::Bool(ms < now))),
         ("isEqualNow", []) => return Ok(Some(Value::Bool(ms == now))),
@@ -75,6 +87,9 @@ pub(crate) fn call(ms: i64, name: &str, arguments: &[Value], now: i64) -> Called
         _ => {}
     }
     if arguments.is_empty() {
+        if let Some(field) = FIELDS.iter().find(|field| **field == name) {
+            return Ok(Some(Java::Field(ms, field).into()));
+        }
         return match name
             .strip_prefix("get")
             .and_then(|rest| Some((rest.chars().next()?, rest)))
@@ -124,6 +139,39 @@ pub(crate) fn call(ms: i64, name: &str, arguments: &[Value], now: i64) -> Called
         ms = with(ms, field, number)?;
     }
     made(ms)
+}
+
+/// The fields of a `DateTime`.
+const FIELDS: [&str; 13] = [
+    "year",
+    "monthOfYear",
+    "dayOfMonth",
+    "dayOfWeek",
+    "dayOfYear",
+    "weekOfWeekyear",
+    "weekyear",
+    "hourOfDay",
+    "minuteOfHour",
+    "secondOfMinute",
+    "millisOfSecond",
+    "minuteOfDay",
+    "secondOfDay",
+];
+
+/// `DateTime.parse`: an ISO date, perhaps with a time and an offset.
+fn parsed(text: &str) -> Result<i64, EvalError> {
+    let zoned = text.parse::<Timestamp>().ok();
+    let local = || {
+        text.parse::<jiff::civil::DateTime>()
+            .ok()?
+            .to_zoned(TimeZone::UTC)
+            .ok()
+    };
+    let found = zoned.or_else(|| local().map(|zoned| zoned.timestamp()));
+    found.map(Timestamp::as_millisecond).ok_or_else(|| {
+        let message = format!("Invalid format: \"{text}\"");
+        EvalError::thrown("java.lang.IllegalArgumentException", message)
+    })
 }
 
 fn zoned(ms: i64) -> Result<Zoned, EvalError> {
@@ -184,11 +232,10 @@ fn zoned_or_jiff(ms: i64) -> Result<Zoned, jiff::Error> {
     Ok(Timestamp::from_millisecond(ms)?.to_zoned(TimeZone::UTC))
 }
 
-/// The time with one field set.
-fn with(ms: i64, field: &str, number: i32) -> Result<i64, EvalError> {
-    let time = zoned(ms)?;
-    let date = time.date();
-    let highest = match field {
+/// The highest value of a field at that time.
+pub(crate) fn highest(ms: i64, field: &str) -> Result<i32, EvalError> {
+    let date = zoned(ms)?.date();
+    Ok(match field {
         "monthOfYear" => 12,
         "dayOfMonth" => i32::from(date.days_in_month()),
         "dayOfWeek" => 7,
@@ -198,12 +245,22 @@ fn with(ms: i64, field: &str, number: i32) -> Result<i64, EvalError> {
         "millisOfSecond" => 999,
         "millisOfDay" => 86_399_999,
         _ => 9999,
-    };
-    let lowest = match field {
+    })
+}
+
+/// The lowest value of a field.
+pub(crate) fn lowest(field: &str) -> i32 {
+    match field {
         "monthOfYear" | "dayOfMonth" | "dayOfWeek" | "dayOfYear" => 1,
         "year" => -9999,
         _ => 0,
-    };
+    }
+}
+
+/// The time with one field set.
+pub(crate) fn with(ms: i64, field: &str, number: i32) -> Result<i64, EvalError> {
+    let time = zoned(ms)?;
+    let (lowest, highest) = (lowest(field), highest(ms, field)?);
     if !(lowest..=highest).contains(&number) {
         return Err(EvalError::thrown(
             "org.joda.time.IllegalFieldValueException",

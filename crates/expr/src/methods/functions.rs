@@ -1,6 +1,6 @@
 //! The functions Camunda adds to the language.
 
-use super::json;
+use super::{json, xml};
 use crate::{Context, EvalError, Value};
 
 /// Each function with the number of its parameters.
@@ -38,34 +38,47 @@ pub(crate) fn call(name: &str, arguments: &[Value], ctx: &mut dyn Context) -> Re
                 .map(|names| Value::List(names.into_iter().map(Value::Str).collect()));
             Ok(optional(groups))
         }
-        ("S", [input]) => spin(input).ok_or_else(|| failed(name)),
-        ("JSON", [input]) => json::parse(input).ok_or_else(|| failed(name)),
-        ("XML", [input]) => xml(input).ok_or_else(|| failed(name)),
+        ("S", [input]) => spin(input),
+        ("JSON", [input]) => json::parse(input),
+        ("XML", [input]) => match input {
+            Value::Xml(_) => Ok(input.clone()),
+            Value::Str(text) => xml::parse(text),
+            Value::Null => Err(null_input()),
+            _ => Err(unsupported(input)),
+        },
         _ => Err(EvalError::new(format!("Could not resolve function '{name}'"))),
     }
 }
 
 /// `S` tells JSON objects and arrays from XML by the first character.
-fn spin(input: &Value) -> Option<Value> {
+fn spin(input: &Value) -> Result<Value, EvalError> {
     match input {
-        Value::Json(_) | Value::Xml(_) => Some(input.clone()),
-        Value::Str(text) => match text.trim_start().chars().next()? {
-            '{' | '[' => json::parse(input),
-            '<' => xml(input),
-            _ => None,
+        Value::Json(_) | Value::Xml(_) => Ok(input.clone()),
+        Value::Null => Err(null_input()),
+        Value::Str(text) => match text.trim_start().chars().next() {
+            Some('{' | '[') => json::parse(input),
+            Some('<') => xml::parse(text),
+            _ => Err(EvalError::thrown(
+                "org.camunda.spin.spi.SpinDataFormatException",
+                "SPIN-01004 No matching data format detected",
+            )),
         },
-        _ => None,
+        _ => Err(unsupported(input)),
     }
 }
 
-fn xml(input: &Value) -> Option<Value> {
-    match input {
-        Value::Xml(_) => Some(input.clone()),
-        Value::Str(text) if text.trim_start().starts_with('<') => Some(Value::Xml(text.clone())),
-        _ => None,
-    }
+/// Spin's error for null.
+pub(crate) fn null_input() -> EvalError {
+    EvalError::thrown(
+        "java.lang.IllegalArgumentException",
+        "UTILS-02001 Parameter 'parameter' is null",
+    )
 }
 
-fn failed(name: &str) -> EvalError {
-    EvalError::new(format!("Error invoking function '{name}'"))
+/// Spin's error for values it has no format for.
+fn unsupported(input: &Value) -> EvalError {
+    EvalError::thrown(
+        "java.lang.IllegalArgumentException",
+        format_args!("SPIN-01001 Unsupported input of type '{}'", input.class_name()),
+    )
 }

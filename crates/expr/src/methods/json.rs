@@ -3,22 +3,33 @@
 use serde_json::Value as Node;
 
 use super::{Called, int, json_path};
-use crate::{EvalError, Value};
+use crate::{EvalError, Java, Value};
 
 const FORMAT_ERROR: &str = "org.camunda.spin.json.SpinJsonDataFormatException";
 const PROPERTY_ERROR: &str = "org.camunda.spin.json.SpinJsonPropertyException";
 
-/// The node `JSON` makes of a value; `None` when it cannot.
-pub(crate) fn parse(input: &Value) -> Option<Value> {
+/// The node `JSON` makes of a value.
+///
+/// # Errors
+/// The value is null, or a text that is not JSON.
+pub(crate) fn parse(input: &Value) -> Result<Value, EvalError> {
+    let unreadable = || {
+        EvalError::thrown(
+            FORMAT_ERROR,
+            "SPIN/JACKSON-JSON-01001 Unable to parse input into json node",
+        )
+    };
     match input {
-        Value::Null => None,
-        Value::Str(text) => serde_json::from_str(text).ok().map(Value::Json),
-        other => node_of(other).map(Value::Json),
+        Value::Null => Err(super::functions::null_input()),
+        Value::Str(text) => serde_json::from_str(text)
+            .map(Value::Json)
+            .map_err(|_| unreadable()),
+        other => node_of(other).map(Value::Json).ok_or_else(unreadable),
     }
 }
 
 /// A value as a JSON node.
-fn node_of(value: &Value) -> Option<Node> {
+pub(crate) fn node_of(value: &Value) -> Option<Node> {
     Some(match value {
         Value::Null => Node::Null,
         Value::Bool(truth) => Node::from(*truth),
@@ -35,6 +46,7 @@ fn node_of(value: &Value) -> Option<Node> {
         }
         Value::Json(node) => node.clone(),
         Value::Object { .. } => return super::object::view(value).and_then(|view| node_of(&view)),
+        Value::Java(object) => return object.to_json(),
         Value::DateTime(_) | Value::Bytes(_) | Value::Xml(_) | Value::Bean(_) => return None,
     })
 }
@@ -88,9 +100,17 @@ pub(crate) fn prop(mut node: Node, name: &str) -> Result<Value, EvalError> {
 pub(crate) fn call(node: &Node, name: &str, arguments: &[Value]) -> Called {
     Ok(match arguments {
         [] => plain_call(node, name)?,
+        [Value::Null] if name == "prop" => return Err(missing("")),
         [Value::Null] => None,
         [argument] => one(node, name, argument)?,
+        [_, Value::Null] if name == "prop" => {
+            return Err(EvalError::unknown_method(
+                "Unable to find unambiguous method: class \
+                 org.camunda.spin.impl.json.jackson.JacksonJsonNode.prop(java.lang.String, null)",
+            ));
+        }
         [key, value] if name == "prop" => Some(with_prop(node, &key.to_text(), value)?),
+        [place, value] => inserted(node, name, place, value)?,
         _ => None,
     })
 }
@@ -175,19 +195,66 @@ fn one(node: &Node, name: &str, argument: &Value) -> Called {
                     items.remove(at);
                     Ok(())
                 }
-                _ => Err(EvalError::thrown(
-                    "java.lang.IndexOutOfBoundsException",
-                    format_args!("Index is out of bound! Index: {at}, Size: {}", items.len()),
-                )),
+                _ => Err(out_of_bounds(i64::from(at), items.len())),
             })?
         }
-        "jsonPath" => {
-            return Err(EvalError::new(
-                "a JSON path query needs one of element(), elementList(), stringValue(), numberValue(), boolValue()",
-            ));
+        "jsonPath" => Java::JsonPath(node.clone(), text).into(),
+        "removeLast" => {
+            let at = place(true)?.ok_or_else(|| missing(&text))?;
+            changed(node, |items| {
+                items.remove(at);
+                Ok(())
+            })?
         }
+        "mapTo" => mapped(node, &text)?,
         _ => return Ok(None),
     }))
+}
+
+/// `mapTo(class)` for Java's own maps and lists.
+fn mapped(node: &Node, class: &str) -> Result<Value, EvalError> {
+    let class = class.split('<').next().unwrap_or(class);
+    if class == "java.lang.Object" || class.starts_with("java.util.") {
+        return Ok(plain(node));
+    }
+    let message = format!("SPIN/JACKSON-JSON-01007 Cannot construct java type from string '{class}'");
+    Err(EvalError::thrown(FORMAT_ERROR, message))
+}
+
+/// `insertAt`, `insertBefore` and `insertAfter`.
+fn inserted(node: &Node, name: &str, place: &Value, value: &Value) -> Called {
+    let shown = place.to_text();
+    let wanted = node_of(place);
+    let found = |items: &[Node]| {
+        let at = items.iter().position(|item| Some(item) == wanted.as_ref());
+        at.ok_or_else(|| missing(&shown))
+    };
+    let value = node_of(value).ok_or_else(|| missing(&shown))?;
+    let index = int(place);
+    let changed = changed(node, |items| {
+        let at = match (name, index) {
+            ("insertBefore", _) => found(items)?,
+            ("insertAfter", _) => found(items)? + 1,
+            (_, Some(at)) => match usize::try_from(at) {
+                Ok(index) if index <= items.len() => index,
+                _ => return Err(out_of_bounds(i64::from(at), items.len())),
+            },
+            _ => return Err(missing(&shown)),
+        };
+        items.insert(at, value);
+        Ok(())
+    });
+    match name {
+        "insertAt" | "insertBefore" | "insertAfter" => changed.map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn out_of_bounds(at: i64, size: usize) -> EvalError {
+    EvalError::thrown(
+        "java.lang.IndexOutOfBoundsException",
+        format_args!("SPIN/JACKSON-JSON-01012 Index is out of bound! Index: '{at}', Size: '{size}'"),
+    )
 }
 
 /// A copy of an array after the change.
@@ -211,7 +278,11 @@ fn changed(
 
 /// A copy of an object with the property set.
 fn with_prop(node: &Node, key: &str, value: &Value) -> Result<Value, EvalError> {
-    match (node, node_of(value)) {
+    let value = match value {
+        Value::Date(_) | Value::DateTime(_) | Value::Xml(_) => Some(Node::from(value.to_text())),
+        _ => node_of(value),
+    };
+    match (node, value) {
         (Node::Object(fields), Some(value)) => {
             let mut fields = fields.clone();
             fields.insert(key.to_owned(), value);

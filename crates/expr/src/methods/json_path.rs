@@ -107,7 +107,7 @@ fn step(input: &mut &str) -> ModalResult<Vec<Step>> {
 }
 
 fn name(input: &mut &str) -> ModalResult<String> {
-    take_while(1.., |c: char| !".[]()*?@,:'\" ".contains(c))
+    take_while(1.., |c: char| !".[]()*?@,:'\" =<>!&|".contains(c))
         .map(str::to_owned)
         .parse_next(input)
 }

@@ -1,16 +1,20 @@
 //! Properties and methods of values. They never change the value they are called on.
 
-mod collection;
+pub(crate) mod collection;
 mod datetime;
+mod format;
 pub(crate) mod functions;
+mod java;
 pub(crate) mod json;
 mod json_path;
 pub(crate) mod number;
 pub(crate) mod object;
 mod string;
+pub(crate) mod xml;
+pub(crate) mod xpath;
 
 use crate::numbers::parse_long;
-use crate::{Context, EvalError, MAX_RESULT, Value, coerce};
+use crate::{Context, EvalError, Java, MAX_RESULT, Value, coerce};
 
 /// What a method call gives; `None` when the value has no such method.
 type Called = Result<Option<Value>, EvalError>;
@@ -43,13 +47,16 @@ pub(crate) fn call(
         Value::DateTime(ms) => datetime::call(*ms, name, &arguments, ctx.now())?,
         Value::Json(node) => json::call(node, name, &arguments)?,
         Value::Object { .. } => return object::call(&target, name, arguments, ctx),
-        Value::Null | Value::Bytes(_) | Value::Xml(_) | Value::Bean(_) => None,
+        Value::Xml(source) => xml::call(source, name, &arguments)?,
+        Value::Java(object) => java::call(object, name, &arguments)?,
+        Value::Null | Value::Bytes(_) | Value::Bean(_) => None,
     };
     if let Some(value) = found {
         return Ok(value);
     }
     match (name, arguments.as_slice()) {
         ("toString", []) => Ok(Value::Str(target.to_text())),
+        ("getClass", []) => Ok(java::class_of(&target)),
         ("equals", [other]) => Ok(Value::Bool(target == *other)),
         _ => Err(unknown_method(&target, name, &arguments)),
     }
@@ -68,9 +75,13 @@ pub(crate) fn property(base: &Value, key: &Value, ctx: &mut dyn Context) -> Resu
             let found = index(key)?.and_then(|index| items.get(index).cloned());
             Some(found.unwrap_or(Value::Null))
         }
+        Value::Java(object) if let Java::Array(_, items) = &**object => {
+            let found = index(key)?.and_then(|index| items.get(index).cloned());
+            Some(found.unwrap_or(Value::Null))
+        }
         Value::Bytes(bytes) => {
             let found = index(key)?.and_then(|index| bytes.get(index).copied());
-            Some(found.map_or(Value::Null, |byte| Value::Int(i32::from(byte as i8))))
+            Some(found.map_or(Value::Null, |byte| Java::Byte(byte as i8).into()))
         }
         Value::Object { .. } => match object::view(base) {
             Some(view) => return property(&view, key, ctx),
@@ -82,8 +93,13 @@ pub(crate) fn property(base: &Value, key: &Value, ctx: &mut dyn Context) -> Resu
         Value::Str(text) if name == "bytes" => Some(Value::Bytes(text.as_bytes().to_vec())),
         Value::Json(node) => json::property(node, &name),
         Value::Double(number) if name == "infinite" => Some(Value::Bool(number.is_infinite())),
+        Value::Xml(_) if name == "dataFormatName" => Some(Value::from("application/xml")),
+        Value::Java(object) => java::property(object, &name),
         _ => None,
     };
+    if found.is_none() && name == "class" {
+        return Ok(java::class_of(base));
+    }
     found.ok_or_else(|| {
         EvalError::unknown_property(format!(
             "The class '{}' does not have the property '{name}'.",

@@ -4,7 +4,7 @@ use regex::Regex;
 
 use super::{Called, int, text, within_limit};
 use crate::numbers::string_hash;
-use crate::{EvalError, Value};
+use crate::{EvalError, Java, Value};
 
 const OUT_OF_BOUNDS: &str = "java.lang.StringIndexOutOfBoundsException";
 
@@ -13,9 +13,40 @@ pub(crate) fn call(own: &str, name: &str, arguments: &[Value]) -> Called {
     Ok(match arguments {
         [] => plain(own, name),
         [argument] => one(own, name, argument)?,
-        [first, second] => two(own, name, first, second)?,
-        _ => None,
+        [first, second] => match two(own, name, first, second)? {
+            None => many(name, arguments)?,
+            found => found,
+        },
+        [
+            Value::Int(_) | Value::Long(_),
+            other,
+            Value::Int(_) | Value::Long(_),
+            _,
+        ] if name == "regionMatches" => {
+            let number = |at: usize| {
+                arguments
+                    .get(at)
+                    .and_then(int)
+                    .and_then(|n| usize::try_from(n).ok())
+            };
+            let part = |text: &str, from: Option<usize>| units(text, from?, from? + number(3)?);
+            let (own, other) = (part(own, number(0)), part(&other.to_text(), number(2)));
+            Some(Value::Bool(own.is_some() && own == other))
+        }
+        _ => many(name, arguments)?,
     })
+}
+
+/// The static methods of `String` that take any number of arguments.
+fn many(name: &str, arguments: &[Value]) -> Called {
+    let Some((Value::Str(first), rest)) = arguments.split_first() else {
+        return Ok(None);
+    };
+    Ok(Some(match name {
+        "format" => Value::Str(super::format::formatted(first, rest)?),
+        "join" => joined(first, rest)?,
+        _ => return Ok(None),
+    }))
 }
 
 fn plain(own: &str, name: &str) -> Option<Value> {
@@ -31,7 +62,13 @@ fn plain(own: &str, name: &str) -> Option<Value> {
         "stripTrailing" => Value::from(own.trim_end()),
         "hashCode" => Value::Int(string_hash(own)),
         "getBytes" => Value::Bytes(own.as_bytes().to_vec()),
-        "intern" => Value::from(own),
+        "intern" | "describeConstable" => Value::from(own),
+        "toCharArray" => {
+            let letters = own.encode_utf16().map(|unit| Java::Char(unit).into()).collect();
+            Java::Array("[C", letters).into()
+        }
+        "lines" => Value::List(own.lines().map(Value::from).collect()),
+        "stripIndent" => Value::from(own),
         _ => return None,
     })
 }
@@ -57,6 +94,38 @@ fn one(own: &str, name: &str, argument: &Value) -> Called {
         "concat" => {
             within_limit(own.len() + as_text().len())?;
             Value::Str(format!("{own}{}", as_text()))
+        }
+        "codePointAt" => match int(argument).and_then(|at| usize::try_from(at).ok()) {
+            Some(at) => match units(own, at, at + 1).and_then(|unit| unit.chars().next()) {
+                Some(found) => Value::Int(found as i32),
+                None => return char_at(own, i32::try_from(at).unwrap_or(i32::MAX)).map(Some),
+            },
+            None => return Ok(None),
+        },
+        "format" => Value::Str(super::format::formatted(&as_text(), &[])?),
+        "indent" => match int(argument).map(usize::try_from) {
+            Some(Ok(width)) => {
+                within_limit(
+                    own.len()
+                        .saturating_add(own.lines().count().saturating_mul(width)),
+                )?;
+                Value::Str(
+                    own.lines()
+                        .map(|line| format!("{}{line}\n", " ".repeat(width)))
+                        .collect(),
+                )
+            }
+            _ => return Ok(None),
+        },
+        "indexOf" | "lastIndexOf" if matches!(argument, Value::Int(_) | Value::Long(_)) => {
+            let wanted = int(argument)
+                .and_then(|code| char::from_u32(code as u32))
+                .map(String::from);
+            let wanted = wanted.unwrap_or_default();
+            match name {
+                "indexOf" => Value::Int(index_of(own, &wanted, 0)),
+                _ => Value::Int(own.rfind(&wanted).map_or(-1, |at| utf16_len(&own[..at]))),
+            }
         }
         "indexOf" => Value::Int(index_of(own, &as_text(), 0)),
         "lastIndexOf" => Value::Int(own.rfind(&as_text()).map_or(-1, |at| utf16_len(&own[..at]))),
@@ -104,10 +173,15 @@ fn two(own: &str, name: &str, first: &Value, second: &Value) -> Called {
             let rest = usize::try_from(from).ok().and_then(|from| units.get(from..));
             Value::Bool(rest.is_some_and(|rest| rest.starts_with(&start)))
         }
+        ("lastIndexOf", Some(from)) => {
+            let end = usize::try_from(from).map_or(0, |from| from.saturating_add(a.encode_utf16().count()));
+            let shown = units(own, 0, end.min(own.encode_utf16().count())).unwrap_or_default();
+            Value::Int(shown.rfind(&a).map_or(-1, |at| utf16_len(&shown[..at])))
+        }
         ("split", Some(limit)) => split(own, &a, limit)?,
         ("join", _) => match second {
             Value::List(items) => joined(&a, items)?,
-            _ => return Ok(None),
+            other => Value::Str(other.to_text()),
         },
         ("replace", _) => match (text(first), text(second)) {
             (Some(old), Some(new)) => replaced(own, old, new)?,
@@ -185,11 +259,10 @@ fn substring(own: &str, begin: i32, end: i32) -> Result<Value, EvalError> {
     })
 }
 
-/// A `Character` in Java; as text it behaves the same.
 fn char_at(own: &str, at: i32) -> Result<Value, EvalError> {
-    let found = usize::try_from(at).ok().and_then(|at| units(own, at, at + 1));
+    let found = usize::try_from(at).ok().and_then(|at| own.encode_utf16().nth(at));
     found
-        .map(Value::Str)
+        .map(|unit| Java::Char(unit).into())
         .ok_or_else(|| EvalError::thrown(OUT_OF_BOUNDS, format_args!("String index out of range: {at}")))
 }
 
@@ -271,7 +344,8 @@ fn split(own: &str, pattern: &str, limit: i32) -> Result<Value, EvalError> {
             pieces.pop();
         }
     }
-    Ok(Value::List(pieces.into_iter().map(Value::from).collect()))
+    let pieces = pieces.into_iter().map(Value::from).collect();
+    Ok(Java::Array("[Ljava.lang.String;", pieces).into())
 }
 
 fn null_argument(class: &str, parameter: &str) -> EvalError {

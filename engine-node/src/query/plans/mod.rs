@@ -296,7 +296,11 @@ fn catalog() -> CatalogView {
             deployment_id: id,
             home: Slot::from_bits(0),
         };
-        Arc::new(Deployed::new(row, Arc::new(definition), true, Vec::new()))
+        Arc::new(Deployed {
+            row,
+            definition: Arc::new(definition),
+            published: true,
+        })
     });
     CatalogView::new(BTreeMap::new(), deployed.collect(), 1)
 }

@@ -1,0 +1,44 @@
+//! The signal throw event: whoever waits for the signal, in this instance and in all others, goes on; then it goes on.
+use super::{Behavior, ElementSpec, Next, signal_catch_event::signal_name};
+use crate::{
+    command::Rejection,
+    ctx::Ctx,
+    definition::Node,
+    moves::Payload,
+    xml::{Reader, bpmn_child},
+};
+use expr::Expression;
+use roxmltree::Node as Xml;
+use topology::Id;
+
+pub(super) const SPEC: ElementSpec = ElementSpec {
+    tag: "intermediateThrowEvent",
+    event: Some("signalEventDefinition"),
+    activity_type: "intermediateSignalThrow",
+    parse: |reader, xml| Some(Box::new(SignalThrowEvent::read(reader, xml)?)),
+};
+
+#[derive(Debug)]
+pub(super) struct SignalThrowEvent {
+    name: Expression,
+    payload: Payload,
+}
+
+impl SignalThrowEvent {
+    pub(super) fn read<'x>(reader: &mut Reader<'x>, xml: Xml<'x, 'x>) -> Option<SignalThrowEvent> {
+        let id = xml.attribute("id").unwrap_or_default();
+        let name = signal_name(reader, xml)?;
+        let event = bpmn_child(xml, "signalEventDefinition")?;
+        let payload = Payload::read(reader, event, id)?;
+        Some(SignalThrowEvent { name, payload })
+    }
+}
+
+impl Behavior for SignalThrowEvent {
+    fn enter(&self, _: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
+        let (business_key, variables) = self.payload.collect(token, ctx)?;
+        let name = ctx.eval_text(&self.name, Some(token))?.unwrap_or_default();
+        ctx.throw_signal(name, business_key, variables)?;
+        Ok(Next::Leave)
+    }
+}

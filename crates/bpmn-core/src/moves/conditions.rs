@@ -1,0 +1,93 @@
+//! Conditional events: variables that have changed are noted and told to whom it may concern at the next safe point,
+//! as the reference delays them: before an activity is carried out or left, and at the end of a command.
+use crate::{command::Rejection, ctx::Ctx, element::ConditionalEvent, instance::EventKind};
+use topology::Id;
+
+/// A change of a variable that conditional events may have to be told of.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    /// The scope the variable is in.
+    scope: Id,
+    name: String,
+    event: &'static str,
+}
+
+impl Ctx<'_, '_> {
+    /// Notes that a variable was created, updated or deleted, if any event of the definition might want to know.
+    pub(crate) fn note_change(&mut self, scope: Id, name: &str, event: &'static str) {
+        if self.def.definition.has_conditions {
+            self.changes.push(Change {
+                scope,
+                name: name.to_owned(),
+                event,
+            });
+        }
+    }
+
+    /// Whether a condition holds, seen from a token. One that can't be evaluated doesn't, as in the reference.
+    pub(crate) fn holds(&mut self, event: &ConditionalEvent, token: Option<Id>) -> Result<bool, Rejection> {
+        match self.eval_bool(&event.condition, token) {
+            Err(Rejection::Failure { .. }) => Ok(false),
+            other => other,
+        }
+    }
+
+    /// Tells conditional events of the changes noted so far.
+    pub(crate) fn tell_conditions(&mut self) -> Result<(), Rejection> {
+        for change in std::mem::take(&mut self.changes) {
+            let waiting: Vec<Id> = self
+                .inst
+                .subscriptions
+                .iter()
+                .filter(|s| s.kind == EventKind::Conditional)
+                .map(|s| s.id)
+                .collect();
+            for id in waiting {
+                let Some(row) = self.inst.subscriptions.get(id) else {
+                    continue;
+                };
+                let (host, element) = (row.token_id, row.element.clone());
+                if !self.sees(host, change.scope) {
+                    continue;
+                }
+                let definition = self.def.definition;
+                let Some(event) = definition.node(&element).and_then(|n| n.behavior.condition()) else {
+                    continue;
+                };
+                if event.is_told(&change.name, change.event) && self.holds(event, self.scope_of(host))? {
+                    self.occurred(host, &element)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells conditional events of what has changed; false if that has taken a token away from its activity.
+    pub(crate) fn undisturbed(&mut self, token: Id) -> Result<bool, Rejection> {
+        if self.changes.is_empty() {
+            return Ok(true);
+        }
+        let place = |ctx: &Self| {
+            let row = ctx.inst.tokens.get(token);
+            row.map(|t| (t.element.clone(), t.activity_id, t.state))
+        };
+        let before = place(self);
+        self.tell_conditions()?;
+        Ok(before == place(self))
+    }
+
+    /// Whether a host sees the variables of a scope: it is that scope or lies inside.
+    fn sees(&self, host: Id, scope: Id) -> bool {
+        if scope == self.inst.process.id {
+            return true;
+        }
+        let mut at = Some(host);
+        while let Some(row) = at.and_then(|id| self.inst.tokens.get(id)) {
+            if row.id == scope {
+                return true;
+            }
+            at = row.parent_id;
+        }
+        false
+    }
+}

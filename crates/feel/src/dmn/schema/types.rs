@@ -1,0 +1,148 @@
+//! The types of the schemas, as data.
+
+/// A complex type: its base, its children as a pattern over their names, its attributes (`!` marks what is required),
+/// and the types of children whose name doesn't tell it.
+pub(super) struct Type {
+    pub base: &'static str,
+    pub children: &'static str,
+    pub attributes: &'static str,
+    pub typed: &'static [(&'static str, &'static str)],
+}
+
+/// Types by name: base, children, attributes, types of children. A name with `@12` is the type from that version on.
+#[rustfmt::skip]
+pub(super) const TYPES: &[(&str, Type)] = &[
+    row("element", "", "description? extensionElements?", "id label", &[]),
+    row("named", "element", "", "name!", &[]),
+    row("reference", "", "", "href!", &[]),
+    row("definitions", "named", "import* itemDefinition* DRG* ARTIFACT* elementCollection* BUSINESS* DMNDI?", "expressionLanguage typeLanguage namespace! exporter exporterVersion", &[]),
+    row("import", "", "", "namespace! locationURI importType!", &[]),
+    row("import@12", "named", "", "namespace! locationURI importType!", &[]),
+    row("elementCollection", "named", "drgElement*", "", &[("drgElement", "reference")]),
+    row("decision", "named", "question? allowedAnswers? variable? informationRequirement* knowledgeRequirement* authorityRequirement* supportedObjective* impactedPerformanceIndicator* decisionMaker* decisionOwner* usingProcess* usingTask* EXPRESSION?", "", &[]),
+    row("performanceIndicator", "named", "impactingDecision*", "URI", &[]),
+    row("organizationUnit", "named", "decisionMade* decisionOwned*", "URI", &[]),
+    row("businessKnowledgeModel", "named", "encapsulatedLogic? variable? knowledgeRequirement* authorityRequirement*", "", &[("encapsulatedLogic", "functionDefinition")]),
+    row("businessKnowledgeModel@12", "named", "variable? encapsulatedLogic? knowledgeRequirement* authorityRequirement*", "", &[("encapsulatedLogic", "functionDefinition")]),
+    row("inputData", "named", "variable?", "", &[]),
+    row("knowledgeSource", "named", "authorityRequirement* type? owner?", "locationURI", &[]),
+    row("decisionService", "named", "outputDecision+ encapsulatedDecision* inputDecision* inputData*", "", &[("inputData", "reference")]),
+    row("decisionService@12", "named", "variable? outputDecision* encapsulatedDecision* inputDecision* inputData*", "", &[("inputData", "reference")]),
+    row("informationRequirement", "", "(requiredDecision|requiredInput)", "", &[]),
+    row("informationRequirement@12", "element", "(requiredDecision|requiredInput)", "", &[]),
+    row("knowledgeRequirement", "", "requiredKnowledge", "", &[]),
+    row("knowledgeRequirement@12", "element", "requiredKnowledge", "", &[]),
+    row("authorityRequirement", "", "(requiredDecision|requiredInput|requiredAuthority)", "", &[]),
+    row("authorityRequirement@12", "element", "(requiredDecision|requiredInput|requiredAuthority)", "", &[]),
+    row("expression", "element", "", "typeRef", &[]),
+    row("itemDefinition", "named", "((typeRef allowedValues?)|itemComponent*)", "typeLanguage isCollection", &[("itemComponent", "itemDefinition")]),
+    row("itemDefinition@13", "named", "((typeRef allowedValues?)|itemComponent*|functionItem?)", "typeLanguage isCollection", &[("itemComponent", "itemDefinition")]),
+    row("itemDefinition@15", "named", "((typeRef allowedValues? typeConstraint?)|itemComponent*|functionItem?)", "typeLanguage isCollection", &[("itemComponent", "itemDefinition")]),
+    row("functionItem", "element", "parameters*", "outputTypeRef", &[("parameters", "informationItem")]),
+    row("literalExpression", "expression", "(text|importedValues)?", "expressionLanguage", &[]),
+    row("importedValues", "import", "importedElement", "expressionLanguage", &[]),
+    row("invocation", "expression", "EXPRESSION? binding*", "", &[]),
+    row("binding", "", "parameter EXPRESSION?", "", &[("parameter", "informationItem")]),
+    row("informationItem", "named", "", "typeRef", &[]),
+    row("decisionTable", "expression", "input* output+ rule*", "hitPolicy aggregation preferredOrientation outputLabel", &[]),
+    row("decisionTable@12", "expression", "input* output+ annotation* rule*", "hitPolicy aggregation preferredOrientation outputLabel", &[]),
+    row("input", "element", "inputExpression inputValues?", "", &[]),
+    row("output", "element", "outputValues? defaultOutputEntry?", "name typeRef", &[]),
+    row("annotation", "", "", "name", &[]),
+    row("rule", "element", "inputEntry* outputEntry+", "", &[]),
+    row("rule@12", "element", "inputEntry* outputEntry+ annotationEntry*", "", &[]),
+    row("annotationEntry", "", "text?", "", &[]),
+    row("unaryTests", "element", "text", "expressionLanguage", &[]),
+    row("unaryTests@14", "expression", "text", "expressionLanguage", &[]),
+    row("group", "element", "", "name", &[]),
+    row("textAnnotation", "element", "text?", "textFormat", &[]),
+    row("association", "element", "sourceRef targetRef", "associationDirection", &[]),
+    row("context", "expression", "contextEntry*", "", &[]),
+    row("contextEntry", "", "variable? EXPRESSION", "", &[]),
+    row("contextEntry@12", "element", "variable? EXPRESSION", "", &[]),
+    row("functionDefinition", "expression", "formalParameter* EXPRESSION?", "", &[("formalParameter", "informationItem")]),
+    row("functionDefinition@12", "expression", "formalParameter* EXPRESSION?", "kind", &[("formalParameter", "informationItem")]),
+    row("relation", "expression", "column* row*", "", &[("column", "informationItem"), ("row", "list")]),
+    row("list", "expression", "EXPRESSION*", "", &[]),
+    row("child", "", "EXPRESSION", "id", &[]),
+    row("typedChild", "", "EXPRESSION", "id typeRef", &[]),
+    row("for", "expression", "in return", "iteratorVariable", &[("in", "typedChild"), ("return", "child")]),
+    row("every", "expression", "in satisfies", "iteratorVariable", &[("in", "typedChild"), ("satisfies", "child")]),
+    row("some", "expression", "in satisfies", "iteratorVariable", &[("in", "typedChild"), ("satisfies", "child")]),
+    row("conditional", "expression", "if then else", "", &[("if", "child"), ("then", "child"), ("else", "child")]),
+    row("filter", "expression", "in match", "", &[("in", "child"), ("match", "child")]),
+];
+
+const fn row(
+    name: &'static str,
+    base: &'static str,
+    children: &'static str,
+    attributes: &'static str,
+    typed: &'static [(&'static str, &'static str)],
+) -> (&'static str, Type) {
+    (
+        name,
+        Type {
+            base,
+            children,
+            attributes,
+            typed,
+        },
+    )
+}
+
+/// Elements whose type has another name. What is in no list is a text.
+pub(super) const ALIASES: &[(&str, &str)] = &[
+    ("variable", "informationItem"),
+    ("inputExpression", "literalExpression"),
+    ("outputEntry", "literalExpression"),
+    ("defaultOutputEntry", "literalExpression"),
+    ("inputEntry", "unaryTests"),
+    ("inputValues", "unaryTests"),
+    ("outputValues", "unaryTests"),
+    ("allowedValues", "unaryTests"),
+    ("typeConstraint", "unaryTests"),
+    ("requiredDecision", "reference"),
+    ("requiredInput", "reference"),
+    ("requiredKnowledge", "reference"),
+    ("requiredAuthority", "reference"),
+    ("supportedObjective", "reference"),
+    ("impactedPerformanceIndicator", "reference"),
+    ("impactingDecision", "reference"),
+    ("decisionMaker", "reference"),
+    ("decisionOwner", "reference"),
+    ("decisionMade", "reference"),
+    ("decisionOwned", "reference"),
+    ("usingProcess", "reference"),
+    ("usingTask", "reference"),
+    ("owner", "reference"),
+    ("outputDecision", "reference"),
+    ("encapsulatedDecision", "reference"),
+    ("inputDecision", "reference"),
+    ("sourceRef", "reference"),
+    ("targetRef", "reference"),
+];
+
+/// What an attribute may be.
+pub(super) const CHOICES: &[(&str, &[&str])] = &[
+    (
+        "hitPolicy",
+        &[
+            "UNIQUE",
+            "FIRST",
+            "PRIORITY",
+            "ANY",
+            "COLLECT",
+            "RULE ORDER",
+            "OUTPUT ORDER",
+        ],
+    ),
+    ("aggregation", &["SUM", "COUNT", "MIN", "MAX"]),
+    (
+        "preferredOrientation",
+        &["Rule-as-Row", "Rule-as-Column", "CrossTable"],
+    ),
+    ("associationDirection", &["None", "One", "Both"]),
+    ("isCollection", &["true", "false", "1", "0"]),
+    ("kind", &["FEEL", "Java", "PMML"]),
+];
