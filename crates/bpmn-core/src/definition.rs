@@ -4,6 +4,7 @@ use crate::{
     element::{Behavior, ConditionalEvent, Start},
     form::FormKey,
     listener::{Listener, Listeners},
+    needs::Need,
     timer::{self, TimerKind},
 };
 use expr::Expression;
@@ -33,6 +34,8 @@ pub struct Definition {
     /// Priority of external tasks whose element gives none.
     pub task_priority: Option<Expression>,
     pub(crate) listeners: Listeners,
+    /// What it needs that an engine may lack.
+    pub needs: Vec<Need>,
     pub nodes: Vec<Node>,
     pub flows: Vec<Flow>,
     /// Start events of the event subprocesses directly in the process.

@@ -26,7 +26,7 @@ pub(crate) fn parts(parts: &[Part], ctx: &mut dyn Context) -> Evaluated {
 }
 
 /// Chains of operators and of member accesses are walked in loops, so that the stack grows with nesting only.
-fn node(expr: &Node, ctx: &mut dyn Context) -> Evaluated {
+pub(crate) fn node(expr: &Node, ctx: &mut dyn Context) -> Evaluated {
     match expr {
         Node::Literal(value) => Ok(value.clone()),
         Node::Identifier(name) => variable(name, ctx),

@@ -4,6 +4,7 @@
 //! built-in objects, the time and the user come from the caller's [`Context`].
 
 mod ast;
+mod bean;
 mod coerce;
 mod error;
 mod eval;
@@ -18,6 +19,7 @@ mod value;
 use std::fmt;
 use std::sync::Arc;
 
+pub use bean::BeanCall;
 pub use error::{ErrorKind, EvalError, ParseError};
 pub use java::Java;
 pub use value::Value;

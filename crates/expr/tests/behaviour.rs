@@ -305,3 +305,32 @@ fn damaged_expressions_never_panic() {
         }
     }
 }
+
+#[test]
+fn a_call_of_a_bean_is_recognised_and_gives_its_arguments() {
+    let expression = parsed("${mailer.send(1 + 1, yes)}");
+    let call = expression.bean_call().unwrap();
+    assert_eq!((call.bean, call.method), ("mailer", "send"));
+    let arguments = call.arguments(&mut Scope::default()).unwrap();
+    assert_eq!(arguments, [Value::Long(2), Value::Bool(true)]);
+    let unknown = parsed("${mailer.send(nobody)}");
+    let error = unknown
+        .bean_call()
+        .unwrap()
+        .arguments(&mut Scope::default())
+        .unwrap_err();
+    assert_eq!(
+        error.message,
+        "Unknown property used in expression: ${mailer.send(nobody)}. Cause: Cannot resolve identifier 'nobody'"
+    );
+    for other in [
+        "${mailer}",
+        "${mailer.name}",
+        "${a.b.c()}",
+        "${execution.getId()}",
+        "x${a.b()}",
+        "text",
+    ] {
+        assert!(parsed(other).bean_call().is_none(), "{other}");
+    }
+}

@@ -285,6 +285,11 @@ pub(crate) trait Behavior: Debug + Send + Sync {
         Ok(())
     }
 
+    /// Extension properties that a worker is told besides those of the model.
+    fn properties(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     /// Whether Camunda gives the activity a child execution even without parameters and boundary events.
     fn is_scope(&self) -> bool {
         false

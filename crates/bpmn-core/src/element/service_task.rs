@@ -1,12 +1,10 @@
-//! The service task: an external task for workers, or an expression. Java classes and beans can be deployed, so that
-//! models with them can be read, but fail when they are reached.
+//! The service task: an external task for workers, an expression, or Java code ([`crate::java_code`]).
 use super::{Behavior, ElementSpec, ErrorRule, Next};
 use crate::{
     command::Rejection,
     ctx::Ctx,
     definition::Node,
-    history::Kind,
-    instance::ExternalTask,
+    java_code::{self, Code, JavaCode},
     xml::{Reader, extension, extensions},
 };
 use expr::Expression;
@@ -45,21 +43,17 @@ pub(super) fn parse<'x>(
 ) -> Option<Box<dyn Behavior>> {
     let result = extension(xml, "resultVariable").or_else(|| extension(xml, "resultVariableName"));
     let kind = extension(xml, "type");
-    if let Some(class) = extension(xml, "class") {
+    if let Some(class) = extension(xml, "class").filter(|class| !class.is_empty()) {
         if result.is_some() {
             let message = format!("'resultVariableName' not supported for {element} elements using 'class'");
             reader.error(xml, id, message);
         }
-        let message = format!(
-            "ENGINE-09008 Exception while instantiating class '{class}': ENGINE-09017 Cannot load class '{class}': \
-             Java classes can't be run here; make it an external task"
-        );
-        return Some(Box::new(JavaClass { message }));
+        let code = Code::Class(class.to_owned());
+        return Some(Box::new(JavaCode::read(reader, xml, id, code)?));
     }
     if let Some(text) = extension(xml, "delegateExpression") {
-        return Some(Box::new(Delegate {
-            expression: reader.expression(xml, id, text)?,
-        }));
+        let code = Code::Delegate(reader.expression(xml, id, text)?);
+        return Some(Box::new(JavaCode::read(reader, xml, id, code)?));
     }
     if let Some(text) = extension(xml, "expression") {
         let expression = reader.expression(xml, id, text)?;
@@ -107,34 +101,7 @@ impl Behavior for External {
     fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
         let topic = ctx.eval_text(&self.topic, Some(token))?.unwrap_or_default();
         let priority = ctx.task_priority(token, at, self.priority.as_ref())?;
-        let id = ctx.new_id();
-        let row = ctx.token(token)?;
-        let (execution_id, activity_id) = (row.execution_id, row.activity_id);
-        let process = &ctx.inst.process;
-        let task = ExternalTask {
-            id,
-            instance_id: process.id,
-            token_id: token,
-            execution_id,
-            activity_id: activity_id.unwrap_or(id),
-            definition_id: process.definition_id,
-            element: at.id.clone(),
-            topic: topic.clone(),
-            worker_id: None,
-            lock_expires: None,
-            retries: None,
-            error_message: None,
-            error_details: None,
-            priority,
-            suspended: process.suspended,
-            created: ctx.env.now,
-            lock_revision: 0,
-            business_key: process.business_key.clone(),
-            tenant_id: process.tenant_id.clone(),
-            recorded: ctx.recording.keeps(Kind::ExternalTask),
-        };
-        ctx.inst.external_tasks.insert(task);
-        ctx.offer(topic);
+        ctx.add_external_task(token, at, topic, priority)?;
         Ok(Next::Wait)
     }
 
@@ -155,7 +122,12 @@ struct Evaluate {
 }
 
 impl Behavior for Evaluate {
-    fn enter(&self, _: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
+    fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
+        if let Some(call) = self.expression.bean_call()
+            && ctx.find_variable(Some(token), None, call.bean).is_none()
+        {
+            return java_code::call_bean(&call, at, token, ctx);
+        }
         match &self.result {
             Some(name) => {
                 let value = ctx.eval_typed(&self.expression, Some(token), name)?;
@@ -165,35 +137,25 @@ impl Behavior for Evaluate {
         }
         Ok(Next::Leave)
     }
-}
 
-/// A Java class, which isn't there.
-#[derive(Debug)]
-struct JavaClass {
-    message: String,
-}
-
-impl Behavior for JavaClass {
-    fn enter(&self, at: &Node, _: Id, _: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
-        Err(Ctx::failure(at, self.message.clone()))
+    fn is_scope(&self) -> bool {
+        // A bean may stand for an external task.
+        self.expression.bean_call().is_some()
     }
-}
 
-/// An expression that should give a Java object, which it can't.
-#[derive(Debug)]
-struct Delegate {
-    expression: Expression,
-}
-
-impl Behavior for Delegate {
-    fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
-        ctx.eval(&self.expression, Some(token))?;
-        let message = format!(
-            "ENGINE-02033 Delegate Expression '{}' did neither resolve to an implementation of 'interface \
-             org.camunda.bpm.engine.impl.pvm.delegate.ActivityBehavior' nor 'interface \
-             org.camunda.bpm.engine.delegate.JavaDelegate'.",
-            self.expression.text()
+    fn properties(&self) -> Vec<(String, String)> {
+        let Some(call) = self.expression.bean_call() else {
+            return Vec::new();
+        };
+        let mut all = vec![
+            (java_code::BEAN.to_owned(), call.bean.to_owned()),
+            (java_code::METHOD.to_owned(), call.method.to_owned()),
+        ];
+        all.extend(
+            self.result
+                .iter()
+                .map(|name| (java_code::RESULT.to_owned(), name.clone())),
         );
-        Err(Ctx::failure(at, message))
+        all
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     ctx::Ctx,
     value::TypedValue,
 };
-use expr::{Context, EvalError, Expression, Java, Value};
+use expr::{BeanCall, Context, EvalError, Expression, Java, Value};
 use topology::Id;
 
 /// An expression's place: the scope it sees, from inside out, and the task if it is one's.
@@ -95,6 +95,11 @@ impl<'a> Ctx<'a, '_> {
     fn element_of(&self, token: Option<Id>) -> Option<String> {
         let token = token.and_then(|id| self.inst.tokens.get(id));
         token.map(|token| token.element.clone())
+    }
+
+    /// The values of the arguments of a bean's method.
+    pub(crate) fn eval_arguments(&mut self, call: &BeanCall<'_>, token: Id) -> Result<Vec<Value>, Rejection> {
+        self.evaluated(Some(token), None, |place| call.arguments(place))
     }
 
     fn evaluated<T>(

@@ -3,6 +3,8 @@ use crate::{
     Millis,
     command::{Command, Rejection},
     ctx::Ctx,
+    definition::Node,
+    history::Kind,
     instance::ExternalTask,
 };
 use expr::Value;
@@ -12,6 +14,45 @@ use topology::Id;
 const MAX_MESSAGE: usize = 4000;
 
 impl Ctx<'_, '_> {
+    /// Makes the external task of a token's activity, and tells those who wait for the topic.
+    pub(crate) fn add_external_task(
+        &mut self,
+        token: Id,
+        at: &Node,
+        topic: String,
+        priority: i64,
+    ) -> Result<(), Rejection> {
+        let id = self.new_id();
+        let row = self.token(token)?;
+        let (execution_id, activity_id) = (row.execution_id, row.activity_id);
+        let process = &self.inst.process;
+        let task = ExternalTask {
+            id,
+            instance_id: process.id,
+            token_id: token,
+            execution_id,
+            activity_id: activity_id.unwrap_or(id),
+            definition_id: process.definition_id,
+            element: at.id.clone(),
+            topic: topic.clone(),
+            worker_id: None,
+            lock_expires: None,
+            retries: None,
+            error_message: None,
+            error_details: None,
+            priority,
+            suspended: process.suspended,
+            created: self.env.now,
+            lock_revision: 0,
+            business_key: process.business_key.clone(),
+            tenant_id: process.tenant_id.clone(),
+            recorded: self.recording.keeps(Kind::ExternalTask),
+        };
+        self.inst.external_tasks.insert(task);
+        self.offer(topic);
+        Ok(())
+    }
+
     /// Carries out a command about an external task.
     pub(crate) fn external_task(&mut self, cmd: Command) -> Result<(), Rejection> {
         match cmd {

@@ -13,6 +13,7 @@ use crate::{
     definition::{Definition, Node, NodeIx},
     element,
     listener::Listeners,
+    needs,
     problem::{ParseErrors, Problem, Severity},
     xml::{BPMN, Reader, bpmn_children, extension, text},
 };
@@ -168,6 +169,7 @@ fn read_process<'x>(
         job_priority: reader.priority(process, key, "jobPriority"),
         task_priority: reader.priority(process, key, "taskPriority"),
         listeners: Listeners::read(reader, process, key),
+        needs: needs::read(reader, process),
         nodes: Vec::new(),
         flows: Vec::new(),
         event_starts: Vec::new(),

@@ -144,6 +144,7 @@ pub(super) fn read_node<'x>(
             node.properties.push((name.to_owned(), value.to_owned()));
         }
     }
+    node.properties.extend(node.behavior.properties());
     for mappings in extensions(xml, "inputOutput") {
         if matches!(tag, "boundaryEvent" | "startEvent") || tag.ends_with("Gateway") {
             let message = format!("camunda:inputOutput mapping unsupported for element type '{tag}'.");

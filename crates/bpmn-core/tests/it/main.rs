@@ -3,6 +3,7 @@
 mod beans;
 mod dump;
 mod history;
+mod java_code;
 mod large;
 mod limits;
 mod random;
