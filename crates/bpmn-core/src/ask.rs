@@ -20,10 +20,32 @@ pub enum Ask {
 pub struct Script {
     /// As the model writes it: `javascript`, `groovy`, …
     pub language: String,
-    pub source: String,
-    /// The variables it sees, whole (no [`TypedValue::Large`]).
-    pub bindings: Variables,
+    pub source: Source,
+    /// The variables it sees.
+    pub bindings: Vec<Binding>,
+    /// What the getters of `execution` give: `processInstanceId`, `currentActivityId`, …
+    pub execution: Variables,
+    /// What the getters of `task` give; with it there is `task` instead of `execution`.
+    pub task: Option<Variables>,
     pub facts: Facts,
+}
+
+/// Where a script's text is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    Text(String),
+    /// A resource of the definition's deployment, or of the class path.
+    Resource(String),
+}
+
+/// A variable that a script sees.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Binding {
+    pub name: String,
+    /// Whole (no [`TypedValue::Large`]). `None`: it is large and the script doesn't seem to use it.
+    pub value: Option<TypedValue>,
+    /// It is of the innermost scope.
+    pub local: bool,
 }
 
 /// A connector to be called.
@@ -34,45 +56,24 @@ pub struct Connector {
     pub facts: Facts,
 }
 
-/// Where in a process something is asked: what `execution` and `task` tell a script.
+/// Where in a process something is asked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Facts {
-    pub execution_id: Id,
     pub instance_id: Id,
     /// REST's `key:version:uuid`.
     pub definition_id: String,
-    pub business_key: Option<String>,
-    pub tenant_id: Option<String>,
+    /// Row id of the definition.
+    pub definition: Id,
     pub element: String,
-    pub element_name: Option<String>,
-    /// `ELEMENT:UUID`.
-    pub activity_instance_id: Option<String>,
-    /// What happens, for listeners: `start`, `end`, `take`, `create`, …
-    pub event: Option<String>,
-    /// The user task it is about.
-    pub task: Option<TaskFacts>,
+    pub tenant_id: Option<String>,
     /// The authenticated user.
     pub user: Option<String>,
-}
-
-/// The fields of a user task.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TaskFacts {
-    pub id: Id,
-    pub name: Option<String>,
-    pub description: Option<String>,
-    pub assignee: Option<String>,
-    pub owner: Option<String>,
-    pub priority: i32,
-    pub created: Millis,
-    pub due: Option<Millis>,
-    pub follow_up: Option<Millis>,
 }
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
-    /// What a script did, or why it failed.
+    /// What a script did, or why it failed, in the reference's words.
     Script(Result<Ran, String>),
     /// A connector's outputs, or why it failed.
     Connector(Result<Variables, String>),
@@ -86,6 +87,8 @@ pub struct Ran {
     pub effects: Vec<Effect>,
     /// The BPMN error it has thrown; its effects count all the same.
     pub error: Option<BpmnError>,
+    /// It touched this variable, whose value it wasn't given: it is to be run again with it.
+    pub needs: Option<String>,
 }
 
 /// A BPMN error: code and message.
@@ -107,7 +110,8 @@ pub enum Effect {
         name: String,
         local: bool,
     },
-    /// A setter of `task`, by the field's name in REST; `Null` clears it.
+    /// A setter of `task`: `assignee`, `dueDate`, …, of which `Null` clears the field, or `addCandidateUser`,
+    /// `deleteCandidateGroup` and the like.
     SetTask {
         field: String,
         value: TypedValue,
@@ -127,7 +131,6 @@ impl Ctx<'_, '_> {
     ///
     /// # Errors
     /// [`Rejection::Asks`], if it isn't known yet.
-    #[allow(dead_code)] // Nothing asks yet.
     pub(crate) fn ask(&mut self, ask: Ask) -> Result<Reply, Rejection> {
         let nth = self.asked;
         match self.env.given.get(nth).filter(|given| given.ask == ask) {

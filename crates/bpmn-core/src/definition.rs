@@ -4,6 +4,7 @@ use crate::{
     element::{Behavior, ConditionalEvent, Start},
     form::FormKey,
     listener::{Listener, Listeners},
+    script::{Condition, Script},
     needs::Need,
     timer::{self, TimerKind},
 };
@@ -109,7 +110,7 @@ pub struct Flow {
     pub name: Option<String>,
     pub source: NodeIx,
     pub target: NodeIx,
-    pub condition: Option<Expression>,
+    pub condition: Option<Condition>,
     /// Listeners that run when it is taken.
     pub(crate) take: Vec<Listener>,
 }
@@ -126,6 +127,7 @@ pub struct Mapping {
 pub enum MappingValue {
     Null,
     Text(Expression),
+    Script(Script),
     List(Vec<MappingValue>),
     Map(Vec<(String, MappingValue)>),
 }

@@ -20,6 +20,7 @@ mod moves;
 pub mod needs;
 mod parse;
 pub mod problem;
+pub mod script;
 mod step;
 #[cfg(test)]
 mod step_cost;

@@ -1,5 +1,8 @@
 //! Execution and task listeners: what they run and how they are read. [`crate::moves`] runs them.
-use crate::xml::{Reader, is_extension, text};
+use crate::{
+    script::Script,
+    xml::{Reader, is_extension},
+};
 use expr::Expression;
 use roxmltree::Node as Xml;
 
@@ -12,6 +15,8 @@ pub(crate) enum Listener {
     Class(String),
     /// An expression that gives a Java object.
     Delegate(Expression),
+    /// Runs a script; its value is not looked at.
+    Script(Script),
 }
 
 /// The execution listeners of a process or flow node, in document order.
@@ -77,13 +82,7 @@ pub(crate) fn read_listener(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str)
         .children()
         .find(|n| is_extension(*n) && n.tag_name().name() == "script")
     {
-        let _ = text(script);
-        reader.error(
-            script,
-            id,
-            format!("'script' in a {kind} of element '{id}' is not supported yet"),
-        );
-        return None;
+        return Script::of_element(reader, script, id).map(Listener::Script);
     }
     let message =
         format!("Element 'class', 'expression', 'delegateExpression' or 'script' is mandatory on {kind}");

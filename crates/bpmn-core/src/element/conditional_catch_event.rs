@@ -6,9 +6,9 @@ use crate::{
     ctx::Ctx,
     definition::Node,
     instance::EventKind,
-    xml::{Reader, bpmn_child, extension, text},
+    script::Condition,
+    xml::{Reader, bpmn_child, extension},
 };
-use expr::Expression;
 use roxmltree::Node as Xml;
 use topology::Id;
 
@@ -26,7 +26,7 @@ pub(super) const SPEC: ElementSpec = ElementSpec {
 /// A condition, and of which changes it is told.
 #[derive(Debug)]
 pub struct ConditionalEvent {
-    pub condition: Expression,
+    pub condition: Condition,
     /// The only variable it is told of.
     pub variable: Option<String>,
     /// `create`, `update`, `delete`: the only changes it is told of; empty: all.
@@ -48,7 +48,7 @@ impl ConditionalEvent {
         };
         let events = extension(event, "variableEvents").unwrap_or_default();
         Some(ConditionalEvent {
-            condition: reader.expression(condition, id, &text(condition))?,
+            condition: Condition::read(reader, condition, id)?,
             variable: extension(event, "variableName").map(str::to_owned),
             events: events
                 .split(',')

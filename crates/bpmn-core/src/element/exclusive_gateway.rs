@@ -26,7 +26,7 @@ impl Behavior for ExclusiveGateway {
     fn outgoing(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Vec<FlowIx>, Rejection> {
         for &ix in at.outgoing.iter().filter(|&&ix| Some(ix) != at.default_flow) {
             let holds = match &ctx.def.definition.flows[ix].condition {
-                Some(condition) => ctx.eval_bool(condition, Some(token))?,
+                Some(condition) => ctx.condition_holds(condition, Some(token))?,
                 None => true,
             };
             if holds {

@@ -45,6 +45,7 @@ mod none_start_event;
 mod none_throw_event;
 mod parallel_gateway;
 mod receive_task;
+mod script_task;
 mod send_task;
 mod service_task;
 mod signal_boundary_event;
@@ -98,6 +99,7 @@ static ELEMENTS: &[ElementSpec] = &[
     none_throw_event::SPEC,
     parallel_gateway::SPEC,
     receive_task::SPEC,
+    script_task::SPEC,
     send_task::SPEC,
     service_task::SPEC,
     signal_boundary_event::SPEC,

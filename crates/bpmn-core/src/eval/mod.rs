@@ -2,6 +2,7 @@
 mod execution;
 mod external_task;
 mod related;
+mod script;
 mod task;
 mod variables;
 

@@ -26,7 +26,7 @@ impl Ctx<'_, '_> {
 
     /// Whether a condition holds, seen from a token. One that can't be evaluated doesn't, as in the reference.
     pub(crate) fn holds(&mut self, event: &ConditionalEvent, token: Option<Id>) -> Result<bool, Rejection> {
-        match self.eval_bool(&event.condition, token) {
+        match self.condition_holds(&event.condition, token) {
             Err(Rejection::Failure { .. }) => Ok(false),
             other => other,
         }

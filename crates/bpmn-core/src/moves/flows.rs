@@ -30,7 +30,7 @@ impl Ctx<'_, '_> {
         let mut taken = Vec::new();
         for &ix in at.outgoing.iter().filter(|&&ix| Some(ix) != at.default_flow) {
             let holds = match &definition.flows[ix].condition {
-                Some(condition) => self.eval_bool(condition, Some(token))?,
+                Some(condition) => self.condition_holds(condition, Some(token))?,
                 None => true,
             };
             if holds {

@@ -69,6 +69,10 @@ impl<'a> Ctx<'a, '_> {
     fn run_listener(&mut self, listener: &Listener, token: Option<Id>) -> Result<(), Rejection> {
         match listener {
             Listener::Expression(expression) => self.eval(expression, token).map(drop),
+            Listener::Script(script) => {
+                self.run_script(script, token, None)?.value(self, token)?;
+                Ok(())
+            }
             Listener::Class(class) => Err(self.missing_class(token, class)),
             Listener::Delegate(expression) => {
                 self.eval(expression, token)?;

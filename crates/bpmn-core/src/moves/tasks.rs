@@ -170,6 +170,10 @@ impl Ctx<'_, '_> {
     fn run_task_listener(&mut self, listener: &Listener, token: Id, task: Id) -> Result<(), Rejection> {
         match listener {
             Listener::Expression(expression) => self.eval_in_task(expression, token, task).map(drop),
+            Listener::Script(script) => {
+                let ended = self.run_script(script, Some(token), Some(task))?;
+                ended.value(self, Some(token)).map(drop)
+            }
             Listener::Class(class) => Err(self.missing_class(Some(token), class)),
             Listener::Delegate(expression) => {
                 self.eval(expression, Some(token))?;

@@ -272,6 +272,7 @@ impl<'a> Ctx<'a, '_> {
         match value {
             MappingValue::Null => Ok(TypedValue::Null),
             MappingValue::Text(expression) => self.eval_typed(expression, token, name),
+            MappingValue::Script(script) => self.run_script(script, token, None)?.value(self, token),
             MappingValue::List(_) => Ok(convert::from_value(self.collected(value, token)?)),
             MappingValue::Map(_) => {
                 let map = self.collected(value, token)?;
@@ -285,6 +286,10 @@ impl<'a> Ctx<'a, '_> {
         match value {
             MappingValue::Null => Ok(Value::Null),
             MappingValue::Text(expression) => self.eval(expression, token),
+            MappingValue::Script(script) => {
+                let value = self.run_script(script, token, None)?.value(self, token)?;
+                Ok(convert::to_value(&value))
+            }
             MappingValue::List(items) => {
                 let items: Result<Vec<Value>, Rejection> =
                     items.iter().map(|item| self.collected(item, token)).collect();

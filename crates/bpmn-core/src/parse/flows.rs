@@ -4,7 +4,8 @@ use crate::{
     definition::{Definition, Flow, NodeIx},
     element::Start,
     listener,
-    xml::{Reader, bpmn_child, text},
+    script::Condition,
+    xml::{Reader, bpmn_child},
 };
 use roxmltree::Node as Xml;
 use std::collections::{HashMap, HashSet};
@@ -173,17 +174,8 @@ pub(super) fn read_flow(
         }
         return;
     };
-    let condition = bpmn_child(xml, "conditionExpression").and_then(|condition| {
-        if let Some(language) = condition.attribute("language") {
-            reader.error(
-                condition,
-                id,
-                format!("script condition in '{language}' of sequence flow '{id}' is not supported yet"),
-            );
-            return None;
-        }
-        reader.expression(condition, id, &text(condition))
-    });
+    let condition =
+        bpmn_child(xml, "conditionExpression").and_then(|condition| Condition::read(reader, condition, id));
     let take = listener::read_take(reader, xml, id);
     // A multi-instance's place in the flow is its body's.
     let [from, to] = [from, to].map(|ix| definition.nodes[ix].body.unwrap_or(ix));

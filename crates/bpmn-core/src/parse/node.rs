@@ -4,6 +4,7 @@ use crate::{
     definition::{Mapping, MappingValue, Node, NodeIx},
     element,
     listener::Listeners,
+    script::Script,
     xml::{BPMN, Reader, bpmn_child, bpmn_children, extension, extensions, is_extension, text},
 };
 use roxmltree::Node as Xml;
@@ -227,6 +228,7 @@ fn nested_value(reader: &mut Reader<'_>, inner: Xml<'_, '_>, id: &str, depth: us
             }
             Some(MappingValue::Map(entries))
         }
+        "script" if is_extension(inner) => Script::of_element(reader, inner, id).map(MappingValue::Script),
         "value" if depth < MAX_PARAMETER_DEPTH => value_at_depth(reader, inner, id, depth + 1),
         other => {
             reader.error(

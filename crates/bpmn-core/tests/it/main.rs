@@ -6,6 +6,7 @@ mod history;
 mod java_code;
 mod large;
 mod limits;
+mod outside;
 mod random;
 mod rows;
 mod scenarios;

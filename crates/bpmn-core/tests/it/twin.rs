@@ -1,6 +1,8 @@
 //! An instance run twice: kept in memory, and reloaded from its rows after each step. Both must agree in everything.
+use crate::outside::answered;
 use bpmn_core::{
     Definition, DefinitionRef, Id, IdSource, Millis, Slot,
+    ask::Given,
     command::{Command, Env, Outcome, Rejection, Retries},
     instance::{HistoryRow, Instance},
     large::Content,
@@ -129,19 +131,22 @@ impl Twin {
 
     /// Starts a new instance in place of the old one.
     pub fn start(&mut self, key: Option<String>, command: Command) -> Result<Outcome, Rejection> {
-        let mut ids = self.ids.clone();
-        let mut env = Env {
-            now: self.now,
-            ids: &mut ids,
-            user: Some("demo"),
-            max_steps: self.max_steps,
-            retries: self.retries,
-            history: &self.told,
-            world: &bpmn_core::world::NoWorld,
-            given: &[],
-        };
-        let mut instance = new_instance(&self.reference(), Slot::from_bits(5), key, &mut env);
-        let outcome = step(&self.reference(), &mut instance, command, &mut env)?;
+        let (outcome, instance, ids) = answered(|given| {
+            let mut ids = self.ids.clone();
+            let mut env = Env {
+                now: self.now,
+                ids: &mut ids,
+                user: Some("demo"),
+                max_steps: self.max_steps,
+                retries: self.retries,
+                history: &self.told,
+                world: &bpmn_core::world::NoWorld,
+                given,
+            };
+            let mut instance = new_instance(&self.reference(), Slot::from_bits(5), key.clone(), &mut env);
+            let outcome = step(&self.reference(), &mut instance, command.clone(), &mut env)?;
+            Ok((outcome, instance, ids))
+        })?;
         self.ids = ids;
         self.history = instance.history.iter().cloned().collect();
         self.contents.clear();
@@ -163,6 +168,20 @@ impl Twin {
 
     /// Carries out a command on both copies.
     pub fn step(&mut self, command: Command) -> Result<Outcome, Rejection> {
+        let (outcome, instance, ids) = answered(|given| self.stepped(&command, given))?;
+        self.ids = ids;
+        self.history.extend(instance.history.iter().cloned());
+        if instance.ended {
+            assert!(instance.tokens.is_empty() && instance.variables.is_empty() && instance.tasks.is_empty());
+            assert!(instance.external_tasks.is_empty() && instance.jobs.is_empty());
+            assert!(instance.subscriptions.is_empty() && instance.incidents.is_empty());
+        }
+        self.write(instance);
+        Ok(outcome)
+    }
+
+    /// Both copies after a command.
+    fn stepped(&self, command: &Command, given: &[Given]) -> Result<(Outcome, Instance, Counter), Rejection> {
         let run = |mut instance: Instance, mut ids: Counter| {
             for id in &self.lent {
                 instance.large.lend(*id, Arc::new(self.contents[id].clone()));
@@ -175,7 +194,7 @@ impl Twin {
                 retries: self.retries,
                 history: &self.told,
                 world: &bpmn_core::world::NoWorld,
-                given: &[],
+                given,
             };
             let result = step(&self.reference(), &mut instance, command.clone(), &mut env);
             (result, instance, ids)
@@ -185,14 +204,6 @@ impl Twin {
         assert_eq!(told(&kept), told(&other), "{command:?}");
         let outcome = kept?;
         assert_eq!(rows(&instance), rows(&again), "{command:?}");
-        self.ids = ids;
-        self.history.extend(instance.history.iter().cloned());
-        if instance.ended {
-            assert!(instance.tokens.is_empty() && instance.variables.is_empty() && instance.tasks.is_empty());
-            assert!(instance.external_tasks.is_empty() && instance.jobs.is_empty());
-            assert!(instance.subscriptions.is_empty() && instance.incidents.is_empty());
-        }
-        self.write(instance);
-        Ok(outcome)
+        Ok((outcome, instance, ids))
     }
 }
