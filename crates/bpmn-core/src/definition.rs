@@ -63,8 +63,10 @@ pub struct Node {
     pub default_flow: Option<FlowIx>,
     pub async_before: bool,
     pub async_after: bool,
-    /// Whether its jobs never run beside other exclusive jobs of the instance.
+    /// Whether the jobs of its asynchronous continuations never run beside other exclusive jobs of the instance.
     pub exclusive: bool,
+    /// The same of its timer: the timer event definition says so.
+    pub timer_exclusive: bool,
     pub job_priority: Option<Expression>,
     /// The text of `failedJobRetryTimeCycle`; it may hold an expression.
     pub retry_cycle: Option<Expression>,
@@ -219,7 +221,7 @@ impl Definition {
                     element: node.id.clone(),
                     kind: timer.kind,
                     text: timer.text.text().to_owned(),
-                    exclusive: node.exclusive,
+                    exclusive: node.timer_exclusive,
                     priority: self.start_priority(node),
                 }),
                 _ => None,

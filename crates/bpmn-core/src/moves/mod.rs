@@ -9,6 +9,7 @@ mod jobs;
 mod listeners;
 mod priority;
 mod record;
+mod retries;
 mod scripts;
 mod signals;
 mod tasks;
@@ -16,8 +17,9 @@ mod tokens;
 mod variables;
 
 pub(crate) use conditions::Change;
-pub(crate) use jobs::{is_retry_cycle, whole_number};
+pub(crate) use jobs::whole_number;
 pub(crate) use listeners::Scene;
+pub(crate) use retries::is_retry_cycle;
 pub(crate) use scripts::Ended as ScriptEnd;
 pub(crate) use signals::Payload;
 pub use tokens::sequence;

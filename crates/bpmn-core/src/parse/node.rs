@@ -39,6 +39,11 @@ const KNOWN: &[&str] = &[
     "userTask",
 ];
 
+/// Whether `camunda:exclusive` is left out or true.
+fn is_exclusive(node: Xml<'_, '_>) -> bool {
+    extension(node, "exclusive").is_none_or(|value| value == "true")
+}
+
 fn flag(node: Xml<'_, '_>, name: &str) -> bool {
     extension(node, name) == Some("true")
 }
@@ -60,7 +65,7 @@ pub(super) fn read_body<'x>(reader: &mut Reader<'x>, xml: Xml<'x, 'x>, node: &mu
     };
     node.async_before = flag(characteristics, "asyncBefore") || flag(characteristics, "async");
     node.async_after = flag(characteristics, "asyncAfter");
-    node.exclusive = extension(characteristics, "exclusive") != Some("false");
+    node.exclusive = is_exclusive(characteristics);
     if let Some(cycle) = extensions(characteristics, "failedJobRetryTimeCycle").next() {
         node.retry_cycle = reader.expression(characteristics, &node.id, &text(cycle));
     }
@@ -81,7 +86,8 @@ fn plain_node(xml: Xml<'_, '_>, parent: Option<NodeIx>, behavior: Box<dyn elemen
         default_flow: None,
         async_before: flag(xml, "asyncBefore") || flag(xml, "async"),
         async_after: flag(xml, "asyncAfter"),
-        exclusive: extension(xml, "exclusive") != Some("false"),
+        exclusive: is_exclusive(xml),
+        timer_exclusive: bpmn_child(xml, "timerEventDefinition").is_none_or(is_exclusive),
         job_priority: None,
         retry_cycle: None,
         inputs: Vec::new(),

@@ -8,6 +8,7 @@ mod large;
 mod limits;
 mod outside;
 mod random;
+mod retries;
 mod rows;
 mod scenarios;
 mod twin;

@@ -1,0 +1,131 @@
+//! What becomes of a job that failed: how often and when it is tried again.
+use crate::{
+    Millis,
+    command::Rejection,
+    ctx::Ctx,
+    instance::Job,
+    timer::{Interval, TimerError},
+};
+use expr::Value;
+use topology::Id;
+
+impl Ctx<'_, '_> {
+    /// Counts a failed try of a job, by the element's retry cycle if it has one.
+    pub(crate) fn fail_job(&mut self, job: Id, message: String, stacktrace: String) -> Result<(), Rejection> {
+        let row = self
+            .inst
+            .jobs
+            .get(job)
+            .cloned()
+            .ok_or(Rejection::NotFound { kind: "Job", id: job })?;
+        let now = self.env.now;
+        let mut retries = row.retries;
+        let mut due = row.due;
+        if let Some(cycle) = self.retry_cycle(&row) {
+            // The first failure sets how many tries there are in all.
+            if row.error_message.is_none() {
+                retries = cycle.tries;
+            }
+            // A wait that can't be read leaves the job due as it was, as in the reference.
+            due = cycle.due(retries, now).unwrap_or(due);
+        }
+        let failed = Job {
+            retries,
+            ..row.clone()
+        };
+        self.tell_job_failure(failed, &message, &stacktrace);
+        retries = (retries - 1).max(0);
+        if let Some(row) = self.inst.jobs.get_mut(job) {
+            row.retries = retries;
+            row.due = due;
+            row.error_message = Some(message.clone());
+            row.stacktrace = Some(stacktrace);
+            row.lock_owner = None;
+            row.lock_expires = None;
+        }
+        if retries == 0 {
+            // One that fails again, run by hand, keeps its incident.
+            if row.retries > 0 {
+                self.end_incidents_of(job, true);
+                self.add_incident("failedJob", &row.element, row.execution_id, Some(message), job);
+            }
+        } else if due.is_none_or(|due| due <= now) {
+            self.outcome.due_jobs.push(job);
+        }
+        Ok(())
+    }
+
+    /// The cycle of the job's element, else the default. One that can't be evaluated or read is none: the job then
+    /// has the usual tries.
+    fn retry_cycle(&mut self, job: &Job) -> Option<RetryCycle> {
+        let definition = self.def.definition;
+        let written = definition.node(&job.element)?.retry_cycle.as_ref();
+        let Some(expression) = written.filter(|cycle| !cycle.text().is_empty()) else {
+            return RetryCycle::read(self.env.retries.cycle?);
+        };
+        // As in the reference a text that only holds an expression is none.
+        if !expression.text().starts_with("${") && !expression.text().starts_with("#{") {
+            return RetryCycle::read(expression.text());
+        }
+        match self.eval(expression, job.token_id) {
+            Ok(Value::Str(text)) => RetryCycle::read(&text),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a text is a `failedJobRetryTimeCycle` without expressions.
+pub(crate) fn is_retry_cycle(text: &str) -> bool {
+    let read = RetryCycle::read(text);
+    read.is_some_and(|cycle| cycle.waits.iter().all(|wait| Interval::read(wait, 0).is_ok()))
+}
+
+/// A `failedJobRetryTimeCycle`: `R3/PT10S`, a wait `PT5M` for one more try, or a list of waits `PT10S,PT1M` with one
+/// try more than waits. In a list the number of a repeat is not looked at, and a wait is read when it is needed.
+#[derive(Debug, PartialEq)]
+struct RetryCycle {
+    tries: i32,
+    waits: Vec<String>,
+}
+
+impl RetryCycle {
+    fn read(text: &str) -> Option<RetryCycle> {
+        // As Java splits: nothing at the end is nothing.
+        let waits: Vec<String> = text
+            .trim_end_matches(',')
+            .split(',')
+            .map(|wait| wait.trim().to_owned())
+            .collect();
+        let mut tries = waits.len() as i32 + 1;
+        if let [one] = &waits[..] {
+            let interval = Interval::read(one, 0).ok()?;
+            tries = interval.times.unwrap_or(tries);
+        }
+        Some(RetryCycle { tries, waits })
+    }
+
+    /// When a job with so many tries left, the failed one included, is due again.
+    fn due(&self, retries: i32, now: Millis) -> Result<Option<Millis>, TimerError> {
+        let waits = self.waits.len() as i64;
+        let at = (waits - (i64::from(retries) - 1)).clamp(0, waits - 1);
+        let wait = self.waits.get(at as usize).map(String::as_str);
+        Interval::read(wait.unwrap_or_default(), now)?.due(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RetryCycle, is_retry_cycle};
+
+    #[test]
+    fn s3_15_retry_cycles_are_repeats_single_waits_and_lists() {
+        let tries = |text| RetryCycle::read(text).map(|cycle| cycle.tries);
+        assert_eq!(tries("R4/PT1M"), Some(4));
+        assert_eq!(tries("PT5M"), Some(2));
+        assert_eq!(tries("PT10S, PT1M ,PT2M"), Some(4));
+        assert_eq!(tries("R2/PT1M,R3/PT2M"), Some(3));
+        for wrong in ["", "nonsense", "R/", "Rx/PT1M", "PT1M,x"] {
+            assert!(!is_retry_cycle(wrong), "{wrong}");
+        }
+    }
+}
