@@ -4,8 +4,8 @@ use crate::{
     element::{Behavior, ConditionalEvent, Start},
     form::FormKey,
     listener::{Listener, Listeners},
-    script::{Condition, Script},
     needs::Need,
+    script::{Condition, Script},
     timer::{self, TimerKind},
 };
 use expr::Expression;
@@ -34,6 +34,8 @@ pub struct Definition {
     pub job_priority: Option<Expression>,
     /// Priority of external tasks whose element gives none.
     pub task_priority: Option<Expression>,
+    /// The variable that gets who starts an instance.
+    pub(crate) initiator: Option<String>,
     pub(crate) listeners: Listeners,
     /// What it needs that an engine may lack.
     pub needs: Vec<Need>,

@@ -7,7 +7,7 @@ use crate::{
     history::Kind,
     instance::*,
     tracked::By,
-    value::Variables,
+    value::{TypedValue, Variables},
 };
 use std::collections::HashSet;
 use topology::{Id, Slot};
@@ -190,6 +190,10 @@ impl Ctx<'_, '_> {
         };
         self.inst.process.start_element.clone_from(&self.node(ix).id);
         self.starting = true;
+        if let Some(name) = &definition.initiator {
+            let user = self.env.user.map(|user| TypedValue::String(user.to_owned()));
+            self.set_variable(None, None, name, user.unwrap_or(TypedValue::Null));
+        }
         self.set_variables(None, variables);
         self.starting = false;
         self.attach_process_events()?;

@@ -164,10 +164,12 @@ fn read_process<'x>(
         category: category.map(str::to_owned),
         version_tag: extension(process, "versionTag").map(str::to_owned),
         history_ttl: history_ttl(reader, process, key),
-        startable_in_tasklist: extension(process, "isStartableInTasklist") != Some("false"),
+        startable_in_tasklist: extension(process, "isStartableInTasklist")
+            .is_none_or(|value| value == "true"),
         documentation: documentation(process),
         job_priority: reader.priority(process, key, "jobPriority"),
         task_priority: reader.priority(process, key, "taskPriority"),
+        initiator: initiator(process),
         listeners: Listeners::read(reader, process, key),
         needs: needs::read(reader, process),
         nodes: Vec::new(),
@@ -256,18 +258,26 @@ fn history_ttl(reader: &mut Reader<'_>, process: Xml<'_, '_>, key: &str) -> Opti
     if text.is_empty() {
         return None;
     }
-    let digits = text
-        .strip_prefix('P')
-        .and_then(|t| t.strip_suffix('D'))
-        .unwrap_or(text);
-    match digits.parse::<i32>() {
-        Ok(days) if days >= 0 => Some(days),
-        _ => {
-            let cause = format!("Cannot parse historyTimeToLive: For input string: \"{text}\"");
-            reader.error(process, key, format!("{cause}: {cause}"));
-            None
-        }
-    }
+    let days = text.strip_prefix('P').and_then(|t| t.strip_suffix('D'));
+    let days = days.filter(|days| days.bytes().all(|b| b.is_ascii_digit()) && !days.is_empty());
+    let number = days.unwrap_or(text);
+    let cause = match number.parse::<i32>() {
+        Ok(days) if days >= 0 => return Some(days),
+        Ok(_) => "negative value is not allowed".to_owned(),
+        Err(_) => format!("For input string: \"{number}\""),
+    };
+    let message = format!("Cannot parse historyTimeToLive: {cause}");
+    reader.error(process, key, format!("{message}: {message}"));
+    None
+}
+
+/// The variable that start events of the process name for who starts it: of several the last.
+fn initiator(process: Xml<'_, '_>) -> Option<String> {
+    let starts = bpmn_children(process).filter(|n| n.tag_name().name() == "startEvent");
+    starts
+        .filter_map(|start| extension(start, "initiator"))
+        .last()
+        .map(str::to_owned)
 }
 
 /// All documentation of an element, an empty line between two.
