@@ -1,7 +1,7 @@
 //! Starting, serving and stopping a node.
 use crate::{
     App, AppParts, NodeFacts, SchemaVersions,
-    app::{Engine, cleanup, executor, fold, history},
+    app::{Engine, cleanup, executor, fold, history, signals},
     auth::{self, Auth},
     fresh,
     internal::{self, trust},
@@ -101,6 +101,7 @@ pub async fn start(
     settings.history = history::agreed(&*store, options.history()?.as_ref()).await?;
     let engine = Engine::new(store.clone(), settings, drain.clone()).await?;
     let peers = Peers::new(cluster.clone(), shard.clone(), secrets.cluster.clone())?;
+    engine.connect(peers.clone());
     let confirm_within = options.replication_timeout;
     let replication = Replication::new(
         engine.clone(),
@@ -166,6 +167,7 @@ pub async fn start(
         drain.clone(),
     ));
     tokio::spawn(fold::run(engine.clone(), drain.clone()));
+    tokio::spawn(signals::retell(engine.clone(), drain.clone()));
     tokio::spawn(history::watch(engine.clone(), drain.clone()));
     tokio::spawn(cleanup::run(engine.clone(), drain.clone()));
     let sink = options.history_care.history_sink.clone();

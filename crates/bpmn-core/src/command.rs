@@ -258,6 +258,12 @@ pub struct Outcome {
 /// A signal that a process has thrown.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SignalThrown {
+    /// Names this throw: who delivers it twice can tell.
+    pub id: Id,
+    /// The instance that throws it; whoever waits in it has been told.
+    pub instance: Id,
+    /// Of that instance.
+    pub tenant_id: Option<String>,
     pub name: String,
     /// Of instances that it starts.
     pub business_key: Option<String>,

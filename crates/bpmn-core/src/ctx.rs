@@ -357,10 +357,12 @@ impl<'a, 'b> Ctx<'a, 'b> {
         self.remove_token(token);
         self.last = Some(element);
         if let Some(around) = scope {
-            if self.token(around)?.state == TokenState::Compensating {
-                return self.compensated(around);
-            }
-            let node = self.node_of(around)?;
+            let row = self.token(around)?;
+            let node = match (row.state, row.parent_id) {
+                (TokenState::Compensating, _) => return self.compensated(around),
+                (TokenState::Iteration, Some(body)) => self.node_of(body)?,
+                _ => self.node_of(around)?,
+            };
             if node.behavior.inner_ended(node, around, self)? {
                 return Ok(());
             }

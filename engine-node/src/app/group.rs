@@ -6,6 +6,7 @@ use super::{
     commands::Start,
     executor,
     outside::Replay,
+    signals,
     writer::{Stepped, Task, Work, now},
 };
 use crate::store::{Entity, IdempotencyRow, InstanceWrite, LockGuard, Unit};
@@ -106,6 +107,12 @@ impl Group {
         if !self.unit.slots.contains(&work.slot) {
             self.unit.slots.push(work.slot);
         }
+        let root = done.instance.and_then(|id| self.members.get(&id)?.current());
+        let root = root.map(|instance| instance.process.root_id);
+        let thrown = done.outcome.signals.iter();
+        self.unit
+            .outbox
+            .extend(thrown.map(|signal| signals::row(signal, root)));
         if let Some((key, digest)) = &work.idempotency {
             self.unit.idempotency.push(IdempotencyRow {
                 slot: work.slot,

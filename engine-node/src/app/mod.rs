@@ -16,6 +16,7 @@ mod group;
 pub mod history;
 pub mod outside;
 mod rhythm;
+pub mod signals;
 pub mod writer;
 
 use crate::store::{Entity, Store, StoreError, Waiting};
@@ -104,6 +105,8 @@ pub(crate) struct Inner {
     pub waiting: batcher::Batcher<(String, String), (topology::Coverage, Vec<Waiting>)>,
     /// What this database owns, refreshed after every change of slots: to place starts and to answer 421.
     pub owned: arc_swap::ArcSwap<commands::Owned>,
+    /// The way to other shards; none where a node stands alone.
+    pub peers: std::sync::OnceLock<crate::replication::peers::Peers>,
     /// What goes to history now, in words and as the core asks it.
     pub told: arc_swap::ArcSwap<(Arc<history::Told>, bpmn_core::history::History)>,
 }
@@ -205,6 +208,7 @@ impl Engine {
             sink: crate::sink::SinkState::default(),
             waiting: correlate::waiting(engine.clone(), settings.queue_max),
             owned: arc_swap::ArcSwap::from_pointee(owned),
+            peers: std::sync::OnceLock::new(),
             told: arc_swap::ArcSwap::from_pointee(told),
             settings,
         });

@@ -14,6 +14,7 @@ use super::{
     group::{Group, Member},
     outside::{self, Replay},
     rhythm::Rhythm,
+    signals,
 };
 use crate::failpoint;
 use crate::store::{Applied, Unit};
@@ -223,6 +224,7 @@ async fn batch(inner: &Arc<Inner>, works: Vec<Work>) -> Vec<Work> {
     };
     for ((mut group, unit), applied) in groups.into_iter().zip(units).zip(applied) {
         if applied == Applied::Done {
+            let thrown = unit.outbox;
             for write in unit.instances {
                 inner.cache.committed(write.instance);
             }
@@ -230,7 +232,15 @@ async fn batch(inner: &Arc<Inner>, works: Vec<Work>) -> Vec<Work> {
             for claims in std::mem::take(&mut group.claims) {
                 claims.committed();
             }
-            answer(inner, group).await;
+            if thrown.is_empty() {
+                answer(inner, group).await;
+            } else {
+                let inner = inner.clone();
+                tokio::spawn(async move {
+                    signals::heard(inner.clone().tell(thrown)).await;
+                    answer(&inner, group).await;
+                });
+            }
             continue;
         }
         forget(inner, [unit]);

@@ -2,6 +2,7 @@
 pub mod correlate;
 mod history;
 mod jobs;
+mod signals;
 mod slots;
 mod storage;
 pub mod trust;
@@ -47,6 +48,7 @@ pub fn routes() -> Router<App> {
         )
         .merge(jobs::routes())
         .merge(history::routes())
+        .merge(signals::routes())
         .merge(slots::routes())
         .merge(storage::routes())
         .layer(DefaultBodyLimit::max(BODY_MAX))

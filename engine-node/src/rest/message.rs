@@ -1,4 +1,4 @@
-//! `POST /message` correlates; `POST /signal` is not served yet.
+//! `POST /message` correlates.
 use super::{
     call::{Call, json, no_content},
     error, instance_view,
@@ -19,16 +19,7 @@ use rest_api::{
 
 /// Routes of this resource.
 pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/message", post(message))
-        .route("/signal", post(signal))
-}
-
-async fn signal(call: Call) -> ApiResult<Response> {
-    if call.body()?.text("name")?.is_none() {
-        return Err(ApiError::invalid_request("No signal name given"));
-    }
-    Err(ApiError::not_implemented("POST /signal"))
+    Router::new().route("/message", post(message))
 }
 
 /// The body of `/message`, and whether anything can match it: not if its `processInstanceId` is no id of ours.

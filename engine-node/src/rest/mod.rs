@@ -24,6 +24,7 @@ pub mod message;
 pub mod process_definition;
 pub mod process_instance;
 pub mod scope_variables;
+pub mod signal;
 pub mod statistics;
 pub mod task;
 pub mod variable_instance;
@@ -62,6 +63,7 @@ pub fn router(app: App) -> Router {
         .merge(message::routes())
         .merge(process_definition::routes())
         .merge(process_instance::routes())
+        .merge(signal::routes())
         .merge(statistics::routes())
         .merge(task::routes())
         .merge(variable_instance::routes())

@@ -55,6 +55,7 @@ pub(crate) enum Written {
     HistoryIdentityLink,
     Idempotency,
     LargeValue,
+    Outbox,
 }
 
 /// The tables that units write, in the order of [`Written`].
@@ -79,6 +80,7 @@ pub(crate) const WRITTEN: &[Table] = &[
     HISTORY_IDENTITY_LINK,
     IDEMPOTENCY,
     LARGE_VALUE,
+    OUTBOX,
 ];
 
 const PROCESS_I: usize = Written::Process as usize;
@@ -147,6 +149,9 @@ pub(crate) fn prepare(unit: &Unit) -> Result<Prepared, StoreError> {
         let root = owner.map(|w| w.instance.process.root_id).or(row.instance_id);
         change.keys.push((row.slot, row.key.clone().into_bytes()));
         change.add(Verb::Insert, IDEMPOTENCY_I, codec::idempotency(row, root));
+    }
+    for row in &unit.outbox {
+        change.add(Verb::Insert, Written::Outbox as usize, codec::outbox(row));
     }
     change.locks = locks(unit);
     for job in &unit.start_jobs {

@@ -1,7 +1,7 @@
 //! Entities to rows and back, in the order of the columns in [`super::schema`].
 use super::value::{large_id, read_value, value};
 use super::{
-    DefinitionRow, IdempotencyRow, StoreError,
+    DefinitionRow, IdempotencyRow, OutboxRow, StoreError,
     cell::{Cell, Reader},
 };
 use bpmn_core::{Id, Slot, instance::*};
@@ -407,6 +407,18 @@ pub(crate) fn read_incident(r: &mut Reader) -> Result<Incident, StoreError> {
         tenant_id: r.text_opt()?,
         recorded: r.bool()?,
     })
+}
+
+pub(crate) fn outbox(row: &OutboxRow) -> Vec<Cell> {
+    cells![
+        row.slot,
+        row.sequence,
+        row.root_id,
+        row.slot,
+        0i16,
+        row.created,
+        &row.body
+    ]
 }
 
 pub(crate) fn idempotency(row: &IdempotencyRow, root: Option<Id>) -> Vec<Cell> {

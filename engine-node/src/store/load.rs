@@ -264,12 +264,32 @@ impl<B: Backend> SqlStore<B> {
                     .push(" UNION ALL SELECT \"id\", \"id\" FROM process_instance WHERE \"id\"")
                     .among(ids);
                 sql = sql.push(" AND ").push(VISIBLE);
+                sql = self.of_scope_executions(sql, ids);
             }
             for (id, owner) in each(self.backend.read(sql).await?, |r| Ok((r.id()?, r.id_opt()?)))? {
                 owners.extend(owner.map(|owner| (id, owner)));
             }
         }
         Ok(ids.iter().map(|id| owners.get(id).copied()).collect())
+    }
+
+    /// Executions of scope activities have ids of their own. No index finds them: that would cost every write, and a
+    /// slot has few instances.
+    fn of_scope_executions(&self, sql: Sql, ids: &[Id]) -> Sql {
+        let mut slots: Vec<u16> = ids.iter().filter_map(|id| Some(id.slot()?.number())).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        if slots.is_empty() {
+            return sql;
+        }
+        let slots: Vec<String> = slots.iter().map(u16::to_string).collect();
+        sql.push(&format!(
+            " UNION ALL SELECT t.\"execution_id\", t.\"instance_id\" FROM process_instance p JOIN token t \
+             ON t.\"instance_id\" = p.\"id\" WHERE p.\"slot\" IN ({}) AND p.\"slot\" NOT IN \
+             (SELECT \"slot\" FROM hidden_slot) AND t.\"execution_id\" <> t.\"id\" AND t.\"execution_id\"",
+            slots.join(",")
+        ))
+        .among(ids)
     }
 
     /// See [`Store::waiting`].

@@ -26,6 +26,7 @@ mod sql;
 mod sql_store;
 mod sqlite;
 pub mod stats;
+mod thrown;
 mod units;
 pub mod value;
 
@@ -84,6 +85,21 @@ pub struct Unit {
     pub start_incidents_gone: Vec<Id>,
     /// What the log of jobs tells of those jobs: rows of jobs without an instance, kept for ever.
     pub start_history: Vec<HistoricJob>,
+    /// What is to be told to others once this is committed, until all have heard.
+    pub outbox: Vec<OutboxRow>,
+}
+
+/// Something thrown that other instances, on any shard, have to be told: kept with its cause until all have heard.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutboxRow {
+    pub slot: Slot,
+    /// Unique within the slot; grows with time.
+    pub sequence: i64,
+    /// Root of the instance that threw it.
+    pub root_id: Option<Id>,
+    pub created: Millis,
+    /// What is told, as its reader wrote it.
+    pub body: String,
 }
 
 /// The rows of one instance that changed. `instance` holds them as tracked changes.
@@ -485,6 +501,11 @@ pub trait Store: Housekeeping {
     async fn filled_slots(&self, slots: &[Slot]) -> Result<Vec<(Slot, String, u64)>, StoreError>;
     /// Deletes every row of a slot that is `Released` or `Incoming`.
     async fn purge_slot(&self, slot: Slot) -> Result<(), StoreError>;
+
+    /// Rows of the outbox made before `before`, of slots owned here, at most `most`, oldest first within a slot.
+    async fn outbox(&self, before: Millis, most: usize) -> Result<Vec<OutboxRow>, StoreError>;
+    /// Everybody has heard: takes rows, by slot and sequence, out of the outbox.
+    async fn outbox_told(&self, rows: &[(Slot, i64)]) -> Result<(), StoreError>;
 
     /// Adds up the rows of the counter table; its sums stay what they are.
     async fn fold_counters(&self) -> Result<(), StoreError>;

@@ -364,6 +364,14 @@ impl<B: Backend> Store for SqlStore<B> {
         self.purge_rows(slot).await
     }
 
+    async fn outbox(&self, before: Millis, most: usize) -> Result<Vec<OutboxRow>, StoreError> {
+        self.read_outbox(before, most).await
+    }
+
+    async fn outbox_told(&self, rows: &[(Slot, i64)]) -> Result<(), StoreError> {
+        self.clear_outbox(rows).await
+    }
+
     async fn fold_counters(&self) -> Result<(), StoreError> {
         // SQLite's triggers keep one row each. In PostgreSQL two that fold at once each add what they have deleted.
         if self.backend.dialect() == sql::Dialect::Sqlite {

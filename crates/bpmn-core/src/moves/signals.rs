@@ -121,11 +121,15 @@ impl Ctx<'_, '_> {
             .filter(|s| s.kind == EventKind::Signal && s.name.as_deref() == Some(&name))
             .map(|s| s.id)
             .collect();
-        self.outcome.signals.push(SignalThrown {
+        let thrown = SignalThrown {
+            id: self.new_id(),
+            instance: self.inst.process.id,
+            tenant_id: self.inst.process.tenant_id.clone(),
             name,
             business_key,
             variables: variables.clone(),
-        });
+        };
+        self.outcome.signals.push(thrown);
         for id in waiting {
             // One that was waiting may have been interrupted by another that came before it.
             let Some(row) = self.inst.subscriptions.get(id) else {

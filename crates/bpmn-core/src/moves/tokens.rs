@@ -214,11 +214,16 @@ impl<'a> Ctx<'a, '_> {
             return Ok(());
         }
         let body = row.parent_id.and_then(|body| self.inst.tokens.get(body));
-        let shown = match node.is_scope() && !node.behavior.is_composite() {
-            true => body.and_then(|b| b.activity_id),
-            false => Some(activity),
+        let (element, shown) = match body {
+            Some(body) if node.is_scope() && !node.behavior.is_composite() => {
+                (body.element.clone(), body.activity_id)
+            }
+            _ => (node.id.clone(), Some(activity)),
         };
-        self.change_token(around, |row| row.activity_id = shown)
+        self.change_token(around, |row| {
+            row.element = element;
+            row.activity_id = shown;
+        })
     }
 
     fn end_entities(&mut self, token: Id, activity: Option<Id>) {
