@@ -23,7 +23,7 @@ impl IdSource for Counter {
 
 fn model(body: &str) -> Definition {
     let xml = format!(
-        "<definitions xmlns='http://www.omg.org/spec/BPMN/20100524/MODEL' \
+        "<definitions xmlns='http://www.omg.org/spec/BPMN/20100524/MODEL' targetNamespace='test' \
          xmlns:camunda='http://camunda.org/schema/1.0/bpmn'><process id='p' isExecutable='true'>{body}</process>\
          </definitions>"
     );

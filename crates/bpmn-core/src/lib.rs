@@ -11,6 +11,7 @@ mod element;
 mod eval;
 mod family;
 pub mod form;
+mod hash_order;
 pub mod history;
 pub mod instance;
 pub mod java_code;
@@ -33,7 +34,7 @@ mod xml;
 
 pub use definition::{Definition, DefinitionRef, MessageStart, Node, TimerStart};
 pub use moves::sequence;
-pub use parse::parse;
+pub use parse::{load, parse};
 pub use problem::{ParseErrors, Problem, Severity};
 pub use step::{new_instance, step};
 pub use topology::{Id, IdSource, Slot};

@@ -25,17 +25,28 @@ pub struct Problem {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParseErrors {
     pub problems: Vec<Problem>,
-    /// The file is no XML, so the reference answers with a plain `ProcessEngineException` instead of a
-    /// `ParseException` with details.
-    pub malformed: bool,
+    pub refusal: Refusal,
+}
+
+/// How the reference refuses a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// With a `ParseException` that has all problems as details.
+    Problems,
+    /// With a `ProcessEngineException`, as the file is no XML.
+    Malformed,
+    /// With the `ProcessEngineException` that ended its parser's work.
+    Failed,
 }
 
 impl ParseErrors {
     /// The reference's message for a file of that name.
     pub fn message(&self, resource: &str) -> String {
-        if self.malformed {
-            let cause = self.problems.first().map_or("", |p| p.message.as_str());
-            return format!("ENGINE-09003 Could not parse '{resource}'. {cause}");
+        let cause = self.errors().next().map_or("", |p| p.message.as_str());
+        match self.refusal {
+            Refusal::Problems => {}
+            Refusal::Malformed => return format!("ENGINE-09003 Could not parse '{resource}'. {cause}"),
+            Refusal::Failed => return format!("ENGINE-01009 Error while parsing process. {cause}."),
         }
         let mut text = String::from("ENGINE-09005 Could not parse BPMN process. Errors: ");
         for problem in self.errors() {

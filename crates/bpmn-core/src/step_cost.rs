@@ -20,7 +20,7 @@ impl IdSource for Counter {
 /// Branches that each wait for a human, a job, a worker and a message, and then join.
 fn model(branches: usize) -> Definition {
     let mut xml = String::from(
-        "<definitions xmlns='http://www.omg.org/spec/BPMN/20100524/MODEL' \
+        "<definitions xmlns='http://www.omg.org/spec/BPMN/20100524/MODEL' targetNamespace='test' \
          xmlns:camunda='http://camunda.org/schema/1.0/bpmn'><message id='m' name='go'/>\
          <process id='p' isExecutable='true'><startEvent id='start'/><parallelGateway id='fork'/>\
          <sequenceFlow id='f' sourceRef='start' targetRef='fork'/><parallelGateway id='join'/>",

@@ -2,11 +2,11 @@
 use crate::problem::{Problem, Severity};
 use expr::Expression;
 use roxmltree::{Document, Node as Xml};
-use std::collections::HashMap;
+use std::{cell::Cell, collections::HashMap, ops::Range};
 
 pub(crate) const BPMN: &str = "http://www.omg.org/spec/BPMN/20100524/MODEL";
 /// Camunda's extension namespace and its older name.
-const EXTENSIONS: [&str; 2] = ["http://camunda.org/schema/1.0/bpmn", "http://activiti.org/bpmn"];
+pub(crate) const EXTENSIONS: [&str; 2] = ["http://camunda.org/schema/1.0/bpmn", "http://activiti.org/bpmn"];
 
 /// Most problems noted of a file: each costs time to find its position, and nobody reads more.
 const MAX_PROBLEMS: usize = 1_000;
@@ -22,6 +22,7 @@ pub(crate) struct ErrorDefinition {
 /// A file being read, with its messages and errors by id and the problems found so far.
 pub(crate) struct Reader<'x> {
     doc: &'x Document<'x>,
+    lines: Lines,
     pub messages: HashMap<&'x str, Option<&'x str>>,
     pub errors: HashMap<&'x str, ErrorDefinition>,
     /// Names of signals by id.
@@ -35,6 +36,7 @@ impl<'x> Reader<'x> {
     pub fn new(doc: &'x Document<'x>) -> Reader<'x> {
         let mut reader = Reader {
             doc,
+            lines: Lines::of(doc.input_text()),
             messages: HashMap::new(),
             errors: HashMap::new(),
             signals: HashMap::new(),
@@ -63,22 +65,41 @@ impl<'x> Reader<'x> {
 
     /// Line and column behind the opening tag, counted from 1.
     pub fn position(&self, node: Xml<'_, '_>) -> (u32, u32) {
-        let text = self.doc.input_text();
         let start = node.range().start;
         let mut quote = None;
-        let end = text[start..].char_indices().find(|&(_, c)| {
-            match (quote, c) {
-                (None, '>') => return true,
-                (None, '"' | '\'') => quote = Some(c),
-                (Some(open), _) if open == c => quote = None,
-                _ => {}
-            }
-            false
-        });
-        let at = self
-            .doc
-            .text_pos_at(end.map_or(start, |(offset, _)| start + offset + 1));
-        (at.row, at.col)
+        let end = self
+            .source(start..node.range().end)
+            .char_indices()
+            .find(|&(_, c)| {
+                match (quote, c) {
+                    (None, '>') => return true,
+                    (None, '"' | '\'') => quote = Some(c),
+                    (Some(open), _) if open == c => quote = None,
+                    _ => {}
+                }
+                false
+            });
+        self.lines.position(
+            self.doc.input_text(),
+            end.map_or(start, |(offset, _)| start + offset + 1),
+        )
+    }
+
+    /// Line and column behind the closing tag, counted from 1.
+    pub fn end_position(&self, node: Xml<'_, '_>) -> (u32, u32) {
+        self.lines.position(self.doc.input_text(), node.range().end)
+    }
+
+    /// A part of the file.
+    pub fn source(&self, range: Range<usize>) -> &'x str {
+        self.doc.input_text().get(range).unwrap_or_default()
+    }
+
+    /// The name of an element with its prefix.
+    pub fn qualified_name(&self, node: Xml<'_, '_>) -> &'x str {
+        let tag = self.source(node.range().start + 1..node.range().end);
+        let end = tag.find(|c: char| c.is_ascii_whitespace() || matches!(c, '/' | '>'));
+        tag.get(..end.unwrap_or(tag.len())).unwrap_or_default()
     }
 
     /// Reads a priority: a whole number or an expression.
@@ -111,6 +132,57 @@ impl<'x> Reader<'x> {
 
     /// Notes an error with everything given.
     pub fn push(&mut self, message: String, line: u32, column: u32, main: &str, ids: &[&str]) {
+        let ids: Vec<Option<&str>> = ids.iter().map(|id| Some(*id)).collect();
+        let main = Some(main).filter(|id| !id.is_empty());
+        self.note(Severity::Error, message, (line, column), main, &ids);
+    }
+
+    /// Notes an error as the reference does: at an element if there is one, whose own id comes before those given, and
+    /// about the first of these.
+    pub fn problem(&mut self, message: String, at: Option<Xml<'_, '_>>, ids: &[Option<&str>]) {
+        self.note_at(Severity::Error, message, at, ids);
+    }
+
+    /// Notes a warning in the same way.
+    pub fn warning(&mut self, message: String, at: Option<Xml<'_, '_>>, ids: &[Option<&str>]) {
+        self.note_at(Severity::Warning, message, at, ids);
+    }
+
+    /// Notes a warning about no element.
+    pub fn warning_at(&mut self, message: String, position: (u32, u32)) {
+        self.note(Severity::Warning, message, position, None, &[]);
+    }
+
+    /// Whether the file is refused.
+    pub fn has_errors(&self) -> bool {
+        self.problems.iter().any(|p| p.severity == Severity::Error)
+    }
+
+    fn note_at(
+        &mut self,
+        severity: Severity,
+        message: String,
+        at: Option<Xml<'_, '_>>,
+        ids: &[Option<&str>],
+    ) {
+        if self.is_full() {
+            return;
+        }
+        let own = at.and_then(|at| at.attribute("id"));
+        let position = at.map_or((0, 0), |at| self.position(at));
+        let main = ids.first().copied().unwrap_or(own);
+        let ids: Vec<Option<&str>> = std::iter::once(own).chain(ids.iter().copied()).collect();
+        self.note(severity, message, position, main, &ids);
+    }
+
+    fn note(
+        &mut self,
+        severity: Severity,
+        message: String,
+        (line, column): (u32, u32),
+        main: Option<&str>,
+        ids: &[Option<&str>],
+    ) {
         if self.is_full() {
             return;
         }
@@ -118,13 +190,14 @@ impl<'x> Reader<'x> {
             message,
             line,
             column,
-            main_element: (!main.is_empty()).then(|| main.to_owned()),
+            main_element: main.map(str::to_owned),
             element_ids: ids
                 .iter()
+                .flatten()
                 .filter(|id| !id.is_empty())
                 .map(|id| (*id).to_owned())
                 .collect(),
-            severity: Severity::Error,
+            severity,
         });
     }
 
@@ -210,4 +283,45 @@ pub(crate) fn split_list(list: &str) -> Vec<&str> {
         parts.push(list[start..].trim());
     }
     parts
+}
+
+/// Where the lines of a file begin, and the place asked for last: places of one line are mostly asked for in order, and
+/// a file may be one line.
+struct Lines {
+    starts: Vec<usize>,
+    last: Cell<(usize, usize)>,
+}
+
+impl Lines {
+    fn of(text: &str) -> Lines {
+        let bytes = text.as_bytes();
+        let ends = (0..bytes.len()).filter(|&at| match bytes[at] {
+            b'\n' => true,
+            b'\r' => bytes.get(at + 1) != Some(&b'\n'),
+            _ => false,
+        });
+        Lines {
+            starts: std::iter::once(0).chain(ends.map(|at| at + 1)).collect(),
+            last: Cell::new((0, 0)),
+        }
+    }
+
+    /// Line and column of a place, counted from 1; columns count UTF-16 units as Java's strings do.
+    fn position(&self, text: &str, offset: usize) -> (u32, u32) {
+        let line = self.starts.partition_point(|&start| start <= offset);
+        let start = self
+            .starts
+            .get(line.saturating_sub(1))
+            .copied()
+            .unwrap_or_default();
+        let (known, column) = self.last.get();
+        let (from, before) = match known >= start && known <= offset {
+            true => (known, column),
+            false => (start, 0),
+        };
+        let column = before + text.get(from..offset).map_or(0, |t| t.encode_utf16().count());
+        self.last.set((offset, column));
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        (number(line), number(column + 1))
+    }
 }

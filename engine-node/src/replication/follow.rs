@@ -212,7 +212,7 @@ impl Replication {
                 .await?
                 .ok_or_else(missing)?;
             debug_assert!(is_bpmn(name));
-            let models = tokio::task::spawn_blocking(move || bpmn_core::parse(&resource.content));
+            let models = tokio::task::spawn_blocking(move || bpmn_core::load(&resource.content));
             let models = models.await.map_err(log::internal)?.map_err(log::internal)?;
             let by_key = models.into_iter().map(|m| (m.key.clone(), Arc::new(m))).collect();
             parsed.insert(name.clone(), by_key);

@@ -1,7 +1,10 @@
 //! Engine errors as the reference answers them. What differs by operation is said where the operation is, with
 //! [`wrapped`] and [`unknown`].
 use crate::{app::EngineError, store::StoreError};
-use bpmn_core::{command::Rejection, problem::ParseErrors};
+use bpmn_core::{
+    command::Rejection,
+    problem::{ParseErrors, Refusal},
+};
 use http::{HeaderName, HeaderValue, StatusCode};
 use rest_api::ApiError;
 use serde_json::{Map, Value, json};
@@ -78,7 +81,7 @@ fn cast(message: String) -> ApiError {
 }
 
 fn parse(message: String, problems: &[(String, ParseErrors)]) -> ApiError {
-    if problems.iter().any(|(_, p)| p.malformed) {
+    if problems.iter().any(|(_, p)| p.refusal != Refusal::Problems) {
         return ApiError::engine(message);
     }
     let one = |p: &bpmn_core::problem::Problem| {

@@ -177,7 +177,7 @@ impl<B: Backend> SqlStore<B> {
 fn elements(definition: &DefinitionRow, resources: &[ResourceRow]) -> Vec<Vec<Cell>> {
     let file = resources.iter().find(|r| r.name == definition.resource_name);
     let parsed = file
-        .and_then(|r| bpmn_core::parse(&r.content).ok())
+        .and_then(|r| bpmn_core::load(&r.content).ok())
         .unwrap_or_default();
     let of_key = parsed.iter().find(|d| d.key == definition.key);
     let nodes = of_key.into_iter().flat_map(|d| d.activities());

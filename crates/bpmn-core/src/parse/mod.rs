@@ -1,6 +1,10 @@
 //! From BPMN XML to definitions. Refuses document type declarations; knows Camunda's namespace and its older name.
+mod checks;
+mod encoding;
 mod flows;
+mod malformed;
 mod node;
+mod schema;
 
 use self::{
     flows::{
@@ -14,11 +18,11 @@ use crate::{
     element,
     listener::Listeners,
     needs,
-    problem::{ParseErrors, Problem, Severity},
-    xml::{BPMN, Reader, bpmn_children, extension, text},
+    problem::{ParseErrors, Problem, Refusal, Severity},
+    xml::{Reader, bpmn_children, extension, text},
 };
 use roxmltree::{Document, Node as Xml, ParsingOptions};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// Most XML nodes a file may have.
 const MAX_NODES: u32 = 1_000_000;
@@ -64,88 +68,63 @@ const IGNORED: &[&str] = &[
 /// # Errors
 /// Everything found wrong, with positions; see [`ParseErrors`].
 pub fn parse(xml: &[u8]) -> Result<Vec<Definition>, ParseErrors> {
-    let malformed = |message: String, line, column| ParseErrors {
-        problems: vec![Problem {
-            message,
-            line,
-            column,
-            main_element: None,
-            element_ids: Vec::new(),
-            severity: Severity::Error,
-        }],
-        malformed: true,
-    };
-    let source = std::str::from_utf8(xml)
-        .map_err(|cause| malformed(format!("The file is not valid UTF-8: {cause}"), 0, 0))?;
-    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
+    read(xml, true)
+}
+
+/// Reads a file that has been deployed: what the deployment let pass isn't judged again.
+///
+/// # Errors
+/// As for [`parse`], where not even a definition can be made of the file.
+pub fn load(xml: &[u8]) -> Result<Vec<Definition>, ParseErrors> {
+    read(xml, false)
+}
+
+fn read(xml: &[u8], validate: bool) -> Result<Vec<Definition>, ParseErrors> {
+    let source = encoding::decode(xml).map_err(|cause| refused(cause, Refusal::Malformed))?;
     let options = ParsingOptions {
         nodes_limit: MAX_NODES,
         ..ParsingOptions::default()
     };
-    let doc = Document::parse_with_options(source, options).map_err(|cause| {
-        let at = cause.pos();
-        malformed(xml_message(&cause), at.row, at.col)
-    })?;
+    let doc = Document::parse_with_options(&source, options)
+        .map_err(|cause| refused(malformed::message(&source, &cause), Refusal::Malformed))?;
     let root = doc.root_element();
     let mut reader = Reader::new(&doc);
-    if !root.has_tag_name((BPMN, "definitions")) {
-        let (line, column) = reader.position(root);
-        let message = format!(
-            "cvc-elt.1.a: Cannot find the declaration of element '{}'.",
-            root.tag_name().name()
-        );
-        reader.push(message, line, column, "", &[]);
+    if validate {
+        schema::validate(&mut reader, root);
+        if let Err(failure) = checks::check(&mut reader, root) {
+            if !reader.has_errors() {
+                return Err(refused(failure, Refusal::Failed));
+            }
+        }
+    }
+    let mut definitions = Vec::new();
+    if !reader.has_errors() {
+        definitions = bpmn_children(root)
+            .filter(|n| n.tag_name().name() == "process" && n.attribute("isExecutable") == Some("true"))
+            .filter_map(|process| read_process(&mut reader, process, root.attribute("targetNamespace")))
+            .collect();
+    }
+    if reader.has_errors() {
         return Err(ParseErrors {
             problems: reader.problems,
-            malformed: false,
+            refusal: Refusal::Problems,
         });
     }
-    check_ids(&mut reader, root);
-    let definitions: Vec<Definition> = bpmn_children(root)
-        .filter(|n| n.tag_name().name() == "process" && n.attribute("isExecutable") == Some("true"))
-        .filter_map(|process| read_process(&mut reader, process, root.attribute("targetNamespace")))
-        .collect();
-    if reader.problems.is_empty() {
-        Ok(definitions)
-    } else {
-        Err(ParseErrors {
-            problems: reader.problems,
-            malformed: false,
-        })
-    }
+    Ok(definitions)
 }
 
-fn xml_message(cause: &roxmltree::Error) -> String {
-    match cause {
-        roxmltree::Error::DtdDetected => "DOCTYPE is disallowed when the feature \
-             \"http://apache.org/xml/features/disallow-doctype-decl\" set to true."
-            .to_owned(),
-        other => other.to_string(),
-    }
-}
-
-/// Ids are unique in a file; the words are those of the XML schema validation that the reference runs.
-fn check_ids<'x>(reader: &mut Reader<'x>, root: Xml<'x, 'x>) {
-    let mut seen = HashSet::new();
-    for node in root
-        .descendants()
-        .filter(|n| n.tag_name().namespace() == Some(BPMN))
-    {
-        let Some(id) = node.attribute("id") else { continue };
-        if seen.insert(id) || reader.is_full() {
-            continue;
-        }
-        let (line, column) = reader.position(node);
-        let tag = node.tag_name().name();
-        for message in [
-            format!("cvc-id.2: There are multiple occurrences of ID value '{id}'."),
-            format!(
-                "cvc-attribute.3: The value '{id}' of attribute 'id' on element '{tag}' is not valid with \
-                 respect to its type, 'ID'."
-            ),
-        ] {
-            reader.push(message, line, column, "", &[]);
-        }
+/// A refusal with nothing but a message.
+fn refused(message: String, refusal: Refusal) -> ParseErrors {
+    ParseErrors {
+        problems: vec![Problem {
+            message,
+            line: 0,
+            column: 0,
+            main_element: None,
+            element_ids: Vec::new(),
+            severity: Severity::Error,
+        }],
+        refusal,
     }
 }
 

@@ -91,7 +91,7 @@ fn escaped(text: &str) -> String {
 
 fn outcome(expression: &str) -> String {
     let model = format!(
-        r#"<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"
+        r#"<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" targetNamespace="test"
         xmlns:camunda="http://camunda.org/schema/1.0/bpmn"><process id="p" isExecutable="true"><startEvent id="s"/>
         <sequenceFlow id="f1" sourceRef="s" targetRef="a"/><serviceTask id="a" name="Task A"
         camunda:expression="{}" camunda:resultVariable="r"/><sequenceFlow id="f2" sourceRef="a" targetRef="u"/>

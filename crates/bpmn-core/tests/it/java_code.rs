@@ -22,7 +22,7 @@ impl World for Acme {
 
 fn model(task: &str) -> String {
     format!(
-        r#"<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"
+        r#"<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" targetNamespace="test"
         xmlns:camunda="http://camunda.org/schema/1.0/bpmn"><process id="p" isExecutable="true"><startEvent id="s"/>
         <sequenceFlow id="f1" sourceRef="s" targetRef="a"/>{task}<sequenceFlow id="f2" sourceRef="a" targetRef="u"/>
         <userTask id="u"/></process></definitions>"#

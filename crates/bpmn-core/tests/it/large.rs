@@ -12,7 +12,7 @@ use bpmn_core::{
 use std::collections::BTreeSet;
 
 /// A user task that comes back until the variable `stop` is there; it copies `a` into its scope and out as `b`.
-const LOOP: &str = r#"<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"
+const LOOP: &str = r#"<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" targetNamespace="test"
     xmlns:camunda="http://camunda.org/schema/1.0/bpmn"><process id="p" isExecutable="true"><startEvent id="s"/>
     <sequenceFlow id="f1" sourceRef="s" targetRef="m"/><exclusiveGateway id="m"/>
     <sequenceFlow id="f2" sourceRef="m" targetRef="u"/><userTask id="u"><extensionElements><camunda:inputOutput>

@@ -1,5 +1,6 @@
 //! What a model must not be able to do to the engine.
 use crate::twin::Twin;
+use bpmn_core::problem::Refusal;
 use bpmn_core::{
     command::{Command, Rejection},
     parse,
@@ -7,7 +8,7 @@ use bpmn_core::{
 
 fn definition(body: &str) -> bpmn_core::Definition {
     let xml = format!(
-        "<definitions xmlns=\"http://www.omg.org/spec/BPMN/20100524/MODEL\"><process id=\"p\" isExecutable=\"true\">\
+        "<definitions xmlns=\"http://www.omg.org/spec/BPMN/20100524/MODEL\" targetNamespace=\"test\"><process id=\"p\" isExecutable=\"true\">\
          {body}</process></definitions>"
     );
     parse(xml.as_bytes()).unwrap().remove(0)
@@ -70,7 +71,7 @@ fn subprocesses_nest_a_hundred_deep_and_no_deeper() {
     assert_eq!(twin.history.len(), 100 * 2 + 2);
     for depth in [101, 50_000] {
         let xml = format!(
-            "<definitions xmlns=\"http://www.omg.org/spec/BPMN/20100524/MODEL\"><process id=\"p\" \
+            "<definitions xmlns=\"http://www.omg.org/spec/BPMN/20100524/MODEL\" targetNamespace=\"test\"><process id=\"p\" \
              isExecutable=\"true\">{}</process></definitions>",
             nested(depth)
         );
@@ -93,8 +94,8 @@ fn what_is_no_bpmn_is_told_as_the_reference_tells_it() {
     let message = "ENGINE-09005 Could not parse BPMN process. Errors: \n* cvc-elt.1.a: Cannot find the declaration of \
                    element 'definitions'. | resource m.bpmn | line 1 | column 15";
     assert_eq!(errors.message("m.bpmn"), message);
-    assert!(parse(b"<definitions").unwrap_err().malformed);
-    assert!(parse(&[0xff, 0xfe]).unwrap_err().malformed);
+    assert_eq!(parse(b"<definitions").unwrap_err().refusal, Refusal::Malformed);
+    assert_eq!(parse(&[0xff, 0xfe]).unwrap_err().refusal, Refusal::Malformed);
 }
 
 #[test]

@@ -166,7 +166,7 @@ impl Builder {
     fn process(mut self) -> String {
         self.inside("start", 4);
         format!(
-            "<definitions xmlns='http://www.omg.org/spec/BPMN/20100524/MODEL' \
+            "<definitions xmlns='http://www.omg.org/spec/BPMN/20100524/MODEL' targetNamespace='test' \
              xmlns:camunda='http://camunda.org/schema/1.0/bpmn'><message id='m' name='go'/>\
              <process id='p' isExecutable='true'><startEvent id='start'/>{}</process></definitions>",
             self.xml

@@ -111,7 +111,7 @@ fn s0_21_a_worker_that_does_not_hold_the_task_is_told_who_does() {
 
 fn model(body: &str) -> Definition {
     let xml = format!(
-        "<definitions xmlns='http://www.omg.org/spec/BPMN/20100524/MODEL' \
+        "<definitions xmlns='http://www.omg.org/spec/BPMN/20100524/MODEL' targetNamespace='test' \
          xmlns:camunda='http://camunda.org/schema/1.0/bpmn'><process id='p' isExecutable='true'>{body}</process>\
          </definitions>"
     );

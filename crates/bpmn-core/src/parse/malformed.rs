@@ -1,0 +1,77 @@
+//! What the reference's XML parser says of files that are no XML.
+use roxmltree::{Error, TextPos};
+
+/// The message for what is wrong with a file.
+pub(super) fn message(source: &str, cause: &Error) -> String {
+    match cause {
+        Error::DtdDetected => "DOCTYPE is disallowed when the feature \
+             \"http://apache.org/xml/features/disallow-doctype-decl\" set to true."
+            .to_owned(),
+        Error::UnknownNamespace(prefix, at) => unbound(source, prefix, *at),
+        Error::UnknownEntityReference(name, _) => {
+            format!("The entity \"{name}\" was referenced, but not declared.")
+        }
+        Error::UnexpectedCloseTag(expected, _, _) => {
+            format!(
+                "The element type \"{expected}\" must be terminated by the matching end-tag \"</{expected}>\"."
+            )
+        }
+        Error::DuplicatedAttribute(name, at) => {
+            let tag = source
+                .get(..offset(source, *at))
+                .and_then(|text| text.rsplit_once('<'));
+            let tag = tag.map_or("", |(_, tag)| name_in(tag));
+            format!("Attribute \"{name}\" was already specified for element \"{tag}\".")
+        }
+        Error::UnclosedRootNode | Error::UnexpectedEndOfStream => {
+            "XML document structures must start and end within the same entity.".to_owned()
+        }
+        Error::NoRootNode => "Premature end of file.".to_owned(),
+        Error::UnknownToken(at) if source[..offset(source, *at)].trim().is_empty() => {
+            "Content is not allowed in prolog.".to_owned()
+        }
+        Error::UnknownToken(_) => "Content is not allowed in trailing section.".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn unbound(source: &str, prefix: &str, at: TextPos) -> String {
+    let rest = source.get(offset(source, at)..).unwrap_or_default();
+    let tag = name_in(rest.trim_start_matches('<'));
+    if tag.split(':').next() == Some(prefix) && rest.starts_with('<') {
+        return format!("The prefix \"{prefix}\" for element \"{tag}\" is not bound.");
+    }
+    let (tag, attribute) = match source
+        .get(..offset(source, at))
+        .and_then(|text| text.rsplit_once('<'))
+    {
+        Some((_, before)) if !rest.starts_with('<') => (name_in(before), name_in(rest)),
+        _ => {
+            let attribute = rest.split_ascii_whitespace().find(|word| {
+                word.strip_prefix(prefix)
+                    .is_some_and(|word| word.starts_with(':'))
+            });
+            (tag, attribute.map_or("", name_in))
+        }
+    };
+    format!(
+        "The prefix \"{prefix}\" for attribute \"{attribute}\" associated with an element type \"{tag}\" is not bound."
+    )
+}
+
+/// The name that a text begins with.
+fn name_in(text: &str) -> &str {
+    let end = text.find(|c: char| c.is_ascii_whitespace() || matches!(c, '/' | '>' | '='));
+    text.get(..end.unwrap_or(text.len())).unwrap_or_default()
+}
+
+fn offset(source: &str, at: TextPos) -> usize {
+    let line = source
+        .split_inclusive('\n')
+        .take(at.row.saturating_sub(1) as usize)
+        .map(str::len)
+        .sum::<usize>();
+    let rest = source.get(line..).unwrap_or_default();
+    let column = rest.char_indices().nth(at.col.saturating_sub(1) as usize);
+    line + column.map_or(rest.len(), |(at, _)| at)
+}
