@@ -211,6 +211,10 @@ impl<'a, 'b> Ctx<'a, 'b> {
             );
             return Err(Self::failure(node, message));
         }
+        if node.behavior.interrupts_scope() {
+            let scope = self.token(token)?.parent_id;
+            self.cancel_others(scope, token)?;
+        }
         let execution = self.base_execution(token)?;
         self.change_token(token, |row| {
             row.element.clone_from(&node.id);

@@ -31,7 +31,6 @@ struct CancelEndEvent;
 impl Behavior for CancelEndEvent {
     fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
         let scope = ctx.token(token)?.parent_id;
-        ctx.cancel_others(scope, token)?;
         if ctx.cancel_handler(scope)?.is_none() {
             let message = format!(
                 "Could not find cancel boundary event for cancel end event Activity({})",
@@ -57,6 +56,10 @@ impl Behavior for CancelEndEvent {
     }
 
     fn is_scope(&self) -> bool {
+        true
+    }
+
+    fn interrupts_scope(&self) -> bool {
         true
     }
 

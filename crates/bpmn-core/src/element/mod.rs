@@ -302,6 +302,11 @@ pub(crate) trait Behavior: Debug + Send + Sync {
         false
     }
 
+    /// Whether a token that arrives cancels everything else in its scope, before anything else happens.
+    fn interrupts_scope(&self) -> bool {
+        false
+    }
+
     /// Whether a token ends here even if flows go out.
     fn ends_token(&self) -> bool {
         false

@@ -18,10 +18,12 @@ pub(super) const SPEC: ElementSpec = ElementSpec {
 struct TerminateEndEvent;
 
 impl Behavior for TerminateEndEvent {
-    fn enter(&self, _: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
-        let scope = ctx.token(token)?.parent_id;
-        ctx.cancel_others(scope, token)?;
+    fn enter(&self, _: &Node, _: Id, _: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
         Ok(Next::Leave)
+    }
+
+    fn interrupts_scope(&self) -> bool {
+        true
     }
 
     fn ends_token(&self) -> bool {

@@ -241,18 +241,7 @@ impl<'a> Ctx<'a, '_> {
 
     /// Cancels everything inside a scope (`None`: the instance), innermost first, except one token.
     pub(crate) fn cancel_within(&mut self, scope: Option<Id>, except: Option<Id>) -> Result<(), Rejection> {
-        // Parents before children, so that going backwards ends the innermost first.
-        let mut order: Vec<Id> = self
-            .tokens_in(scope)
-            .map(|t| t.id)
-            .filter(|id| Some(*id) != except)
-            .collect();
-        let mut next = 0;
-        while let Some(&token) = order.get(next) {
-            next += 1;
-            order.extend(self.tokens_in(Some(token)).map(|t| t.id));
-        }
-        for token in order.into_iter().rev() {
+        for token in self.innermost_first(scope, except) {
             let row = self.token(token)?;
             // No activity instance of its own; or that of an event scope, which history doesn't know.
             let node = self.node_of(token)?;
@@ -262,6 +251,13 @@ impl<'a> Ctx<'a, '_> {
                 self.remove_token(token);
                 continue;
             }
+            // Where the scope's own execution has the task, the reference deletes it before the activity ends.
+            let early = row.parent_id == scope && row.execution_id == self.scope_execution(scope);
+            if early {
+                self.tasks_deleted(token)?;
+            }
+            let told = self.tasks_told;
+            self.tasks_told |= early;
             self.end_activity(
                 token,
                 node,
@@ -270,9 +266,31 @@ impl<'a> Ctx<'a, '_> {
                     complete_scope: false,
                 },
             )?;
+            self.tasks_told = told;
             self.remove_token(token);
         }
         self.rebalance(scope);
         Ok(())
+    }
+
+    /// The tokens within a scope, except one: each after those within it, and the oldest first.
+    fn innermost_first(&self, scope: Option<Id>, except: Option<Id>) -> Vec<Id> {
+        let within = |scope| {
+            let mut inner: Vec<(Id, bool)> = self.tokens_in(scope).map(|t| (t.id, false)).collect();
+            inner.reverse();
+            inner
+        };
+        let mut order = Vec::new();
+        let mut todo = within(scope);
+        todo.retain(|(id, _)| Some(*id) != except);
+        while let Some((token, is_seen)) = todo.pop() {
+            if is_seen {
+                order.push(token);
+            } else {
+                todo.push((token, true));
+                todo.extend(within(Some(token)));
+            }
+        }
+        order
     }
 }
