@@ -375,7 +375,10 @@ async fn a_start_timer_is_armed_once_in_the_cluster_and_replaced_by_the_next_ver
         .await
         .unwrap();
     until("armed again", async || jobs().await == [(first, false)]).await;
-    replication.suspend_definition(first, true).await.unwrap();
+    replication
+        .suspend_definitions(&Caller::default(), vec![first], true, false)
+        .await
+        .unwrap();
     until("suspended", async || jobs().await == [(first, true)]).await;
     for node in nodes {
         end(node).await;

@@ -176,6 +176,8 @@ CREATE TABLE incident (
     "cause_id" uuid NOT NULL,
     "root_cause_id" uuid NOT NULL,
     "tenant_id" text COLLATE "C",
+    "job_kind" smallint,
+    "annotation" text COLLATE "C",
     "recorded" boolean NOT NULL,
     PRIMARY KEY ("id")
 );
@@ -314,6 +316,8 @@ CREATE TABLE history_incident (
     "cause_id" uuid NOT NULL,
     "root_cause_id" uuid NOT NULL,
     "tenant_id" text COLLATE "C",
+    "job_kind" smallint,
+    "annotation" text COLLATE "C",
     "ended" bigint NOT NULL,
     "state" smallint NOT NULL
 ) PARTITION BY RANGE ("retention", "root_id");
@@ -479,6 +483,18 @@ CREATE TABLE element (
     "name" text COLLATE "C",
     "kind" text COLLATE "C" NOT NULL,
     PRIMARY KEY ("definition_id", "element")
+);
+
+CREATE TABLE job_definition (
+    "id" uuid NOT NULL,
+    "definition_id" uuid NOT NULL,
+    "element" text COLLATE "C" NOT NULL,
+    "kind" smallint NOT NULL,
+    "job_type" text COLLATE "C" NOT NULL,
+    "configuration" text COLLATE "C" NOT NULL,
+    "suspended" boolean NOT NULL,
+    "priority" bigint,
+    PRIMARY KEY ("definition_id", "element", "kind")
 );
 
 CREATE TABLE engine_user (

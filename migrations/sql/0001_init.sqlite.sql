@@ -176,6 +176,8 @@ CREATE TABLE incident (
     "cause_id" BLOB NOT NULL,
     "root_cause_id" BLOB NOT NULL,
     "tenant_id" TEXT,
+    "job_kind" INTEGER,
+    "annotation" TEXT,
     "recorded" INTEGER NOT NULL,
     PRIMARY KEY ("id")
 ) STRICT, WITHOUT ROWID;
@@ -309,6 +311,8 @@ CREATE TABLE history_incident (
     "cause_id" BLOB NOT NULL,
     "root_cause_id" BLOB NOT NULL,
     "tenant_id" TEXT,
+    "job_kind" INTEGER,
+    "annotation" TEXT,
     "ended" INTEGER NOT NULL,
     "state" INTEGER NOT NULL
 ) STRICT;
@@ -470,6 +474,18 @@ CREATE TABLE element (
     "kind" TEXT NOT NULL,
     PRIMARY KEY ("definition_id", "element")
 ) STRICT;
+
+CREATE TABLE job_definition (
+    "id" BLOB NOT NULL,
+    "definition_id" BLOB NOT NULL,
+    "element" TEXT NOT NULL,
+    "kind" INTEGER NOT NULL,
+    "job_type" TEXT NOT NULL,
+    "configuration" TEXT NOT NULL,
+    "suspended" INTEGER NOT NULL,
+    "priority" INTEGER,
+    PRIMARY KEY ("definition_id", "element", "kind")
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE engine_user (
     "id" TEXT NOT NULL,

@@ -164,7 +164,7 @@ SELECT
     x."element" AS handler_cfg_,
     d."deployment_id"::text AS deployment_id_,
     CASE WHEN x."suspended" THEN 2 ELSE 1 END AS suspension_state_,
-    NULL::text AS job_def_id_,
+    (SELECT jd."id"::text FROM job_definition jd WHERE jd."definition_id" = x."definition_id" AND jd."element" = x."element" AND jd."kind" = x."kind") AS job_def_id_,
     x."priority" AS priority_,
     1::bigint AS sequence_counter_,
     x."tenant_id" AS tenant_id_,
@@ -172,6 +172,21 @@ SELECT
     NULL::text AS last_failure_log_id_,
     NULL::text AS batch_id_
 FROM job x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
+
+CREATE VIEW ACT_RU_JOBDEF AS
+SELECT
+    x."id"::text AS id_,
+    1 AS rev_,
+    d."rest_id" AS proc_def_id_,
+    d."key" AS proc_def_key_,
+    x."element" AS act_id_,
+    x."job_type" AS job_type_,
+    x."configuration" AS job_configuration_,
+    CASE WHEN x."suspended" THEN 2 ELSE 1 END AS suspension_state_,
+    x."priority" AS job_priority_,
+    d."tenant_id" AS tenant_id_,
+    d."deployment_id"::text AS deployment_id_
+FROM job_definition x JOIN definition d ON d."id" = x."definition_id";
 
 CREATE VIEW ACT_RU_EXT_TASK AS
 SELECT
@@ -226,8 +241,8 @@ SELECT
     x."root_cause_id"::text AS root_cause_incident_id_,
     x."configuration" AS configuration_,
     x."tenant_id" AS tenant_id_,
-    NULL::text AS job_def_id_,
-    NULL::text AS annotation_
+    (SELECT jd."id"::text FROM job_definition jd WHERE jd."definition_id" = x."definition_id" AND jd."element" = x."element" AND jd."kind" = x."job_kind") AS job_def_id_,
+    x."annotation" AS annotation_
 FROM incident x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
 
 CREATE VIEW ACT_GE_BYTEARRAY AS
@@ -640,8 +655,8 @@ SELECT
     NULL::text AS history_configuration_,
     x."state"::integer AS incident_state_,
     x."tenant_id" AS tenant_id_,
-    NULL::text AS job_def_id_,
-    NULL::text AS annotation_,
+    (SELECT jd."id"::text FROM job_definition jd WHERE jd."definition_id" = x."definition_id" AND jd."element" = x."element" AND jd."kind" = x."job_kind") AS job_def_id_,
+    x."annotation" AS annotation_,
     (timestamptz 'epoch' + ((SELECT max(re."ended") FROM history_process re WHERE re."id" = x."root_id") + d."history_ttl_days"::bigint * 86400000) * interval '1 millisecond')::timestamp AS removal_time_
 FROM history_incident x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."slot" NOT IN (SELECT "slot" FROM hidden_slot)
 UNION ALL
@@ -664,8 +679,8 @@ SELECT
     NULL::text AS history_configuration_,
     0 AS incident_state_,
     x."tenant_id" AS tenant_id_,
-    NULL::text AS job_def_id_,
-    NULL::text AS annotation_,
+    (SELECT jd."id"::text FROM job_definition jd WHERE jd."definition_id" = x."definition_id" AND jd."element" = x."element" AND jd."kind" = x."job_kind") AS job_def_id_,
+    x."annotation" AS annotation_,
     NULL::timestamp AS removal_time_
 FROM incident x LEFT JOIN definition d ON d."id" = x."definition_id" WHERE x."recorded" AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
 
@@ -680,7 +695,7 @@ SELECT
     x."error_message" AS job_exception_msg_,
     CASE WHEN x."stacktrace" IS NOT NULL THEN x."id"::text END AS job_exception_stack_id_,
     x."state"::integer AS job_state_,
-    NULL::text AS job_def_id_,
+    (SELECT jd."id"::text FROM job_definition jd WHERE jd."definition_id" = x."definition_id" AND jd."element" = x."element" AND jd."kind" = x."kind") AS job_def_id_,
     CASE x."kind" WHEN 2 THEN 'timer-intermediate-transition' WHEN 3 THEN 'timer-start-event' ELSE 'async-continuation' END AS job_def_type_,
     CASE x."kind" WHEN 0 THEN 'async-before' WHEN 1 THEN 'async-after' END AS job_def_configuration_,
     x."element" AS act_id_,
@@ -708,7 +723,7 @@ SELECT
     NULL::text AS job_exception_msg_,
     NULL::text AS job_exception_stack_id_,
     0 AS job_state_,
-    NULL::text AS job_def_id_,
+    (SELECT jd."id"::text FROM job_definition jd WHERE jd."definition_id" = x."definition_id" AND jd."element" = x."element" AND jd."kind" = x."kind") AS job_def_id_,
     CASE x."kind" WHEN 2 THEN 'timer-intermediate-transition' WHEN 3 THEN 'timer-start-event' ELSE 'async-continuation' END AS job_def_type_,
     CASE x."kind" WHEN 0 THEN 'async-before' WHEN 1 THEN 'async-after' END AS job_def_configuration_,
     x."element" AS act_id_,
@@ -736,7 +751,7 @@ SELECT
     NULL::text AS job_exception_msg_,
     NULL::text AS job_exception_stack_id_,
     0 AS job_state_,
-    NULL::text AS job_def_id_,
+    (SELECT jd."id"::text FROM job_definition jd WHERE jd."definition_id" = x."definition_id" AND jd."element" = x."element" AND jd."kind" = x."kind") AS job_def_id_,
     CASE x."kind" WHEN 2 THEN 'timer-intermediate-transition' WHEN 3 THEN 'timer-start-event' ELSE 'async-continuation' END AS job_def_type_,
     CASE x."kind" WHEN 0 THEN 'async-before' WHEN 1 THEN 'async-after' END AS job_def_configuration_,
     x."element" AS act_id_,

@@ -10,6 +10,8 @@ pub const SLOT: HeaderName = HeaderName::from_static("x-stellwerk-slot");
 pub const EPOCH: HeaderName = HeaderName::from_static("x-stellwerk-epoch");
 /// Published index of the reference log.
 pub const LOG_INDEX: HeaderName = HeaderName::from_static("x-stellwerk-log-index");
+/// A shard refuses only because it has nothing of what was asked for.
+pub const NOTHING_HERE: HeaderName = HeaderName::from_static("x-stellwerk-nothing-here");
 /// Marks a part of a fan-out.
 pub const FANOUT: HeaderName = HeaderName::from_static("x-stellwerk-fanout");
 /// The cluster's secret.

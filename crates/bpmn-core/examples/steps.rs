@@ -113,6 +113,7 @@ fn reference(definition: &Definition) -> DefinitionRef<'_> {
         rest_id: "p:1:definition",
         version: 1,
         tenant_id: None,
+        job_settings: &[],
     }
 }
 

@@ -3,7 +3,7 @@ use crate::{
     Id, IdSource, Millis,
     ask::{Ask, Given},
     history::History,
-    instance::Instance,
+    instance::{Instance, JobKind},
     value::Variables,
     world::World,
 };
@@ -110,6 +110,26 @@ pub enum Command {
         job: Id,
         suspended: bool,
     },
+    /// Changes every job, or those of one kind at an element.
+    ChangeJobs {
+        at: Option<(String, JobKind)>,
+        change: JobChange,
+    },
+    /// Sets a job's priority.
+    SetJobPriority {
+        job: Id,
+        priority: i64,
+    },
+    /// Sets when a job is due; a timer's later repetitions keep their times.
+    SetJobDue {
+        job: Id,
+        due: Option<Millis>,
+    },
+    /// Sets a timer's due date anew from its expression, seen from now or from when the job was made.
+    RecalculateDue {
+        job: Id,
+        from_creation: bool,
+    },
     DeleteJob {
         job: Id,
     },
@@ -134,6 +154,18 @@ pub enum Command {
     /// Resolves an incident by hand.
     ResolveIncident {
         incident: Id,
+    },
+}
+
+/// A change of several jobs at once.
+#[derive(Clone, Debug, PartialEq)]
+pub enum JobChange {
+    Suspended(bool),
+    Priority(i64),
+    /// For jobs that have no tries left.
+    Retries {
+        retries: i32,
+        due: Option<Option<Millis>>,
     },
 }
 

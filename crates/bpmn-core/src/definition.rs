@@ -1,8 +1,9 @@
 //! A parsed process definition: flow nodes, sequence flows, and what the shell asks of them.
 use crate::{
-    Millis,
+    JobSetting, Millis,
     element::{Behavior, ConditionalEvent, Start},
     form::FormKey,
+    instance::JobKind,
     listener::{Listener, Listeners},
     needs::Need,
     script::{Condition, Script},
@@ -146,6 +147,16 @@ pub struct DefinitionRef<'a> {
     pub rest_id: &'a str,
     pub version: i32,
     pub tenant_id: Option<&'a str>,
+    /// What operators have set for its jobs; nothing else is listed.
+    pub job_settings: &'a [JobSetting],
+}
+
+impl DefinitionRef<'_> {
+    /// What an operator has set for the jobs of one kind at an element.
+    pub fn job_setting(&self, element: &str, kind: JobKind) -> Option<&JobSetting> {
+        let mut all = self.job_settings.iter();
+        all.find(|s| s.kind == kind && s.element == element)
+    }
 }
 
 /// A message that starts instances.

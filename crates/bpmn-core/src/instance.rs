@@ -315,6 +315,10 @@ pub struct Incident {
     pub message: Option<String>,
     /// Job id or external task id.
     pub configuration: Option<String>,
+    /// Kind of the job that failed.
+    pub job_kind: Option<JobKind>,
+    /// An operator's note.
+    pub annotation: Option<String>,
     pub created: Millis,
     pub cause_id: Id,
     pub root_cause_id: Id,

@@ -15,6 +15,7 @@ mod hash_order;
 pub mod history;
 pub mod instance;
 pub mod java_code;
+mod job_definition;
 pub mod large;
 mod listener;
 mod moves;
@@ -33,6 +34,7 @@ pub mod world;
 mod xml;
 
 pub use definition::{Definition, DefinitionRef, MessageStart, Node, TimerStart};
+pub use job_definition::{JobDefinition, JobSetting};
 pub use moves::sequence;
 pub use parse::{load, parse};
 pub use problem::{ParseErrors, Problem, Severity};

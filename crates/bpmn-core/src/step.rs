@@ -1,6 +1,5 @@
 //! Commands: what each does to an instance before the run loop takes over.
 use crate::{
-    Millis,
     command::{Command, Env, Outcome, Rejection},
     ctx::Ctx,
     definition::DefinitionRef,
@@ -131,6 +130,13 @@ impl Ctx<'_, '_> {
                 self.job_mut(job)?.suspended = suspended;
                 Ok(())
             }
+            Command::ChangeJobs { at, change } => self.change_jobs(at.as_ref(), &change),
+            Command::SetJobPriority { job, priority } => {
+                self.job_mut(job)?.priority = priority;
+                Ok(())
+            }
+            Command::SetJobDue { job, due } => self.set_job_due(job, due),
+            Command::RecalculateDue { job, from_creation } => self.recalculate_due(job, from_creation),
             Command::DeleteJob { job } => {
                 let found = self.end_job(job, RunState::Deleted);
                 found
@@ -210,13 +216,6 @@ impl Ctx<'_, '_> {
         Ok(())
     }
 
-    fn job_mut(&mut self, job: Id) -> Result<&mut Job, Rejection> {
-        self.inst
-            .jobs
-            .get_mut(job)
-            .ok_or(Rejection::NotFound { kind: "Job", id: job })
-    }
-
     fn execute_job(&mut self, job: Id) -> Result<(), Rejection> {
         let not_found = Rejection::NotFound { kind: "Job", id: job };
         let row = self.inst.jobs.get(job).ok_or(not_found.clone())?.clone();
@@ -234,42 +233,6 @@ impl Ctx<'_, '_> {
                 "a timer start job starts an instance, it isn't of one".to_owned(),
             )),
         }
-    }
-
-    fn set_job_retries(
-        &mut self,
-        job: Id,
-        retries: i32,
-        due: Option<Option<Millis>>,
-    ) -> Result<(), Rejection> {
-        if retries < 0 {
-            let message = "The number of job retries must be a non-negative Integer, but '";
-            return Err(Rejection::BadRequest(format!(
-                "{message}{retries}' has been provided."
-            )));
-        }
-        let now = self.env.now;
-        let row = self.job_mut(job)?;
-        let before = std::mem::replace(&mut row.retries, retries);
-        if let Some(due) = due {
-            row.due = due;
-        }
-        let row = row.clone();
-        if retries == 0 && before > 0 {
-            self.add_incident(
-                "failedJob",
-                &row.element,
-                row.execution_id,
-                row.error_message,
-                job,
-            );
-        } else if retries > 0 {
-            self.end_incidents_of(job, true);
-            if row.due.is_none_or(|due| due <= now) {
-                self.outcome.due_jobs.push(job);
-            }
-        }
-        Ok(())
     }
 
     /// The place a scope id names: a token (`None`: the instance) and perhaps a task.
@@ -327,26 +290,6 @@ impl Ctx<'_, '_> {
                 self.task_updated(task, assignee)
             }
             None => Ok(()),
-        }
-    }
-
-    fn set_suspended(&mut self, suspended: bool) {
-        self.inst.process.suspended = suspended;
-        let now = self.env.now;
-        self.inst.tasks.change_all(|task| task.suspended = suspended);
-        self.inst
-            .external_tasks
-            .change_all(|task| task.suspended = suspended);
-        self.inst.jobs.change_all(|job| job.suspended = suspended);
-        if !suspended {
-            let topics: Vec<String> = self.inst.external_tasks.iter().map(|t| t.topic.clone()).collect();
-            topics.into_iter().for_each(|topic| self.offer(topic));
-            let due = self
-                .inst
-                .jobs
-                .iter()
-                .filter(|job| job.due.is_none_or(|due| due <= now));
-            self.outcome.due_jobs.extend(due.map(|job| job.id));
         }
     }
 }

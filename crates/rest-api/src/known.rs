@@ -219,6 +219,21 @@ pub const JOB: &[&str] = &[
     "withRetriesLeft",
     "withoutTenantId",
 ];
+/// `/job-definition`
+pub const JOB_DEFINITION: &[&str] = &[
+    "active",
+    "activityIdIn",
+    "includeJobDefinitionsWithoutTenantId",
+    "jobConfiguration",
+    "jobDefinitionId",
+    "jobType",
+    "processDefinitionId",
+    "processDefinitionKey",
+    "suspended",
+    "tenantIdIn",
+    "withOverridingJobPriority",
+    "withoutTenantId",
+];
 /// `/incident`
 pub const INCIDENT: &[&str] = &[
     "activityId",

@@ -9,6 +9,7 @@ pub mod history;
 pub mod history_log;
 pub mod incident;
 pub mod job;
+pub mod job_definition;
 pub mod known;
 pub mod operations;
 pub mod runtime;

@@ -1,7 +1,7 @@
 //! Deployments and definitions of this shard, in memory: an immutable view, replaced after each applied log entry.
-use crate::store::{DefinitionRow, DeploymentRow};
+use crate::store::{DefinitionRow, DeploymentRow, JobDefinitionRow};
 use arc_swap::ArcSwap;
-use bpmn_core::{Definition, DefinitionRef, Id};
+use bpmn_core::{Definition, DefinitionRef, Id, JobSetting, instance::JobKind};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
@@ -15,9 +15,45 @@ pub struct Deployed {
     pub definition: Arc<Definition>,
     /// Only published definitions may be started or be "latest".
     pub published: bool,
+    /// In the order in which the reference makes them.
+    pub job_definitions: Vec<JobDefinitionRow>,
+    settings: Vec<JobSetting>,
 }
 
 impl Deployed {
+    /// A definition with its model and its job definitions.
+    pub fn new(
+        row: DefinitionRow,
+        definition: Arc<Definition>,
+        published: bool,
+        job_definitions: Vec<JobDefinitionRow>,
+    ) -> Deployed {
+        let changed = job_definitions
+            .iter()
+            .filter(|j| j.suspended || j.priority.is_some());
+        let settings = changed
+            .map(|j| JobSetting {
+                element: j.element.clone(),
+                kind: j.kind,
+                suspended: j.suspended,
+                priority: j.priority,
+            })
+            .collect();
+        Deployed {
+            row,
+            definition,
+            published,
+            job_definitions,
+            settings,
+        }
+    }
+
+    /// The job definition of the jobs of one kind at an element.
+    pub fn job_definition(&self, element: &str, kind: JobKind) -> Option<&JobDefinitionRow> {
+        let mut all = self.job_definitions.iter();
+        all.find(|j| j.kind == kind && j.element == element)
+    }
+
     /// What the core needs to know of it.
     pub fn reference(&self) -> DefinitionRef<'_> {
         DefinitionRef {
@@ -26,6 +62,7 @@ impl Deployed {
             rest_id: &self.row.rest_id,
             version: self.row.version,
             tenant_id: self.row.tenant_id.as_deref(),
+            job_settings: &self.settings,
         }
     }
 }
@@ -76,6 +113,19 @@ impl CatalogView {
     /// By row id.
     pub fn by_id(&self, id: Id) -> Option<&Arc<Deployed>> {
         self.by_id.get(&id)
+    }
+
+    /// The job definition of that id, with its process definition.
+    pub fn job_definition(&self, id: Id) -> Option<(&Arc<Deployed>, &JobDefinitionRow)> {
+        self.by_id.values().find_map(|deployed| {
+            let mut jobs = deployed.job_definitions.iter();
+            jobs.find(|j| j.id == id).map(|j| (deployed, j))
+        })
+    }
+
+    /// Id of the job definition of a job; `None` for a definition that isn't here.
+    pub fn job_definition_id(&self, definition: Id, element: &str, kind: JobKind) -> Option<Id> {
+        Some(self.by_id(definition)?.job_definition(element, kind)?.id)
     }
 
     /// The newest published version of a key within a tenant (`None`: without tenant).

@@ -17,6 +17,7 @@ pub mod history;
 pub mod outside;
 mod rhythm;
 pub mod signals;
+pub mod sweep;
 pub mod writer;
 
 use crate::store::{Entity, Store, StoreError, Waiting};

@@ -9,7 +9,7 @@ pub mod trust;
 
 use crate::{
     App,
-    app::{Caller, EngineError},
+    app::{Caller, EngineError, sweep::Sweep},
     replication,
     rest::error,
     store::SlotState,
@@ -46,6 +46,7 @@ pub fn routes() -> Router<App> {
             "/deployment/{id}/instances",
             get(count_instances).delete(cancel_instances),
         )
+        .route("/sweep", post(sweep))
         .merge(jobs::routes())
         .merge(history::routes())
         .merge(signals::routes())
@@ -156,6 +157,13 @@ async fn count_instances(
 ) -> ApiResult<Json<BTreeMap<String, u64>>> {
     app.replication.ensure_applied().await.map_err(api)?;
     app.replication.running(id).await.map(Json).map_err(api)
+}
+
+async fn sweep(State(app): State<App>, body: Bytes) -> ApiResult<StatusCode> {
+    let sweep: Sweep = serde_json::from_slice(&body).map_err(|e| ApiError::invalid_request(e.to_string()))?;
+    app.replication.ensure_applied().await.map_err(api)?;
+    app.engine.sweep(&Caller::default(), &sweep).await.map_err(api)?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn cancel_instances(State(app): State<App>, Path(id): Path<Id>) -> ApiResult<StatusCode> {

@@ -1,7 +1,7 @@
 //! Historic incidents: open ones, and those that were resolved or deleted.
 use super::{Kind, Listing, SortBy, Where, col, history, null, of_definition};
-use crate::store::{Row, StoreError, schema::visible};
-use bpmn_core::Id;
+use crate::store::{Row, StoreError, codec::job_kind, schema::visible};
+use bpmn_core::{Id, instance::JobKind};
 use rest_api::{ApiError, ApiResult, known};
 use sea_query::{Expr, ExprTrait, Func, Query, SelectStatement, UnionType};
 
@@ -31,13 +31,16 @@ pub struct IncidentRow {
     pub tenant_id: Option<String>,
     pub ended: Option<i64>,
     pub state: i64,
+    /// Kind of the job that failed.
+    pub job_kind: Option<JobKind>,
+    pub annotation: Option<String>,
     /// End of the root of its tree.
     pub root_ended: Option<i64>,
     /// The log entry of the failure that raised it.
     pub log_id: Option<Id>,
 }
 
-const COLUMNS: [&str; 15] = [
+const COLUMNS: [&str; 17] = [
     "id",
     "root_id",
     "instance_id",
@@ -53,6 +56,8 @@ const COLUMNS: [&str; 15] = [
     "tenant_id",
     "ended",
     "state",
+    "job_kind",
+    "annotation",
 ];
 
 /// Reads a row of [`listing`].
@@ -73,8 +78,10 @@ pub fn row(row: &dyn Row) -> Result<IncidentRow, StoreError> {
         tenant_id: row.text_opt(12)?,
         ended: row.i64_opt(13)?,
         state: row.i64(14)?,
-        root_ended: row.i64_opt(15)?,
-        log_id: row.id_opt(16)?,
+        job_kind: job_kind(row.i64_opt(15)?)?,
+        annotation: row.text_opt(16)?,
+        root_ended: row.i64_opt(17)?,
+        log_id: row.id_opt(18)?,
     })
 }
 
@@ -138,6 +145,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     w.text("activityId", col(H, "element"))?;
     if let Some(element) = w.filters.text("failedActivityId")? {
         let failed = col(H, "kind").eq(super::incident::FAILED_JOB);
+        let failed = failed.and(col(H, "message").is_not_null());
         w.and(failed.and(col(H, "element").eq(element)));
     }
     w.id("causeIncidentId", col(H, "cause_id"))?;
@@ -146,13 +154,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     w.id("historyConfiguration", log())?;
     states(&mut w)?;
     w.tenants(col(H, "tenant_id"))?;
-    // No job definitions are kept.
-    if w.filters
-        .list("jobDefinitionIdIn")?
-        .is_some_and(|list| !list.is_empty())
-    {
-        w.and(super::never());
-    }
+    w.job_definitions("jobDefinitionIdIn", H, "job_kind")?;
     let filters = w.filters;
     let condition = w.finish(known::HISTORY_INCIDENT)?;
     let mut columns = COLUMNS.map(|name| col(H, name)).to_vec();

@@ -264,8 +264,7 @@ impl Log {
         Some(match (self, by) {
             (_, "timestamp") => (col(H, "time"), Kind::Number),
             (Log::Job, "jobId") | (Log::ExternalTask, "externalTaskId") => (col(H, "subject"), Kind::Id),
-            // No job definitions are kept: all are equal.
-            (Log::Job, "jobDefinitionId") => (Expr::cust("CAST(NULL AS text)"), Kind::Text),
+            (Log::Job, "jobDefinitionId") => (job_definition(), Kind::Id),
             (Log::Job, "jobDueDate") => (col(H, "due"), Kind::Number),
             (Log::Job, "jobRetries") | (Log::ExternalTask, "retries") => (col(H, "retries"), Kind::Number),
             (Log::Job, "jobPriority") | (Log::ExternalTask, "priority") => (col(H, "priority"), Kind::Number),
@@ -299,11 +298,26 @@ fn jobs(w: &mut Where<'_>) -> ApiResult<()> {
     w.text("hostname", col(H, "node"))?;
     w.long("jobPriorityLowerThanOrEquals", |n| col(H, "priority").lte(n))?;
     w.long("jobPriorityHigherThanOrEquals", |n| col(H, "priority").gte(n))?;
-    // No job definitions are kept.
-    if w.filters.has("jobDefinitionId") {
-        w.and(super::never());
+    w.job_definition("jobDefinitionId", H, "kind")?;
+    if let Some(word) = w.filters.text("jobDefinitionType")? {
+        w.jobs(H, "kind", |j| j.job_type == word);
+    }
+    if let Some(text) = w.filters.text("jobDefinitionConfiguration")? {
+        w.jobs(H, "kind", |j| j.configuration == text);
     }
     Ok(())
+}
+
+/// Id of a row's job definition.
+fn job_definition() -> Expr {
+    let query = Query::select()
+        .expr(col("jd", "id"))
+        .from_as("job_definition", "jd")
+        .and_where(col("jd", "definition_id").equals((H, "definition_id")))
+        .and_where(col("jd", "element").equals((H, "element")))
+        .and_where(col("jd", "kind").equals((H, "kind")))
+        .take();
+    super::scalar(query)
 }
 
 fn external_tasks(w: &mut Where<'_>) -> ApiResult<()> {

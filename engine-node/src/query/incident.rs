@@ -1,6 +1,6 @@
 //! The list of incidents.
-use super::{Kind, Listing, SortBy, Where, col, never, of_definition};
-use crate::store::{Row, StoreError, schema::visible};
+use super::{Kind, Listing, SortBy, Where, col, of_definition};
+use crate::store::{Row, StoreError, codec::job_kind, schema::visible};
 use bpmn_core::{Id, instance::Incident};
 use rest_api::{ApiResult, known};
 use sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
@@ -10,7 +10,7 @@ const I: &str = "i";
 /// Type of the incident of a job without tries left.
 pub const FAILED_JOB: &str = "failedJob";
 
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 14] = [
     "id",
     "instance_id",
     "execution_id",
@@ -23,6 +23,8 @@ const COLUMNS: [&str; 12] = [
     "cause_id",
     "root_cause_id",
     "tenant_id",
+    "job_kind",
+    "annotation",
 ];
 
 /// Reads a row of [`listing`].
@@ -40,6 +42,8 @@ pub fn row(row: &dyn Row) -> Result<Incident, StoreError> {
         cause_id: row.id(9)?,
         root_cause_id: row.id(10)?,
         tenant_id: row.text_opt(11)?,
+        job_kind: job_kind(row.i64_opt(12)?)?,
+        annotation: row.text_opt(13)?,
         recorded: false,
     })
 }
@@ -64,19 +68,14 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     w.date("incidentTimestampAfter", |d| col(I, "created").gt(d))?;
     w.text("activityId", col(I, "element"))?;
     if let Some(element) = w.filters.text("failedActivityId")? {
-        w.and(col(I, "kind").eq(FAILED_JOB).and(col(I, "element").eq(element)));
+        let failed = col(I, "kind").eq(FAILED_JOB).and(col(I, "message").is_not_null());
+        w.and(failed.and(col(I, "element").eq(element)));
     }
     w.id("causeIncidentId", col(I, "cause_id"))?;
     w.id("rootCauseIncidentId", col(I, "root_cause_id"))?;
     w.text("configuration", col(I, "configuration"))?;
     w.tenants(col(I, "tenant_id"))?;
-    // No job definitions are kept.
-    if w.filters
-        .list("jobDefinitionIdIn")?
-        .is_some_and(|list| !list.is_empty())
-    {
-        w.and(never());
-    }
+    w.job_definitions("jobDefinitionIdIn", I, "job_kind")?;
     let filters = w.filters;
     let condition = w.finish(known::INCIDENT)?;
     let columns = COLUMNS.map(|name| col(I, name)).to_vec();

@@ -1,5 +1,5 @@
 //! The list of jobs.
-use super::{Kind, Listing, SortBy, Where, col, never, of_definition};
+use super::{Kind, Listing, SortBy, Where, col, of_definition};
 use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::{
     Id,
@@ -110,10 +110,7 @@ pub fn listing(mut w: Where<'_>, now: i64) -> ApiResult<Listing> {
         }
     }
     tenants(&mut w)?;
-    // No job definitions are kept.
-    if w.filters.has("jobDefinitionId") {
-        w.and(never());
-    }
+    w.job_definition("jobDefinitionId", J, "kind")?;
     let filters = w.filters;
     let condition = w.finish(known::JOB)?;
     let columns = COLUMNS.map(|name| col(J, name)).to_vec();

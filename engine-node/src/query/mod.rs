@@ -17,6 +17,7 @@ pub mod history_task;
 pub mod history_variable;
 pub mod incident;
 pub mod job;
+pub mod job_definition;
 pub mod memory;
 #[cfg(test)]
 mod plans;
@@ -26,7 +27,7 @@ pub mod variable;
 
 use crate::{
     app::{CatalogView, Deployed},
-    store::{Row, StoreError},
+    store::{JobDefinitionRow, Row, StoreError},
 };
 use bpmn_core::Id;
 use rest_api::{
@@ -340,6 +341,40 @@ impl<'a> Where<'a> {
             .filter(|l| !l.is_empty())
         {
             self.definitions(column, |d| keys.contains(&d.row.key));
+        }
+        Ok(())
+    }
+
+    /// Keeps the rows about jobs whose job definition meets the test; `kind` is the column of the job's kind.
+    pub fn jobs(
+        &mut self,
+        alias: &'static str,
+        kind: &'static str,
+        test: impl Fn(&JobDefinitionRow) -> bool,
+    ) {
+        let all = self.view.all().flat_map(|d| &d.job_definitions);
+        let found = all
+            .filter(|j| test(j))
+            .fold(Condition::any().add(never()), |any, job| {
+                let same = col(alias, "definition_id").eq(job.definition_id.0);
+                let same = same.and(col(alias, "element").eq(job.element.as_str()));
+                any.add(same.and(col(alias, kind).eq(job.kind as i16)))
+            });
+        self.condition = std::mem::replace(&mut self.condition, Condition::all()).add(found);
+    }
+
+    /// A filter by one job definition's id.
+    pub fn job_definition(&mut self, name: &str, alias: &'static str, kind: &'static str) -> ApiResult<()> {
+        if let Some(id) = self.filters.text(name)? {
+            self.jobs(alias, kind, |j| j.id.to_string() == id);
+        }
+        Ok(())
+    }
+
+    /// A filter by ids of job definitions.
+    pub fn job_definitions(&mut self, name: &str, alias: &'static str, kind: &'static str) -> ApiResult<()> {
+        if let Some(ids) = self.filters.list(name)?.filter(|l| !l.is_empty()) {
+            self.jobs(alias, kind, |j| ids.contains(&j.id.to_string()));
         }
         Ok(())
     }

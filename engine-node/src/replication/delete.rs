@@ -45,17 +45,14 @@ impl Replication {
             .filter(|d| !d.suspended)
             .map(|d| d.id)
             .collect();
-        for definition in &active {
-            self.suspend_definition(*definition, true).await?;
-        }
+        self.suspend_definitions(caller, active.clone(), true, false)
+            .await?;
         let free = match cascade {
             true => self.cancel_everywhere(caller, id).await,
             false => self.refuse_if_running(id).await,
         };
         if let Err(refused) = free {
-            for definition in active {
-                self.suspend_definition(definition, false).await?;
-            }
+            self.suspend_definitions(caller, active, false, false).await?;
             return Err(refused);
         }
         self.replicate(Payload::DeleteDeployment { deployment: id }).await

@@ -2,9 +2,9 @@
 use super::{Replication, is_bpmn, log};
 use crate::{
     app::{Deployed, EngineError, catalog::CatalogView},
-    store::DeploymentRow,
+    store::{DeploymentRow, JobDefinitionRow},
 };
-use bpmn_core::Definition;
+use bpmn_core::{Definition, Id};
 use service::Readiness;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -169,6 +169,10 @@ impl Replication {
         }
         let mut deployments = BTreeMap::new();
         let mut deployed = Vec::new();
+        let mut jobs: HashMap<Id, Vec<JobDefinitionRow>> = HashMap::new();
+        for row in self.store.job_definitions().await? {
+            jobs.entry(row.definition_id).or_default().push(row);
+        }
         for (row, published) in self.store.deployments().await? {
             let mut parsed: HashMap<String, HashMap<String, Arc<Definition>>> = HashMap::new();
             for definition in &row.definitions {
@@ -177,11 +181,13 @@ impl Replication {
                     Some(model) => model,
                     None => self.model(&row, definition, &mut parsed).await?,
                 };
-                deployed.push(Arc::new(Deployed {
-                    row: definition.clone(),
-                    definition: model,
+                let jobs = jobs.remove(&definition.id).unwrap_or_default();
+                deployed.push(Arc::new(Deployed::new(
+                    definition.clone(),
+                    model,
                     published,
-                }));
+                    jobs,
+                )));
             }
             deployments.insert(row.id, row);
         }

@@ -98,6 +98,22 @@ impl LocalLog {
                 .flat_map(|(d, _)| &d.definitions)
                 .find(|d| d.id == *definition)
                 .is_none_or(|d| d.suspended == *suspended),
+            Reference::SuspendJobs {
+                definition,
+                job_definition,
+                suspended,
+            } => self.store.job_definitions().await?.iter().all(|j| {
+                let meant = j.definition_id == *definition && job_definition.is_none_or(|id| id == j.id);
+                !meant || j.suspended == *suspended
+            }),
+            Reference::SetJobPriority {
+                job_definition,
+                priority,
+            } => {
+                let all = self.store.job_definitions().await?;
+                let found = all.iter().find(|j| j.id == *job_definition);
+                found.is_none_or(|j| j.priority == *priority)
+            }
             Reference::SetHistoryTtl { definition, days } => deployments
                 .iter()
                 .flat_map(|(d, _)| &d.definitions)

@@ -7,6 +7,7 @@ mod payload;
 pub mod peers;
 mod plan;
 mod start_timers;
+mod suspend;
 
 use crate::{
     app::{Caller, Engine, EngineError},
@@ -269,16 +270,6 @@ impl Replication {
         Err(EngineError::Busy(
             "the reference log is being changed by too many others".into(),
         ))
-    }
-
-    /// Suspends or activates a definition on every shard: a suspended one starts no instances.
-    pub async fn suspend_definition(&self, definition: Id, suspended: bool) -> Result<(), EngineError> {
-        let payload = Payload::SuspendDefinition {
-            definition,
-            suspended,
-        };
-        self.to_the_end(|me| async move { me.replicate(payload).await })
-            .await
     }
 
     /// Sets on every shard how many days a definition's history is kept after its end; `None`: for ever.

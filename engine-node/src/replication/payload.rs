@@ -9,11 +9,32 @@ use sha2::{Digest, Sha256};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Payload {
-    Deploy { deployment: Deployment },
-    DeleteDeployment { deployment: Id },
-    SuspendDefinition { definition: Id, suspended: bool },
-    SetHistoryTtl { definition: Id, days: Option<i32> },
-    PutUser { user: User },
+    Deploy {
+        deployment: Deployment,
+    },
+    DeleteDeployment {
+        deployment: Id,
+    },
+    SuspendDefinition {
+        definition: Id,
+        suspended: bool,
+    },
+    SuspendJobs {
+        definition: Id,
+        job_definition: Option<Id>,
+        suspended: bool,
+    },
+    SetJobPriority {
+        job_definition: Id,
+        priority: Option<i64>,
+    },
+    SetHistoryTtl {
+        definition: Id,
+        days: Option<i32>,
+    },
+    PutUser {
+        user: User,
+    },
 }
 
 /// A deployment with its files.
@@ -75,6 +96,8 @@ impl Payload {
             Payload::Deploy { .. } => "deploy",
             Payload::DeleteDeployment { .. } => "delete-deployment",
             Payload::SuspendDefinition { .. } => "suspend-definition",
+            Payload::SuspendJobs { .. } => "suspend-jobs",
+            Payload::SetJobPriority { .. } => "set-job-priority",
             Payload::SetHistoryTtl { .. } => "set-history-ttl",
             Payload::PutUser { .. } => "put-user",
         }
@@ -103,6 +126,22 @@ impl Payload {
             } => Reference::SuspendDefinition {
                 definition,
                 suspended,
+            },
+            Payload::SuspendJobs {
+                definition,
+                job_definition,
+                suspended,
+            } => Reference::SuspendJobs {
+                definition,
+                job_definition,
+                suspended,
+            },
+            Payload::SetJobPriority {
+                job_definition,
+                priority,
+            } => Reference::SetJobPriority {
+                job_definition,
+                priority,
             },
             Payload::SetHistoryTtl { definition, days } => Reference::SetHistoryTtl { definition, days },
             Payload::PutUser { user } => Reference::PutUser(user.row()),

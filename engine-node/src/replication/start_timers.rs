@@ -14,7 +14,7 @@ use bpmn_core::{
 };
 use sea_query::{Alias, Expr, ExprTrait, Query};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
 };
@@ -47,78 +47,66 @@ impl Replication {
         Ok(())
     }
 
-    /// Deletes start timer jobs of definitions that are no longer the newest, and makes the others as suspended as
-    /// their definitions; false if something is left to do. The definitions are read after the jobs and from the
-    /// database: another node may have armed what this node's catalog doesn't show yet.
+    /// Deletes start timer jobs of definitions that are no longer the newest; false if something is left to do. The
+    /// definitions are read after the jobs and from the database: another node may have armed what this node's
+    /// catalog doesn't show yet.
     async fn tidy_jobs(&self, owned: &Owned) -> Result<bool, EngineError> {
         let column = |name: &'static str| Expr::col((Alias::new("job"), Alias::new(name)));
         let query = Query::select()
             .expr(column("id"))
             .expr(column("definition_id"))
-            .expr(column("suspended"))
             .from(Alias::new("job"))
             .and_where(column("kind").eq(JobKind::TimerStart as i16))
             .and_where(visible(Alias::new("job")))
             .to_owned();
         let mut jobs = Vec::new();
         for row in self.store.select(&query).await?.rows {
-            jobs.push((row.id(0)?, row.id(1)?, row.bool(2)?));
+            jobs.push((row.id(0)?, row.id(1)?));
         }
         if jobs.is_empty() {
             return Ok(true);
         }
         let newest = self.newest_now().await?;
         let mut complete = true;
-        for (job, definition, suspended) in jobs {
+        for (job, definition) in jobs {
             let Some(slot) = job.slot().filter(|slot| owned.owns(*slot)) else {
                 continue;
             };
-            let mut unit = Unit {
+            if newest.contains(&definition) {
+                continue;
+            }
+            let told = self.store.start_job(job).await?.filter(|job| job.recorded);
+            let told = told.map(|job| HistoricJob {
+                id: self.engine.new_id(slot),
+                job: Arc::new(job),
+                time: now(),
+                state: RunState::Deleted,
+                error_message: None,
+                stacktrace: None,
+            });
+            let unit = Unit {
                 slots: vec![slot],
                 start_jobs_gone: vec![job],
+                start_history: told.into_iter().collect(),
                 ..Unit::default()
             };
-            match newest.get(&definition) {
-                Some(wanted) if *wanted == suspended => continue,
-                Some(wanted) => match self.store.start_job(job).await? {
-                    Some(job) => unit.start_jobs.push(Job {
-                        suspended: *wanted,
-                        ..job
-                    }),
-                    None => continue,
-                },
-                None => {
-                    let told = self.store.start_job(job).await?.filter(|job| job.recorded);
-                    unit.start_history.extend(told.map(|job| HistoricJob {
-                        id: self.engine.new_id(slot),
-                        job: Arc::new(job),
-                        time: now(),
-                        state: RunState::Deleted,
-                        error_message: None,
-                        stacktrace: None,
-                    }));
-                }
-            }
             // A conflict means that it fires just now; what it fires next is met at the next look.
             complete &= self.store.write(&[unit]).await?.first() == Some(&Applied::Done);
         }
         Ok(complete)
     }
 
-    /// The newest published definition of each key and tenant in the database, and whether it is suspended.
-    async fn newest_now(&self) -> Result<HashMap<Id, bool>, EngineError> {
-        let mut newest: HashMap<(String, Option<String>), (i32, Id, bool)> = HashMap::new();
+    /// The newest published definition of each key and tenant in the database.
+    async fn newest_now(&self) -> Result<HashSet<Id>, EngineError> {
+        let mut newest: HashMap<(String, Option<String>), (i32, Id)> = HashMap::new();
         for (deployment, published) in self.store.deployments().await? {
             for d in deployment.definitions.into_iter().filter(|_| published) {
-                let this = (d.version, d.id, d.suspended);
+                let this = (d.version, d.id);
                 let entry = newest.entry((d.key, d.tenant_id)).or_insert(this);
                 *entry = (*entry).max(this);
             }
         }
-        Ok(newest
-            .into_values()
-            .map(|(_, id, suspended)| (id, suspended))
-            .collect())
+        Ok(newest.into_values().map(|(_, id)| id).collect())
     }
 
     /// Notes definitions that are the newest again because a newer one was deleted: their timers are armed anew.
@@ -166,6 +154,7 @@ impl Replication {
             match timer::next(start.kind, &start.text, now(), None) {
                 Ok(Some((due, repeat))) => {
                     let id = job_id(row.id, &start.element, row.home);
+                    let set = deployed.job_definition(&start.element, JobKind::TimerStart);
                     unit.start_jobs.push(Job {
                         id,
                         root_id: id,
@@ -178,8 +167,8 @@ impl Replication {
                         due: Some(due),
                         retries: self.engine.settings().default_retries,
                         exclusive: start.exclusive,
-                        priority: start.priority,
-                        suspended: row.suspended,
+                        priority: set.and_then(|j| j.priority).unwrap_or(start.priority),
+                        suspended: set.is_some_and(|j| j.suspended),
                         created: now(),
                         lock_owner: None,
                         lock_expires: None,

@@ -2,7 +2,7 @@
 use super::{
     call::Call,
     history::removal,
-    instance_view::{definition_id, definition_key},
+    instance_view::{definition_id, definition_key, job_definition_id},
     lists,
 };
 use crate::{
@@ -25,6 +25,7 @@ pub fn routes() -> Router<App> {
 }
 
 fn dto(view: &CatalogView, row: IncidentRow) -> HistoricIncident {
+    let job_definition = job_definition_id(view, row.definition_id, &row.element, row.job_kind);
     HistoricIncident {
         id: row.id.to_string(),
         process_definition_key: definition_key(view, row.definition_id),
@@ -36,8 +37,8 @@ fn dto(view: &CatalogView, row: IncidentRow) -> HistoricIncident {
         create_time: Date(row.created),
         end_time: row.ended.map(Date),
         removal_time: removal(view, row.definition_id, row.root_ended),
-        // Only a failed job tells where it failed.
-        failed_activity_id: (row.kind == FAILED_JOB).then(|| row.element.clone()),
+        // Only a job that has failed, not one whose tries were set to none, tells where.
+        failed_activity_id: (row.kind == FAILED_JOB && row.message.is_some()).then(|| row.element.clone()),
         incident_type: row.kind,
         activity_id: row.element,
         cause_incident_id: row.cause_id.to_string(),
@@ -46,11 +47,11 @@ fn dto(view: &CatalogView, row: IncidentRow) -> HistoricIncident {
         history_configuration: row.log_id.map(|id| id.to_string()),
         incident_message: row.message,
         tenant_id: row.tenant_id,
-        job_definition_id: None,
+        job_definition_id: job_definition,
         open: row.state == OPEN,
         deleted: row.state == DELETED,
         resolved: row.state == RESOLVED,
-        annotation: None,
+        annotation: row.annotation,
     }
 }
 

@@ -49,24 +49,10 @@ fn of(log: Log, path: &str, text: &str) -> Router<App> {
         )
 }
 
-/// Type and configuration of the reference's job definition; `at_boundary` says that its element is a boundary event.
-fn job_definition(kind: i64, at_boundary: bool) -> (Option<&'static str>, Option<&'static str>) {
-    match i16::try_from(kind).ok().and_then(JobKind::from_i16) {
-        Some(JobKind::AsyncBefore) => (Some("async-continuation"), Some("async-before")),
-        Some(JobKind::AsyncAfter) => (Some("async-continuation"), Some("async-after")),
-        Some(JobKind::Timer) if at_boundary => (Some("timer-transition"), None),
-        Some(JobKind::Timer) => (Some("timer-intermediate-transition"), None),
-        Some(JobKind::TimerStart) => (Some("timer-start-event"), None),
-        None => (None, None),
-    }
-}
-
 fn job_dto(view: &CatalogView, row: LogRow) -> HistoricJobLog {
-    let node = view
-        .by_id(row.definition_id)
-        .and_then(|d| d.definition.node(&row.element));
-    let at_boundary = node.is_some_and(|node| node.attached_to.is_some());
-    let (job_definition_type, job_definition_configuration) = job_definition(row.kind, at_boundary);
+    let kind = i16::try_from(row.kind).ok().and_then(JobKind::from_i16);
+    let deployed = view.by_id(row.definition_id);
+    let of = kind.and_then(|kind| deployed?.job_definition(&row.element, kind));
     let failed = row.state == RunState::Failed as i64;
     HistoricJobLog {
         id: row.id.to_string(),
@@ -77,18 +63,16 @@ fn job_dto(view: &CatalogView, row: LogRow) -> HistoricJobLog {
         job_retries: row.retries,
         job_priority: row.priority,
         job_exception_message: row.error_message.filter(|_| failed),
-        job_definition_id: None,
-        job_definition_type,
-        job_definition_configuration,
+        job_definition_id: of.map(|j| j.id.to_string()),
+        job_definition_type: of.map(|j| j.job_type.clone()),
+        job_definition_configuration: of.map(|j| j.configuration.clone()),
         failed_activity_id: failed.then(|| row.element.clone()),
         activity_id: row.element,
         execution_id: row.execution_id.map(|id| id.to_string()),
         process_instance_id: row.instance_id.map(|id| id.to_string()),
         process_definition_id: definition_id(view, row.definition_id),
         process_definition_key: definition_key(view, row.definition_id),
-        deployment_id: view
-            .by_id(row.definition_id)
-            .map(|d| d.row.deployment_id.to_string()),
+        deployment_id: deployed.map(|d| d.row.deployment_id.to_string()),
         tenant_id: row.tenant_id,
         hostname: row.node,
         // A timer start belongs to no tree.

@@ -22,6 +22,8 @@ pub fn routes() -> Router<App> {
 }
 
 fn dto(view: &CatalogView, row: IncidentRow) -> Incident {
+    let job_definition =
+        instance_view::job_definition_id(view, row.definition_id, &row.element, row.job_kind);
     Incident {
         id: row.id.to_string(),
         process_definition_id: Some(instance_view::definition_id(view, row.definition_id)),
@@ -29,16 +31,17 @@ fn dto(view: &CatalogView, row: IncidentRow) -> Incident {
         execution_id: row.execution_id.map(|id| id.to_string()),
         incident_timestamp: Date(row.created),
         activity_id: row.element.clone(),
-        // Only a failed job tells where it failed.
-        failed_activity_id: (row.kind == incident::FAILED_JOB).then_some(row.element),
+        // Only a job that has failed, not one whose tries were set to none, tells where.
+        failed_activity_id: (row.kind == incident::FAILED_JOB && row.message.is_some())
+            .then_some(row.element),
         incident_type: row.kind,
         cause_incident_id: row.cause_id.to_string(),
         root_cause_incident_id: row.root_cause_id.to_string(),
         configuration: row.configuration,
         incident_message: row.message,
         tenant_id: row.tenant_id,
-        job_definition_id: None,
-        annotation: None,
+        job_definition_id: job_definition,
+        annotation: row.annotation,
     }
 }
 

@@ -2,7 +2,7 @@
 use crate::app::{Answer, CatalogView};
 use bpmn_core::{
     DefinitionRef, Id,
-    instance::{Instance, Variable},
+    instance::{Instance, JobKind, Variable},
     tracked::By,
     tree,
     value::TypedValue,
@@ -24,6 +24,17 @@ pub fn definition_id(view: &CatalogView, id: Id) -> String {
 /// Key of a definition.
 pub fn definition_key(view: &CatalogView, id: Id) -> Option<String> {
     view.by_id(id).map(|d| d.row.key.clone())
+}
+
+/// Id of the job definition of a job, or of an incident about one.
+pub fn job_definition_id(
+    view: &CatalogView,
+    definition: Id,
+    element: &str,
+    kind: Option<JobKind>,
+) -> Option<String> {
+    let found = view.job_definition_id(definition, element, kind?);
+    found.map(|id| id.to_string())
 }
 
 /// A process instance as its start answers it, with links.

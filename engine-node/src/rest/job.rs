@@ -1,11 +1,15 @@
 //! `/job`: list, read, execute, retries, suspension, deletion.
 use super::{
     call::{Call, answer, json, no_content, typed},
-    error, instance_view, lists,
+    error, instance_view, lists, suspension,
 };
 use crate::{
     App,
-    app::{Answer, CatalogView, EngineError, writer::now},
+    app::{
+        Answer, CatalogView, EngineError,
+        sweep::{Jobs, StartJobChange},
+        writer::now,
+    },
     query::{Where, job},
     store::Entity,
 };
@@ -14,7 +18,11 @@ use axum::{
     response::Response,
     routing::{get, post, put},
 };
-use bpmn_core::{Id, command::Command, instance::Job as JobRow};
+use bpmn_core::{
+    Id,
+    command::{Command, JobChange},
+    instance::Job as JobRow,
+};
 use http::StatusCode;
 use rest_api::{ApiError, ApiResult, Date, filters::Filters, job::Job};
 
@@ -28,19 +36,21 @@ pub fn routes() -> Router<App> {
         .route("/job/{id}/retries", put(retries))
         .route("/job/{id}/suspended", put(suspend))
         .route("/job/{id}/stacktrace", get(stacktrace))
-        .route("/job/{id}/duedate", put(not_served))
-        .route("/job/{id}/duedate/recalculate", post(not_served))
-        .route("/job/{id}/priority", put(not_served))
-}
-
-async fn not_served(_: Call) -> ApiError {
-    ApiError::not_implemented("changing due date or priority of a job")
+        .route("/job/suspended", put(suspend_by))
+        .route("/job/{id}/duedate", put(due))
+        .route("/job/{id}/duedate/recalculate", post(recalculate))
+        .route("/job/{id}/priority", put(priority))
 }
 
 fn dto(view: &CatalogView, job: JobRow) -> Job {
     Job {
         id: job.id.to_string(),
-        job_definition_id: None,
+        job_definition_id: instance_view::job_definition_id(
+            view,
+            job.definition_id,
+            &job.element,
+            Some(job.kind),
+        ),
         process_instance_id: job.instance_id.map(|id| id.to_string()),
         process_definition_id: Some(instance_view::definition_id(view, job.definition_id)),
         process_definition_key: instance_view::definition_key(view, job.definition_id),
@@ -132,24 +142,30 @@ async fn execute(call: Call) -> ApiResult<Response> {
     Ok(no_content())
 }
 
+/// Sends a change: to the job's instance, or to the job itself while it has none.
 async fn run(
     call: &Call,
     command: impl Fn(Id) -> Command,
+    of_start: Option<StartJobChange>,
     missing: impl Fn() -> ApiError,
 ) -> ApiResult<Response> {
     let id = call.id("id").ok_or_else(&missing)?;
     let render =
         Box::new(|_: &bpmn_core::instance::Instance, _: &bpmn_core::command::Outcome| Answer::no_content());
-    let result = call
-        .app
-        .engine
+    let engine = &call.app.engine;
+    let result = engine
         .entity_command(&call.caller, Entity::Job, id, command(id), render)
         .await;
+    if let (Err(EngineError::NotFound { .. }), Some(change)) = (&result, of_start)
+        && engine.change_start_job(id, &change).await.map_err(error::api)?
+    {
+        return Ok(no_content());
+    }
     result.map(answer).map_err(error::unknown(missing, error::api))
 }
 
-/// 500 with a type of the REST layer: the reference's own mixture for retries.
-fn retries_error(message: String) -> ApiError {
+/// 500 with a type of the REST layer: the reference's own mixture.
+fn server_error(message: String) -> ApiError {
     ApiError::new(
         StatusCode::INTERNAL_SERVER_ERROR,
         "InvalidRequestException",
@@ -157,8 +173,8 @@ fn retries_error(message: String) -> ApiError {
     )
 }
 
-async fn retries(call: Call) -> ApiResult<Response> {
-    let body = call.body()?;
+/// `retries` and perhaps `dueDate` of a body.
+pub fn given_retries(body: &Filters) -> ApiResult<(i32, Option<Option<i64>>)> {
     let Some(retries) = body.int("retries")? else {
         return Err(ApiError::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -168,7 +184,7 @@ async fn retries(call: Call) -> ApiResult<Response> {
         ));
     };
     if retries < 0 {
-        return Err(retries_error(format!(
+        return Err(server_error(format!(
             "ENGINE-13054 The number of job retries must be a non-negative Integer, but '{retries}' has been provided."
         )));
     }
@@ -176,25 +192,135 @@ async fn retries(call: Call) -> ApiResult<Response> {
         true => Some(body.date("dueDate")?),
         false => None,
     };
+    Ok((retries, due))
+}
+
+async fn retries(call: Call) -> ApiResult<Response> {
+    let (retries, due) = given_retries(&call.body()?)?;
     let missing = || {
-        retries_error(format!(
+        server_error(format!(
             "ENGINE-13053 No job found with id '{}'.'",
             call.param("id")
         ))
     };
-    run(&call, |job| Command::SetJobRetries { job, retries, due }, missing).await
+    let of_start = StartJobChange::Retries(retries, due);
+    run(
+        &call,
+        |job| Command::SetJobRetries { job, retries, due },
+        Some(of_start),
+        missing,
+    )
+    .await
 }
 
+/// Names of what one job or several are found by, as the reference lists them.
+const BY: &str = "jobId, jobDefinitionId, processInstanceId, processDefinitionId or processDefinitionKey";
+const OTHERS: [&str; 4] = [
+    "jobDefinitionId",
+    "processInstanceId",
+    "processDefinitionId",
+    "processDefinitionKey",
+];
+
 async fn suspend(call: Call) -> ApiResult<Response> {
-    let suspended = call.body()?.on("suspended")?;
+    let body = call.body()?;
+    if OTHERS.iter().any(|name| body.has(name)) {
+        let text = format!("Only one of {BY} should be set to update the suspension state.");
+        return Err(ApiError::invalid_request(text));
+    }
+    let suspended = body.on("suspended")?;
     let unknown = || ApiError::new(StatusCode::NO_CONTENT, "", "");
-    match run(&call, |job| Command::SetJobSuspended { job, suspended }, unknown).await {
+    let of_start = StartJobChange::Job(JobChange::Suspended(suspended));
+    let command = |job| Command::SetJobSuspended { job, suspended };
+    match run(&call, command, Some(of_start), unknown).await {
         // The reference answers 204 for an id that it doesn't know.
         Err(error) if error.status == StatusCode::NO_CONTENT => Ok(no_content()),
         result => result,
     }
 }
 
+/// Jobs of this shard; the router asks every shard that may have some.
+async fn suspend_by(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    if body.has("jobId") {
+        let text = "Either jobDefinitionId, processInstanceId, processDefinitionId or processDefinitionKey can be set to \
+                    update the suspension state.";
+        return Err(ApiError::invalid_request(text));
+    }
+    suspension::one_of(&body, &OTHERS, BY)?;
+    let change = JobChange::Suspended(body.on("suspended")?);
+    let (engine, view) = (&call.app.engine, call.catalog());
+    if let Some(instance) = body.text("processInstanceId")? {
+        let Ok(instance) = instance.parse::<Id>() else {
+            return Ok(no_content());
+        };
+        let command = Command::ChangeJobs { at: None, change };
+        let render = Box::new(|_: &_, _: &_| Answer::no_content());
+        return match engine.command(&call.caller, instance, command, render).await {
+            Err(EngineError::NotFound { .. }) => Ok(no_content()),
+            result => result.map(answer).map_err(error::api),
+        };
+    }
+    let jobs = match body.text("jobDefinitionId")? {
+        Some(id) => {
+            let found = id.parse::<Id>().ok().and_then(|id| view.job_definition(id));
+            let Some((deployed, job)) = found else {
+                return Ok(no_content());
+            };
+            Jobs {
+                definitions: vec![deployed.row.id],
+                at: Some((job.element.clone(), job.kind)),
+            }
+        }
+        None => Jobs {
+            definitions: suspension::ids(&suspension::definitions(&body, &view)?),
+            at: None,
+        },
+    };
+    if !jobs.definitions.is_empty() {
+        let done = engine.change_jobs(&call.caller, &jobs, change).await;
+        done.map_err(error::api)?;
+    }
+    Ok(no_content())
+}
+
+async fn due(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let due = body.date("duedate")?;
+    if body.on("cascade")? {
+        return Err(ApiError::not_implemented("a due date with 'cascade'"));
+    }
+    let missing = || server_error(format!("No job found with id '{}'.", call.param("id")));
+    let command = |job| Command::SetJobDue { job, due };
+    run(&call, command, Some(StartJobChange::Due(due)), missing).await
+}
+
+async fn recalculate(call: Call) -> ApiResult<Response> {
+    let from_creation = call.filters().flag("creationDateBased")? != Some(false);
+    let missing = || none(&call).with_code(0);
+    let failed = |error| match error {
+        EngineError::Rejected(rejection) => server_error(rejection.to_string()),
+        other => error::api(other),
+    };
+    let id = call.id("id").ok_or_else(missing)?;
+    let engine = &call.app.engine;
+    let result = engine.recalculate_due(&call.caller, id, from_creation).await;
+    result.map_err(error::unknown(missing, failed))?;
+    Ok(no_content())
+}
+
+async fn priority(call: Call) -> ApiResult<Response> {
+    let id = call.param("id");
+    let Some(priority) = call.body()?.long("priority")? else {
+        let text = format!("Priority for job '{id}' cannot be null.");
+        return Err(ApiError::new(StatusCode::BAD_REQUEST, "RestException", text));
+    };
+    let of_start = StartJobChange::Job(JobChange::Priority(priority));
+    let command = |job| Command::SetJobPriority { job, priority };
+    run(&call, command, Some(of_start), || none(&call)).await
+}
+
 async fn delete(call: Call) -> ApiResult<Response> {
-    run(&call, |job| Command::DeleteJob { job }, || none(&call)).await
+    let command = |job| Command::DeleteJob { job };
+    run(&call, command, Some(StartJobChange::Delete), || none(&call)).await
 }

@@ -19,13 +19,16 @@ pub mod history_variable;
 pub mod incident;
 pub mod instance_view;
 pub mod job;
+pub mod job_definition;
 pub mod lists;
 pub mod message;
 pub mod process_definition;
 pub mod process_instance;
 pub mod scope_variables;
+pub mod selection;
 pub mod signal;
 pub mod statistics;
+pub mod suspension;
 pub mod task;
 pub mod variable_instance;
 
@@ -60,6 +63,7 @@ pub fn router(app: App) -> Router {
         .merge(history_variable::routes())
         .merge(incident::routes())
         .merge(job::routes())
+        .merge(job_definition::routes())
         .merge(message::routes())
         .merge(process_definition::routes())
         .merge(process_instance::routes())

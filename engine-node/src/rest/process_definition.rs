@@ -1,7 +1,7 @@
 //! `/process-definition`: list, models, starts, suspension.
 use super::{
     call::{Call, answer, json, no_content},
-    error, instance_view,
+    error, instance_view, suspension,
 };
 use crate::{
     App,
@@ -220,61 +220,51 @@ async fn history_ttl(call: Call) -> ApiResult<Response> {
     Ok(no_content())
 }
 
+/// What names the definitions in the body.
+const BY: [&str; 2] = ["processDefinitionId", "processDefinitionKey"];
+
 async fn suspend(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
-    let suspended = suspension(&body)?;
+    if body.has("processDefinitionKey") {
+        let text = "Only one of processDefinitionId or processDefinitionKey should be set to update the suspension state.";
+        return Err(ApiError::invalid_request(text));
+    }
     // The reference answers 204 for an id that it doesn't know.
     let deployed = match named(&call, unknown_id) {
         Err(error) if call.param("id").is_empty() => return Err(error),
         Err(_) => return Ok(no_content()),
         Ok(deployed) => deployed,
     };
-    set_suspended(&call, &[deployed], suspended).await
+    let id = &deployed.row.rest_id;
+    let could_not = format!("The suspension state of Process Definition with id {id} could not be updated");
+    suspension::at_once(&body, &could_not)?;
+    set_suspended(&call, &body, vec![deployed]).await
 }
 
 async fn suspend_by_key_in_body(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
-    let suspended = suspension(&body)?;
-    let view = call.catalog();
-    let found: Vec<Arc<Deployed>> = match (
-        body.text("processDefinitionKey")?,
-        body.text("processDefinitionId")?,
-    ) {
-        (Some(_), Some(_)) => {
-            return Err(ApiError::invalid_request(
-                "Only one of processDefinitionId or processDefinitionKey should be set to update the suspension state.",
-            ));
-        }
-        (Some(key), None) => view.versions(&key).filter(|d| d.published).cloned().collect(),
-        (None, Some(id)) => view.by_rest_id(&id).cloned().into_iter().collect(),
-        (None, None) => {
-            return Err(ApiError::invalid_request(
-                "Either processDefinitionId or processDefinitionKey should be set to update the suspension state.",
-            ));
-        }
-    };
-    set_suspended(&call, &found, suspended).await
+    if body.has("processDefinitionId") {
+        let text = "Only processDefinitionKey can be set to update the suspension state.";
+        return Err(ApiError::invalid_request(text));
+    }
+    suspension::one_of(&body, &BY, "processDefinitionId or processDefinitionKey")?;
+    suspension::at_once(
+        &body,
+        "Could not update the suspension state of Process Definitions",
+    )?;
+    let found = suspension::definitions(&body, &call.catalog())?;
+    set_suspended(&call, &body, found).await
 }
 
-fn suspension(body: &Filters) -> ApiResult<bool> {
-    if body.on("includeProcessInstances")? {
-        return Err(ApiError::not_implemented(
-            "a suspension with 'includeProcessInstances'",
-        ));
-    }
-    if body.text("executionDate")?.is_some() {
-        return Err(ApiError::not_implemented("a suspension with 'executionDate'"));
-    }
-    body.on("suspended")
-}
-
-async fn set_suspended(call: &Call, definitions: &[Arc<Deployed>], suspended: bool) -> ApiResult<Response> {
-    for deployed in definitions.iter().filter(|d| d.row.suspended != suspended) {
-        call.app
-            .replication
-            .suspend_definition(deployed.row.id, suspended)
-            .await
-            .map_err(error::api)?;
+async fn set_suspended(call: &Call, body: &Filters, definitions: Vec<Arc<Deployed>>) -> ApiResult<Response> {
+    let (suspended, instances) = (body.on("suspended")?, body.on("includeProcessInstances")?);
+    if !definitions.is_empty() {
+        let ids = suspension::ids(&definitions);
+        let replication = &call.app.replication;
+        let done = replication
+            .suspend_definitions(&call.caller, ids, suspended, instances)
+            .await;
+        done.map_err(error::api)?;
     }
     Ok(no_content())
 }

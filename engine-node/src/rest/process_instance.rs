@@ -3,6 +3,7 @@ use super::{
     call::{Call, answer, json, no_content},
     error, instance_view, lists,
     scope_variables::{self, Place},
+    selection, suspension,
 };
 use crate::{
     App,
@@ -28,6 +29,7 @@ pub fn routes() -> Router<App> {
     Router::new()
         .route("/process-instance", get(list).post(list_post))
         .route("/process-instance/count", get(count).post(count_post))
+        .route("/process-instance/suspended", put(suspend_many))
         .route("/process-instance/{id}", get(one).delete(delete))
         .route("/process-instance/{id}/suspended", put(suspend))
         .route("/process-instance/{id}/activity-instances", get(tree))
@@ -157,6 +159,43 @@ async fn suspend(call: Call) -> ApiResult<Response> {
         Err(error) if is_missing(&error) => Ok(no_content()),
         Err(error) => Err(error::api(error)),
     }
+}
+
+/// Instances of this shard; the router asks every shard that may have some.
+async fn suspend_many(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let (by, group) = (
+        ["processDefinitionId", "processDefinitionKey"],
+        [
+            "processInstanceIds",
+            "processInstanceQuery",
+            "historicProcessInstanceQuery",
+        ],
+    );
+    let suspended = body.on("suspended")?;
+    let engine = &call.app.engine;
+    if group.iter().any(|name| body.has(name)) {
+        if by.iter().any(|name| body.has(name)) {
+            return Err(ApiError::invalid_request(
+                "Choose either a single processInstance with processDefinitionId or processDefinitionKey or a group of \
+                 processInstances with processInstanceIds, procesInstanceQuery or historicProcessInstanceQuery.",
+            ));
+        }
+        let found = selection::instances(&call, &body).await?;
+        let found = selection::some(found, "No process instance ids given", "Process Instance ids")?;
+        let done = engine.suspend_instances(&call.caller, found, suspended).await;
+        done.map_err(error::api)?;
+        return Ok(no_content());
+    }
+    suspension::one_of(&body, &by, "processDefinitionId or processDefinitionKey")?;
+    let definitions = suspension::ids(&suspension::definitions(&body, &call.catalog())?);
+    if !definitions.is_empty() {
+        let done = engine
+            .suspend_of_definitions(&call.caller, &definitions, suspended)
+            .await;
+        done.map_err(error::api)?;
+    }
+    Ok(no_content())
 }
 
 async fn run(call: &Call, id: Id, command: Command) -> Result<Answer, EngineError> {

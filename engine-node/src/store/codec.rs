@@ -1,7 +1,7 @@
 //! Entities to rows and back, in the order of the columns in [`super::schema`].
 use super::value::{large_id, read_value, value};
 use super::{
-    DefinitionRow, IdempotencyRow, OutboxRow, StoreError,
+    DefinitionRow, IdempotencyRow, JobDefinitionRow, OutboxRow, StoreError,
     cell::{Cell, Reader},
 };
 use bpmn_core::{Id, Slot, instance::*};
@@ -387,6 +387,8 @@ pub(crate) fn incident(i: &Incident, at: Place) -> Vec<Cell> {
         i.cause_id,
         i.root_cause_id,
         &i.tenant_id,
+        i.job_kind.map(|kind| kind as i16),
+        &i.annotation,
         i.recorded,
     ]
 }
@@ -405,6 +407,8 @@ pub(crate) fn read_incident(r: &mut Reader) -> Result<Incident, StoreError> {
         cause_id: r.id()?,
         root_cause_id: r.id()?,
         tenant_id: r.text_opt()?,
+        job_kind: job_kind(r.int_opt()?)?,
+        annotation: r.text_opt()?,
         recorded: r.bool()?,
     })
 }
@@ -419,6 +423,44 @@ pub(crate) fn outbox(row: &OutboxRow) -> Vec<Cell> {
         row.created,
         &row.body
     ]
+}
+
+/// The kind of a job, where there is one.
+pub(crate) fn job_kind(number: Option<i64>) -> Result<Option<JobKind>, StoreError> {
+    let Some(number) = number else {
+        return Ok(None);
+    };
+    let kind = i16::try_from(number).ok().and_then(JobKind::from_i16);
+    kind.map(Some)
+        .ok_or_else(|| StoreError::Internal(format!("job kind {number}")))
+}
+
+pub(crate) fn job_definition(row: &JobDefinitionRow) -> Vec<Cell> {
+    cells![
+        row.id,
+        row.definition_id,
+        &row.element,
+        row.kind as i16,
+        &row.job_type,
+        &row.configuration,
+        row.suspended,
+        row.priority,
+    ]
+}
+
+pub(crate) fn read_job_definition(r: &mut Reader) -> Result<JobDefinitionRow, StoreError> {
+    Ok(JobDefinitionRow {
+        id: r.id()?,
+        definition_id: r.id()?,
+        element: r.text()?,
+        kind: r
+            .i16()
+            .and_then(|n| JobKind::from_i16(n).ok_or_else(|| unknown("job kind", n)))?,
+        job_type: r.text()?,
+        configuration: r.text()?,
+        suspended: r.bool()?,
+        priority: r.int_opt()?,
+    })
 }
 
 pub(crate) fn idempotency(row: &IdempotencyRow, root: Option<Id>) -> Vec<Cell> {

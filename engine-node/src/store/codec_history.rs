@@ -187,6 +187,8 @@ fn incident(h: &HistoricIncident, kept: Kept) -> Vec<Cell> {
         i.cause_id,
         i.root_cause_id,
         &i.tenant_id,
+        i.job_kind.map(|kind| kind as i16),
+        &i.annotation,
         h.ended,
         if h.resolved { 1i16 } else { 2 },
     ]

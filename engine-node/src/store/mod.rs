@@ -314,6 +314,22 @@ pub struct DefinitionRow {
     pub home: Slot,
 }
 
+/// The jobs of one kind at one element of a definition, with what operators have set for them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobDefinitionRow {
+    /// The same on every shard: it follows from definition, element and kind.
+    pub id: Id,
+    pub definition_id: Id,
+    pub element: String,
+    pub kind: JobKind,
+    pub job_type: String,
+    pub configuration: String,
+    /// New jobs come suspended.
+    pub suspended: bool,
+    /// Priority of new jobs, whatever the model says.
+    pub priority: Option<i64>,
+}
+
 /// A user of the engine, replicated by the reference log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UserRow {
@@ -336,9 +352,21 @@ pub enum Reference {
     DeleteDeployment {
         deployment: Id,
     },
+    /// Suspends or activates a definition and its job definitions.
     SuspendDefinition {
         definition: Id,
         suspended: bool,
+    },
+    /// Suspends or activates one job definition, or all of a definition.
+    SuspendJobs {
+        definition: Id,
+        job_definition: Option<Id>,
+        suspended: bool,
+    },
+    /// Sets the priority of a job definition's new jobs; `None`: the model's.
+    SetJobPriority {
+        job_definition: Id,
+        priority: Option<i64>,
     },
     /// Days that a definition's history is kept after its end; `None`: for ever.
     SetHistoryTtl {
@@ -466,6 +494,8 @@ pub trait Store: Housekeeping {
     async fn payload(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError>;
     /// Every deployment without contents; every definition; published or not.
     async fn deployments(&self) -> Result<Vec<(DeploymentRow, bool)>, StoreError>;
+    /// Every job definition, in the order in which the reference makes those of a definition.
+    async fn job_definitions(&self) -> Result<Vec<JobDefinitionRow>, StoreError>;
     async fn resource(&self, deployment: Id, name: &str) -> Result<Option<ResourceRow>, StoreError>;
     async fn user(&self, id: &str) -> Result<Option<UserRow>, StoreError>;
     async fn user_count(&self) -> Result<u64, StoreError>;

@@ -8,6 +8,7 @@ use super::{
     sql_store::{SqlStore, each},
     *,
 };
+use sha2::{Digest, Sha256};
 
 impl<B: Backend> SqlStore<B> {
     /// See [`Store::apply_reference`].
@@ -70,8 +71,16 @@ impl<B: Backend> SqlStore<B> {
                     transaction
                         .run(self.put(&DEFINITION, codec::definition(definition)))
                         .await?;
-                    for row in elements(definition, &d.resources) {
+                    let Some(model) = model(definition, &d.resources) else {
+                        continue;
+                    };
+                    for row in elements(definition.id, &model) {
                         transaction.run(self.put(&ELEMENT, row)).await?;
+                    }
+                    for row in job_definitions(definition, &model) {
+                        transaction
+                            .run(self.put(&JOB_DEFINITION, codec::job_definition(&row)))
+                            .await?;
                     }
                 }
             }
@@ -80,12 +89,14 @@ impl<B: Backend> SqlStore<B> {
                 transaction.run(sql.bind(Type::Uuid, *deployment)).await?;
             }
             Reference::DeleteDeployment { deployment } => {
-                let sql = self.sql(
-                    "DELETE FROM element WHERE \"definition_id\" IN (SELECT \"id\" FROM definition WHERE \"deployment_id\" = ",
-                );
-                transaction
-                    .run(sql.bind(Type::Uuid, *deployment).push(")"))
-                    .await?;
+                for table in ["element", "job_definition"] {
+                    let sql = self.sql(&format!(
+                        "DELETE FROM {table} WHERE \"definition_id\" IN (SELECT \"id\" FROM definition WHERE \"deployment_id\" = "
+                    ));
+                    transaction
+                        .run(sql.bind(Type::Uuid, *deployment).push(")"))
+                        .await?;
+                }
                 for (table, column) in [
                     ("definition", "deployment_id"),
                     ("resource", "deployment_id"),
@@ -105,6 +116,27 @@ impl<B: Backend> SqlStore<B> {
                 transaction
                     .run(sql.push(" WHERE \"id\" = ").bind(Type::Uuid, *definition))
                     .await?;
+                let jobs = self.suspend_jobs(*definition, None, *suspended);
+                transaction.run(jobs).await?;
+            }
+            Reference::SuspendJobs {
+                definition,
+                job_definition,
+                suspended,
+            } => {
+                let jobs = self.suspend_jobs(*definition, *job_definition, *suspended);
+                transaction.run(jobs).await?;
+            }
+            Reference::SetJobPriority {
+                job_definition,
+                priority,
+            } => {
+                let sql = self
+                    .sql("UPDATE job_definition SET \"priority\" = ")
+                    .bind(Type::Big, *priority)
+                    .push(" WHERE \"id\" = ")
+                    .bind(Type::Uuid, *job_definition);
+                transaction.run(sql).await?;
             }
             Reference::SetHistoryTtl { definition, days } => {
                 let sql = self
@@ -126,6 +158,27 @@ impl<B: Backend> SqlStore<B> {
             }
         }
         Ok(())
+    }
+
+    fn suspend_jobs(&self, definition: Id, job_definition: Option<Id>, suspended: bool) -> Sql {
+        let sql = self
+            .sql("UPDATE job_definition SET \"suspended\" = ")
+            .bind(Type::Bool, suspended)
+            .push(" WHERE \"definition_id\" = ")
+            .bind(Type::Uuid, definition);
+        match job_definition {
+            Some(id) => sql.push(" AND \"id\" = ").bind(Type::Uuid, id),
+            None => sql,
+        }
+    }
+
+    /// See [`Store::job_definitions`].
+    pub(crate) async fn all_job_definitions(&self) -> Result<Vec<JobDefinitionRow>, StoreError> {
+        let sql = self.sql(&format!(
+            "SELECT {} FROM job_definition ORDER BY \"id\"",
+            columns(&JOB_DEFINITION, "")
+        ));
+        each(self.backend.read(sql).await?, codec::read_job_definition)
     }
 
     /// See [`Store::deployments`].
@@ -172,23 +225,53 @@ impl<B: Backend> SqlStore<B> {
     }
 }
 
-/// Rows of `element`: the flow nodes of a definition's model. A file that doesn't parse was never deployed by a node
-/// (tests write such ones); it has none.
-fn elements(definition: &DefinitionRow, resources: &[ResourceRow]) -> Vec<Vec<Cell>> {
-    let file = resources.iter().find(|r| r.name == definition.resource_name);
-    let parsed = file
-        .and_then(|r| bpmn_core::load(&r.content).ok())
-        .unwrap_or_default();
-    let of_key = parsed.iter().find(|d| d.key == definition.key);
-    let nodes = of_key.into_iter().flat_map(|d| d.activities());
-    nodes
+/// Rows of `element`: the flow nodes of a definition's model.
+fn elements(definition: Id, model: &bpmn_core::Definition) -> Vec<Vec<Cell>> {
+    model
+        .activities()
         .map(|(id, name, kind)| {
             vec![
-                definition.id.into(),
+                definition.into(),
                 id.into(),
                 name.map_or(Cell::Null, Cell::from),
                 kind.into(),
             ]
         })
         .collect()
+}
+
+/// Rows of `job_definition`, whose ids are the same from every node.
+fn job_definitions(definition: &DefinitionRow, model: &bpmn_core::Definition) -> Vec<JobDefinitionRow> {
+    let all = model.job_definitions().into_iter().enumerate();
+    all.map(|(place, job)| {
+        let what = format!("{}\n{}", job.element, job.kind as i16);
+        JobDefinitionRow {
+            id: derived_id(definition.id, &what, place as u16, definition.home),
+            definition_id: definition.id,
+            element: job.element,
+            kind: job.kind,
+            job_type: job.job_type.to_owned(),
+            configuration: job.configuration,
+            suspended: false,
+            priority: None,
+        }
+    })
+    .collect()
+}
+
+/// The model of a definition. A file that doesn't parse was never deployed by a node (tests write such ones).
+fn model(definition: &DefinitionRow, resources: &[ResourceRow]) -> Option<bpmn_core::Definition> {
+    let file = resources.iter().find(|r| r.name == definition.resource_name)?;
+    let parsed = bpmn_core::load(&file.content).ok()?;
+    parsed.into_iter().find(|d| d.key == definition.key)
+}
+
+/// An id that follows from a definition's and from what it is of; ids of one definition are in the order of `place`.
+fn derived_id(definition: Id, what: &str, place: u16, slot: Slot) -> Id {
+    let hash = Sha256::digest(format!("{definition}\n{what}"));
+    let random = hash
+        .iter()
+        .take(6)
+        .fold(0, |number, byte| (number << 8) | u64::from(*byte));
+    Id::from_parts(definition.millis(), place, slot, random)
 }

@@ -182,8 +182,8 @@ table!(
     INCIDENT, "incident", SlotBound, ["id"], [
         c("id", Uuid), c("slot", Small), c("root_id", Uuid), n("instance_id", Uuid), n("execution_id", Uuid),
         c("definition_id", Uuid), c("kind", Text), c("element", Text), n("message", Text), n("configuration", Text),
-        c("created", Big), c("cause_id", Uuid), c("root_cause_id", Uuid), n("tenant_id", Text),
-        c("recorded", Bool),
+        c("created", Big), c("cause_id", Uuid), c("root_cause_id", Uuid), n("tenant_id", Text), n("job_kind", Small),
+        n("annotation", Text), c("recorded", Bool),
     ]
 );
 table!(
@@ -239,7 +239,8 @@ table!(
         c("id", Uuid), c("slot", Small), c("retention", Small), c("root_id", Uuid), n("instance_id", Uuid),
         n("execution_id", Uuid), c("definition_id", Uuid), c("kind", Text), c("element", Text),
         n("message", Text), n("configuration", Text), c("created", Big), c("cause_id", Uuid),
-        c("root_cause_id", Uuid), n("tenant_id", Text), c("ended", Big), c("state", Small),
+        c("root_cause_id", Uuid), n("tenant_id", Text), n("job_kind", Small), n("annotation", Text),
+        c("ended", Big), c("state", Small),
     ]
 );
 table!(
@@ -332,6 +333,13 @@ table!(
     ]
 );
 table!(
+    /// Job definitions, with what operators have set for their jobs.
+    JOB_DEFINITION, "job_definition", Replicated, ["definition_id", "element", "kind"], [
+        c("id", Uuid), c("definition_id", Uuid), c("element", Text), c("kind", Small), c("job_type", Text),
+        c("configuration", Text), c("suspended", Bool), n("priority", Big),
+    ]
+);
+table!(
     /// Users.
     ENGINE_USER, "engine_user", Replicated, ["id"], [
         c("id", Text), n("first_name", Text), n("last_name", Text), n("email", Text), c("password_hash", Text),
@@ -419,6 +427,7 @@ pub const TABLES: &[Table] = &[
     RESOURCE,
     DEFINITION,
     ELEMENT,
+    JOB_DEFINITION,
     ENGINE_USER,
     SLOT,
     HIDDEN_SLOT,

@@ -264,6 +264,9 @@ impl<B: Backend> Store for SqlStore<B> {
             .flatten())
     }
 
+    async fn job_definitions(&self) -> Result<Vec<JobDefinitionRow>, StoreError> {
+        self.all_job_definitions().await
+    }
     async fn deployments(&self) -> Result<Vec<(DeploymentRow, bool)>, StoreError> {
         self.all_deployments().await
     }

@@ -4,6 +4,7 @@ use super::{Part, Question, Stop, ask_each, asked};
 use crate::{
     admit::Admitted,
     forward::{NoAnswer, is_trouble},
+    headers,
     locate::slot_of_id,
     respond::{self, Answer},
     scan,
@@ -72,6 +73,10 @@ fn conclude(results: Vec<Result<Part, NoAnswer>>) -> Answer {
             Ok(part) => refused.push(part),
             Err(error) => failed.push(error),
         }
+    }
+    // A shard that has nothing of what was asked for refuses only if all do.
+    if !done.is_empty() {
+        refused.retain(|part| !part.headers.contains_key(headers::NOTHING_HERE));
     }
     if refused.is_empty() && failed.is_empty() {
         return done

@@ -10,7 +10,7 @@ use crate::{
 use expr::Expression;
 use roxmltree::Node as Xml;
 use std::fmt::Debug;
-use timer_catch_event::TimerDefinition;
+pub(crate) use timer_catch_event::TimerDefinition;
 use topology::Id;
 
 mod cancel_boundary_event;
@@ -326,6 +326,11 @@ pub(crate) trait Behavior: Debug + Send + Sync {
 
     /// How instances or event subprocesses start here, for start events.
     fn start(&self) -> Option<Start<'_>> {
+        None
+    }
+
+    /// The timer that makes its jobs, for timer events.
+    fn timer(&self) -> Option<&TimerDefinition> {
         None
     }
 

@@ -30,4 +30,8 @@ impl Behavior for TimerBoundaryEvent {
         let (due, repeat) = self.timer.due(at, host, ctx)?;
         ctx.add_job(host, at, JobKind::Timer, Some(due), repeat).map(drop)
     }
+
+    fn timer(&self) -> Option<&TimerDefinition> {
+        Some(&self.timer)
+    }
 }

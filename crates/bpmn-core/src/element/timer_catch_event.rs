@@ -61,6 +61,18 @@ impl TimerDefinition {
         token: Id,
         ctx: &mut Ctx<'_, '_>,
     ) -> Result<(Millis, Option<String>), Rejection> {
+        let now = ctx.env.now;
+        self.due_from(at, token, ctx, now)
+    }
+
+    /// The same, seen from another time than now.
+    pub(crate) fn due_from(
+        &self,
+        at: &Node,
+        token: Id,
+        ctx: &mut Ctx<'_, '_>,
+        from: Millis,
+    ) -> Result<(Millis, Option<String>), Rejection> {
         let value = ctx.eval(&self.text, Some(token))?;
         if let Value::Date(due) | Value::DateTime(due) = value {
             return Ok((due, None));
@@ -73,7 +85,7 @@ impl TimerDefinition {
             );
             return Err(Ctx::failure(at, message));
         };
-        let due = timer::next(self.kind, &text, ctx.env.now, None);
+        let due = timer::next(self.kind, &text, from, None);
         let due = due.map_err(|cause| Ctx::failure(at, cause.explained(self.kind, &text)))?;
         due.ok_or_else(|| Ctx::failure(at, "duedate is null"))
     }
@@ -98,5 +110,9 @@ impl Behavior for TimerCatchEvent {
 
     fn is_scope(&self) -> bool {
         true
+    }
+
+    fn timer(&self) -> Option<&TimerDefinition> {
+        Some(&self.timer)
     }
 }

@@ -33,4 +33,8 @@ impl Behavior for TimerStartEvent {
     fn start(&self) -> Option<Start<'_>> {
         Some(Start::Timer(&self.timer))
     }
+
+    fn timer(&self) -> Option<&TimerDefinition> {
+        Some(&self.timer)
+    }
 }

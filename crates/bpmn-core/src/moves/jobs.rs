@@ -24,6 +24,7 @@ impl Ctx<'_, '_> {
         let priority = self.job_priority(token, node, kind)?;
         let id = self.new_id();
         let execution = self.execution_of(token)?;
+        let held = self.def.job_setting(&node.id, kind).is_some_and(|s| s.suspended);
         let process = &self.inst.process;
         self.inst.jobs.insert(Job {
             id,
@@ -41,7 +42,7 @@ impl Ctx<'_, '_> {
                 _ => node.exclusive,
             },
             priority,
-            suspended: process.suspended,
+            suspended: process.suspended || held,
             created: self.env.now,
             lock_owner: None,
             lock_expires: None,
@@ -82,9 +83,14 @@ impl Ctx<'_, '_> {
             return Ok(());
         };
         let id = self.new_id();
+        let held = self
+            .def
+            .job_setting(&fired.element, fired.kind)
+            .is_some_and(|s| s.suspended);
         self.inst.jobs.insert(Job {
             id,
             due: Some(due),
+            suspended: self.inst.process.suspended || held,
             created: now,
             lock_owner: None,
             lock_expires: None,
@@ -120,6 +126,8 @@ impl Ctx<'_, '_> {
             element: element.to_owned(),
             message,
             configuration: Some(cause.to_string()),
+            job_kind: self.inst.jobs.get(cause).map(|job| job.kind),
+            annotation: None,
             created: self.env.now,
             cause_id: id,
             root_cause_id: id,

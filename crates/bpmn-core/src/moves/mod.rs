@@ -5,6 +5,7 @@ mod errors;
 mod events;
 mod external;
 mod flows;
+mod job_changes;
 mod jobs;
 mod listeners;
 mod priority;

@@ -12,8 +12,12 @@ use topology::Id;
 const DEFAULT_PRIORITY: i64 = 0;
 
 impl Ctx<'_, '_> {
-    /// A job's priority: of its element, else of the process.
+    /// A job's priority: what an operator has set, else of its element, else of the process.
     pub(crate) fn job_priority(&mut self, token: Id, at: &Node, kind: JobKind) -> Result<i64, Rejection> {
+        let set = self.def.job_setting(&at.id, kind).and_then(|s| s.priority);
+        if let Some(priority) = set {
+            return Ok(priority);
+        }
         let of_process = &self.def.definition.job_priority;
         let Some(expression) = at.job_priority.as_ref().or(of_process.as_ref()) else {
             return Ok(DEFAULT_PRIORITY);

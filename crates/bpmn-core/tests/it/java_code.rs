@@ -38,6 +38,7 @@ fn started(task: &str) -> (Result<Instance, Rejection>, Vec<(String, String)>) {
         rest_id: "p:1:definition",
         version: 1,
         tenant_id: None,
+        job_settings: &[],
     };
     let mut ids = Counter::default();
     let mut env = Env {

@@ -121,6 +121,7 @@ impl Twin {
             rest_id: REST_ID,
             version: 1,
             tenant_id: None,
+            job_settings: &[],
         }
     }
 

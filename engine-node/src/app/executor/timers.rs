@@ -2,15 +2,16 @@
 use super::run::{nothing, stacktrace};
 use crate::{
     app::{
-        Caller, Engine, EngineError,
+        Caller, Deployed, Engine, EngineError,
         commands::Start,
+        sweep::StartJobChange,
         writer::{Task, now},
     },
     store::Entity,
 };
 use bpmn_core::{
-    Slot,
-    command::Rejection,
+    Id, Slot,
+    command::{Command, Rejection},
     history::Kind,
     instance::{HistoricJob, Incident, Job, RunState},
     timer,
@@ -24,7 +25,7 @@ impl Engine {
     pub(super) async fn run_timer_start(&self, job: Job) -> Result<(), EngineError> {
         let deployed = self.inner.deployed(job.definition_id)?;
         let slot = self.any_owned_slot()?;
-        let next = match self.next_firing(&deployed.definition, &job) {
+        let next = match self.next_firing(&deployed, &job) {
             Ok(next) => next.map(Box::new),
             Err(failure) => return self.fail_timer_start(job, failure).await,
         };
@@ -52,12 +53,47 @@ impl Engine {
         }
     }
 
+    /// Sets a timer's due date anew from its expression, seen from now or from when the job was made.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`]; what the expression gives.
+    pub async fn recalculate_due(
+        &self,
+        caller: &Caller,
+        job: Id,
+        from_creation: bool,
+    ) -> Result<(), EngineError> {
+        let command = Command::RecalculateDue { job, from_creation };
+        let run = self.entity_command(caller, Entity::Job, job, command, nothing());
+        let missing = match run.await {
+            Ok(_) => return Ok(()),
+            Err(missing @ EngineError::NotFound { .. }) => missing,
+            Err(other) => return Err(other),
+        };
+        let Some(row) = self.inner.store.start_job(job).await? else {
+            return Err(missing);
+        };
+        let deployed = self.inner.deployed(row.definition_id)?;
+        let mut timers = deployed.definition.start_timers().into_iter();
+        let Some(timer) = timers.find(|t| t.element == row.element) else {
+            return Err(missing);
+        };
+        let from = if from_creation { row.created } else { now() };
+        let due = timer::next(timer.kind, &timer.text, from, None).map_err(|e| Rejection::Failure {
+            message: e.explained(timer.kind, &timer.text),
+            element: Some(row.element.clone()),
+        })?;
+        let due = StartJobChange::Due(due.map(|(due, _)| due));
+        self.change_start_job(job, &due).await.map(drop)
+    }
+
     /// The job of the firing after this one; `None` if that was the last.
-    fn next_firing(&self, definition: &bpmn_core::Definition, job: &Job) -> Result<Option<Job>, Rejection> {
+    fn next_firing(&self, deployed: &Deployed, job: &Job) -> Result<Option<Job>, Rejection> {
         let Some(repeat) = &job.repeat else {
             return Ok(None);
         };
-        let Some(timer) = definition
+        let Some(timer) = deployed
+            .definition
             .start_timers()
             .into_iter()
             .find(|t| t.element == job.element)
@@ -69,6 +105,7 @@ impl Engine {
             element: Some(job.element.clone()),
         };
         let next = timer::next(timer.kind, &timer.text, now(), Some(repeat)).map_err(failure)?;
+        let set = deployed.job_definition(&job.element, job.kind);
         Ok(next.map(|(due, repeat)| {
             let id = self.new_id(job.id.slot().unwrap_or(bpmn_core::Slot::from_bits(0)));
             Job {
@@ -77,12 +114,14 @@ impl Engine {
                 due: Some(due),
                 repeat,
                 retries: self.inner.settings.default_retries,
+                suspended: set.is_some_and(|j| j.suspended),
+                priority: set.and_then(|j| j.priority).unwrap_or(timer.priority),
                 created: now(),
                 lock_owner: None,
                 lock_expires: None,
                 error_message: None,
                 stacktrace: None,
-                recorded: self.tells(&definition.key, Kind::Job),
+                recorded: self.tells(&deployed.row.key, Kind::Job),
                 ..job.clone()
             }
         }))
@@ -129,6 +168,8 @@ impl Engine {
                 element: job.element.clone(),
                 message: job.error_message.clone(),
                 configuration: Some(job.id.to_string()),
+                job_kind: Some(job.kind),
+                annotation: None,
                 created: now(),
                 cause_id: id,
                 root_cause_id: id,

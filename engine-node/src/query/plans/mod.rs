@@ -296,11 +296,7 @@ fn catalog() -> CatalogView {
             deployment_id: id,
             home: Slot::from_bits(0),
         };
-        Arc::new(Deployed {
-            row,
-            definition: Arc::new(definition),
-            published: true,
-        })
+        Arc::new(Deployed::new(row, Arc::new(definition), true, Vec::new()))
     });
     CatalogView::new(BTreeMap::new(), deployed.collect(), 1)
 }

@@ -330,6 +330,8 @@ pub(super) fn incident(instance: Option<Id>, slot: Slot, configuration: Option<I
         cause_id: own,
         root_cause_id: own,
         tenant_id: None,
+        job_kind: Some(JobKind::Timer),
+        annotation: None,
         recorded: false,
     }
 }

@@ -25,6 +25,7 @@ async fn life(f: &Fixture, told: &History, at: Slot) -> BTreeMap<String, Vec<Str
         rest_id: "life:1:id",
         version: 1,
         tenant_id: None,
+        job_settings: &[],
     };
     let generator = topology::IdGenerator::default();
     let mut ids = &generator;

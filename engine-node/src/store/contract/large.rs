@@ -41,6 +41,7 @@ pub(super) async fn s2_15_a_large_value_is_one_row_that_moves_with_its_tree(f: F
         rest_id: "p:1:id",
         version: 1,
         tenant_id: None,
+        job_settings: &[],
     };
     let generator = topology::IdGenerator::default();
     let mut ids = &generator;

@@ -1,0 +1,225 @@
+//! `/job-definition`: list, read, suspension, retries and priority of jobs.
+use super::{
+    call::{Call, json, no_content},
+    error,
+    suspension::{at_once, definitions, one_of},
+};
+use crate::{
+    App,
+    app::{
+        Deployed,
+        sweep::{Jobs, Sweep},
+    },
+    query::{
+        job_definition::{self as query, Found},
+        memory,
+    },
+    store::JobDefinitionRow,
+};
+use axum::{
+    Router,
+    response::Response,
+    routing::{get, put},
+};
+use bpmn_core::command::JobChange;
+use rest_api::{
+    ApiError, ApiResult,
+    filters::{Filters, sorting},
+    job_definition::JobDefinition,
+};
+use serde_json::json;
+use std::sync::Arc;
+
+/// Routes of this resource.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/job-definition", get(list).post(list_post))
+        .route("/job-definition/count", get(count).post(count_post))
+        .route("/job-definition/suspended", put(suspend_by))
+        .route("/job-definition/{id}", get(one))
+        .route("/job-definition/{id}/suspended", put(suspend))
+        .route("/job-definition/{id}/retries", put(retries))
+        .route("/job-definition/{id}/jobPriority", put(priority))
+}
+
+fn dto(deployed: &Deployed, row: JobDefinitionRow) -> JobDefinition {
+    JobDefinition {
+        id: row.id.to_string(),
+        process_definition_id: deployed.row.rest_id.clone(),
+        process_definition_key: deployed.row.key.clone(),
+        job_type: row.job_type,
+        job_configuration: row.configuration,
+        activity_id: row.element,
+        suspended: row.suspended,
+        overriding_job_priority: row.priority,
+        tenant_id: deployed.row.tenant_id.clone(),
+        deployment_id: None,
+    }
+}
+
+async fn list(call: Call) -> ApiResult<Response> {
+    find(&call, &call.filters())
+}
+
+async fn list_post(call: Call) -> ApiResult<Response> {
+    find(&call, &call.body()?)
+}
+
+fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
+    let sortings = sorting(filters, &|by| query::SORTS.contains(&by))?;
+    let rows = query::find(filters, &call.catalog())?;
+    let id = |found: &Found| found.1.id.to_string();
+    let rows = memory::page(rows, &sortings, call.paging()?, query::key, id);
+    let rows: Vec<JobDefinition> = rows.into_iter().map(|(d, j)| dto(&d, j)).collect();
+    Ok(json(&rows))
+}
+
+async fn count(call: Call) -> ApiResult<Response> {
+    number(&call, &call.filters())
+}
+
+async fn count_post(call: Call) -> ApiResult<Response> {
+    number(&call, &call.body()?)
+}
+
+fn number(call: &Call, filters: &Filters) -> ApiResult<Response> {
+    let rows = query::find(filters, &call.catalog())?;
+    Ok(json(&json!({"count": rows.len()})))
+}
+
+/// The job definition that the path names.
+fn named(call: &Call) -> Option<(Arc<Deployed>, JobDefinitionRow)> {
+    let view = call.catalog();
+    let (deployed, job) = view.job_definition(call.id("id")?)?;
+    deployed.published.then(|| (deployed.clone(), job.clone()))
+}
+
+async fn one(call: Call) -> ApiResult<Response> {
+    let id = call.param("id");
+    let found = named(&call);
+    let (deployed, job) =
+        found.ok_or_else(|| ApiError::not_found(format!("Job Definition with id {id} does not exist")))?;
+    Ok(json(&dto(&deployed, job)))
+}
+
+/// What job definitions are suspended by, as the reference lists it.
+const BY: &str = "jobDefinitionId, processDefinitionId or processDefinitionKey";
+
+async fn suspend(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    if body.has("processDefinitionId") || body.has("processDefinitionKey") {
+        let text = format!("Only one of {BY} should be set to update the suspension state.");
+        return Err(ApiError::invalid_request(text));
+    }
+    let id = call.param("id");
+    at_once(
+        &body,
+        &format!("The suspension state of Job Definition with id {id} could not be updated"),
+    )?;
+    let (suspended, jobs) = (body.on("suspended")?, body.on("includeJobs")?);
+    // The reference answers 204 for an id that it doesn't know.
+    let Some((deployed, job)) = named(&call) else {
+        return Ok(no_content());
+    };
+    let of = vec![(deployed.row.id, Some(job.id))];
+    let sweep = Sweep::SuspendJobs {
+        definitions: vec![deployed.row.id],
+        at: Some((job.element, job.kind as i16)),
+        suspended,
+    };
+    let sweeps = jobs.then_some(sweep).into_iter().collect();
+    set_suspended(&call, of, suspended, sweeps).await
+}
+
+async fn suspend_by(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    if body.has("jobDefinitionId") {
+        let text =
+            "Either processDefinitionId or processDefinitionKey can be set to update the suspension state.";
+        return Err(ApiError::invalid_request(text));
+    }
+    one_of(&body, &["processDefinitionId", "processDefinitionKey"], BY)?;
+    at_once(&body, "Could not update the suspension state of Job Definitions")?;
+    let suspended = body.on("suspended")?;
+    let found: Vec<_> = definitions(&body, &call.catalog())?
+        .iter()
+        .map(|d| d.row.id)
+        .collect();
+    let of = found.iter().map(|id| (*id, None)).collect();
+    // Start timers follow in any case, as in the reference.
+    let mut sweeps = vec![Sweep::Definitions {
+        definitions: found.clone(),
+        suspended,
+        instances: false,
+    }];
+    if body.on("includeJobs")? {
+        sweeps.push(Sweep::SuspendJobs {
+            definitions: found,
+            at: None,
+            suspended,
+        });
+    }
+    set_suspended(&call, of, suspended, sweeps).await
+}
+
+async fn set_suspended(
+    call: &Call,
+    of: Vec<(bpmn_core::Id, Option<bpmn_core::Id>)>,
+    suspended: bool,
+    sweeps: Vec<Sweep>,
+) -> ApiResult<Response> {
+    if of.is_empty() {
+        return Ok(no_content());
+    }
+    let replication = &call.app.replication;
+    let done = replication
+        .suspend_jobs(&call.caller, of, suspended, sweeps)
+        .await;
+    done.map_err(error::api)?;
+    Ok(no_content())
+}
+
+/// New tries for jobs that have none left; of this shard, since the router asks every one.
+async fn retries(call: Call) -> ApiResult<Response> {
+    let (retries, due) = super::job::given_retries(&call.body()?)?;
+    let Some((deployed, job)) = named(&call) else {
+        return Ok(no_content());
+    };
+    let jobs = Jobs {
+        definitions: vec![deployed.row.id],
+        at: Some((job.element, job.kind)),
+    };
+    let change = JobChange::Retries { retries, due };
+    let done = call.app.engine.change_jobs(&call.caller, &jobs, change).await;
+    done.map_err(error::api)?;
+    Ok(no_content())
+}
+
+async fn priority(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let id = call.param("id");
+    let (priority, jobs) = (body.long("priority")?, body.on("includeJobs")?);
+    if priority.is_none() && jobs {
+        return Err(ApiError::invalid_request(format!(
+            "Cannot reset priority for job definition {id} with includeJobs=true"
+        )));
+    }
+    let found = named(&call);
+    let (deployed, job) = found.ok_or_else(|| {
+        ApiError::not_found(format!(
+            "Job definition with id '{id}' does not exist: jobDefinition is null"
+        ))
+    })?;
+    // The reference changes the jobs that exist too, asked for or not.
+    let sweep = priority.map(|priority| Sweep::JobPriority {
+        definition: deployed.row.id,
+        at: (job.element.clone(), job.kind as i16),
+        priority,
+    });
+    let replication = &call.app.replication;
+    let done = replication
+        .set_job_priority(&call.caller, job.id, priority, sweep)
+        .await;
+    done.map_err(error::api)?;
+    Ok(no_content())
+}

@@ -1,0 +1,50 @@
+//! Bodies that suspend or activate, shared by definitions, instances, job definitions and jobs.
+use crate::app::{CatalogView, Deployed};
+use bpmn_core::Id;
+use rest_api::{ApiError, ApiResult, date, filters::Filters};
+use std::sync::Arc;
+
+/// Refuses more or fewer than one of these members, in the reference's words; `words` names them all.
+pub fn one_of(body: &Filters, members: &[&str], words: &str) -> ApiResult<()> {
+    let given = members.iter().filter(|name| body.has(name)).count();
+    let (verb, tail) = match given {
+        1 => return Ok(()),
+        0 => ("Either", "should be set to update the suspension state."),
+        _ => ("Only one of", "should be set to update the suspension state."),
+    };
+    Err(ApiError::invalid_request(format!("{verb} {words} {tail}")))
+}
+
+/// Refuses an `executionDate`: one that can't be read behind the reference's words, any other because it isn't served.
+pub fn at_once(body: &Filters, could_not: &str) -> ApiResult<()> {
+    let Some(text) = body.text("executionDate")?.filter(|text| !text.is_empty()) else {
+        return Ok(());
+    };
+    if date::parse(&text).is_none() && bpmn_core::timer::date(&text).is_err() {
+        return Err(ApiError::invalid_request(format!(
+            "{could_not} due to: Invalid format: \"{text}\""
+        )));
+    }
+    Err(ApiError::not_implemented("a suspension with 'executionDate'"))
+}
+
+/// Published definitions that `processDefinitionId` or `processDefinitionKey` (with its tenant) names.
+pub fn definitions(body: &Filters, view: &CatalogView) -> ApiResult<Vec<Arc<Deployed>>> {
+    if let Some(id) = body.text("processDefinitionId")? {
+        return Ok(view.by_rest_id(&id).cloned().into_iter().collect());
+    }
+    let key = body.text("processDefinitionKey")?.unwrap_or_default();
+    let tenant = body.text("processDefinitionTenantId")?;
+    let without = body.on("processDefinitionWithoutTenantId")?;
+    let of_tenant = |d: &&Arc<Deployed>| match &tenant {
+        Some(tenant) => d.row.tenant_id.as_ref() == Some(tenant),
+        None => !without || d.row.tenant_id.is_none(),
+    };
+    let versions = view.versions(&key).filter(|d| d.published);
+    Ok(versions.filter(of_tenant).cloned().collect())
+}
+
+/// Row ids of definitions.
+pub fn ids(definitions: &[Arc<Deployed>]) -> Vec<Id> {
+    definitions.iter().map(|d| d.row.id).collect()
+}
