@@ -8,6 +8,7 @@ use crate::{
     needs::Need,
     script::{Condition, Script},
     timer::{self, TimerKind},
+    value::Variables,
 };
 use expr::Expression;
 use std::collections::HashMap;
@@ -215,15 +216,27 @@ impl Definition {
             .collect()
     }
 
-    /// Start events on process level that wait for a condition: element, condition, and of which variable's changes
-    /// it is told.
-    pub fn start_conditions(&self) -> Vec<(&str, &ConditionalEvent)> {
-        self.starts()
-            .filter_map(|(node, start)| match start {
-                Start::Conditional(event) => Some((node.id.as_str(), event)),
-                _ => None,
-            })
+    /// Ids of the start events on process level that wait for a condition.
+    pub fn start_conditions(&self) -> Vec<&str> {
+        self.conditional_starts().map(|(element, _)| element).collect()
+    }
+
+    /// Those of [`Definition::start_conditions`] whose condition holds with these variables at `now`. One that is
+    /// about a variable needs that among them.
+    pub fn starts_that_hold(&self, variables: &Variables, now: Millis) -> Vec<&str> {
+        let offered = |name: &String| variables.iter().any(|(known, _)| known == name);
+        self.conditional_starts()
+            .filter(|(_, event)| event.variable.as_ref().is_none_or(offered))
+            .filter(|(_, event)| event.holds_with(variables, now))
+            .map(|(element, _)| element)
             .collect()
+    }
+
+    fn conditional_starts(&self) -> impl Iterator<Item = (&str, &ConditionalEvent)> {
+        self.starts().filter_map(|(node, start)| match start {
+            Start::Conditional(event) => Some((node.id.as_str(), event)),
+            _ => None,
+        })
     }
 
     /// Start events on process level that wait for a timer.

@@ -7,6 +7,7 @@ pub mod cache;
 pub mod catalog;
 pub mod cleanup;
 pub mod commands;
+pub mod conditions;
 pub mod correlate;
 pub mod error;
 pub mod executor;

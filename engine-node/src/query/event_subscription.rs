@@ -1,19 +1,19 @@
-//! The list of event subscriptions of running instances.
+//! The list of event subscriptions: of running instances, and of the start events of definitions.
 use super::{Kind, Listing, SortBy, Where, col, never};
-use crate::store::{Row, StoreError, schema::visible};
-use bpmn_core::{
-    Id,
-    instance::{EventKind, EventSubscription},
+use crate::{
+    app::CatalogView,
+    store::{Row, StoreError, schema::visible},
 };
+use bpmn_core::{Id, Slot, instance::EventKind};
 use rest_api::{ApiResult, known};
-use sea_query::{Condition, ExprTrait, Query, SelectStatement};
+use sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement, UnionType};
+use uuid::Uuid;
 
 const S: &str = "s";
 
-const COLUMNS: [&str; 9] = [
+const COLUMNS: [&str; 8] = [
     "id",
     "instance_id",
-    "token_id",
     "execution_id",
     "element",
     "kind",
@@ -22,20 +22,66 @@ const COLUMNS: [&str; 9] = [
     "tenant_id",
 ];
 
+/// A row of [`listing`]: of an execution, or of a definition's start event.
+pub struct SubscriptionRow {
+    pub id: Id,
+    pub instance_id: Option<Id>,
+    pub execution_id: Option<Id>,
+    pub element: String,
+    pub kind: EventKind,
+    pub name: Option<String>,
+    pub created: i64,
+    pub tenant_id: Option<String>,
+}
+
 /// Reads a row of [`listing`].
-pub fn row(row: &dyn Row) -> Result<EventSubscription, StoreError> {
-    let kind = row.i64(5)? as i16;
-    Ok(EventSubscription {
+pub fn row(row: &dyn Row) -> Result<SubscriptionRow, StoreError> {
+    let kind = row.i64(4)? as i16;
+    Ok(SubscriptionRow {
         id: row.id(0)?,
-        instance_id: row.id(1)?,
-        token_id: row.id(2)?,
-        execution_id: row.id(3)?,
-        element: row.text(4)?,
+        instance_id: row.id_opt(1)?,
+        execution_id: row.id_opt(2)?,
+        element: row.text(3)?,
         kind: EventKind::from_i16(kind).ok_or_else(|| StoreError::Internal(format!("event kind {kind}")))?,
-        name: row.text_opt(6)?,
-        created: row.i64(7)?,
-        tenant_id: row.text_opt(8)?,
+        name: row.text_opt(5)?,
+        created: row.i64(6)?,
+        tenant_id: row.text_opt(7)?,
     })
+}
+
+/// What the newest versions of definitions wait for to be started. Each stands for a row at its definition's home
+/// slot; its id is the definition's with a number in it.
+fn starts(view: &CatalogView) -> Vec<(Slot, SubscriptionRow)> {
+    let mut found = Vec::new();
+    for deployed in view.all_latest() {
+        let definition = &deployed.definition;
+        let messages = definition.start_messages().into_iter();
+        let messages = messages.map(|m| (EventKind::Message, m.element, Some(m.name)));
+        let signals = definition.start_signals().into_iter();
+        let signals = signals.map(|(element, name)| (EventKind::Signal, element, Some(name)));
+        let conditions = definition.start_conditions().into_iter();
+        let conditions = conditions.map(|element| (EventKind::Conditional, element.to_owned(), None));
+        for (number, (kind, element, name)) in messages.chain(signals).chain(conditions).enumerate() {
+            let (high, low) = deployed.row.id.0.as_u64_pair();
+            // Within the 48 bits behind the slot.
+            let id = Uuid::from_u64_pair(high, low ^ (number as u64 + 1));
+            let row = SubscriptionRow {
+                id: Id(id),
+                instance_id: None,
+                execution_id: None,
+                element,
+                kind,
+                name,
+                created: view
+                    .deployments
+                    .get(&deployed.row.deployment_id)
+                    .map_or(0, |d| d.deployed),
+                tenant_id: deployed.row.tenant_id.clone(),
+            };
+            found.push((deployed.row.home, row));
+        }
+    }
+    found
 }
 
 /// REST's word for a kind of event.
@@ -70,17 +116,41 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     } else {
         w.tenants(tenant())?;
     }
-    let filters = w.filters;
+    let (filters, view) = (w.filters, w.view);
     let condition = w.finish(known::EVENT_SUBSCRIPTION)?;
     let columns = COLUMNS.map(|name| col(S, name)).to_vec();
-    Listing::new(base(condition), columns, col(S, "id")).sorted(filters, &sort)
+    Listing::new(base(condition, starts(view)), columns, col(S, "id")).sorted(filters, &sort)
 }
 
-fn base(condition: Condition) -> SelectStatement {
+fn base(condition: Condition, starts: Vec<(Slot, SubscriptionRow)>) -> SelectStatement {
+    let mut query = Query::select();
+    if starts.is_empty() {
+        query.from_as("event_subscription", S);
+    } else {
+        let mut all = Query::select();
+        all.exprs(COLUMNS.map(Expr::col)).expr(Expr::col("slot"));
+        all.from("event_subscription");
+        for (slot, start) in starts {
+            all.union(UnionType::All, literal(slot, start));
+        }
+        query.from_subquery(all.take(), S);
+    }
+    query.cond_where(condition).and_where(visible(S)).take()
+}
+
+/// A row that lies in no table.
+fn literal(slot: Slot, row: SubscriptionRow) -> SelectStatement {
+    let nothing = Option::<Uuid>::None;
     Query::select()
-        .from_as("event_subscription", S)
-        .cond_where(condition)
-        .and_where(visible(S))
+        .expr_as(Expr::val(row.id.0), "id")
+        .expr_as(Expr::val(nothing), "instance_id")
+        .expr_as(Expr::val(nothing), "execution_id")
+        .expr_as(Expr::val(row.element), "element")
+        .expr_as(Expr::val(row.kind as i16), "kind")
+        .expr_as(Expr::val(row.name), "name")
+        .expr_as(Expr::val(row.created), "created")
+        .expr_as(Expr::val(row.tenant_id), "tenant_id")
+        .expr_as(Expr::val(slot.number() as i16), "slot")
         .take()
 }
 
@@ -90,11 +160,4 @@ fn sort(by: &str) -> Option<SortBy> {
         "tenantId" => (col(S, "tenant_id"), Kind::Text),
         _ => return None,
     })
-}
-
-/// The subscription of that id.
-pub fn by_id(id: Id) -> SelectStatement {
-    let mut query = base(Condition::all().add(col(S, "id").eq(id.0)));
-    query.exprs(COLUMNS.map(|name| col(S, name)));
-    query
 }

@@ -2,10 +2,12 @@
 use super::{call::Call, lists};
 use crate::{
     App,
-    query::{Where, event_subscription},
+    query::{
+        Where,
+        event_subscription::{self, SubscriptionRow},
+    },
 };
 use axum::{Router, response::Response, routing::get};
-use bpmn_core::instance::EventSubscription as Row;
 use rest_api::{ApiResult, Date, runtime::EventSubscription};
 
 /// Routes of this resource.
@@ -15,13 +17,13 @@ pub fn routes() -> Router<App> {
         .route("/event-subscription/count", get(count))
 }
 
-fn dto(row: Row) -> EventSubscription {
+fn dto(row: SubscriptionRow) -> EventSubscription {
     EventSubscription {
         id: row.id.to_string(),
         event_type: event_subscription::word(row.kind),
         event_name: row.name,
-        execution_id: row.execution_id.to_string(),
-        process_instance_id: row.instance_id.to_string(),
+        execution_id: row.execution_id.map(|id| id.to_string()),
+        process_instance_id: row.instance_id.map(|id| id.to_string()),
         activity_id: row.element,
         created_date: Date(row.created),
         tenant_id: row.tenant_id,

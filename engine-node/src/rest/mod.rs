@@ -2,6 +2,7 @@
 //! `app`, what a list finds by `query`.
 pub mod call;
 pub mod caller;
+pub mod condition;
 pub mod contents;
 pub mod deployment;
 pub mod engine;
@@ -49,6 +50,7 @@ use tower::ServiceExt;
 /// The API as a router whose paths start behind the REST root (`/process-instance`, `/engine/default/task` …).
 pub fn router(app: App) -> Router {
     let resources = Router::new()
+        .merge(condition::routes())
         .merge(deployment::routes())
         .merge(engine::routes())
         .merge(event_subscription::routes())

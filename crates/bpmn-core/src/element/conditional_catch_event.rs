@@ -2,11 +2,14 @@
 //! that it does.
 use super::{Behavior, ElementSpec, Next};
 use crate::{
+    Millis,
     command::Rejection,
     ctx::Ctx,
     definition::Node,
+    eval::holds_with,
     instance::EventKind,
     script::Condition,
+    value::Variables,
     xml::{Reader, bpmn_child, extension},
 };
 use roxmltree::Node as Xml;
@@ -56,6 +59,15 @@ impl ConditionalEvent {
                 .filter(|e| !e.is_empty())
                 .collect(),
         })
+    }
+
+    /// Whether its condition holds with variables that are offered to start an instance. One that can't be evaluated
+    /// doesn't, nor does a script, which nothing runs outside of an instance.
+    pub fn holds_with(&self, variables: &Variables, now: Millis) -> bool {
+        match &self.condition {
+            Condition::Expression(condition) => holds_with(condition, variables, now),
+            Condition::Script(_) => false,
+        }
     }
 
     /// Whether it is told of such a change (`create`, `update`, `delete`) of a variable.

@@ -12,7 +12,7 @@ use crate::{
     command::Rejection,
     convert::{storable, to_value},
     ctx::Ctx,
-    value::TypedValue,
+    value::{TypedValue, Variables},
 };
 use expr::{BeanCall, Context, EvalError, Expression, Java, Value};
 use topology::Id;
@@ -149,6 +149,33 @@ fn listed(value: Value) -> Value {
         },
         other => other,
     }
+}
+
+/// Where the condition of a start event is evaluated: the variables that are offered, and the time.
+struct Offered<'v>(&'v Variables, Millis);
+
+impl Context for Offered<'_> {
+    fn variable(&mut self, name: &str) -> Option<Value> {
+        let found = self.0.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| to_value(value))
+    }
+    fn call(&mut self, _: &str, _: &str, _: Vec<Value>) -> Result<Option<Value>, EvalError> {
+        Ok(None)
+    }
+    fn property(&mut self, _: &str, _: &str) -> Result<Option<Value>, EvalError> {
+        Ok(None)
+    }
+    fn now(&self) -> Millis {
+        self.1
+    }
+    fn user(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Whether a condition holds with these variables; one that can't be evaluated doesn't.
+pub(crate) fn holds_with(condition: &Expression, variables: &Variables, now: Millis) -> bool {
+    condition.eval_bool(&mut Offered(variables, now)).unwrap_or(false)
 }
 
 /// Where an expression of a definition is evaluated: nothing but the time.

@@ -1,0 +1,98 @@
+//! Conditional start events: evaluated on request, against variables that the request brings.
+use super::{Answer, Caller, Deployed, Engine, EngineError, commands::Start, writer::now};
+use bpmn_core::{Id, command::Outcome, instance::Instance, value::Variables};
+use std::sync::{Arc, Mutex};
+
+/// A request to start whatever its variables satisfy.
+#[derive(Clone, Debug, Default)]
+pub struct Offer {
+    pub variables: Variables,
+    pub business_key: Option<String>,
+    pub tenant_id: Option<String>,
+    pub without_tenant: bool,
+    /// Only this definition, whatever its version.
+    pub definition: Option<Arc<Deployed>>,
+}
+
+impl Engine {
+    /// Starts an instance at each conditional start event whose condition holds: of the newest versions, or of one
+    /// definition. Gives what `render` made of each.
+    ///
+    /// # Errors
+    /// The reference's (7.24), if no definition has such a start event; what a start gives.
+    pub async fn start_by_condition<T: Send + 'static>(
+        &self,
+        caller: &Caller,
+        offer: &Offer,
+        render: impl Fn(&Instance) -> T + Clone + Send + Sync + 'static,
+    ) -> Result<Vec<T>, EngineError> {
+        let candidates = self.conditional(offer)?;
+        let mut started = Vec::new();
+        for deployed in candidates {
+            for element in deployed.definition.starts_that_hold(&offer.variables, now()) {
+                let start = Start {
+                    deployed: deployed.clone(),
+                    element: Some(element.to_owned()),
+                    business_key: offer.business_key.clone(),
+                    variables: offer.variables.clone(),
+                };
+                let kept: Arc<Mutex<Option<T>>> = Arc::default();
+                let (keep, render) = (kept.clone(), render.clone());
+                let render = Box::new(move |instance: &Instance, _: &Outcome| {
+                    *keep.lock().unwrap_or_else(|e| e.into_inner()) = Some(render(instance));
+                    Answer::no_content()
+                });
+                let caller = &caller.starting(deployed.row.id, element);
+                self.start(caller, start, render).await?;
+                started.extend(kept.lock().unwrap_or_else(|e| e.into_inner()).take());
+            }
+        }
+        Ok(started)
+    }
+
+    fn conditional(&self, offer: &Offer) -> Result<Vec<Arc<Deployed>>, EngineError> {
+        if let Some(one) = &offer.definition {
+            if one.definition.start_conditions().is_empty() {
+                let id = &one.row.rest_id;
+                return Err(EngineError::Invalid {
+                    kind: "ProcessEngineException",
+                    message: format!(
+                        "ENGINE-13042 Process definition with id '{id}' does not declare conditional start event."
+                    ),
+                });
+            }
+            return Ok(vec![one.clone()]);
+        }
+        let fits = |deployed: &Deployed| match (&offer.tenant_id, offer.without_tenant) {
+            (Some(tenant), _) => deployed.row.tenant_id.as_ref() == Some(tenant),
+            (None, true) => deployed.row.tenant_id.is_none(),
+            (None, false) => true,
+        };
+        let view = self.inner.catalog.view();
+        let mut found: Vec<Arc<Deployed>> = view
+            .all_latest()
+            .filter(|d| fits(d) && !d.row.suspended && !d.definition.start_conditions().is_empty())
+            .cloned()
+            .collect();
+        if found.is_empty() {
+            return Err(EngineError::Invalid {
+                kind: "ProcessEngineException",
+                message: "ENGINE-13043 No subscriptions were found during evaluation of the conditional start events."
+                    .to_owned(),
+            });
+        }
+        found.sort_by_key(|d| d.row.id);
+        Ok(found)
+    }
+}
+
+impl Caller {
+    /// The same caller with one of the starts its request makes, which has an idempotency key of its own.
+    fn starting(&self, definition: Id, element: &str) -> Caller {
+        let mut caller = self.clone();
+        if let Some(key) = &mut caller.idempotency {
+            key.key = format!("{} {definition} {element}", key.key);
+        }
+        caller
+    }
+}
