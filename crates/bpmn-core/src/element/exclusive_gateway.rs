@@ -3,8 +3,7 @@ use super::{Behavior, ElementSpec, Next};
 use crate::{
     command::Rejection,
     ctx::Ctx,
-    definition::{Definition, FlowIx, Node},
-    xml::Reader,
+    definition::{FlowIx, Node},
 };
 use topology::Id;
 
@@ -41,41 +40,5 @@ impl Behavior for ExclusiveGateway {
         at.default_flow
             .map(|ix| vec![ix])
             .ok_or_else(|| Ctx::failure(at, message))
-    }
-
-    fn check(&self, reader: &mut Reader<'_>, definition: &Definition, at: &Node) {
-        let id = at.id.as_str();
-        match at.outgoing[..] {
-            [] => {
-                let message = format!("Exclusive Gateway '{id}' has no outgoing sequence flows.");
-                reader.error_without_position(message, &[id]);
-            }
-            [only] => {
-                let flow = &definition.flows[only];
-                if flow.condition.is_some() {
-                    let message = format!(
-                        "Exclusive Gateway '{id}' has only one outgoing sequence flow ('{}'). This is not allowed to \
-                         have a condition.",
-                        flow.id
-                    );
-                    reader.error_without_position(message, &[id, &flow.id]);
-                }
-            }
-            _ => {
-                for &ix in &at.outgoing {
-                    let flow = &definition.flows[ix];
-                    let what = match (&flow.condition, at.default_flow == Some(ix)) {
-                        (Some(_), true) => "which is the default flow but has a condition too",
-                        (None, false) => "without condition which is not the default flow",
-                        _ => continue,
-                    };
-                    let message = format!(
-                        "Exclusive Gateway '{id}' has outgoing sequence flow '{}' {what}.",
-                        flow.id
-                    );
-                    reader.error_without_position(message, &[id, &flow.id]);
-                }
-            }
-        }
     }
 }

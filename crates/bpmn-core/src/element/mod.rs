@@ -368,14 +368,15 @@ pub(crate) trait Behavior: Debug + Send + Sync {
     fn check(&self, _reader: &mut Reader<'_>, _definition: &Definition, _at: &Node) {}
 }
 
-/// The element for a tag and the event definitions inside it.
+/// The element for a tag and the event definitions inside it: of several, and of those that mean nothing there, the
+/// reference takes no notice.
 pub(crate) fn find(tag: &str, events: &[&str]) -> Option<&'static ElementSpec> {
     let order = EVENTS
         .iter()
         .find(|(t, _)| *t == tag)
         .map_or(&[][..], |(_, order)| order);
     let event = order.iter().copied().find(|event| events.contains(event));
-    if event.is_none() && (!events.is_empty() || tag == "boundaryEvent") {
+    if event.is_none() && matches!(tag, "boundaryEvent" | "intermediateCatchEvent") {
         return None;
     }
     ELEMENTS

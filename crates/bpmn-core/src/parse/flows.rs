@@ -2,13 +2,12 @@
 use super::node::refuse_what_would_be_lost;
 use crate::{
     definition::{Definition, Flow, NodeIx},
-    element::Start,
     listener,
     script::Condition,
     xml::{Reader, bpmn_child},
 };
 use roxmltree::Node as Xml;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// Ties boundary events to their activities.
 pub(super) fn attach_boundary_events(
@@ -192,13 +191,8 @@ pub(super) fn read_flow(
     definition.nodes[to].incoming.push(ix);
 }
 
-/// Finds the default flow of a node.
-pub(super) fn default_flow(
-    reader: &mut Reader<'_>,
-    definition: &mut Definition,
-    ix: NodeIx,
-    xml: Xml<'_, '_>,
-) {
+/// Finds the default flow of a node; the reference lets pass one that doesn't leave it.
+pub(super) fn default_flow(definition: &mut Definition, ix: NodeIx, xml: Xml<'_, '_>) {
     let Some(default) = xml.attribute("default").filter(|d| !d.is_empty()) else {
         return;
     };
@@ -210,94 +204,5 @@ pub(super) fn default_flow(
         .iter()
         .copied()
         .find(|&f| definition.flows[f].id == default);
-    match found {
-        Some(flow) => definition.nodes[ix].default_flow = Some(flow),
-        None => {
-            let message = format!(
-                "default flow '{default}' of element '{}' does not leave it",
-                definition.nodes[ix].id
-            );
-            reader.error(xml, &definition.nodes[ix].id, message);
-        }
-    }
-}
-
-/// One plain start, and no message twice, in the process and in each subprocess.
-pub(super) fn check_starts(
-    reader: &mut Reader<'_>,
-    definition: &Definition,
-    process: Xml<'_, '_>,
-    sources: &[Xml<'_, '_>],
-    scopes: &[(Xml<'_, '_>, Option<NodeIx>)],
-) {
-    let key = definition.key.as_str();
-    let starts = |parent| {
-        let of_scope = definition
-            .nodes
-            .iter()
-            .enumerate()
-            .filter(move |(_, n)| n.parent == parent);
-        of_scope
-            .filter_map(|(ix, n)| Some((ix, n, n.behavior.start()?)))
-            .collect::<Vec<_>>()
-    };
-    let on_top = starts(None);
-    let (line, column) = reader.position(process);
-    if on_top.is_empty() && reader.problems.is_empty() {
-        reader.push(
-            "process must define a startEvent element".to_owned(),
-            line,
-            column,
-            key,
-            &[key],
-        );
-    }
-    let plain = on_top
-        .iter()
-        .filter(|(_, _, start)| matches!(start, Start::None | Start::Timer(_)));
-    for (_, node, _) in plain.skip(1) {
-        let message = "multiple none start events or timer start events not supported on process definition";
-        reader.push(message.to_owned(), line, column, &node.id, &[key, &node.id]);
-    }
-    let mut names = HashSet::new();
-    for (ix, node, start) in &on_top {
-        let Start::Message(name) = start else { continue };
-        if !names.insert(name.text()) {
-            let message = format!(
-                "Cannot have more than one message event subscription with name '{}' for scope 'null'",
-                name.text()
-            );
-            let (line, column) = reader.position(sources[*ix]);
-            reader.push(message, line, column, &node.id, &[&node.id, &node.id]);
-        }
-    }
-    for (xml, parent) in scopes.iter().skip(1) {
-        let Some(parent) = parent else { continue };
-        let id = &definition.nodes[*parent].id;
-        let inner = starts(Some(*parent));
-        if inner.len() > 1 {
-            reader.error(
-                *xml,
-                id,
-                format!("multiple start events not supported for subprocess '{id}'"),
-            );
-        }
-        if definition.nodes[*parent].event_subprocess {
-            continue;
-        }
-        if inner.iter().any(|(_, _, start)| !matches!(start, Start::None)) {
-            reader.error(
-                *xml,
-                id,
-                format!("subprocess '{id}' may only have a none start event"),
-            );
-        }
-        if inner.is_empty() && reader.problems.is_empty() {
-            reader.error(
-                *xml,
-                id,
-                format!("subprocess '{id}' must define a startEvent element"),
-            );
-        }
-    }
+    definition.nodes[ix].default_flow = found;
 }

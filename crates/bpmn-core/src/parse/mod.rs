@@ -8,8 +8,7 @@ mod schema;
 
 use self::{
     flows::{
-        Links, attach_boundary_events, check_starts, default_flow, mark_events_behind_gateways,
-        read_association, read_flow,
+        Links, attach_boundary_events, default_flow, mark_events_behind_gateways, read_association, read_flow,
     },
     node::{read_body, read_node, refuse_what_would_be_lost},
 };
@@ -221,10 +220,9 @@ fn read_process<'x>(
     }
     mark_events_behind_gateways(&mut definition);
     for (ix, xml) in sources.iter().enumerate() {
-        default_flow(reader, &mut definition, ix, *xml);
+        default_flow(&mut definition, ix, *xml);
         element::check(reader, &definition, ix);
     }
-    check_starts(reader, &definition, process, &sources, &scopes);
     definition.find_starts();
     definition.has_conditions = definition.nodes.iter().any(|n| n.behavior.condition().is_some());
     Some(definition)

@@ -157,13 +157,17 @@ impl Content {
         }
     }
 
-    /// What may come next, as the reference lists it; `None` if nothing may.
-    pub fn expected(&self, schema: &Schema, state: State) -> Option<String> {
+    /// What may come next of what is declared, as the reference lists it; `None` if nothing may.
+    pub fn expected(&self, schema: &Schema, state: State, declared: &[&str]) -> Option<String> {
         let mut next = self.next(state).to_vec();
         next.sort_unstable();
         let mut named: Vec<Leaf> = Vec::new();
         for leaf in next.into_iter().map(|at| self.leaves[at]) {
-            if !named.contains(&leaf) {
+            let known = match leaf {
+                Leaf::Element(at) => declared.contains(&schema.declarations[at].name.0),
+                Leaf::Any { .. } => true,
+            };
+            if known && !named.contains(&leaf) {
                 named.push(leaf);
             }
         }

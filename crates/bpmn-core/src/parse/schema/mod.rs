@@ -24,7 +24,10 @@ pub(super) fn validate<'x>(reader: &mut Reader<'x>, root: Xml<'x, 'x>) {
         ids: HashSet::new(),
         id_references: Vec::new(),
         locations: HashMap::new(),
+        declared: SCHEMA.namespaces(),
     };
+    validator.note_locations(root);
+    validator.misled_by_locations();
     // Elements wait in a list instead of a call stack: a file decides how deep they nest.
     let mut at = root;
     validator.start(root);
@@ -62,6 +65,8 @@ struct Validator<'r, 'x> {
     id_references: Vec<String>,
     /// Where the file says the schema of a namespace is.
     locations: HashMap<String, Vec<String>>,
+    /// The namespaces whose declarations are known.
+    declared: &'static [&'static str],
 }
 
 impl<'x> Validator<'_, 'x> {
@@ -69,14 +74,16 @@ impl<'x> Validator<'_, 'x> {
         let schema = &*SCHEMA;
         let namespace = node.tag_name().namespace().unwrap_or_default();
         let name = node.tag_name().name();
-        self.note_locations(node);
+        if !self.open.is_empty() {
+            self.note_locations(node);
+        }
         self.look_up(namespace, node);
         let leaf = self.place(node);
         let mut declared = match leaf {
             Some(Leaf::Element(at)) => Some(at),
             _ => None,
         };
-        declared = declared.or_else(|| schema.element(namespace, name));
+        declared = declared.or_else(|| self.global(namespace, name));
         let mut ty = declared.map(|at| schema.declarations[at].ty);
         let xsi_type = node.attribute((XSI, "type"));
         if ty.is_none() && xsi_type.is_none() {
@@ -143,12 +150,16 @@ impl<'x> Validator<'_, 'x> {
         let name = node.tag_name().name();
         let child = (namespace.unwrap_or_default(), name);
         let content = schema.types[at].content.as_ref();
+        let known = self.declared.contains(&child.0) || !schema.namespaces().contains(&child.0);
         if parent.state != State::Failed {
-            if let Some((leaf, found)) = content.and_then(|c| c.step(schema, parent.state, child)) {
+            if let Some((leaf, found)) = content
+                .filter(|_| known)
+                .and_then(|c| c.step(schema, parent.state, child))
+            {
                 parent.state = State::After(leaf);
                 return Some(found);
             }
-            let expected = content.and_then(|c| c.expected(schema, parent.state));
+            let expected = content.and_then(|c| c.expected(schema, parent.state, self.declared));
             parent.state = State::Failed;
             let message = match expected {
                 Some(expected) => {
@@ -169,7 +180,7 @@ impl<'x> Validator<'_, 'x> {
             };
             self.error(node, message);
         }
-        content.and_then(|c| c.anywhere(schema, child))
+        content.filter(|_| known).and_then(|c| c.anywhere(schema, child))
     }
 
     /// The type that `xsi:type` names.
@@ -198,7 +209,9 @@ impl<'x> Validator<'_, 'x> {
             })
         } else {
             self.look_up(namespace, node);
-            schema.type_named(namespace, name)
+            schema
+                .type_named(namespace, name)
+                .filter(|_| self.declared.contains(&namespace))
         };
         let Some(found) = found else {
             let message = format!(
@@ -369,7 +382,9 @@ impl<'x> Validator<'_, 'x> {
             self.error_at_end(node, message);
         }
         if !content.may_end(open.state) {
-            let expected = content.expected(schema, open.state).unwrap_or_default();
+            let expected = content
+                .expected(schema, open.state, self.declared)
+                .unwrap_or_default();
             let message = format!(
                 "cvc-complex-type.2.4.b: The content of element '{}' is not complete. One of '{expected}' is expected.",
                 self.tag(node)
@@ -423,22 +438,36 @@ impl<'x> Validator<'_, 'x> {
     /// Schemas that the file names aren't read, here as little as on a reference without access to them: it warns each
     /// time it would need one.
     fn look_up(&mut self, namespace: &str, node: Xml<'x, 'x>) {
-        if SCHEMA.knows(namespace) {
+        if self.declared.contains(&namespace) {
             return;
         }
         let Some(location) = self.locations.get(namespace).and_then(|l| l.first()) else {
             return;
         };
-        let cause = match location.split_once("://") {
-            Some((_, rest)) => rest.split('/').next().unwrap_or_default().to_owned(),
-            None => format!("{location} (No such file or directory)"),
-        };
-        let message = format!(
-            "schema_reference.4: Failed to read schema document '{location}', because 1) could not find the document; \
-             2) the document could not be read; 3) the root element of the document is not <xsd:schema>.: {cause}"
-        );
+        let message = unreadable(location);
         let position = self.reader.position(node);
         self.reader.warning_at(message, position);
+    }
+
+    /// A file that says where the schema of diagrams is leads the reference away from its own copy: it warns of the
+    /// place in its schema that needs the other, and does without declarations of diagrams.
+    fn misled_by_locations(&mut self) {
+        let [model, diagrams, ..] = SCHEMA.namespaces() else {
+            return;
+        };
+        let Some(location) = self.locations.get(*diagrams).and_then(|l| l.first()) else {
+            return;
+        };
+        self.reader.warning_at(unreadable(location), (8, 96));
+        let message = "src-resolve: Cannot resolve the name 'bpmndi:BPMNDiagram' to a(n) 'element declaration' component.";
+        self.reader.push(message.to_owned(), 17, 79, "", &[]);
+        self.declared = std::slice::from_ref(model);
+    }
+
+    fn global(&self, namespace: &str, name: &str) -> Option<usize> {
+        SCHEMA
+            .element(namespace, name)
+            .filter(|_| self.declared.contains(&namespace))
     }
 
     fn error(&mut self, node: Xml<'x, 'x>, message: String) {
@@ -459,4 +488,16 @@ impl<'x> Validator<'_, 'x> {
     fn attribute_name(&self, attribute: Attribute<'_, '_>) -> String {
         self.reader.source(attribute.range_qname()).to_owned()
     }
+}
+
+/// The warning about a schema that can't be read.
+fn unreadable(location: &str) -> String {
+    let cause = match location.split_once("://") {
+        Some((_, rest)) => rest.split('/').next().unwrap_or_default().to_owned(),
+        None => format!("{location} (No such file or directory)"),
+    };
+    format!(
+        "schema_reference.4: Failed to read schema document '{location}', because 1) could not find the document; 2) the \
+         document could not be read; 3) the root element of the document is not <xsd:schema>.: {cause}"
+    )
 }

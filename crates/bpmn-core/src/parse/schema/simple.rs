@@ -151,7 +151,7 @@ fn is_letter(c: char) -> bool {
         return c.is_ascii_alphabetic();
     }
     // XML 1.0 knows the letters of Unicode 2.0, which are all in the first plane.
-    u32::from(c) < 0xD7A4 && c.is_alphabetic()
+    (0xC0..0xD7A4).contains(&u32::from(c)) && c.is_alphabetic()
 }
 
 fn is_digit(c: char) -> bool {

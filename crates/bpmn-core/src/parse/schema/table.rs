@@ -80,9 +80,10 @@ impl Schema {
         self.type_names.get(&(namespace, name)).copied()
     }
 
-    /// Whether the schema declares anything in the namespace.
-    pub fn knows(&self, namespace: &str) -> bool {
-        PREFIXES.iter().any(|(_, uri)| *uri == namespace)
+    /// Its namespaces: the model's, and those of diagrams.
+    pub fn namespaces(&self) -> &'static [&'static str] {
+        const NAMESPACES: [&str; 4] = [PREFIXES[0].1, PREFIXES[1].1, PREFIXES[2].1, PREFIXES[3].1];
+        &NAMESPACES
     }
 
     /// Whether a type is another one or extends it.
