@@ -8,6 +8,7 @@ pub mod failpoint;
 mod fresh;
 pub mod history_options;
 pub mod internal;
+pub mod java;
 pub mod job_options;
 pub mod membership;
 pub mod metrics;
@@ -32,7 +33,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use topology::ShardName;
 
-pub use options::Options;
+pub use options::{JavaOptions, Options};
 pub use serve::{Node, start};
 
 /// What handlers work with: one pointer, since a request clones it several times.

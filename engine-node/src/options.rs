@@ -11,6 +11,7 @@ use crate::{
         Settings,
         history::{LevelName, Told},
     },
+    java::JavaTopics,
     job_options::JobOptions,
     sizing::sizing,
 };
@@ -106,6 +107,8 @@ pub struct Options {
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = service::duration)]
     pub replication_timeout: std::time::Duration,
     #[command(flatten)]
+    pub java: JavaOptions,
+    #[command(flatten)]
     pub jobs: JobOptions,
     #[command(flatten)]
     pub history_care: HistoryOptions,
@@ -118,6 +121,31 @@ fn retry_cycle(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err("not durations such as PT10S,PT1M, nor a repeat such as R5/PT5M".to_owned())
+}
+
+/// Options about what models need beside the engine.
+#[derive(Args, Clone, Debug, Default)]
+pub struct JavaOptions {
+    /// File of the external task topics that stand for Java classes and beans: TOML, or JSON if its name ends so
+    #[arg(long, value_name = "FILE")]
+    pub java_delegates: Option<PathBuf>,
+    /// Refuse models at deployment that need Java code or scripts this node can't run, instead of a warning
+    #[arg(long)]
+    pub strict_deploy: bool,
+}
+
+impl JavaOptions {
+    /// The topics.
+    ///
+    /// # Errors
+    /// The file can't be read or makes no sense; names the option.
+    pub fn topics(&self) -> Result<JavaTopics, ConfigError> {
+        let Some(path) = &self.java_delegates else {
+            return Ok(JavaTopics::default());
+        };
+        JavaTopics::read(path)
+            .map_err(|why| ConfigError::new("java-delegates", format!("{}: {why}", path.display())))
+    }
 }
 
 /// How clients prove who they are.
@@ -170,6 +198,7 @@ impl Default for Options {
             failed_job_retry_time_cycle: None,
             variable_size_max: None,
             replication_timeout: std::time::Duration::from_secs(10),
+            java: JavaOptions::default(),
             jobs: JobOptions::default(),
             history_care: HistoryOptions::default(),
             common: Common::default(),
@@ -256,7 +285,7 @@ impl Options {
     /// The engine's numbers.
     ///
     /// # Errors
-    /// The file of the job executor can't be read; names the option.
+    /// The file of the job executor or of Java topics can't be read; names the option.
     pub fn settings(&self, node: &str) -> Result<Settings, ConfigError> {
         let sizing = sizing();
         let (jobs, activate) = self.jobs.settings(sizing.cpus)?;
@@ -272,6 +301,8 @@ impl Options {
                 .variable_size_max
                 .map_or(u64::MAX, |most| most.max(LARGE as u64)),
             cleanup: self.history_care.cleanup(),
+            java: Arc::new(self.java.topics()?),
+            strict_deploy: self.java.strict_deploy,
             ..Settings::default()
         })
     }

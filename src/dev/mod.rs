@@ -31,6 +31,8 @@ pub struct Options {
     /// Don't deploy the sample process
     #[arg(long)]
     pub no_sample: bool,
+    #[command(flatten)]
+    pub java: engine_node::JavaOptions,
     /// How long running work may take to end after SIGTERM
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub drain_timeout: Duration,
@@ -66,7 +68,7 @@ pub async fn run(options: Options, shutdown: Shutdown) -> Result<()> {
     let nodes_stop = Shutdown::new(options.drain_timeout);
     let mut nodes = Vec::new();
     for shard in &shards {
-        nodes.push(start_node(&directory.path, shard, &cluster, &nodes_stop).await?);
+        nodes.push(start_node(&directory.path, shard, &options.java, &cluster, &nodes_stop).await?);
     }
     let router = router(&cluster, &nodes, &shutdown)?;
     let ready: Vec<Readiness> = nodes
@@ -127,6 +129,7 @@ async fn lay_out(cluster: &dyn Cluster, shards: &[ShardName]) -> Result<()> {
 async fn start_node(
     directory: &Path,
     shard: &ShardName,
+    java: &engine_node::JavaOptions,
     cluster: &Arc<dyn Cluster>,
     shutdown: &Shutdown,
 ) -> Result<engine_node::Node> {
@@ -135,6 +138,7 @@ async fn start_node(
     let mut options = engine_node::Options::on_database(&format!("sqlite://{path}"));
     options.shard = Some(shard.to_string());
     options.node_name = Some(format!("{shard}-dev"));
+    options.java = java.clone();
     let listener = HostPort::loopback(0).bind().await?;
     engine_node::start(options, listener, Some(cluster.clone()), shutdown.clone())
         .await

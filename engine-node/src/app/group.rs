@@ -9,7 +9,10 @@ use super::{
     signals,
     writer::{Stepped, Task, Work, now},
 };
-use crate::store::{Entity, IdempotencyRow, InstanceWrite, LockGuard, Unit};
+use crate::{
+    java::JavaTopics,
+    store::{Entity, IdempotencyRow, InstanceWrite, LockGuard, Unit},
+};
 use bpmn_core::{
     DefinitionRef, Id,
     ask::Ask,
@@ -17,7 +20,7 @@ use bpmn_core::{
     instance::Instance,
     large::Content,
     tracked::By,
-    world::World,
+    world::{JavaCode, World},
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -67,6 +70,7 @@ impl Member {
 struct Around<'a> {
     view: &'a CatalogView,
     members: &'a BTreeMap<Id, Member>,
+    java: &'a JavaTopics,
 }
 
 impl World for Around<'_> {
@@ -76,6 +80,10 @@ impl World for Around<'_> {
 
     fn instance(&self, id: Id) -> Option<Instance> {
         self.members.get(&id)?.current().cloned()
+    }
+
+    fn java_topic(&self, code: JavaCode<'_>) -> Option<String> {
+        self.java.topic(code).map(str::to_owned)
     }
 }
 
@@ -133,6 +141,7 @@ impl Group {
         let world = Around {
             view: &view,
             members: &self.members,
+            java: &inner.settings.java,
         };
         let mut env = Env {
             now: now(),

@@ -15,6 +15,7 @@ pub mod external;
 pub mod fold;
 mod group;
 pub mod history;
+pub mod needs;
 pub mod outside;
 mod rhythm;
 pub mod signals;
@@ -144,6 +145,10 @@ pub struct Settings {
     pub history: history::Told,
     /// Does what steps ask for: scripts and connectors.
     pub runner: Arc<dyn outside::Runner>,
+    /// Topics that stand for Java code.
+    pub java: Arc<crate::java::JavaTopics>,
+    /// Whether models that need what this node lacks are refused.
+    pub strict_deploy: bool,
 }
 
 impl Default for Settings {
@@ -163,6 +168,8 @@ impl Default for Settings {
             cleanup: cleanup::CleanupSettings::default(),
             history: history::Told::default(),
             runner: Arc::new(outside::NoRunner),
+            java: Arc::default(),
+            strict_deploy: false,
         }
     }
 }

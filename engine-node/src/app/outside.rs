@@ -22,6 +22,11 @@ const MOST: usize = 10_000;
 pub trait Runner: std::fmt::Debug + Send + Sync {
     /// Does it, within a time of its own; a failure is an answer too.
     async fn run(&self, ask: &Ask) -> Reply;
+
+    /// Whether it runs scripts of that language, as models write it.
+    fn runs(&self, _language: &str) -> bool {
+        true
+    }
 }
 
 /// Does nothing, and says so.
@@ -30,6 +35,10 @@ pub struct NoRunner;
 
 #[async_trait]
 impl Runner for NoRunner {
+    fn runs(&self, _language: &str) -> bool {
+        false
+    }
+
     async fn run(&self, ask: &Ask) -> Reply {
         match ask {
             Ask::Script(script) => Reply::Script(Err(format!(

@@ -10,7 +10,7 @@ mod start_timers;
 mod suspend;
 
 use crate::{
-    app::{Caller, Engine, EngineError},
+    app::{Caller, Engine, EngineError, needs},
     store::{DefinitionRow, DeploymentRow, Store, UserRow},
 };
 use bpmn_core::Id;
@@ -199,6 +199,7 @@ impl Replication {
                 return Ok((duplicate, Vec::new()));
             }
             let (resources, parsed) = parse(resources).await?;
+            needs::check(self.engine.settings(), &parsed)?;
             let view = self.engine.catalog().view();
             let versions = |key: &str| {
                 let same = view.versions(key).filter(|d| d.row.tenant_id == new.tenant_id);
