@@ -7,6 +7,8 @@ mod all {
     mod deploy_files;
     mod dev;
     #[cfg(feature = "long")]
+    mod java_worker;
+    #[cfg(feature = "long")]
     mod jmeter;
     mod operations;
     mod order_process;

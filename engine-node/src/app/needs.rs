@@ -3,6 +3,7 @@ use super::{EngineError, Settings};
 use bpmn_core::{
     Definition, ParseErrors, Problem, Severity,
     needs::{Need, Needed},
+    problem::Refusal,
     world::JavaCode,
 };
 
@@ -59,8 +60,8 @@ pub fn check(settings: &Settings, models: &[(String, Vec<Definition>)]) -> Resul
             }
         }
         if !problems.is_empty() {
-            let malformed = false;
-            refused.push((file.clone(), ParseErrors { problems, malformed }));
+            let refusal = Refusal::Problems;
+            refused.push((file.clone(), ParseErrors { problems, refusal }));
         }
     }
     match refused.first() {
