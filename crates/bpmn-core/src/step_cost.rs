@@ -63,7 +63,10 @@ struct World {
 
 impl World {
     fn new(branches: usize) -> World {
-        let definition = model(branches);
+        World::of(model(branches))
+    }
+
+    fn of(definition: Definition) -> World {
         let mut ids = Counter(0);
         let mut env = Env {
             now: 1_000_000,
@@ -211,4 +214,60 @@ fn a_command_looks_at_as_many_rows_of_ten_branches_as_of_two_thousand() {
         assert_eq!(expected, found);
         assert!(found.iter().all(|(looked_at, _)| *looked_at < 100), "{found:?}");
     }
+}
+
+/// A multi-instance of a subprocess in which a worker and a human are waited for one after the other.
+fn iterations(count: usize, inner: &str) -> Definition {
+    let xml = format!(
+        "<definitions xmlns='http://www.omg.org/spec/BPMN/20100524/MODEL' targetNamespace='test' \
+         xmlns:camunda='http://camunda.org/schema/1.0/bpmn'>\
+         <process id='p' isExecutable='true'><startEvent id='start'/><sequenceFlow id='f' sourceRef='start' targetRef='s'/>\
+         <subProcess id='s'><multiInstanceLoopCharacteristics><loopCardinality>{count}</loopCardinality>\
+         </multiInstanceLoopCharacteristics><startEvent id='i'/><sequenceFlow id='a' sourceRef='i' targetRef='e'/>{inner}\
+         </subProcess></process></definitions>"
+    );
+    parse(xml.as_bytes()).unwrap().remove(0)
+}
+
+#[test]
+fn s3_47_s3_48_an_iteration_costs_the_same_among_ten_as_among_three_thousand() {
+    let waiting = "<serviceTask id='e' camunda:type='external' camunda:topic='t'/>\
+                   <sequenceFlow id='b' sourceRef='e' targetRef='u'/><userTask id='u'/>";
+    let cost = |count: usize| {
+        let mut world = World::of(iterations(count, waiting));
+        let mut costs = Vec::new();
+        for _ in 0..2 {
+            let task = world.instance.external_tasks.iter().next_back().unwrap().id;
+            let worker = || "w".to_owned();
+            costs.push(world.run(Command::LockExternalTask {
+                task,
+                worker: worker(),
+                duration: 1,
+            }));
+            costs.push(world.run(Command::CompleteExternalTask {
+                task,
+                worker: worker(),
+                variables: Vec::new(),
+                local_variables: Vec::new(),
+            }));
+            let task = world.instance.tasks.iter().next().unwrap().id;
+            costs.push(world.run(Command::CompleteTask {
+                task,
+                variables: Vec::new(),
+                local_variables: Vec::new(),
+            }));
+        }
+        costs
+    };
+    let (few, many) = (cost(10), cost(3_000));
+    assert_eq!(few, many);
+    assert!(many.iter().all(|(looked_at, _)| *looked_at < 100), "{many:?}");
+}
+
+#[test]
+fn s3_49_iterations_that_wait_for_nothing_leave_nothing_to_write() {
+    let world = World::of(iterations(3_000, "<task id='e'/>"));
+    assert!(world.instance.ended);
+    assert_eq!(world.instance.tokens.iter().count(), 0);
+    assert_eq!(written(&world.instance), 0);
 }
