@@ -1,7 +1,10 @@
 //! The list of executions: the process instances themselves and what REST calls executions of their tokens.
 use super::{Kind, Listing, SortBy, Where, col, equals_id, like, of_definition, variable};
 use crate::store::{Row, StoreError, schema::visible};
-use bpmn_core::{Id, instance::EventKind};
+use bpmn_core::{
+    Id,
+    instance::{EventKind, TokenState},
+};
 use rest_api::{ApiResult, filters::variable_filters, known};
 use sea_query::{Expr, ExprTrait, JoinType, Query, SelectStatement, UnionType};
 
@@ -52,7 +55,45 @@ fn every() -> SelectStatement {
         )
         .and_where(col("t", "execution_id").not_equals(("t", "instance_id")))
         .and_where(visible("t"));
-    roots.union(UnionType::All, tokens).take()
+    let mut above = Query::select();
+    above
+        .expr_as(col("t", "id"), "id")
+        .expr_as(col("t", "instance_id"), "instance_id");
+    shared(&mut above);
+    above
+        .from_as("token", "t")
+        .join_as(
+            JoinType::InnerJoin,
+            "process_instance",
+            "p",
+            col("p", "id").equals(("t", "instance_id")),
+        )
+        .and_where(col("t", "execution_id").not_equals(("t", "id")))
+        .and_where(Expr::exists(sibling()))
+        .and_where(visible("t"));
+    roots
+        .union(UnionType::All, tokens)
+        .union(UnionType::All, above)
+        .take()
+}
+
+/// Another token in the scope of `t`: both are then concurrent, and a scope activity's execution has a concurrent one
+/// above it.
+fn sibling() -> SelectStatement {
+    let scope = |alias: &'static str| {
+        Expr::cust(match alias {
+            "t" => "COALESCE(\"t\".\"parent_id\", \"t\".\"instance_id\")",
+            _ => "COALESCE(\"o\".\"parent_id\", \"o\".\"instance_id\")",
+        })
+    };
+    Query::select()
+        .expr(Expr::val(1))
+        .from_as("token", "o")
+        .and_where(col("o", "instance_id").equals(("t", "instance_id")))
+        .and_where(scope("o").eq(scope("t")))
+        .and_where(col("o", "id").not_equals(("t", "id")))
+        .and_where(col("o", "state").ne(TokenState::EventScope as i16))
+        .take()
 }
 
 fn base() -> SelectStatement {

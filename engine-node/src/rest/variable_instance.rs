@@ -40,9 +40,12 @@ fn dto(
 ) -> VariableInstance {
     let token = instance.tokens.get(row.scope_id);
     let execution = token.map_or(row.scope_id, |token| token.execution_id);
-    let activity = match token.and_then(|token| Some((token.element.as_str(), token.activity_id?))) {
-        Some((element, activity)) => format!("{element}:{activity}"),
-        None => instance.process.id.to_string(),
+    // Between activities, or after those of an iteration, it belongs to none.
+    let activity = match token {
+        Some(token) => token
+            .activity_id
+            .map(|activity| format!("{}:{activity}", token.element)),
+        None => Some(instance.process.id.to_string()),
     };
     VariableInstance {
         kind: row.value.name(),
@@ -57,7 +60,7 @@ fn dto(
         case_execution_id: None,
         task_id: row.task_id.map(|id| id.to_string()),
         batch_id: None,
-        activity_instance_id: Some(activity),
+        activity_instance_id: activity,
         error_message: None,
         tenant_id: instance.process.tenant_id.clone(),
     }
