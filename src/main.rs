@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         "router" => role::router(args),
         "shard-admin" => role::shard_admin(args),
         "bench" => role::bench(args),
+        script_host::javascript::ROLE => script_host::javascript::worker(args),
         "--version" | "-V" => {
             println!("{}", version());
             ExitCode::SUCCESS

@@ -14,11 +14,17 @@ pub fn dev(args: &[String]) -> ExitCode {
 
 /// `stellwerk engine-node`.
 pub fn engine_node(args: &[String]) -> ExitCode {
-    start::<engine_node::Options, _>("engine-node", args, async |options| {
+    start::<engine_node::Options, _>("engine-node", args, async |mut options| {
+        options.scripts.worker = script_worker()?;
         let shutdown = prepare(&options.common)?;
         let listener = options.listen.bind().await?;
         engine_node::run(options, listener, None, shutdown).await
     })
+}
+
+/// This program again, as the worker that runs scripts.
+pub fn script_worker() -> anyhow::Result<engine_node::Worker> {
+    Ok(engine_node::Worker::Program(std::env::current_exe()?))
 }
 
 /// `stellwerk router`.

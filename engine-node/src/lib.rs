@@ -7,6 +7,7 @@ pub mod auth;
 pub mod failpoint;
 mod fresh;
 pub mod history_options;
+mod hosts;
 pub mod internal;
 pub mod java;
 pub mod job_options;
@@ -16,6 +17,7 @@ pub mod options;
 pub mod query;
 pub mod replication;
 pub mod rest;
+pub mod script_options;
 mod serve;
 pub mod sink;
 pub mod sizing;
@@ -33,7 +35,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use topology::ShardName;
 
+pub use hosts::Worker;
 pub use options::{JavaOptions, Options};
+pub use script_options::ScriptOptions;
 pub use serve::{Node, start};
 
 /// What handlers work with: one pointer, since a request clones it several times.

@@ -11,8 +11,10 @@ use crate::{
         Settings,
         history::{LevelName, Told},
     },
+    hosts::Hosts,
     java::JavaTopics,
     job_options::JobOptions,
+    script_options::ScriptOptions,
     sizing::sizing,
 };
 
@@ -111,6 +113,8 @@ pub struct Options {
     #[command(flatten)]
     pub jobs: JobOptions,
     #[command(flatten)]
+    pub scripts: ScriptOptions,
+    #[command(flatten)]
     pub history_care: HistoryOptions,
     #[command(flatten)]
     pub common: Common,
@@ -200,6 +204,7 @@ impl Default for Options {
             replication_timeout: std::time::Duration::from_secs(10),
             java: JavaOptions::default(),
             jobs: JobOptions::default(),
+            scripts: ScriptOptions::default(),
             history_care: HistoryOptions::default(),
             common: Common::default(),
         }
@@ -301,6 +306,9 @@ impl Options {
                 .variable_size_max
                 .map_or(u64::MAX, |most| most.max(LARGE as u64)),
             cleanup: self.history_care.cleanup(),
+            runner: Arc::new(Hosts {
+                scripts: self.scripts.scripts(sizing.cpus),
+            }),
             java: Arc::new(self.java.topics()?),
             strict_deploy: self.java.strict_deploy,
             ..Settings::default()

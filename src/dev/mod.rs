@@ -4,6 +4,7 @@ mod guide;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use cluster::Cluster;
+use engine_node::ScriptOptions;
 use service::{ConfigError, HostPort, LogFormat, Readiness, Shutdown, duration};
 use std::{
     fs,
@@ -33,6 +34,8 @@ pub struct Options {
     pub no_sample: bool,
     #[command(flatten)]
     pub java: engine_node::JavaOptions,
+    #[command(flatten)]
+    pub scripts: ScriptOptions,
     /// How long running work may take to end after SIGTERM
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub drain_timeout: Duration,
@@ -68,7 +71,7 @@ pub async fn run(options: Options, shutdown: Shutdown) -> Result<()> {
     let nodes_stop = Shutdown::new(options.drain_timeout);
     let mut nodes = Vec::new();
     for shard in &shards {
-        nodes.push(start_node(&directory.path, shard, &options.java, &cluster, &nodes_stop).await?);
+        nodes.push(start_node(&directory.path, shard, &cluster, &options, &nodes_stop).await?);
     }
     let router = router(&cluster, &nodes, &shutdown)?;
     let ready: Vec<Readiness> = nodes
@@ -129,8 +132,8 @@ async fn lay_out(cluster: &dyn Cluster, shards: &[ShardName]) -> Result<()> {
 async fn start_node(
     directory: &Path,
     shard: &ShardName,
-    java: &engine_node::JavaOptions,
     cluster: &Arc<dyn Cluster>,
+    own: &Options,
     shutdown: &Shutdown,
 ) -> Result<engine_node::Node> {
     let file = directory.join(format!("{shard}.sqlite"));
@@ -138,7 +141,11 @@ async fn start_node(
     let mut options = engine_node::Options::on_database(&format!("sqlite://{path}"));
     options.shard = Some(shard.to_string());
     options.node_name = Some(format!("{shard}-dev"));
-    options.java = java.clone();
+    options.java = own.java.clone();
+    options.scripts = ScriptOptions {
+        worker: crate::role::script_worker()?,
+        ..own.scripts.clone()
+    };
     let listener = HostPort::loopback(0).bind().await?;
     engine_node::start(options, listener, Some(cluster.clone()), shutdown.clone())
         .await

@@ -8,7 +8,7 @@ use super::{
 use async_trait::async_trait;
 use bpmn_core::{
     Id, IdSource, Millis, Slot,
-    ask::{Ask, Given, Reply},
+    ask::{Ask, Given, Reply, Script, Source},
     command::Rejection,
 };
 use std::sync::Arc;
@@ -126,10 +126,16 @@ pub(super) fn answer(inner: &Arc<Inner>, mut work: Work, nth: usize, ask: Ask) {
         let _ = work.reply.send(Err(EngineError::Rejected(failure)));
         return;
     }
-    let runner = inner.settings.runner.clone();
-    let writer = inner.writer(work.slot).clone();
+    let inner = inner.clone();
     tokio::spawn(async move {
-        let reply = runner.run(&ask).await;
+        let writer = inner.writer(work.slot).clone();
+        let reply = match with_source(&inner, &ask).await {
+            Ok(Some(script)) => inner.settings.runner.run(&Ask::Script(script)).await,
+            Ok(None) => inner.settings.runner.run(&ask).await,
+            Err(message) => Reply::Script(Err(message)),
+        };
+        // The writer must not outlive the engine for our sake.
+        drop(inner);
         if let Some(replay) = &mut work.replay {
             let at = now();
             replay.given.push(Given { ask, reply, at });
@@ -137,6 +143,27 @@ pub(super) fn answer(inner: &Arc<Inner>, mut work: Work, nth: usize, ask: Ask) {
         // However many commands wait: this one has been taken, and something may have been done for it.
         writer.put_back(work).await;
     });
+}
+
+/// A script whose text is a resource of its deployment, with that text.
+async fn with_source(inner: &Inner, ask: &Ask) -> Result<Option<Script>, String> {
+    let Ask::Script(script) = ask else { return Ok(None) };
+    let Source::Resource(path) = &script.source else {
+        return Ok(None);
+    };
+    let missing = || format!("ENGINE-09024 Unable to find resource at path {path}");
+    let name = path.strip_prefix("deployment://").ok_or_else(missing)?;
+    let view = inner.catalog.view();
+    let deployment = view
+        .by_id(script.facts.definition)
+        .map(|deployed| deployed.row.deployment_id);
+    let row = inner.store.resource(deployment.ok_or_else(missing)?, name).await;
+    let row = row.map_err(|error| error.to_string())?.ok_or_else(missing)?;
+    let text = String::from_utf8_lossy(&row.content).into_owned();
+    Ok(Some(Script {
+        source: Source::Text(text),
+        ..script.clone()
+    }))
 }
 
 #[cfg(test)]

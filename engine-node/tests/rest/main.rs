@@ -17,6 +17,7 @@ mod lists;
 mod messages;
 mod operator_sql;
 mod overload;
+mod scripts;
 mod tasks;
 mod unknown_ids;
 mod variables;

@@ -16,6 +16,9 @@ use std::{
 /// Languages it runs.
 pub const LANGUAGES: &[&str] = &["javascript", "ecmascript"];
 
+/// The word with which a node's program is started as a worker.
+pub const ROLE: &str = "script-worker";
+
 /// The stack that a thread needs which serves scripts, in bytes.
 pub const THREAD_STACK: usize = 8 << 20;
 
