@@ -168,7 +168,7 @@ impl<'x> Reader<'x> {
         if self.is_full() {
             return;
         }
-        let own = at.and_then(|at| at.attribute("id"));
+        let own = at.and_then(|at| at.attribute("id")).filter(|id| !id.is_empty());
         let position = at.map_or((0, 0), |at| self.position(at));
         let main = ids.first().copied().unwrap_or(own);
         let ids: Vec<Option<&str>> = std::iter::once(own).chain(ids.iter().copied()).collect();

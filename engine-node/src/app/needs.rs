@@ -77,7 +77,7 @@ pub fn check(settings: &Settings, models: &[(String, Vec<Definition>)]) -> Resul
 mod tests {
     use super::*;
 
-    const MODEL: &str = r#"<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"
+    const MODEL: &str = r#"<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" targetNamespace="test"
         xmlns:camunda="http://camunda.org/schema/1.0/bpmn"><process id="p" isExecutable="true"><startEvent id="s"/>
         <sequenceFlow id="f1" sourceRef="s" targetRef="a"/><serviceTask id="a" camunda:class="com.acme.Mail"/>
         <sequenceFlow id="f2" sourceRef="a" targetRef="b"/>

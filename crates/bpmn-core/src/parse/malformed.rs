@@ -36,26 +36,25 @@ pub(super) fn message(source: &str, cause: &Error) -> String {
 }
 
 fn unbound(source: &str, prefix: &str, at: TextPos) -> String {
-    let rest = source.get(offset(source, at)..).unwrap_or_default();
-    let tag = name_in(rest.trim_start_matches('<'));
-    if tag.split(':').next() == Some(prefix) && rest.starts_with('<') {
-        return format!("The prefix \"{prefix}\" for element \"{tag}\" is not bound.");
-    }
-    let (tag, attribute) = match source
-        .get(..offset(source, at))
-        .and_then(|text| text.rsplit_once('<'))
-    {
-        Some((_, before)) if !rest.starts_with('<') => (name_in(before), name_in(rest)),
-        _ => {
-            let attribute = rest.split_ascii_whitespace().find(|word| {
-                word.strip_prefix(prefix)
-                    .is_some_and(|word| word.starts_with(':'))
-            });
-            (tag, attribute.map_or("", name_in))
-        }
+    let at = offset(source, at);
+    let (before, rest) = source.split_at(at);
+    let tag = match rest.strip_prefix('<') {
+        Some(tag) => tag,
+        None => before
+            .rsplit_once('<')
+            .map_or(rest, |(start, _)| &source[start.len() + 1..]),
     };
+    let element = name_in(tag);
+    if element.split(':').next() == Some(prefix) {
+        return format!("The prefix \"{prefix}\" for element \"{element}\" is not bound.");
+    }
+    let attribute = tag.split_ascii_whitespace().find(|word| {
+        word.strip_prefix(prefix)
+            .is_some_and(|word| word.starts_with(':'))
+    });
     format!(
-        "The prefix \"{prefix}\" for attribute \"{attribute}\" associated with an element type \"{tag}\" is not bound."
+        "The prefix \"{prefix}\" for attribute \"{}\" associated with an element type \"{element}\" is not bound.",
+        attribute.map_or("", name_in)
     )
 }
 

@@ -8,6 +8,7 @@ mod large;
 mod limits;
 mod outside;
 mod random;
+mod refusals;
 mod retries;
 mod rows;
 mod scenarios;

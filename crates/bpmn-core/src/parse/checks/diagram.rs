@@ -53,7 +53,7 @@ impl<'x> Checks<'_, 'x> {
             let process = &self.processes[at];
             if process.by_id.contains_key(of) || process.lanes.contains(of) {
                 self.bounds(shape)?;
-            } else if !self.ids.contains(of) {
+            } else if !self.ids.contains(&Some(of)) {
                 let message =
                     format!("Invalid reference in 'bpmnElement' attribute, activity {of} not found");
                 self.error(message, shape);
@@ -92,7 +92,7 @@ impl<'x> Checks<'_, 'x> {
                     self.number(name, waypoint.attribute(name), waypoint);
                 }
             }
-        } else if !self.ids.contains(of) {
+        } else if !self.ids.contains(&Some(of)) {
             // The reference leaves out the space.
             let message = format!("Invalid reference in 'bpmnElement' attribute, sequenceFlow {of}not found");
             self.error(message, edge);

@@ -54,7 +54,8 @@ struct Checks<'r, 'x> {
     reader: &'r mut Reader<'x>,
     root: Xml<'x, 'x>,
     target_namespace: Option<&'x str>,
-    ids: HashSet<&'x str>,
+    /// The ids of all elements, and `None` if there is one without.
+    ids: HashSet<Option<&'x str>>,
     /// Names of messages and signals by their expanded id.
     messages: HashMap<String, Option<&'x str>>,
     signals: HashMap<String, &'x str>,
@@ -78,7 +79,8 @@ struct Process<'x> {
 
 /// Notes what is wrong with a file; the message is of an exception that isn't about the file's problems.
 pub(super) fn check<'x>(reader: &mut Reader<'x>, root: Xml<'x, 'x>) -> Result<(), String> {
-    let ids = root.descendants().filter_map(|n| n.attribute("id")).collect();
+    let elements = root.descendants().filter(|n| n.is_element());
+    let ids = elements.map(|n| n.attribute("id")).collect();
     let mut checks = Checks {
         reader,
         root,

@@ -230,8 +230,7 @@ impl<'x> Checks<'_, 'x> {
             }
             let source = self.find_in(scope, source_id);
             let mut target = self.find_in(scope, target_id);
-            let known = |checks: &Self, id: Option<&str>| id.is_some_and(|id| checks.ids.contains(id));
-            if source.is_none() && !known(self, source_id) {
+            if source.is_none() && !self.ids.contains(&source_id) {
                 let message = format!(
                     "Invalid reference sourceRef '{}' of association element ",
                     text(source_id)
@@ -239,7 +238,7 @@ impl<'x> Checks<'_, 'x> {
                 self.error(message, association);
                 continue;
             }
-            if target.is_none() && !known(self, target_id) {
+            if target.is_none() && !self.ids.contains(&target_id) {
                 let message = format!(
                     "Invalid reference targetRef '{}' of association element ",
                     text(target_id)

@@ -1,5 +1,5 @@
 //! Start events of processes, subprocesses and event subprocesses.
-use super::{Check, Checks, after_problem, element, elements, events::flag, scope::Ix};
+use super::{Check, Checks, Stop, after_problem, element, elements, events::flag, scope::Ix};
 use crate::xml::extension;
 use roxmltree::Node as Xml;
 
@@ -27,7 +27,15 @@ impl<'x> Checks<'_, 'x> {
             let initial = self.initial(xml, &activities);
             let initial = initial.and_then(|at| self.at(at).xml);
             for &start in &starts {
-                if initial.is_some_and(|i| i.attribute("id") == start.attribute("id")) {
+                let Some(initial) = initial else { break };
+                if start.attribute("id").is_none() {
+                    return Err(Stop::Unexpected(
+                        "Cannot invoke \"String.equals(Object)\" because the return value of \
+                         \"org.camunda.bpm.engine.impl.util.xml.Element.attribute(String)\" is null"
+                            .to_owned(),
+                    ));
+                }
+                if initial.attribute("id") == start.attribute("id") {
                     self.form(start)?;
                     self.form_definition(start)?;
                 }

@@ -10,6 +10,8 @@ pub(super) struct Content {
     follow: Vec<Vec<usize>>,
     last: Vec<bool>,
     may_be_empty: bool,
+    /// The first leaves of elements that must come twice.
+    twice: Vec<usize>,
 }
 
 /// What a place of a content model accepts.
@@ -91,6 +93,9 @@ impl Content {
                 "{1,2}" => &["", "?"],
                 other => &[other],
             };
+            if occurs == "{2,}" {
+                self.twice.push(self.leaves.len());
+            }
             for occurs in occurrences {
                 let part = self.leaf(leaf, occurs);
                 whole = self.concatenate(whole, part);
@@ -146,6 +151,17 @@ impl Content {
     /// The leaf that a child matches anywhere in the model.
     pub fn anywhere(&self, schema: &Schema, child: (&str, &str)) -> Option<Leaf> {
         self.leaves.iter().find_map(|&leaf| matches(schema, leaf, child))
+    }
+
+    /// The declaration that must come a second time next.
+    pub fn must_repeat(&self, state: State) -> Option<usize> {
+        match state {
+            State::After(leaf) if self.twice.contains(&leaf) => match self.leaves[leaf] {
+                Leaf::Element(declared) => Some(declared),
+                Leaf::Any { .. } => None,
+            },
+            _ => None,
+        }
     }
 
     /// Whether an element may end in a state.

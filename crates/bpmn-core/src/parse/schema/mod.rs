@@ -146,7 +146,7 @@ impl<'x> Validator<'_, 'x> {
                 });
             }
         };
-        let namespace = node.tag_name().namespace();
+        let namespace = node.tag_name().namespace().filter(|ns| !ns.is_empty());
         let name = node.tag_name().name();
         let child = (namespace.unwrap_or_default(), name);
         let content = schema.types[at].content.as_ref();
@@ -159,9 +159,15 @@ impl<'x> Validator<'_, 'x> {
                 parent.state = State::After(leaf);
                 return Some(found);
             }
+            let repeated = content.and_then(|c| c.must_repeat(parent.state));
             let expected = content.and_then(|c| c.expected(schema, parent.state, self.declared));
             parent.state = State::Failed;
             let message = match expected {
+                Some(_) if repeated.is_some() => format!(
+                    "cvc-complex-type.2.4.g: Invalid content was found starting with element '{}'. {}",
+                    self.tag(node),
+                    once_more(repeated)
+                ),
                 Some(expected) => {
                     let found = match namespace {
                         Some(namespace) => format!("{{\"{namespace}\":{name}}}"),
@@ -385,10 +391,18 @@ impl<'x> Validator<'_, 'x> {
             let expected = content
                 .expected(schema, open.state, self.declared)
                 .unwrap_or_default();
-            let message = format!(
-                "cvc-complex-type.2.4.b: The content of element '{}' is not complete. One of '{expected}' is expected.",
-                self.tag(node)
-            );
+            let message = match content.must_repeat(open.state) {
+                Some(leaf) => format!(
+                    "cvc-complex-type.2.4.i: The content of element '{}' is not complete. {}",
+                    self.tag(node),
+                    once_more(Some(leaf))
+                ),
+                None => format!(
+                    "cvc-complex-type.2.4.b: The content of element '{}' is not complete. One of '{expected}' is \
+                     expected.",
+                    self.tag(node)
+                ),
+            };
             self.error_at_end(node, message);
         }
     }
@@ -488,6 +502,15 @@ impl<'x> Validator<'_, 'x> {
     fn attribute_name(&self, attribute: Attribute<'_, '_>) -> String {
         self.reader.source(attribute.range_qname()).to_owned()
     }
+}
+
+/// What is said of an element that must come twice and came once.
+fn once_more(declared: Option<usize>) -> String {
+    let (namespace, name) = declared.map_or(("", ""), |at| SCHEMA.declarations[at].name);
+    format!(
+        "'\"{namespace}\":{name}' is expected to occur a minimum of '2' times. One more instance is required to satisfy \
+         this constraint."
+    )
 }
 
 /// The warning about a schema that can't be read.
