@@ -5,6 +5,7 @@ CREATE TABLE process_instance (
     "slot" INTEGER NOT NULL,
     "root_id" BLOB NOT NULL,
     "super_token_id" BLOB,
+    "super_instance_id" BLOB,
     "definition_id" BLOB NOT NULL,
     "business_key" TEXT,
     "revision" INTEGER NOT NULL,
@@ -188,6 +189,7 @@ CREATE TABLE history_process (
     "retention" INTEGER NOT NULL,
     "root_id" BLOB NOT NULL,
     "super_token_id" BLOB,
+    "super_instance_id" BLOB,
     "definition_id" BLOB NOT NULL,
     "business_key" TEXT,
     "started" INTEGER NOT NULL,
@@ -607,6 +609,8 @@ CREATE INDEX history_process_ended ON history_process ("ended");
 -- Lists: what people and tools look for by itself. What nearly every row has, or what changes with every step, has
 -- none: docs/query-plans.tsv names the filters that need another one beside them.
 CREATE INDEX process_instance_super ON process_instance ("super_token_id") WHERE "super_token_id" IS NOT NULL;
+CREATE INDEX process_instance_caller ON process_instance ("super_instance_id") WHERE "super_instance_id" IS NOT NULL;
+CREATE INDEX history_process_caller ON history_process ("super_instance_id") WHERE "super_instance_id" IS NOT NULL;
 CREATE INDEX process_instance_suspended ON process_instance ("id") WHERE "suspended" = true;
 CREATE INDEX process_instance_tenant ON process_instance ("tenant_id") WHERE "tenant_id" IS NOT NULL;
 CREATE INDEX task_assignee ON task ("assignee") WHERE "assignee" IS NOT NULL;

@@ -150,6 +150,8 @@ pub enum Command {
         reason: Option<String>,
         skip_listeners: bool,
         skip_outputs: bool,
+        /// Called instances stay, on their own.
+        skip_called: bool,
     },
     /// Resolves an incident by hand.
     ResolveIncident {

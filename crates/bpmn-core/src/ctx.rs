@@ -6,7 +6,7 @@ use crate::{
     family::Member,
     history::Recording,
     instance::*,
-    moves::{Change, Scene},
+    moves::{Change, Scene, Termination},
 };
 use std::{cell::RefCell, collections::BTreeMap};
 use topology::{Id, Slot};
@@ -20,6 +20,10 @@ enum Work {
     Arrive(Id, NodeIx),
     /// The last token in a scope (`None`: the instance) has gone.
     ScopeDone(Option<Id>),
+    /// The instance that a token's activity has called has ended.
+    Returned(Id),
+    /// An incident of a called instance is gone, resolved or not, and with it the one that it has caused here.
+    CauseEnded(Id, bool),
 }
 
 /// A step in progress: the current instance's working copy, the others of its tree, and the world outside.
@@ -53,6 +57,10 @@ pub struct Ctx<'a, 'b> {
     pub(crate) canceling: bool,
     /// Whether listeners are left out.
     pub(crate) skip_listeners: bool,
+    /// Why activities are being canceled.
+    pub(crate) termination: Termination,
+    /// Only a token's own variables are seen, not those around it.
+    pub(crate) own_only: bool,
     /// Why the instance is being deleted.
     pub(crate) delete_reason: Option<String>,
     /// Changes of variables that conditional events have not been told of yet.
@@ -82,6 +90,8 @@ impl<'a, 'b> Ctx<'a, 'b> {
             tasks_told: false,
             canceling: false,
             skip_listeners: false,
+            termination: Termination::default(),
+            own_only: false,
             delete_reason: None,
             changes: Vec::new(),
             needs: RefCell::default(),
@@ -135,7 +145,17 @@ impl<'a, 'b> Ctx<'a, 'b> {
         if self.work.is_empty() {
             self.tell_conditions()?;
         }
-        while let Some((instance, work)) = self.work.pop() {
+        loop {
+            let Some((instance, work)) = self.work.pop() else {
+                // Variables may have been passed to an instance in which nothing runs.
+                let told = self.others.iter().find(|(_, other)| !other.changes.is_empty());
+                let Some(id) = told.map(|(id, _)| *id) else {
+                    return Ok(());
+                };
+                self.switch_to(id)?;
+                self.tell_conditions()?;
+                continue;
+            };
             self.switch_to(instance)?;
             match work {
                 // It was canceled by another token that ran before it.
@@ -147,10 +167,21 @@ impl<'a, 'b> Ctx<'a, 'b> {
                         self.leave_scope(scope)?;
                     }
                 }
-                Work::ScopeDone(None) => self.end_process(EndState::Completed, None)?,
+                Work::ScopeDone(None) => self.complete()?,
+                Work::Returned(token) => self.leave(token, self.node_of(token)?)?,
+                Work::CauseEnded(cause, resolved) => self.end_caused(cause, resolved),
             }
         }
-        Ok(())
+    }
+
+    /// Lets the activity of a caller's token go on: the instance that it called has ended.
+    pub(crate) fn go_on_in(&mut self, caller: Id, token: Id) {
+        self.work.push((caller, Work::Returned(token)));
+    }
+
+    /// Tells the caller that an incident is gone, when all else is done.
+    pub(crate) fn cause_ended(&mut self, caller: Id, cause: Id, resolved: bool) {
+        self.work.push((caller, Work::CauseEnded(cause, resolved)));
     }
 
     fn push(&mut self, work: Work) {
@@ -213,6 +244,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
         }
         if node.behavior.interrupts_scope() {
             let scope = self.token(token)?.parent_id;
+            self.termination = Termination::interrupting(&node.id);
             self.cancel_others(scope, token)?;
         }
         let execution = self.base_execution(token)?;
@@ -390,6 +422,9 @@ impl<'a, 'b> Ctx<'a, 'b> {
     ) -> Result<(), Rejection> {
         let definition = self.def.definition;
         self.notify(&definition.listeners.end, Scene::ProcessEnd, None)?;
+        if state == EndState::Completed {
+            self.pass_outputs()?;
+        }
         let end_element = if state == EndState::Completed {
             self.last.take()
         } else {

@@ -266,7 +266,8 @@ impl Definition {
             })
     }
 
-    /// The start event that a plain start uses: the none or timer start event, of which there is at most one.
+    /// The start event that a plain start uses: the none or timer start event, of which there is at most one, else the
+    /// only start event.
     pub fn initial(&self) -> Option<NodeIx> {
         self.initial
     }
@@ -300,6 +301,12 @@ impl Definition {
                 }
                 Some(_) => {}
             }
+        }
+        // The only start event is where a plain start begins, whatever it waits for.
+        let starts = |node: &Node| node.parent.is_none() && node.behavior.start().is_some();
+        let mut all = (0..self.nodes.len()).filter(|&ix| starts(&self.nodes[ix]));
+        if let (None, Some(only), None) = (self.initial, all.next(), all.next()) {
+            self.initial = Some(only);
         }
     }
 

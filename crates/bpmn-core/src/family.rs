@@ -40,7 +40,6 @@ impl<'a> Ctx<'a, '_> {
         Ok(())
     }
 
-    #[allow(dead_code)] // No element calls others yet.
     /// Runs something with another instance current.
     pub(crate) fn within<T>(
         &mut self,
@@ -54,7 +53,6 @@ impl<'a> Ctx<'a, '_> {
         Ok(result)
     }
 
-    #[allow(dead_code)]
     /// Adds an instance that this step has made.
     pub(crate) fn adopt(&mut self, inst: Instance, def: DefinitionRef<'a>) {
         let member = Member {

@@ -20,6 +20,8 @@ pub struct ProcessInstance {
     pub root_id: Id,
     /// The token of the call activity that called it.
     pub super_token_id: Option<Id>,
+    /// The instance that token is of.
+    pub super_instance_id: Option<Id>,
     /// Id of the definition row (the UUID part of REST's `key:version:uuid`).
     pub definition_id: Id,
     pub business_key: Option<String>,
@@ -126,7 +128,7 @@ pub struct Version {
     pub revision: i32,
     /// Id of the present value's detail; `None`: the variable's own.
     pub version_id: Option<Id>,
-    /// Activity instance that set the present value; `None`: the process instance.
+    /// Activity instance that set the present value; `None`: the process instance; [`Id::NIL`]: none.
     pub writer_id: Option<Id>,
     pub recorded: Recorded,
     /// Set by the start of the process instance.
@@ -553,7 +555,8 @@ entity!(EventSubscription, |s| Some(By::Token(s.token_id)));
 entity!(
     Incident,
     |i| i.execution_id.map(By::Execution),
-    i.configuration.as_deref().map(By::Cause)
+    i.configuration.as_deref().map(By::Cause),
+    (i.cause_id != i.id).then_some(By::Caused(i.cause_id))
 );
 impl FixedKeys for Variable {}
 impl FixedKeys for UserTask {}

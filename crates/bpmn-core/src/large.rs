@@ -157,6 +157,11 @@ impl LargeValues {
 }
 
 impl Large {
+    /// Takes its content along, to where its row isn't known.
+    pub(crate) fn bring(&mut self, content: Arc<Content>) {
+        self.id = None;
+        self.content = Some(content);
+    }
     /// The content, if it came with the value; the variable keeps none.
     pub(crate) fn take_content(&mut self) -> Option<Arc<Content>> {
         self.content.take()

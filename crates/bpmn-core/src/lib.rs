@@ -20,6 +20,7 @@ pub mod large;
 mod listener;
 mod moves;
 pub mod needs;
+mod parameter;
 mod parse;
 pub mod problem;
 pub mod script;

@@ -5,6 +5,7 @@ use crate::{
     definition::DefinitionRef,
     history::Kind,
     instance::*,
+    moves::Termination,
     tracked::By,
     value::{TypedValue, Variables},
 };
@@ -23,6 +24,7 @@ pub fn new_instance(
         id,
         root_id: id,
         super_token_id: None,
+        super_instance_id: None,
         definition_id: def.id,
         business_key,
         revision: 0,
@@ -79,10 +81,10 @@ pub fn step(
     Ok(outcome)
 }
 
-impl Ctx<'_, '_> {
+impl<'a> Ctx<'a, '_> {
     fn command(&mut self, cmd: Command) -> Result<(), Rejection> {
         match cmd {
-            Command::Start { element, variables } => self.start(element.as_deref(), &variables),
+            Command::Start { element, variables } => self.start_at(element.as_deref(), &variables),
             Command::CompleteTask {
                 task,
                 variables,
@@ -157,13 +159,15 @@ impl Ctx<'_, '_> {
                 reason,
                 skip_listeners,
                 skip_outputs,
+                skip_called,
             } => {
                 self.skip_listeners = skip_listeners;
                 self.skip_outputs = skip_outputs;
-                self.delete_reason.clone_from(&reason);
-                self.all_tasks_deleted()?;
-                self.cancel_within(None, None)?;
-                self.end_process(EndState::ExternallyTerminated, reason)
+                self.delete(Termination {
+                    reason,
+                    external: true,
+                    keeps_called: skip_called,
+                })
             }
             Command::ResolveIncident { incident } => {
                 if self.end_incident(incident, true) {
@@ -178,7 +182,8 @@ impl Ctx<'_, '_> {
         }
     }
 
-    fn start(&mut self, element: Option<&str>, variables: &Variables) -> Result<(), Rejection> {
+    /// Brings the current instance to life.
+    pub(crate) fn start_at(&mut self, element: Option<&str>, variables: &Variables) -> Result<(), Rejection> {
         let definition = self.def.definition;
         let ix = match element {
             Some(id) => definition
@@ -195,12 +200,17 @@ impl Ctx<'_, '_> {
             })?,
         };
         self.inst.process.start_element.clone_from(&self.node(ix).id);
-        self.starting = true;
+        // In the reference a called instance is nobody yet when it gets its variables.
+        let writer = self.caller().map(|_| Id::NIL);
+        let here = self.here();
+        self.starting = writer.is_none();
         if let Some(name) = &definition.initiator {
             let user = self.env.user.map(|user| TypedValue::String(user.to_owned()));
-            self.set_variable(None, None, name, user.unwrap_or(TypedValue::Null));
+            self.set_local(here, None, name, user.unwrap_or(TypedValue::Null), writer);
         }
-        self.set_variables(None, variables);
+        for (name, value) in variables {
+            self.set_local(here, None, name, value.clone(), writer);
+        }
         self.starting = false;
         self.attach_process_events()?;
         self.spawn(None, ix);

@@ -24,7 +24,12 @@ pub trait World {
     /// # Errors
     /// The reference's text, if there is none.
     fn called(&self, call: &Call<'_>) -> Result<DefinitionRef<'_>, String> {
-        Err(call.missing())
+        Err(call.missing("processes deployed", "processDefinition", None))
+    }
+
+    /// REST's id of the deployment that a definition is of.
+    fn deployment_of(&self, _definition: Id) -> Option<String> {
+        None
     }
 
     /// Evaluates a decision.
@@ -32,7 +37,10 @@ pub trait World {
     /// # Errors
     /// The reference's text, if there is no such decision or evaluating it fails.
     fn decide(&self, call: &Call<'_>, _variables: &Variables) -> Result<Decided, String> {
-        Err(format!("decisions can't be evaluated here: '{}'", call.key))
+        Err(format!(
+            "decisions can't be evaluated here: '{}'",
+            call.key_text()
+        ))
     }
 
     /// The topic of the external task that stands for Java code; `None`: nobody has said one.
@@ -56,8 +64,8 @@ impl World for NoWorld {}
 /// Which definition is meant by a call activity or a business rule task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call<'a> {
-    /// The key of the process or decision.
-    pub key: &'a str,
+    /// The key of the process, case or decision; `None`: an expression gave null.
+    pub key: Option<&'a str>,
     pub binding: Binding<'a>,
     /// Tenant it is looked for in; `None`: those without tenant.
     pub tenant: Option<&'a str>,
@@ -71,14 +79,39 @@ pub enum Binding<'a> {
     Latest,
     /// That of the caller's deployment.
     Deployment,
-    Version(i32),
-    VersionTag(&'a str),
+    /// Null: any.
+    Version(Option<i32>),
+    /// Null: none.
+    VersionTag(Option<&'a str>),
 }
 
 impl Call<'_> {
-    /// What the reference says when there is no such process definition; shells that know more words say them.
-    pub fn missing(&self) -> String {
-        format!("no processes deployed with key '{}'", self.key)
+    /// The key as the reference writes it.
+    pub fn key_text(&self) -> &str {
+        self.key.unwrap_or("null")
+    }
+
+    /// What the reference says when there is no such definition. `what` is for instance `processes deployed`, `variable`
+    /// `processDefinition`, `deployment` that of the caller.
+    pub fn missing(&self, what: &str, variable: &str, deployment: Option<&str>) -> String {
+        let (key, tenant) = (self.key_text(), self.tenant.unwrap_or("null"));
+        let of_version = |name: &str, version: Option<&str>| {
+            let version = version.unwrap_or("null");
+            format!("key = '{key}', {name} = '{version}' and tenant-id = '{tenant}'")
+        };
+        let which = match self.binding {
+            Binding::Latest => format!("key '{key}' and tenant-id '{tenant}'"),
+            Binding::Deployment => {
+                let deployment = deployment.unwrap_or("null");
+                format!("key = '{key}' in deployment = '{deployment}'")
+            }
+            Binding::Version(version) => {
+                let version = version.map(|number| number.to_string());
+                of_version("version", version.as_deref())
+            }
+            Binding::VersionTag(tag) => of_version("versionTag", tag),
+        };
+        format!("no {what} with {which}: {variable} is null")
     }
 }
 

@@ -11,6 +11,9 @@ use uuid::Uuid;
 pub struct Id(pub Uuid);
 
 impl Id {
+    /// No entity's id.
+    pub const NIL: Id = Id(Uuid::nil());
+
     /// Builds an id from its parts; `sequence` keeps its low 12 bits, `random` its low 48.
     pub fn from_parts(millis: u64, sequence: u16, slot: Slot, random: u64) -> Id {
         let high = (millis << 16) | 0x8000 | u64::from(sequence & 0xfff);

@@ -309,6 +309,7 @@ mod tests {
             id: id(n),
             root_id: id(n),
             super_token_id: None,
+            super_instance_id: None,
             definition_id: id(1),
             business_key: None,
             revision,

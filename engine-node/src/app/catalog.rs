@@ -77,6 +77,7 @@ pub struct CatalogView {
     by_id: BTreeMap<Id, Arc<Deployed>>,
     by_rest_id: HashMap<String, Arc<Deployed>>,
     latest: HashMap<(String, Option<String>), Arc<Deployed>>,
+    by_key: HashMap<String, Vec<Arc<Deployed>>>,
 }
 
 impl CatalogView {
@@ -100,7 +101,12 @@ impl CatalogView {
                     *newest = one.clone();
                 }
             }
+            let of_key = view.by_key.entry(one.row.key.clone()).or_default();
+            of_key.push(one.clone());
             view.by_id.insert(one.row.id, one);
+        }
+        for of_key in view.by_key.values_mut() {
+            of_key.sort_by_key(|one| one.row.id);
         }
         view
     }
@@ -144,8 +150,8 @@ impl CatalogView {
     }
 
     /// All versions of a key, published or not, every tenant.
-    pub fn versions<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a Arc<Deployed>> {
-        self.by_id.values().filter(move |d| d.row.key == key)
+    pub fn versions(&self, key: &str) -> std::slice::Iter<'_, Arc<Deployed>> {
+        self.by_key.get(key).map_or(&[][..], Vec::as_slice).iter()
     }
 }
 

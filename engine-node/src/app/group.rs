@@ -20,7 +20,7 @@ use bpmn_core::{
     instance::Instance,
     large::Content,
     tracked::By,
-    world::{JavaCode, World},
+    world::{Call, JavaCode, World},
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -71,6 +71,7 @@ struct Around<'a> {
     view: &'a CatalogView,
     members: &'a BTreeMap<Id, Member>,
     java: &'a JavaTopics,
+    unhandled_errors_fail: bool,
 }
 
 impl World for Around<'_> {
@@ -84,6 +85,19 @@ impl World for Around<'_> {
 
     fn java_topic(&self, code: JavaCode<'_>) -> Option<String> {
         self.java.topic(code).map(str::to_owned)
+    }
+
+    fn called(&self, call: &Call<'_>) -> Result<DefinitionRef<'_>, String> {
+        self.view.called(call).map(|deployed| deployed.reference())
+    }
+
+    fn deployment_of(&self, definition: Id) -> Option<String> {
+        let deployed = self.view.by_id(definition)?;
+        Some(deployed.row.deployment_id.to_string())
+    }
+
+    fn unhandled_errors_fail(&self) -> bool {
+        self.unhandled_errors_fail
     }
 }
 
@@ -142,6 +156,7 @@ impl Group {
             view: &view,
             members: &self.members,
             java: &inner.settings.java,
+            unhandled_errors_fail: inner.settings.unhandled_errors_fail,
         };
         let mut env = Env {
             now: now(),

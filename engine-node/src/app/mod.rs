@@ -4,6 +4,7 @@
 //! each command on its instance, and writes all of it in one transaction (group commit).
 mod batcher;
 pub mod cache;
+mod called;
 pub mod catalog;
 pub mod cleanup;
 pub mod commands;
@@ -143,6 +144,8 @@ pub struct Settings {
     pub cleanup: cleanup::CleanupSettings,
     /// What goes to history, as node and database agree ([`history::agreed`]).
     pub history: history::Told,
+    /// Whether a BPMN error that nothing catches fails (`enableExceptionsAfterUnhandledBpmnError`).
+    pub unhandled_errors_fail: bool,
     /// Does what steps ask for: scripts and connectors.
     pub runner: Arc<dyn outside::Runner>,
     /// Topics that stand for Java code.
@@ -167,6 +170,7 @@ impl Default for Settings {
             variable_max: u64::MAX,
             cleanup: cleanup::CleanupSettings::default(),
             history: history::Told::default(),
+            unhandled_errors_fail: false,
             runner: Arc::new(outside::NoRunner),
             java: Arc::default(),
             strict_deploy: false,

@@ -74,6 +74,11 @@ fn running() -> SelectStatement {
         col("pt", "activity_id"),
         col("t", "instance_id"),
     ]));
+    let called = Query::select()
+        .expr(col("c", "id"))
+        .from_as("process_instance", "c")
+        .and_where(col("c", "super_token_id").equals(("t", "id")))
+        .take();
     let no = || Expr::cust("FALSE");
     for (name, expr) in [
         ("id", col("t", "activity_id")),
@@ -85,7 +90,7 @@ fn running() -> SelectStatement {
         ("element", col("t", "element")),
         ("task_id", col("k", "id")),
         ("assignee", col("k", "assignee")),
-        ("called_instance_id", null()),
+        ("called_instance_id", super::scalar(called)),
         ("started", col("t", "started")),
         ("ended", null()),
         ("canceled", no()),

@@ -54,7 +54,7 @@ const SHARED: [&str; 10] = [
     "start_user",
     "start_element",
     "tenant_id",
-    "super_token_id",
+    "super_instance_id",
 ];
 
 /// Reads a row of [`listing`].
@@ -80,12 +80,7 @@ pub fn row(row: &dyn Row) -> Result<ProcessRow, StoreError> {
 fn columns() -> Vec<Expr> {
     let mut columns: Vec<Expr> = SHARED[..9].iter().map(|name| col(H, name)).collect();
     columns.extend(["ended", "state", "delete_reason"].map(|name| col(H, name)));
-    let caller = Query::select()
-        .expr(col("st", "instance_id"))
-        .from_as("token", "st")
-        .and_where(col("st", "id").equals((H, "super_token_id")))
-        .take();
-    columns.push(super::scalar(caller));
+    columns.push(col(H, "super_instance_id"));
     columns.push(root_ended(H));
     columns
 }
@@ -178,7 +173,12 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     w.texts("processInstanceBusinessKeyIn", col(H, "business_key"))?;
     w.like("processInstanceBusinessKeyLike", col(H, "business_key"))?;
     w.id("rootProcessInstanceId", col(H, "root_id"))?;
-    w.switch("rootProcessInstances", col(H, "super_token_id").is_null())?;
+    w.switch("rootProcessInstances", col(H, "super_instance_id").is_null())?;
+    w.id("superProcessInstanceId", col(H, "super_instance_id"))?;
+    if let Some(id) = w.filters.text("subProcessInstanceId")? {
+        let is_caller = |table| col(H, "id").in_subquery(caller_of(table, &id));
+        w.and(is_caller("process_instance").or(is_caller("history_process")));
+    }
     states(&mut w)?;
     w.date("startedBefore", |d| col(H, "started").lte(d))?;
     w.date("startedAfter", |d| col(H, "started").gte(d))?;
@@ -197,6 +197,15 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     Listing::new(base().cond_where(condition).take(), columns(), col(H, "id"))
         .counted(counted)
         .sorted(filters, &sort)
+}
+
+/// The instance that called one of a table.
+fn caller_of(table: &'static str, id: &str) -> SelectStatement {
+    Query::select()
+        .expr(col("c", "super_instance_id"))
+        .from_as(table, "c")
+        .and_where(super::equals_id(col("c", "id"), id))
+        .take()
 }
 
 fn states(w: &mut Where<'_>) -> ApiResult<()> {

@@ -100,18 +100,12 @@ fn conditions(w: &mut Where<'_>) -> ApiResult<()> {
         w.definitions(col(P, "definition_id"), |d| d.row.tenant_id.is_none());
     }
     w.id("rootProcessInstanceId", col(P, "root_id"))?;
-    w.switch("rootProcessInstances", col(P, "super_token_id").is_null())?;
+    w.switch("rootProcessInstances", col(P, "super_instance_id").is_null())?;
     // Instances that call no other.
     let called = Query::select()
         .expr(Expr::val(1))
         .from_as("process_instance", "c")
-        .join_as(
-            sea_query::JoinType::InnerJoin,
-            "token",
-            "ct",
-            col("ct", "id").equals(("c", "super_token_id")),
-        )
-        .and_where(col("ct", "instance_id").equals((P, "id")))
+        .and_where(col("c", "super_instance_id").equals((P, "id")))
         .take();
     w.switch("leafProcessInstances", Expr::exists(called).not())?;
     hierarchy(w)?;
@@ -141,24 +135,11 @@ fn conditions(w: &mut Where<'_>) -> ApiResult<()> {
 }
 
 fn hierarchy(w: &mut Where<'_>) -> ApiResult<()> {
-    if let Some(id) = w.filters.text("superProcessInstance")? {
-        let tokens = Query::select()
-            .expr(col("st", "id"))
-            .from_as("token", "st")
-            .and_where(equals_id(col("st", "instance_id"), &id))
-            .take();
-        w.and(col(P, "super_token_id").in_subquery(tokens));
-    }
+    w.id("superProcessInstance", col(P, "super_instance_id"))?;
     if let Some(id) = w.filters.text("subProcessInstance")? {
         let callers = Query::select()
-            .expr(col("st", "instance_id"))
-            .from_as("token", "st")
-            .join_as(
-                sea_query::JoinType::InnerJoin,
-                "process_instance",
-                "sp",
-                col("sp", "super_token_id").equals(("st", "id")),
-            )
+            .expr(col("sp", "super_instance_id"))
+            .from_as("process_instance", "sp")
             .and_where(equals_id(col("sp", "id"), &id))
             .take();
         w.and(col(P, "id").in_subquery(callers));

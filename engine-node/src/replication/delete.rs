@@ -106,6 +106,7 @@ impl Replication {
                     // Nobody could see what they do, and none may keep the deployment.
                     skip_listeners: true,
                     skip_outputs: true,
+                    skip_called: false,
                 };
                 let render = Box::new(|_: &_, _: &_| Answer::no_content());
                 match self.engine.command(caller, row.id(0)?, command, render).await {

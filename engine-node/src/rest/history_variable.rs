@@ -54,6 +54,7 @@ pub fn routes() -> Router<App> {
 fn activity(element: Option<String>, id: Option<Id>, instance: Option<Id>) -> Option<String> {
     match (element, id) {
         (Some(element), Some(id)) => Some(format!("{element}:{id}")),
+        (None, Some(Id::NIL)) => None,
         // Its row isn't kept (any more).
         (None, Some(id)) => Some(id.to_string()),
         _ => instance.map(|id| id.to_string()),

@@ -140,6 +140,7 @@ async fn delete(call: Call) -> ApiResult<Response> {
         reason: filters.text("deleteReason")?,
         skip_listeners: filters.flag("skipCustomListeners")?.unwrap_or_default(),
         skip_outputs: filters.flag("skipIoMappings")?.unwrap_or_default(),
+        skip_called: filters.flag("skipSubprocesses")?.unwrap_or_default(),
     };
     match run(&call, id, command).await {
         Ok(answered) => Ok(answer(answered)),

@@ -53,6 +53,7 @@ fn process(h: &HistoricProcessInstance, kept: Kept) -> Vec<Cell> {
         kept.retention,
         kept.at.root,
         p.super_token_id,
+        p.super_instance_id,
         p.definition_id,
         &p.business_key,
         p.started,

@@ -111,9 +111,10 @@ macro_rules! table {
 table!(
     /// Running process instances.
     PROCESS_INSTANCE, "process_instance", SlotBound, ["id"], [
-        c("id", Uuid), c("slot", Small), c("root_id", Uuid), n("super_token_id", Uuid), c("definition_id", Uuid),
-        n("business_key", Text), c("revision", Big), c("suspended", Bool), c("started", Big), n("start_user", Text),
-        c("start_element", Text), n("tenant_id", Text), c("retention", Small), c("recorded", Bool),
+        c("id", Uuid), c("slot", Small), c("root_id", Uuid), n("super_token_id", Uuid),
+        n("super_instance_id", Uuid), c("definition_id", Uuid), n("business_key", Text), c("revision", Big),
+        c("suspended", Bool), c("started", Big), n("start_user", Text), c("start_element", Text),
+        n("tenant_id", Text), c("retention", Small), c("recorded", Bool),
     ]
 );
 table!(
@@ -190,8 +191,8 @@ table!(
     /// Process instances that have ended. `recorded` below: see `process_instance`.
     HISTORY_PROCESS, "history_process", History, ["root_id", "id"], [
         c("id", Uuid), c("slot", Small), c("retention", Small), c("root_id", Uuid), n("super_token_id", Uuid),
-        c("definition_id", Uuid), n("business_key", Text), c("started", Big), n("start_user", Text),
-        c("start_element", Text), n("tenant_id", Text), c("ended", Big), n("end_element", Text),
+        n("super_instance_id", Uuid), c("definition_id", Uuid), n("business_key", Text), c("started", Big),
+        n("start_user", Text), c("start_element", Text), n("tenant_id", Text), c("ended", Big), n("end_element", Text),
         c("state", Small), n("delete_reason", Text), n("removal", Big),
     ]
 );

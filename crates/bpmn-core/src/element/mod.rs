@@ -4,7 +4,9 @@ use crate::{
     ctx::Ctx,
     definition::{Definition, FlowIx, Node, NodeIx},
     form::FormKey,
+    instance::Token,
     listener::TaskListener,
+    parameter::Parameter,
     xml::{Reader, bpmn_child},
 };
 use expr::Expression;
@@ -13,6 +15,7 @@ use std::fmt::Debug;
 pub(crate) use timer_catch_event::TimerDefinition;
 use topology::Id;
 
+mod call_activity;
 mod cancel_boundary_event;
 mod cancel_end_event;
 mod compensation_boundary_event;
@@ -67,6 +70,7 @@ pub(crate) use multi_instance::{BODY, SPEC as LOOP};
 
 /// Every element that can be run.
 static ELEMENTS: &[ElementSpec] = &[
+    call_activity::SPEC,
     cancel_boundary_event::SPEC,
     cancel_end_event::SPEC,
     compensation_boundary_event::SPEC,
@@ -362,6 +366,21 @@ pub(crate) trait Behavior: Debug + Send + Sync {
     /// Whether it is the catching side of a boundary event for compensation.
     fn is_compensation_boundary(&self) -> bool {
         false
+    }
+
+    /// What the instance that it calls passes out, for call activities.
+    fn outputs(&self) -> &[Parameter] {
+        &[]
+    }
+
+    /// The instance that a token there has called.
+    fn called(&self, _token: &Token) -> Option<Id> {
+        None
+    }
+
+    /// The called instance has passed its variables out.
+    fn returned(&self, _at: &Node, _token: Id, _ctx: &mut Ctx<'_, '_>) -> Result<(), Rejection> {
+        Ok(())
     }
 
     /// Checks that need the finished definition: flows in particular.

@@ -4,7 +4,7 @@ use crate::{
     command::Rejection,
     ctx::Ctx,
     definition::Node,
-    moves::Payload,
+    parameter::Inputs,
     xml::{Reader, bpmn_child},
 };
 use expr::Expression;
@@ -21,7 +21,7 @@ pub(super) const SPEC: ElementSpec = ElementSpec {
 #[derive(Debug)]
 pub(super) struct SignalThrowEvent {
     name: Expression,
-    payload: Payload,
+    payload: Inputs,
 }
 
 impl SignalThrowEvent {
@@ -29,7 +29,7 @@ impl SignalThrowEvent {
         let id = xml.attribute("id").unwrap_or_default();
         let name = signal_name(reader, xml)?;
         let event = bpmn_child(xml, "signalEventDefinition")?;
-        let payload = Payload::read(reader, event, id)?;
+        let payload = Inputs::read(reader, event, id)?;
         Some(SignalThrowEvent { name, payload })
     }
 }

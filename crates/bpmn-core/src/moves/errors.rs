@@ -1,7 +1,8 @@
 //! BPMN errors and escalations: from the activity that throws out through its scopes to who catches.
 //!
 //! In each scope an event subprocess comes before a boundary event of the scope, and one that names the code before
-//! one that takes all, as in the reference. An event subprocess doesn't catch what is thrown inside itself.
+//! one that takes all, as in the reference. An event subprocess doesn't catch what is thrown inside itself. What nobody
+//! catches in a called instance is thrown at the call activity, with the variables passed out.
 use crate::{
     command::Rejection,
     ctx::{Ctx, Ended},
@@ -56,6 +57,16 @@ impl Ctx<'_, '_> {
         if self.catch_error(token, code, message)? {
             return Ok(());
         }
+        if self.env.world.unhandled_errors_fail() {
+            let node = self.node_of(token)?;
+            let message = message.unwrap_or("null");
+            let message = format!(
+                "ENGINE-02042 Execution with id '{}' throws an error event with errorCode '{code}' and errorMessage \
+                 '{message}', but no error handler was defined. ",
+                node.id
+            );
+            return Err(Self::failure(node, message));
+        }
         let node = self.node_of(token)?;
         self.end_activity(
             token,
@@ -80,7 +91,8 @@ impl Ctx<'_, '_> {
             _ => None,
         })?;
         let Some(handler) = handler else {
-            return Ok(false);
+            let caught = self.in_caller(|ctx, call| ctx.catch_error(call, code, message))?;
+            return Ok(caught.unwrap_or_default());
         };
         if let Some(Catch::Error(catch)) = self.node(handler.event()).behavior.catch() {
             let ErrorCatch {
@@ -108,7 +120,8 @@ impl Ctx<'_, '_> {
             _ => None,
         })?;
         let Some(handler) = handler else {
-            return Ok(None);
+            let caught = self.in_caller(|ctx, call| ctx.throw_escalation(call, code))?;
+            return Ok(caught.flatten());
         };
         let event = self.node(handler.event());
         if let Some(Catch::Escalation(EscalationCatch {

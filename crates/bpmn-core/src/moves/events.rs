@@ -5,6 +5,7 @@ use crate::{
     ctx::{Ctx, Ended},
     definition::{Node, NodeIx},
     instance::{EventKind, EventSubscription, RunState, TokenState},
+    moves::Termination,
     tracked::By,
 };
 use expr::Expression;
@@ -104,7 +105,9 @@ impl<'a> Ctx<'a, '_> {
 
     /// Goes on at a boundary event of a token's activity, which ends if the event interrupts it.
     pub(crate) fn enter_boundary(&mut self, host: Id, event: NodeIx) -> Result<(), Rejection> {
-        if self.node(event).interrupting {
+        let node = self.node(event);
+        if node.interrupting {
+            self.termination = Termination::scope(&node.id);
             self.interrupt(host)?;
             self.send(host, event);
         } else {
@@ -133,6 +136,7 @@ impl<'a> Ctx<'a, '_> {
     fn start_event_subprocess(&mut self, host: Id, ix: NodeIx, start: NodeIx) -> Result<(), Rejection> {
         let scope = self.scope_of(host);
         if self.node(start).interrupting {
+            self.termination = Termination::interrupting(&self.node(ix).id);
             self.cancel_within(scope, None)?;
             self.end_waits(host);
         }

@@ -265,7 +265,7 @@ impl Ctx<'_, '_> {
         let available = row.lock_expires.is_none_or(|expires| expires <= now);
         let topic = row.topic.clone();
         if retries == 0 && before != Some(0) {
-            self.add_incident("failedExternalTask", &element, Some(execution), message, task);
+            self.add_incident("failedExternalTask", &element, Some(execution), message, task)?;
         } else if retries > 0 {
             self.end_incidents_of(task, true);
             if available {

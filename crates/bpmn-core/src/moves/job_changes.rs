@@ -97,7 +97,7 @@ impl Ctx<'_, '_> {
                 row.execution_id,
                 row.error_message,
                 job,
-            );
+            )?;
         } else if retries > 0 {
             self.end_incidents_of(job, true);
             if row.due.is_none_or(|due| due <= now) {

@@ -114,7 +114,7 @@ impl Ctx<'_, '_> {
         execution: Option<Id>,
         message: Option<String>,
         cause: Id,
-    ) {
+    ) -> Result<(), Rejection> {
         let id = self.new_id();
         let process = &self.inst.process;
         self.inst.incidents.insert(Incident {
@@ -134,6 +134,7 @@ impl Ctx<'_, '_> {
             tenant_id: process.tenant_id.clone(),
             recorded: self.recording.keeps(Kind::Incident),
         });
+        self.raise_in_caller(kind, id, id)
     }
 }
 

@@ -1,4 +1,5 @@
 //! Moves that elements share: tokens and scopes, flows, waiting, events, compensation, variables, jobs, errors.
+mod calls;
 mod compensation;
 mod conditions;
 mod errors;
@@ -17,10 +18,10 @@ mod tasks;
 mod tokens;
 mod variables;
 
+pub(crate) use calls::Termination;
 pub(crate) use conditions::Change;
 pub(crate) use jobs::whole_number;
 pub(crate) use listeners::Scene;
 pub(crate) use retries::is_retry_cycle;
 pub(crate) use scripts::Ended as ScriptEnd;
-pub(crate) use signals::Payload;
 pub use tokens::sequence;

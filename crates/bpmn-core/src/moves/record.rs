@@ -229,6 +229,22 @@ impl Ctx<'_, '_> {
         }
     }
 
+    /// Takes out the incidents that one of a called instance has caused.
+    pub(crate) fn end_caused(&mut self, cause: Id, resolved: bool) {
+        for id in self.inst.incidents.ids_by(By::Caused(cause)) {
+            self.end_incident(id, resolved);
+        }
+    }
+
+    /// Takes out the incidents of an element in an execution.
+    pub(crate) fn end_incidents_at(&mut self, execution: Id, element: &str) {
+        let all = self.inst.incidents.by(By::Execution(execution));
+        let gone: Vec<Id> = all.filter(|i| i.element == element).map(|i| i.id).collect();
+        for id in gone {
+            self.end_incident(id, false);
+        }
+    }
+
     /// Takes out all incidents: the instance has ended.
     pub(crate) fn end_all_incidents(&mut self) {
         let ids: Vec<Id> = self.inst.incidents.iter().map(|i| i.id).collect();
@@ -242,6 +258,9 @@ impl Ctx<'_, '_> {
         let Some(incident) = self.inst.incidents.remove(id) else {
             return false;
         };
+        if let Some((caller, _)) = self.caller() {
+            self.cause_ended(caller, id, resolved);
+        }
         if incident.recorded {
             let row = HistoricIncident {
                 incident,

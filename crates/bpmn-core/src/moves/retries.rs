@@ -47,7 +47,7 @@ impl Ctx<'_, '_> {
             // One that fails again, run by hand, keeps its incident.
             if row.retries > 0 {
                 self.end_incidents_of(job, true);
-                self.add_incident("failedJob", &row.element, row.execution_id, Some(message), job);
+                self.add_incident("failedJob", &row.element, row.execution_id, Some(message), job)?;
             }
         } else if due.is_none_or(|due| due <= now) {
             self.outcome.due_jobs.push(job);

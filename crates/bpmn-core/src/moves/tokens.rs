@@ -119,6 +119,9 @@ impl<'a> Ctx<'a, '_> {
     /// writes its history row, and removes what belonged to it: tasks, jobs, subscriptions, incidents, local variables.
     pub(crate) fn end_activity(&mut self, token: Id, node: &'a Node, how: Ended) -> Result<(), Rejection> {
         if self.token(token)?.activity_id.is_some() {
+            if how.canceled {
+                self.cancel_called(token)?;
+            }
             let before = std::mem::replace(&mut self.canceling, how.canceled);
             self.notify(&node.listeners.end, Scene::End, Some(token))?;
             self.canceling = before;
@@ -141,7 +144,7 @@ impl<'a> Ctx<'a, '_> {
                 element: node.id.clone(),
                 task_id: task.map(|t| t.id),
                 assignee: task.and_then(|t| t.assignee.clone()),
-                called_instance_id: None,
+                called_instance_id: node.behavior.called(&row),
                 started: row.started,
                 ended: self.env.now,
                 canceled: how.canceled,
@@ -153,6 +156,9 @@ impl<'a> Ctx<'a, '_> {
         self.tasks_deleted(token)?;
         let was_scope = self.in_scope_activity(&row);
         self.end_entities(token, row.activity_id);
+        if node.behavior.called(&row).is_some() {
+            self.end_incidents_at(row.execution_id, &node.id);
+        }
         if was_scope {
             self.end_variables(By::Scope(token), row.activity_id);
             self.remove_event_scopes(token);
@@ -242,32 +248,7 @@ impl<'a> Ctx<'a, '_> {
     /// Cancels everything inside a scope (`None`: the instance), innermost first, except one token.
     pub(crate) fn cancel_within(&mut self, scope: Option<Id>, except: Option<Id>) -> Result<(), Rejection> {
         for token in self.innermost_first(scope, except) {
-            let row = self.token(token)?;
-            // No activity instance of its own; or that of an event scope, which history doesn't know.
-            let node = self.node_of(token)?;
-            if row.state == TokenState::Iteration
-                || (row.state == TokenState::Compensating && node.behavior.is_composite())
-            {
-                self.remove_token(token);
-                continue;
-            }
-            // Where the scope's own execution has the task, the reference deletes it before the activity ends.
-            let early = row.parent_id == scope && row.execution_id == self.scope_execution(scope);
-            if early {
-                self.tasks_deleted(token)?;
-            }
-            let told = self.tasks_told;
-            self.tasks_told |= early;
-            self.end_activity(
-                token,
-                node,
-                Ended {
-                    canceled: true,
-                    complete_scope: false,
-                },
-            )?;
-            self.tasks_told = told;
-            self.remove_token(token);
+            self.cancel_token(token, scope)?;
         }
         self.rebalance(scope);
         Ok(())
@@ -292,5 +273,33 @@ impl<'a> Ctx<'a, '_> {
             }
         }
         order
+    }
+
+    /// Cancels a token that has nothing inside; `scope` is what is being emptied.
+    pub(crate) fn cancel_token(&mut self, token: Id, scope: Option<Id>) -> Result<(), Rejection> {
+        let row = self.token(token)?;
+        // No activity instance of its own; or that of an event scope, which history doesn't know.
+        let node = self.node_of(token)?;
+        if row.state == TokenState::Iteration
+            || (row.state == TokenState::Compensating && node.behavior.is_composite())
+        {
+            self.remove_token(token);
+            return Ok(());
+        }
+        // Where the scope's own execution has the task, the reference deletes it before the activity ends.
+        let early = row.parent_id == scope && row.execution_id == self.scope_execution(scope);
+        if early {
+            self.tasks_deleted(token)?;
+        }
+        let told = self.tasks_told;
+        self.tasks_told |= early;
+        let ended = Ended {
+            canceled: true,
+            complete_scope: false,
+        };
+        self.end_activity(token, node, ended)?;
+        self.tasks_told = told;
+        self.remove_token(token);
+        Ok(())
     }
 }

@@ -16,6 +16,9 @@ use topology::Id;
 impl<'a> Ctx<'a, '_> {
     /// The scopes a token sees, from inside out; the last is the process instance.
     fn scopes(&self, token: Option<Id>) -> Vec<Id> {
+        if self.own_only {
+            return vec![self.local_scope(token)];
+        }
         let mut scopes = Vec::new();
         let mut at = token;
         while let Some(token) = at.and_then(|id| self.inst.tokens.get(id)) {

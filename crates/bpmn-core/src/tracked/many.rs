@@ -34,6 +34,7 @@ fn key(by: By<'_>) -> Key {
         By::Cause(id) => (7, None, number(id)),
         By::Large(id) => (8, Some(id), 0),
         By::EventScopes(id) => (9, id, 0),
+        By::Caused(id) => (10, Some(id), 0),
     };
     Key { id, kind, text }
 }

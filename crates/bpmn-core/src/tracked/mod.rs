@@ -56,6 +56,8 @@ pub enum By<'a> {
     Large(Id),
     /// Incidents about a job or an external task: its id as text.
     Cause(&'a str),
+    /// Incidents that one of a called instance has caused.
+    Caused(Id),
 }
 
 /// A row with what the store knows of it.

@@ -66,11 +66,24 @@ fn value(value: &TypedValue) -> String {
 
 /// The instance, and the history rows from `seen` on.
 pub fn dump(twin: &Twin, names: &mut Names, seen: usize) -> String {
-    let inst: &Instance = twin.instance();
+    let mut out = rows_of(twin, twin.instance(), names);
+    for inst in twin.others.values() {
+        let _ = writeln!(
+            out,
+            "called {}",
+            twin.definition_of(inst.process.definition_id).definition.key
+        );
+        out += &rows_of(twin, inst, names);
+    }
+    out + &history(twin, names, seen)
+}
+
+/// An instance without its history.
+fn rows_of(twin: &Twin, inst: &Instance, names: &mut Names) -> String {
     let mut out = String::new();
     let now = twin.now;
     if !inst.ended {
-        let root = activity_instance_tree(&twin.reference(), inst);
+        let root = activity_instance_tree(&twin.definition_of(inst.process.definition_id), inst);
         let ids: Vec<String> = root.execution_ids.iter().map(|&id| names.of(id)).collect();
         let suspended = if inst.process.suspended { " suspended" } else { "" };
         let key = inst
@@ -194,6 +207,11 @@ pub fn dump(twin: &Twin, names: &mut Names, seen: usize) -> String {
             text(&i.message)
         );
     }
+    out
+}
+
+fn history(twin: &Twin, names: &mut Names, seen: usize) -> String {
+    let mut out = String::new();
     let mut rows: Vec<&HistoryRow> = twin.history[seen..].iter().collect();
     rows.sort_by_key(|row| match row {
         HistoryRow::Activity(activity) => bpmn_core::sequence(activity.id),
@@ -218,7 +236,11 @@ pub fn dump(twin: &Twin, names: &mut Names, seen: usize) -> String {
                     " inside"
                 };
                 let execution = names.of(a.execution_id);
-                let kind = twin.definition.node(&a.element).map_or("", |n| n.activity_type);
+                let kind = twin
+                    .definition_of(a.definition_id)
+                    .definition
+                    .node(&a.element)
+                    .map_or("", |n| n.activity_type);
                 let _ = writeln!(
                     out,
                     "done {} {} in {execution}{parent}{assignee}{flags}",
@@ -239,7 +261,11 @@ pub fn dump(twin: &Twin, names: &mut Names, seen: usize) -> String {
                     .delete_reason
                     .as_deref()
                     .map_or(String::new(), |r| format!(" because {r:?}"));
-                let _ = writeln!(out, "{state}{end}{reason}");
+                let called = match p.process.super_instance_id {
+                    Some(_) => format!("{} ", twin.definition_of(p.process.definition_id).definition.key),
+                    None => String::new(),
+                };
+                let _ = writeln!(out, "{called}{state}{end}{reason}");
             }
             // What else history holds has tests of its own.
             _ => {}

@@ -174,6 +174,7 @@ fn cancel(told: History) -> Twin {
         reason: None,
         skip_listeners: false,
         skip_outputs: false,
+        skip_called: false,
     })
     .unwrap();
     twin
@@ -386,6 +387,7 @@ fn s3_05_a_secret_in_a_filtered_variable_is_nowhere_in_history() {
         reason: None,
         skip_listeners: false,
         skip_outputs: false,
+        skip_called: false,
     })
     .unwrap();
     assert!(!format!("{:?}", twin.history).contains("MARK"));

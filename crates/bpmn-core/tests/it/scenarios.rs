@@ -1,8 +1,9 @@
 //! Runs `tests/scenarios/*.txt`: a command, a line of dashes, what is expected, an empty line. `UPDATE_EXPECT=1`
 //! rewrites the expectations.
 //!
-//! `model` is followed by XML inside a process (lines starting with `<message`, `<error` go around it). Variables
-//! are a JSON object at the end of a line.
+//! `model` is followed by XML inside a process (lines starting with `<message`, `<error` go around it), `called KEY` by
+//! that of a process it may call; `in KEY` before a command names the instance called. Variables are a JSON object at
+//! the end of a line.
 use crate::{
     dump::{Names, dump},
     twin::Twin,
@@ -10,7 +11,7 @@ use crate::{
 use bpmn_core::{
     Id,
     command::{Command, Rejection, TaskChange},
-    instance::EventKind,
+    instance::{EventKind, Instance},
     parse,
     value::{TypedValue, Variables},
 };
@@ -105,6 +106,15 @@ impl World {
         if line == "model" {
             return self.model(input);
         }
+        if let (Some(key), Some(twin)) = (line.strip_prefix("called "), &mut self.twin) {
+            return match parse(process(key, input).as_bytes()) {
+                Ok(definitions) => {
+                    twin.called.extend(definitions);
+                    "ok\n".to_owned()
+                }
+                Err(errors) => problems(&errors),
+            };
+        }
         let (words, json) = line.split_at(line.find('{').unwrap_or(line.len()));
         let words: Vec<&str> = words.split_whitespace().collect();
         let variables = variables(json);
@@ -116,22 +126,26 @@ impl World {
             return String::new();
         }
         let seen = twin.history.len();
-        let mut result = match words[..] {
+        let (inst, words) = match words[..] {
+            ["in", key, ref rest @ ..] => (twin.called_instance(key), rest),
+            _ => (twin.started(), &words[..]),
+        };
+        let mut result = match *words {
             ["start"] => start(twin, None, None, variables),
             ["start", "at", element] => start(twin, Some(element), None, variables),
             ["start", "key", key] => start(twin, None, Some(key), variables),
-            _ => command(twin, &words, variables).and_then(|c| twin.step(c).map(drop)),
+            _ => run_command(twin, inst, words, variables),
         };
         let seen = if words[0] == "start" { 0 } else { seen };
         let mut out = String::new();
-        if let (["job", element], Err(Rejection::Failure { message, .. })) = (&words[..], &result) {
+        if let (["job", element], Err(Rejection::Failure { message, .. })) = (words, &result) {
             out += &format!("failed: {message}\n");
             let fail = Command::FailJob {
-                job: job(twin, element).unwrap(),
+                job: job(twin.any(inst).unwrap(), element).unwrap(),
                 message: message.clone(),
                 stacktrace: String::new(),
             };
-            result = twin.step(fail).map(drop);
+            result = twin.step_in(inst, fail).map(drop);
         }
         match result {
             Ok(()) => out += &dump(twin, &mut self.names, seen),
@@ -141,24 +155,7 @@ impl World {
     }
 
     fn model(&mut self, input: &[&str]) -> String {
-        let is_head = |line: &&str| {
-            ["<message ", "<error ", "<signal ", "<escalation "]
-                .iter()
-                .any(|tag| line.starts_with(tag))
-        };
-        let (head, body): (Vec<&str>, Vec<&str>) = input.iter().copied().partition(is_head);
-        let body = body.join("\n");
-        let (attributes, body) = match body.strip_prefix("@") {
-            Some(rest) => rest.split_once('\n').unwrap_or((rest, "")),
-            None => ("isExecutable=\"true\"", body.as_str()),
-        };
-        let xml = format!(
-            "<definitions xmlns=\"http://www.omg.org/spec/BPMN/20100524/MODEL\" \
-             xmlns:camunda=\"http://camunda.org/schema/1.0/bpmn\" xmlns:activiti=\"http://activiti.org/bpmn\" \
-             xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" targetNamespace=\"t\">{}\n\
-             <process id=\"p\" {attributes}>\n{body}\n</process></definitions>",
-            head.join("")
-        );
+        let xml = process("p", input);
         self.names = Names::default();
         self.twin = None;
         match parse(xml.as_bytes()) {
@@ -179,13 +176,43 @@ impl World {
                 }
                 None => "nothing executable\n".to_owned(),
             },
-            Err(errors) => errors
-                .problems
-                .iter()
-                .map(|p| format!("{}:{} {:?} {}\n", p.line, p.column, p.element_ids, p.message))
-                .collect(),
+            Err(errors) => problems(&errors),
         }
     }
+}
+
+/// A file with one process.
+fn process(key: &str, input: &[&str]) -> String {
+    let is_head = |line: &&str| {
+        ["<message ", "<error ", "<signal ", "<escalation "]
+            .iter()
+            .any(|tag| line.starts_with(tag))
+    };
+    let (head, body): (Vec<&str>, Vec<&str>) = input.iter().copied().partition(is_head);
+    let body = body.join("\n");
+    let (attributes, body) = match body.strip_prefix("@") {
+        Some(rest) => rest.split_once('\n').unwrap_or((rest, "")),
+        None => ("isExecutable=\"true\"", body.as_str()),
+    };
+    format!(
+        "<definitions xmlns=\"http://www.omg.org/spec/BPMN/20100524/MODEL\" \
+         xmlns:camunda=\"http://camunda.org/schema/1.0/bpmn\" xmlns:activiti=\"http://activiti.org/bpmn\" \
+         xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" targetNamespace=\"t\">{}\n\
+         <process id=\"{key}\" {attributes}>\n{body}\n</process></definitions>",
+        head.join("")
+    )
+}
+
+fn problems(errors: &bpmn_core::ParseErrors) -> String {
+    let problems = errors.problems.iter();
+    problems
+        .map(|p| format!("{}:{} {:?} {}\n", p.line, p.column, p.element_ids, p.message))
+        .collect()
+}
+
+fn run_command(twin: &mut Twin, inst: Id, words: &[&str], variables: Variables) -> Result<(), Rejection> {
+    let command = command(twin.any(inst).unwrap(), words, variables)?;
+    twin.step_in(inst, command).map(drop)
 }
 
 fn start(
@@ -226,8 +253,8 @@ fn missing(kind: &'static str) -> Rejection {
     Rejection::BadRequest(format!("the scenario has no such {kind}"))
 }
 
-fn job(twin: &Twin, element: &str) -> Result<Id, Rejection> {
-    let found = twin.instance().jobs.iter().find(|j| j.element == element);
+fn job(inst: &Instance, element: &str) -> Result<Id, Rejection> {
+    let found = inst.jobs.iter().find(|j| j.element == element);
     found.map(|j| j.id).ok_or_else(|| missing("job"))
 }
 
@@ -238,8 +265,7 @@ fn split_local(variables: Variables) -> (Variables, Variables) {
         .partition(|(name, _)| !name.starts_with('_'))
 }
 
-fn command(twin: &Twin, words: &[&str], variables: Variables) -> Result<Command, Rejection> {
-    let inst = twin.instance();
+fn command(inst: &Instance, words: &[&str], variables: Variables) -> Result<Command, Rejection> {
     let task = |element: &str| {
         let found = inst.tasks.iter().find(|t| t.element.as_deref() == Some(element));
         found.map(|t| t.id).ok_or_else(|| missing("task"))
@@ -304,6 +330,12 @@ fn command(twin: &Twin, words: &[&str], variables: Variables) -> Result<Command,
             message: (!message.is_empty()).then(|| message.join(" ")),
             variables,
         },
+        ["task-error", element, code, ref message @ ..] => Command::TaskError {
+            task: task(element)?,
+            code: code.to_owned(),
+            message: (!message.is_empty()).then(|| message.join(" ")),
+            variables,
+        },
         ["fail", element, worker, retries, timeout, ref message @ ..] => Command::FailExternalTask {
             task: external(element)?,
             worker: worker.to_owned(),
@@ -320,7 +352,7 @@ fn command(twin: &Twin, words: &[&str], variables: Variables) -> Result<Command,
                 retries: retries.parse().unwrap(),
             },
             Err(_) => Command::SetJobRetries {
-                job: job(twin, element)?,
+                job: job(inst, element)?,
                 retries: retries.parse().unwrap(),
                 due: None,
             },
@@ -349,7 +381,7 @@ fn command(twin: &Twin, words: &[&str], variables: Variables) -> Result<Command,
             }
         }
         ["job", element] => Command::ExecuteJob {
-            job: job(twin, element)?,
+            job: job(inst, element)?,
         },
         ["set", element] => Command::SetVariables {
             scope: scope(element)?,
@@ -377,15 +409,23 @@ fn command(twin: &Twin, words: &[&str], variables: Variables) -> Result<Command,
         },
         ["suspend"] => Command::SetSuspended { suspended: true },
         ["activate"] => Command::SetSuspended { suspended: false },
+        ["delete-alone"] => Command::Delete {
+            reason: None,
+            skip_listeners: false,
+            skip_outputs: false,
+            skip_called: true,
+        },
         ["delete-silently"] => Command::Delete {
             reason: None,
             skip_listeners: true,
             skip_outputs: true,
+            skip_called: false,
         },
         ["delete", ref reason @ ..] => Command::Delete {
             reason: (!reason.is_empty()).then(|| reason.join(" ")),
             skip_listeners: false,
             skip_outputs: false,
+            skip_called: false,
         },
         _ => panic!("no such command: {}", words.join(" ")),
     })

@@ -8,6 +8,7 @@ use bpmn_core::{
     large::Content,
     new_instance, step,
     tracked::{Entity, Tracked},
+    world::{Call, World},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -32,6 +33,10 @@ pub struct Twin {
     pub told: bpmn_core::history::History,
     ids: Counter,
     instance: Option<Instance>,
+    /// Definitions that it may call.
+    pub called: Vec<Definition>,
+    /// The other instances of its tree.
+    pub others: BTreeMap<Id, Instance>,
     /// The instance as the last step left it for the store.
     pub last_write: Option<Instance>,
     /// All history written so far.
@@ -43,6 +48,45 @@ pub struct Twin {
 }
 
 const REST_ID: &str = "p:1:definition";
+
+fn reference(definition: &Definition, at: usize) -> DefinitionRef<'_> {
+    DefinitionRef {
+        id: Id::from_parts(1, 0, Slot::from_bits(0), 7 + at as u64),
+        definition,
+        rest_id: REST_ID,
+        version: 1,
+        tenant_id: None,
+        job_settings: &[],
+    }
+}
+
+/// The definitions and instances of a twin, as they are or as they come from their rows.
+struct Around<'a> {
+    twin: &'a Twin,
+    reload: bool,
+}
+
+impl World for Around<'_> {
+    fn definition(&self, id: Id) -> Option<DefinitionRef<'_>> {
+        Some(self.twin.definition_of(id))
+    }
+
+    fn instance(&self, id: Id) -> Option<Instance> {
+        let known = self.twin.any(id)?;
+        Some(match self.reload {
+            true => reloaded(known),
+            false => known.clone(),
+        })
+    }
+
+    fn called(&self, call: &Call<'_>) -> Result<DefinitionRef<'_>, String> {
+        let all = std::iter::once(&self.twin.definition).chain(&self.twin.called);
+        let mut all = all.enumerate();
+        all.find(|(_, definition)| Some(definition.key.as_str()) == call.key)
+            .map(|(at, definition)| reference(definition, at))
+            .ok_or_else(|| call.missing("processes deployed", "processDefinition", None))
+    }
+}
 
 /// What the store would give back after this write.
 fn reload<E: Entity + Clone>(rows: &Tracked<E>) -> Tracked<E> {
@@ -105,6 +149,8 @@ impl Twin {
             told: bpmn_core::history::FULL.clone(),
             ids,
             instance: None,
+            called: Vec::new(),
+            others: BTreeMap::new(),
             last_write: None,
             history: Vec::new(),
             contents: BTreeMap::new(),
@@ -114,15 +160,14 @@ impl Twin {
 
     /// The definition as the shell would pass it.
     pub fn reference(&self) -> DefinitionRef<'_> {
-        let id = Id::from_parts(1, 0, Slot::from_bits(0), 7);
-        DefinitionRef {
-            id,
-            definition: &self.definition,
-            rest_id: REST_ID,
-            version: 1,
-            tenant_id: None,
-            job_settings: &[],
-        }
+        reference(&self.definition, 0)
+    }
+
+    /// The definition of that row id.
+    pub fn definition_of(&self, id: Id) -> DefinitionRef<'_> {
+        let mut all = std::iter::once(&self.definition).chain(&self.called).enumerate();
+        all.find_map(|(at, definition)| Some(reference(definition, at)).filter(|found| found.id == id))
+            .expect("no such definition")
     }
 
     /// The instance; panics before the first start.
@@ -130,81 +175,129 @@ impl Twin {
         self.instance.as_ref().expect("no instance has been started")
     }
 
+    /// The id of the instance that was started; before, of none.
+    pub fn started(&self) -> Id {
+        self.instance
+            .as_ref()
+            .map_or(reference(&self.definition, 0).id, |inst| inst.process.id)
+    }
+
+    /// The running instance of a called definition.
+    pub fn called_instance(&self, key: &str) -> Id {
+        let mut all = self.others.values();
+        let found = all.find(|inst| self.definition_of(inst.process.definition_id).definition.key == key);
+        found.expect("no such called instance").process.id
+    }
+
+    /// One of the tree's instances.
+    pub fn any(&self, id: Id) -> Option<&Instance> {
+        let own = self.instance.as_ref().filter(|inst| inst.process.id == id);
+        own.or_else(|| self.others.get(&id))
+    }
+
     /// Starts a new instance in place of the old one.
     pub fn start(&mut self, key: Option<String>, command: Command) -> Result<Outcome, Rejection> {
-        let (outcome, instance, ids) = answered(|given| {
+        let (mut outcome, instance, ids) = answered(|given| {
             let mut ids = self.ids.clone();
-            let mut env = Env {
-                now: self.now,
-                ids: &mut ids,
-                user: Some("demo"),
-                max_steps: self.max_steps,
-                retries: self.retries,
-                history: &self.told,
-                world: &bpmn_core::world::NoWorld,
-                given,
+            let world = Around {
+                twin: self,
+                reload: false,
             };
+            let mut env = self.env(&mut ids, &world, given);
             let mut instance = new_instance(&self.reference(), Slot::from_bits(5), key.clone(), &mut env);
             let outcome = step(&self.reference(), &mut instance, command.clone(), &mut env)?;
             Ok((outcome, instance, ids))
         })?;
         self.ids = ids;
-        self.history = instance.history.iter().cloned().collect();
+        self.history.clear();
         self.contents.clear();
-        self.write(instance);
+        self.others.clear();
+        self.last_write = Some(instance.clone());
+        self.write(instance, true);
+        for other in std::mem::take(&mut outcome.others) {
+            self.write(other, false);
+        }
         Ok(outcome)
     }
 
-    fn write(&mut self, mut instance: Instance) {
+    fn env<'a>(&'a self, ids: &'a mut Counter, world: &'a dyn World, given: &'a [Given]) -> Env<'a> {
+        Env {
+            now: self.now,
+            ids,
+            user: Some("demo"),
+            max_steps: self.max_steps,
+            retries: self.retries,
+            history: &self.told,
+            world,
+            given,
+        }
+    }
+
+    fn write(&mut self, mut instance: Instance, own: bool) {
         let new = instance.large.new_rows();
         self.contents
             .extend(new.map(|(id, content)| (id, content.clone())));
         for id in instance.large.gone() {
             assert!(self.contents.remove(&id).is_some(), "{id} is deleted twice");
         }
-        self.last_write = Some(instance.clone());
-        instance.committed();
-        self.instance = Some(instance);
-    }
-
-    /// Carries out a command on both copies.
-    pub fn step(&mut self, command: Command) -> Result<Outcome, Rejection> {
-        let (outcome, instance, ids) = answered(|given| self.stepped(&command, given))?;
-        self.ids = ids;
         self.history.extend(instance.history.iter().cloned());
         if instance.ended {
             assert!(instance.tokens.is_empty() && instance.variables.is_empty() && instance.tasks.is_empty());
             assert!(instance.external_tasks.is_empty() && instance.jobs.is_empty());
             assert!(instance.subscriptions.is_empty() && instance.incidents.is_empty());
         }
-        self.write(instance);
+        instance.committed();
+        match own {
+            true => self.instance = Some(instance),
+            false if instance.ended => drop(self.others.remove(&instance.process.id)),
+            false => drop(self.others.insert(instance.process.id, instance)),
+        }
+    }
+
+    /// Carries out a command on both copies.
+    pub fn step(&mut self, command: Command) -> Result<Outcome, Rejection> {
+        self.step_in(self.instance().process.id, command)
+    }
+
+    /// Carries out a command on both copies of one of the tree's instances.
+    pub fn step_in(&mut self, id: Id, command: Command) -> Result<Outcome, Rejection> {
+        let (mut outcome, instance, ids) = answered(|given| self.stepped(id, &command, given))?;
+        self.ids = ids;
+        let own = self.instance().process.id;
+        for written in std::mem::take(&mut outcome.others) {
+            let is_own = written.process.id == own;
+            self.write(written, is_own);
+        }
+        self.last_write = Some(instance.clone());
+        self.write(instance, id == own);
         Ok(outcome)
     }
 
     /// Both copies after a command.
-    fn stepped(&self, command: &Command, given: &[Given]) -> Result<(Outcome, Instance, Counter), Rejection> {
-        let run = |mut instance: Instance, mut ids: Counter| {
+    fn stepped(
+        &self,
+        id: Id,
+        command: &Command,
+        given: &[Given],
+    ) -> Result<(Outcome, Instance, Counter), Rejection> {
+        let run = |mut instance: Instance, mut ids: Counter, reload: bool| {
             for id in &self.lent {
                 instance.large.lend(*id, Arc::new(self.contents[id].clone()));
             }
-            let mut env = Env {
-                now: self.now,
-                ids: &mut ids,
-                user: Some("demo"),
-                max_steps: self.max_steps,
-                retries: self.retries,
-                history: &self.told,
-                world: &bpmn_core::world::NoWorld,
-                given,
-            };
-            let result = step(&self.reference(), &mut instance, command.clone(), &mut env);
+            let world = Around { twin: self, reload };
+            let mut env = self.env(&mut ids, &world, given);
+            let def = self.definition_of(instance.process.definition_id);
+            let result = step(&def, &mut instance, command.clone(), &mut env);
             (result, instance, ids)
         };
-        let (kept, instance, ids) = run(self.instance().clone(), self.ids.clone());
-        let (other, again, _) = run(reloaded(self.instance()), self.ids.clone());
+        let known = self.any(id).expect("no such instance");
+        let (kept, instance, ids) = run(known.clone(), self.ids.clone(), false);
+        let (other, again, _) = run(reloaded(known), self.ids.clone(), true);
         assert_eq!(told(&kept), told(&other), "{command:?}");
         let outcome = kept?;
         assert_eq!(rows(&instance), rows(&again), "{command:?}");
+        let others = |outcome: &Outcome| outcome.others.iter().map(rows).collect::<String>();
+        assert_eq!(others(&outcome), other.map(|o| others(&o)).unwrap_or_default());
         Ok((outcome, instance, ids))
     }
 }

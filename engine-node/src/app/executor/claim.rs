@@ -179,6 +179,7 @@ mod tests {
             id,
             root_id: id,
             super_token_id: None,
+            super_instance_id: None,
             definition_id: id,
             business_key: None,
             revision: 0,

@@ -177,6 +177,7 @@ pub(super) fn instance(slot: Slot) -> Instance {
         id: own,
         root_id: own,
         super_token_id: None,
+        super_instance_id: None,
         definition_id: id(slot),
         business_key: Some("order-1".into()),
         revision: 0,
