@@ -23,6 +23,8 @@ pub struct Script {
     pub source: Source,
     /// The variables it sees.
     pub bindings: Vec<Binding>,
+    /// It is of a connector's outputs: it sees `connector` instead of `execution`.
+    pub connector: bool,
     /// What the getters of `execution` give: `processInstanceId`, `currentActivityId`, …
     pub execution: Variables,
     /// What the getters of `task` give; with it there is `task` instead of `execution`.

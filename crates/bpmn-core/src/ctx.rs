@@ -1,5 +1,6 @@
 //! What a step works with, and its run loop: tokens that arrive at nodes, in a list instead of on the call stack.
 use crate::{
+    ask::BpmnError,
     command::{Env, Outcome, Rejection},
     definition::{DefinitionRef, FlowIx, Node, NodeIx},
     element::Next,
@@ -7,6 +8,7 @@ use crate::{
     history::Recording,
     instance::*,
     moves::{Change, Scene, Termination},
+    value::Variables,
 };
 use std::{cell::RefCell, collections::BTreeMap};
 use topology::{Id, Slot};
@@ -51,6 +53,10 @@ pub struct Ctx<'a, 'b> {
     pub(crate) completing: Option<Id>,
     /// What is being evaluated, where expressions can see that.
     pub(crate) scene: Option<Scene>,
+    /// What a connector gave, while its outputs are evaluated.
+    pub(crate) answered: Option<Variables>,
+    /// A BPMN error that a script has thrown, with the failure it has become.
+    pub(crate) thrown: Option<BpmnError>,
     /// Whether listeners know that all tasks are deleted.
     pub(crate) tasks_told: bool,
     /// Whether an activity is being canceled.
@@ -87,6 +93,8 @@ impl<'a, 'b> Ctx<'a, 'b> {
             starting: false,
             completing: None,
             scene: None,
+            answered: None,
+            thrown: None,
             tasks_told: false,
             canceling: false,
             skip_listeners: false,
@@ -288,6 +296,16 @@ impl<'a, 'b> Ctx<'a, 'b> {
         self.show_iteration(token, node, activity)?;
         self.map_inputs(token, node)?;
         self.attach_events(token, node)?;
+        self.thrown = None;
+        let carried_out = self.carry_out(token, node);
+        match (carried_out, self.thrown.take()) {
+            (Err(_), Some(error)) => self.throw_error(token, &error.code, error.message.as_deref()),
+            (result, _) => result,
+        }
+    }
+
+    /// The activity has begun: its start listeners, then what it does.
+    fn carry_out(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
         self.notify(&node.listeners.start, Scene::Start, Some(token))?;
         if !self.undisturbed(token)? {
             return Ok(());

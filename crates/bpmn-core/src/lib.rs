@@ -4,6 +4,7 @@
 pub mod ask;
 mod collections;
 pub mod command;
+mod connector;
 mod convert;
 mod ctx;
 pub mod definition;

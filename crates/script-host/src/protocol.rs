@@ -24,6 +24,9 @@ pub struct Call {
     /// How long it may run.
     pub time_ms: u64,
     pub variables: Vec<Variable>,
+    /// It is of a connector's outputs: it sees `connector`, with variables alone, instead of `execution`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub connector: bool,
     /// What the getters of `execution` give: `processInstanceId`, `currentActivityId`, …
     pub execution: Map<String, Json>,
     /// What the getters of `task` give; with it there is `task` instead of `execution`.

@@ -135,6 +135,7 @@ fn call(script: &Script, language: String, source: String) -> Call {
         language,
         source,
         variables: variables.collect(),
+        connector: script.connector,
         execution: told(&script.execution),
         task: script.task.as_ref().map(told),
         ..Call::default()

@@ -2,6 +2,7 @@
 use super::{Behavior, ElementSpec, ErrorRule, Next};
 use crate::{
     command::Rejection,
+    connector::ConnectorCall,
     ctx::Ctx,
     definition::Node,
     java_code::{self, Code, JavaCode},
@@ -41,6 +42,9 @@ pub(super) fn parse<'x>(
     element: &str,
     missing: &str,
 ) -> Option<Box<dyn Behavior>> {
+    if let Some(call) = ConnectorCall::read(reader, xml, id) {
+        return Some(Box::new(call));
+    }
     let result = extension(xml, "resultVariable").or_else(|| extension(xml, "resultVariableName"));
     let kind = extension(xml, "type");
     if let Some(class) = extension(xml, "class").filter(|class| !class.is_empty()) {

@@ -69,6 +69,9 @@ impl<'a> Ctx<'a, '_> {
         name: &str,
     ) -> Result<TypedValue, Rejection> {
         if let Some(variable) = mere_name(expression.text()) {
+            if let Some(value) = self.answer(variable) {
+                return Ok(value.clone());
+            }
             self.touch(token, None, variable);
             match self.find_variable(token, None, variable).map(|v| &v.value) {
                 None | Some(TypedValue::Xml(_)) => {}
@@ -247,6 +250,9 @@ impl Context for Place<'_, '_, '_> {
                 return Some(self.ctx.env.user.map_or(Value::Null, Value::from));
             }
             _ => {}
+        }
+        if let Some(value) = self.ctx.answer(name) {
+            return Some(to_value(value));
         }
         self.ctx.touch(self.token, self.task, name);
         self.ctx

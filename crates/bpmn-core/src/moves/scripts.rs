@@ -20,12 +20,14 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    /// The value, where the reference knows no BPMN errors: one is a failure with its message.
-    pub(crate) fn value(self, ctx: &Ctx<'_, '_>, token: Option<Id>) -> Result<TypedValue, Rejection> {
+    /// The value. A BPMN error is a failure with its message, and noted for those who can have it caught
+    /// ([`Ctx::thrown`]).
+    pub(crate) fn value(self, ctx: &mut Ctx<'_, '_>, token: Option<Id>) -> Result<TypedValue, Rejection> {
         match self {
             Ended::Value(value) => Ok(value),
             Ended::Error(error) => {
-                let message = error.message.unwrap_or_else(|| "null".to_owned());
+                let message = error.message.clone().unwrap_or_else(|| "null".to_owned());
+                ctx.thrown = Some(error);
                 Err(ctx.failure_at(token, message))
             }
         }
@@ -79,7 +81,10 @@ impl Ctx<'_, '_> {
             Condition::Expression(expression) => return self.eval_bool(expression, token),
             Condition::Script(script) => script,
         };
-        match self.run_script(script, token, None)?.value(self, token)? {
+        let value = self.run_script(script, token, None)?.value(self, token);
+        // Nothing catches those of conditions.
+        self.thrown = None;
+        match value? {
             TypedValue::Boolean(holds) => Ok(holds),
             TypedValue::Null => {
                 let message = "condition script returns null: result is null".to_owned();
@@ -182,7 +187,13 @@ impl Ctx<'_, '_> {
             Text::Resource(_) => false,
         };
         let mut missing = Vec::new();
-        let bindings = variables.into_iter().map(|variable| {
+        let answered = self.answered.iter().flatten().map(|(name, value)| Binding {
+            name: name.clone(),
+            value: Some(value.clone()),
+            local: true,
+        });
+        let variables = variables.into_iter().filter(|v| self.answer(&v.name).is_none());
+        let bindings = variables.map(|variable| {
             let name = &variable.name;
             let value = match &variable.value {
                 TypedValue::Large(large) if needed.contains(name) || mentions(name) => {
@@ -203,8 +214,9 @@ impl Ctx<'_, '_> {
         });
         let asked = Asked {
             language: language.to_owned(),
-            bindings: bindings.collect(),
+            bindings: answered.chain(bindings).collect(),
             source,
+            connector: self.answered.is_some(),
             execution: Variables::new(),
             task: None,
             facts: self.facts(token),

@@ -248,6 +248,8 @@ impl<'a> Ctx<'a, '_> {
         let outer = self.inst.tokens.get(scope).and_then(|row| row.parent_id);
         for Mapping { name, value } in &node.inputs {
             let value = self.in_scene(Scene::Outside(token), |ctx| ctx.mapped(name, value, outer));
+            // Nothing catches BPMN errors of parameters.
+            self.thrown = None;
             let value = value.map_err(|cause| cause.at(node))?;
             let writer = self.writer(Some(token));
             self.set_local(scope, None, name, value, writer);
@@ -259,14 +261,17 @@ impl<'a> Ctx<'a, '_> {
     pub(crate) fn map_outputs(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
         let around = self.token(token)?.parent_id;
         for Mapping { name, value } in &node.outputs {
-            let value = self.mapped(name, value, Some(token))?;
+            let value = self.mapped(name, value, Some(token));
+            self.thrown = None;
+            let value = value?;
             let writer = self.writer(Some(token));
             self.set_visible(around, None, name, value, writer);
         }
         Ok(())
     }
 
-    fn mapped(
+    /// The value of a parameter.
+    pub(crate) fn mapped(
         &mut self,
         name: &str,
         value: &MappingValue,

@@ -1,5 +1,4 @@
 //! What connects flow nodes: boundary events, sequence flows, default flows; and which starts a scope may have.
-use super::node::refuse_what_would_be_lost;
 use crate::{
     definition::{Definition, Flow, NodeIx},
     listener,
@@ -142,7 +141,6 @@ pub(super) fn read_flow(
         }
         None => {}
     }
-    refuse_what_would_be_lost(reader, xml, id);
     // A node that was refused is no reason to refuse its flows too.
     let refused = |id: &str, reader: &Reader<'_>| {
         reader

@@ -6,11 +6,12 @@ mod malformed;
 mod node;
 mod schema;
 
+pub(crate) use self::node::read_mappings;
 use self::{
     flows::{
         Links, attach_boundary_events, default_flow, mark_events_behind_gateways, read_association, read_flow,
     },
-    node::{read_body, read_node, refuse_what_would_be_lost},
+    node::{read_body, read_node},
 };
 use crate::{
     definition::{Definition, Node, NodeIx},
@@ -158,7 +159,6 @@ fn read_process<'x>(
         initial: None,
     };
     // Subprocesses wait in a list instead of a call stack: a file decides how deep they nest.
-    refuse_what_would_be_lost(reader, process, key);
     let mut scopes: Vec<(Xml<'x, 'x>, Option<NodeIx>)> = vec![(process, None)];
     let mut flows = Vec::new();
     let mut associations = Vec::new();

@@ -139,7 +139,6 @@ pub(super) fn read_node<'x>(
         reader.error(xml, "", format!("element '{tag}' must have an id"));
         return None;
     }
-    refuse_what_would_be_lost(reader, xml, id);
     let behavior = (spec.parse)(reader, xml)?;
     let mut node = Node {
         activity_type: spec.activity_type,
@@ -166,27 +165,38 @@ pub(super) fn read_node<'x>(
             continue;
         }
         node.has_mappings = true;
-        for parameter in mappings.children().filter(|n| is_extension(*n)) {
-            let tag = parameter.tag_name().name();
-            let Some(name) = parameter.attribute("name").filter(|n| !n.is_empty()) else {
-                reader.error(parameter, id, format!("Missing attribute 'name' for {tag}"));
-                continue;
-            };
-            let Some(value) = parameter_value(reader, parameter, id) else {
-                continue;
-            };
-            let mapping = Mapping {
-                name: name.to_owned(),
-                value,
-            };
-            if tag == "inputParameter" {
-                node.inputs.push(mapping)
-            } else {
-                node.outputs.push(mapping)
-            }
-        }
+        read_mappings(reader, mappings, id, &mut node.inputs, &mut node.outputs);
     }
     Some(node)
+}
+
+/// Reads the parameters of an `inputOutput`.
+pub(crate) fn read_mappings(
+    reader: &mut Reader<'_>,
+    mappings: Xml<'_, '_>,
+    id: &str,
+    inputs: &mut Vec<Mapping>,
+    outputs: &mut Vec<Mapping>,
+) {
+    for parameter in mappings.children().filter(|n| is_extension(*n)) {
+        let tag = parameter.tag_name().name();
+        let Some(name) = parameter.attribute("name").filter(|n| !n.is_empty()) else {
+            reader.error(parameter, id, format!("Missing attribute 'name' for {tag}"));
+            continue;
+        };
+        let Some(value) = parameter_value(reader, parameter, id) else {
+            continue;
+        };
+        let list = if tag == "inputParameter" {
+            &mut *inputs
+        } else {
+            &mut *outputs
+        };
+        list.push(Mapping {
+            name: name.to_owned(),
+            value,
+        });
+    }
 }
 
 /// How deep lists and maps of a parameter may nest.
@@ -268,17 +278,4 @@ fn unsupported(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str, events: &[&s
         id,
         format!("element '{tag}' with id '{id}'{what} is not supported yet"),
     );
-}
-
-/// Extensions that change what an element does: silently leaving them out would run another process.
-pub(super) fn refuse_what_would_be_lost(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str) {
-    for tag in ["connector"] {
-        if let Some(node) = extensions(xml, tag).next() {
-            reader.error(
-                node,
-                id,
-                format!("'{tag}' of element '{id}' is not supported yet"),
-            );
-        }
-    }
 }

@@ -51,7 +51,8 @@ function start(call) {
     getBpmnModelInstance: services('getBpmnModelInstance'), getSuperExecution: () => null, getProcessInstance: () => execution, isCanceled: () => false,
     toString: () => (facts.id === facts.processInstanceId ? 'ProcessInstance[' : 'Execution[') + facts.id + ']',
   });
-  if (call.task) {
+  if (call.connector) globalThis.connector = bean('org.camunda.bpm.engine.impl.core.variable.scope.AbstractVariableScope', { ...scope, getVariableScopeKey: () => 'connector' });
+  else if (call.task) {
     const fields = { ...call.task };
     const setters = {};
     for (const [field, type] of Object.entries(TASK_FIELDS)) {
