@@ -310,6 +310,9 @@ impl<'a, 'b> Ctx<'a, 'b> {
         if !self.undisturbed(token)? {
             return Ok(());
         }
+        if node.is_scope() && !self.look_at_conditions(token)? {
+            return Ok(());
+        }
         // What it waits for has happened at the gateway.
         if node.behind_gateway {
             return self.leave(token, node);

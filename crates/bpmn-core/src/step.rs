@@ -213,6 +213,9 @@ impl<'a> Ctx<'a, '_> {
         }
         self.starting = false;
         self.attach_process_events()?;
+        if !self.look_at_conditions(self.here())? {
+            return Ok(());
+        }
         self.spawn(None, ix);
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Conditional events: variables that have changed are noted and told to whom it may concern at the next safe point,
 //! as the reference delays them: before an activity is carried out or left, and at the end of a command.
-use crate::{command::Rejection, ctx::Ctx, element::ConditionalEvent, instance::EventKind};
+use crate::{command::Rejection, ctx::Ctx, element::ConditionalEvent, instance::EventKind, tracked::By};
 use topology::Id;
 
 /// A change of a variable that conditional events may have to be told of.
@@ -60,6 +60,42 @@ impl Ctx<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// A scope has just begun: the conditional events that wait with it look once, whatever they are told of later.
+    /// False if that has ended it.
+    pub(crate) fn look_at_conditions(&mut self, host: Id) -> Result<bool, Rejection> {
+        if !self.def.definition.has_conditions {
+            return Ok(true);
+        }
+        let scope = self.scope_of(host);
+        let place = |ctx: &Self| scope.map(|token| ctx.inst.tokens.get(token).and_then(|t| t.activity_id));
+        let before = place(self);
+        let own = match scope {
+            Some(token) => Some(self.token(token)?.element.clone()),
+            None => None,
+        };
+        let all = self.inst.subscriptions.by(By::Token(host));
+        let waiting: Vec<Id> = all
+            .filter(|s| s.kind == EventKind::Conditional && Some(&s.element) != own.as_ref())
+            .map(|s| s.id)
+            .collect();
+        let mut goes_on = true;
+        for id in waiting {
+            let Some(row) = self.inst.subscriptions.get(id) else {
+                continue;
+            };
+            let element = row.element.clone();
+            let node = self.def.definition.node(&element);
+            let Some(event) = node.and_then(|n| n.behavior.condition()) else {
+                continue;
+            };
+            if self.holds(event, scope)? {
+                self.occurred(host, &element)?;
+                goes_on &= !node.is_some_and(|n| n.interrupting);
+            }
+        }
+        Ok(goes_on && before == place(self))
     }
 
     /// Tells conditional events of what has changed; false if that has taken a token away from its activity.
