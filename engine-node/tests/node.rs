@@ -705,6 +705,7 @@ async fn s3_14_a_node_that_left_and_refuses_connections_loses_its_jobs_to_the_ot
         element: None,
         business_key: None,
         variables: Vec::new(),
+        form: false,
     };
     let answer = Box::new(
         |_: &bpmn_core::instance::Instance, _: &bpmn_core::command::Outcome| {

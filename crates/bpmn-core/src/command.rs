@@ -22,6 +22,15 @@ pub enum Command {
         variables: Variables,
         local_variables: Variables,
     },
+    /// Starts a new instance at its plain start event with what its form was submitted with.
+    StartForm {
+        variables: Variables,
+    },
+    /// Submits the form of a task, which is completed then, or resolved if it has been delegated.
+    SubmitTask {
+        task: Id,
+        variables: Variables,
+    },
     /// Changes a task's fields (claim, assign, delegate, resolve, update): the decision is the caller's, in `app`.
     UpdateTask {
         task: Id,

@@ -2,7 +2,7 @@
 use crate::{
     JobSetting, Millis,
     element::{Behavior, ConditionalEvent, Start},
-    form::FormKey,
+    form::Form,
     instance::JobKind,
     listener::{Listener, Listeners},
     needs::Need,
@@ -81,6 +81,8 @@ pub struct Node {
     /// Whether it has a `camunda:inputOutput`, even an empty one: that alone makes it a scope.
     pub has_mappings: bool,
     pub(crate) listeners: Listeners,
+    /// Of user tasks and start events.
+    pub form: Form,
     /// Boundary events attached to it.
     pub boundary: Vec<NodeIx>,
     /// Whether one of them waits or catches: compensation alone makes no scope.
@@ -340,11 +342,6 @@ impl Definition {
 }
 
 impl Node {
-    /// The form of its task or of a start.
-    pub fn form(&self) -> Option<&FormKey> {
-        self.behavior.form()
-    }
-
     /// Whether the reference gives it a child execution of its own: it waits for events, has mappings or boundary
     /// events, or contains others.
     pub fn is_scope(&self) -> bool {

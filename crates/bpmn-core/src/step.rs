@@ -84,7 +84,9 @@ pub fn step(
 impl<'a> Ctx<'a, '_> {
     fn command(&mut self, cmd: Command) -> Result<(), Rejection> {
         match cmd {
-            Command::Start { element, variables } => self.start_at(element.as_deref(), &variables),
+            Command::Start { element, variables } => self.start_at(element.as_deref(), &variables, false),
+            Command::StartForm { variables } => self.start_at(None, &variables, true),
+            Command::SubmitTask { task, variables } => self.submit_task_form(task, &variables),
             Command::CompleteTask {
                 task,
                 variables,
@@ -182,8 +184,13 @@ impl<'a> Ctx<'a, '_> {
         }
     }
 
-    /// Brings the current instance to life.
-    pub(crate) fn start_at(&mut self, element: Option<&str>, variables: &Variables) -> Result<(), Rejection> {
+    /// Brings the current instance to life; `form`: the variables are what the start event's form was submitted with.
+    pub(crate) fn start_at(
+        &mut self,
+        element: Option<&str>,
+        variables: &Variables,
+        form: bool,
+    ) -> Result<(), Rejection> {
         let definition = self.def.definition;
         let ix = match element {
             Some(id) => definition
@@ -208,8 +215,12 @@ impl<'a> Ctx<'a, '_> {
             let user = self.env.user.map(|user| TypedValue::String(user.to_owned()));
             self.set_local(here, None, name, user.unwrap_or(TypedValue::Null), writer);
         }
-        for (name, value) in variables {
-            self.set_local(here, None, name, value.clone(), writer);
+        if form {
+            self.submit_form(self.node(ix), None, None, variables)?;
+        } else {
+            for (name, value) in variables {
+                self.set_local(here, None, name, value.clone(), writer);
+            }
         }
         self.starting = false;
         self.attach_process_events()?;

@@ -22,6 +22,8 @@ pub struct Start {
     pub element: Option<String>,
     pub business_key: Option<String>,
     pub variables: Variables,
+    /// The variables are what the start event's form was submitted with.
+    pub form: bool,
 }
 
 /// Renders the REST answer after the step and before the commit, so that it can be remembered with an

@@ -35,6 +35,7 @@ impl Engine {
                     element: Some(element.to_owned()),
                     business_key: offer.business_key.clone(),
                     variables: offer.variables.clone(),
+                    form: false,
                 };
                 let kept: Arc<Mutex<Option<T>>> = Arc::default();
                 let (keep, render) = (kept.clone(), render.clone());

@@ -247,6 +247,7 @@ impl Engine {
             element: Some(element.to_owned()),
             business_key: message.business_key.clone(),
             variables,
+            form: false,
         };
         let (keep, kept) = keeper(message.variables_in_result);
         self.start(caller, start, keep).await?;

@@ -393,9 +393,13 @@ fn start_instance(
         ))));
     }
     let mut instance = bpmn_core::new_instance(&definition, slot, start.business_key.clone(), env);
-    let command = Command::Start {
-        element: start.element.clone(),
-        variables: start.variables.clone(),
+    let variables = start.variables.clone();
+    let command = match start.form {
+        true => Command::StartForm { variables },
+        false => Command::Start {
+            element: start.element.clone(),
+            variables,
+        },
     };
     let outcome = bpmn_core::step(&definition, &mut instance, command, env)?;
     Ok((instance, outcome))

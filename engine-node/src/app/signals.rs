@@ -182,6 +182,7 @@ impl Engine {
                 element: Some(element),
                 business_key: signal.business_key.clone(),
                 variables: signal.variables.clone(),
+                form: false,
             };
             match self.start(caller, start, silent()).await {
                 Ok(_) | Err(EngineError::KeyReused(_)) => {}

@@ -83,7 +83,8 @@ fn own_variables(instance: &Instance) -> impl Iterator<Item = &Variable> {
     own.filter(|v| v.task_id.is_none())
 }
 
-fn whole<'v>(instance: &Instance, value: &'v TypedValue) -> Cow<'v, TypedValue> {
+/// A value with its content, if it is a large one whose content is at hand.
+pub fn whole<'v>(instance: &Instance, value: &'v TypedValue) -> Cow<'v, TypedValue> {
     match value {
         TypedValue::Large(large) => match large.id.and_then(|id| instance.large.content(id)) {
             Some(content) => Cow::Owned(large.whole((**content).clone())),

@@ -11,6 +11,7 @@ pub mod event_subscription;
 pub mod execution;
 pub mod external_task;
 pub mod fetch;
+pub mod form;
 pub mod history;
 pub mod history_cleanup;
 pub mod history_incident;
@@ -25,6 +26,7 @@ pub mod lists;
 pub mod message;
 pub mod process_definition;
 pub mod process_instance;
+pub mod rendered_form;
 pub mod scope_variables;
 pub mod selection;
 pub mod signal;
@@ -57,6 +59,7 @@ pub fn router(app: App) -> Router {
         .merge(execution::routes())
         .merge(external_task::routes())
         .merge(fetch::routes())
+        .merge(form::routes())
         .merge(history::routes())
         .merge(history_cleanup::routes())
         .merge(history_incident::routes())

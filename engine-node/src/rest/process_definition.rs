@@ -37,6 +37,7 @@ pub fn routes() -> Router<App> {
             .route(&format!("{root}/{place}/xml"), get(xml))
             .route(&format!("{root}/{place}/diagram"), get(diagram))
             .route(&format!("{root}/{place}/start"), post(start))
+            .route(&format!("{root}/{place}/submit-form"), post(submit_form))
             .route(&format!("{root}/{place}/suspended"), put(suspend))
             .route(&format!("{root}/{place}/history-time-to-live"), put(history_ttl));
     }
@@ -140,6 +141,15 @@ async fn diagram(call: Call) -> ApiResult<Response> {
 }
 
 async fn start(call: Call) -> ApiResult<Response> {
+    started(call, false).await
+}
+
+/// A start whose variables are those of the start event's form.
+async fn submit_form(call: Call) -> ApiResult<Response> {
+    started(call, true).await
+}
+
+async fn started(call: Call, form: bool) -> ApiResult<Response> {
     let deployed = named(&call, |id| {
         ApiError::rest(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -171,6 +181,7 @@ async fn start(call: Call) -> ApiResult<Response> {
         element: None,
         business_key: request.business_key,
         variables: request.variables,
+        form,
     };
     let result = call.app.engine.start(&call.caller, start, Box::new(render)).await;
     result

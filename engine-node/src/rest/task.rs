@@ -19,6 +19,7 @@ use bpmn_core::{
     Id,
     command::{Command, Rejection, TaskChange},
     instance::{Instance, UserTask},
+    value::Variables,
 };
 use http::StatusCode;
 use rest_api::{
@@ -41,6 +42,7 @@ pub fn routes() -> Router<App> {
         .route(&format!("{root}/{{id}}/delegate"), post(delegate))
         .route(&format!("{root}/{{id}}/resolve"), post(resolve))
         .route(&format!("{root}/{{id}}/complete"), post(complete))
+        .route(&format!("{root}/{{id}}/submit-form"), post(submit_form))
         .route(&format!("{root}/{{id}}/bpmnError"), post(bpmn_error))
         .route(&format!("{root}/{{id}}/identity-links"), get(identity_links))
         .merge(scope_variables::routes(
@@ -54,11 +56,11 @@ pub fn routes() -> Router<App> {
 }
 
 /// What a task's row says of its form: a key, or which Camunda form it is.
-fn form(view: &CatalogView, task: &UserTask) -> (Option<String>, Option<FormRef>) {
+pub fn form(view: &CatalogView, task: &UserTask) -> (Option<String>, Option<FormRef>) {
     let key = task.form_key.clone();
     let definition = task.definition_id.and_then(|id| view.by_id(id));
     let node = definition.and_then(|d| d.definition.node(task.element.as_deref()?));
-    let Some(binding) = node.and_then(|node| node.form()?.binding.as_ref()) else {
+    let Some(binding) = node.and_then(|node| node.form.key.as_ref()?.binding.as_ref()) else {
         return (key, None);
     };
     let reference = FormRef {
@@ -320,19 +322,38 @@ async fn run(
 }
 
 async fn complete(call: Call) -> ApiResult<Response> {
-    let body = call.body()?;
     let prefix = format!("Cannot complete task {}", call.param("id"));
+    completed(call, prefix, |task, variables| Command::CompleteTask {
+        task,
+        variables,
+        local_variables: Vec::new(),
+    })
+    .await
+}
+
+/// Completes a task, or resolves a delegated one, with the variables of its form.
+async fn submit_form(call: Call) -> ApiResult<Response> {
+    let prefix = format!("Cannot submit task form {}", call.param("id"));
+    completed(call, prefix, |task, variables| Command::SubmitTask {
+        task,
+        variables,
+    })
+    .await
+}
+
+async fn completed(
+    call: Call,
+    prefix: String,
+    command: impl Fn(Id, Variables) -> Command,
+) -> ApiResult<Response> {
+    let body = call.body()?;
     let variables = variable::read_all(body.raw("variables")).map_err(|e| e.api(&prefix))?;
     let with_variables = body.on("withVariablesInReturn")?;
     let missing = || {
         let text = format!("{prefix}: {}", gone(call.param("id")));
         ApiError::rest(StatusCode::INTERNAL_SERVER_ERROR, text)
     };
-    let command = |task| Command::CompleteTask {
-        task,
-        variables: variables.clone(),
-        local_variables: Vec::new(),
-    };
+    let command = |task| command(task, variables.clone());
     let other = error::wrapped(prefix.clone(), StatusCode::INTERNAL_SERVER_ERROR);
     let render: Render = Box::new(move |instance, _| instance_view::done(instance, with_variables));
     run(&call, command, missing, other, render).await

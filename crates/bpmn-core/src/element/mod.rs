@@ -3,7 +3,6 @@ use crate::{
     command::Rejection,
     ctx::Ctx,
     definition::{Definition, FlowIx, Node, NodeIx},
-    form::FormKey,
     instance::Token,
     listener::TaskListener,
     parameter::Parameter,
@@ -346,11 +345,6 @@ pub(crate) trait Behavior: Debug + Send + Sync {
     /// When a worker's completion or failure is a BPMN error, for external tasks.
     fn error_rules(&self) -> &[ErrorRule] {
         &[]
-    }
-
-    /// The form of its task or of a start.
-    fn form(&self) -> Option<&FormKey> {
-        None
     }
 
     /// The listeners of its task, for user tasks.

@@ -5,7 +5,6 @@ use crate::{
     command::Rejection,
     ctx::Ctx,
     definition::Node,
-    form::FormKey,
     history::Kind,
     instance::UserTask as TaskRow,
     listener::TaskListener,
@@ -40,7 +39,6 @@ pub(super) const SPEC: ElementSpec = ElementSpec {
             due: reader.expression_attribute(xml, "dueDate"),
             follow_up: reader.expression_attribute(xml, "followUpDate"),
             priority: reader.expression_attribute(xml, "priority"),
-            form: FormKey::read(reader, xml, id),
             listeners: TaskListener::read_all(reader, xml, id),
         }))
     },
@@ -118,7 +116,6 @@ struct UserTask {
     due: Option<Expression>,
     follow_up: Option<Expression>,
     priority: Option<Expression>,
-    form: Option<FormKey>,
     listeners: Vec<TaskListener>,
 }
 
@@ -165,7 +162,7 @@ impl Behavior for UserTask {
         let description = text(&self.description)?;
         let assignee = text(&self.assignee)?;
         // The reference evaluates it whenever the task is shown: that can't fail the process.
-        let form_key = match &self.form {
+        let form_key = match &at.form.key {
             Some(form) => ctx
                 .eval_text(&form.key, Some(token))
                 .or_else(Rejection::unless_failure)?,
@@ -190,10 +187,6 @@ impl Behavior for UserTask {
         }
         ctx.task_created(id)?;
         Ok(Next::Wait)
-    }
-
-    fn form(&self) -> Option<&FormKey> {
-        self.form.as_ref()
     }
 
     fn task_listeners(&self) -> &[TaskListener] {

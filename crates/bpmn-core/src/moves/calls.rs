@@ -97,7 +97,7 @@ impl<'a> Ctx<'a, '_> {
         });
         self.change_token(token, |row| row.data = Some(id.to_string()))?;
         self.adopt(inst, def);
-        self.within(id, |ctx| ctx.start_at(None, variables))
+        self.within(id, |ctx| ctx.start_at(None, variables, false))
     }
 
     /// Adds what a mapping passes on from a token (`None`: the process instance), whole, so that another instance can

@@ -6,6 +6,7 @@ mod errors;
 mod events;
 mod external;
 mod flows;
+mod forms;
 mod job_changes;
 mod jobs;
 mod listeners;

@@ -3,6 +3,7 @@ use super::documentation;
 use crate::{
     definition::{Mapping, MappingValue, Node, NodeIx},
     element,
+    form::Form,
     listener::Listeners,
     script::Script,
     xml::{Reader, bpmn_child, bpmn_children, extension, extensions, is_extension, text},
@@ -97,6 +98,7 @@ fn plain_node(xml: Xml<'_, '_>, parent: Option<NodeIx>, behavior: Box<dyn elemen
         properties: Vec::new(),
         has_mappings: false,
         listeners: Listeners::default(),
+        form: Form::default(),
         boundary: Vec::new(),
         has_event_boundary: false,
         attached_to: None,
@@ -143,6 +145,10 @@ pub(super) fn read_node<'x>(
     let mut node = Node {
         activity_type: spec.activity_type,
         listeners: Listeners::read(reader, xml, id),
+        form: match tag {
+            "userTask" | "startEvent" => Form::read(reader, xml, id),
+            _ => Form::default(),
+        },
         ..plain_node(xml, parent, behavior)
     };
     node.job_priority = reader.priority(xml, id, "jobPriority");

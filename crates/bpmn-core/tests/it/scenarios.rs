@@ -133,10 +133,11 @@ impl World {
         let mut result = match *words {
             ["start"] => start(twin, None, None, variables),
             ["start", "at", element] => start(twin, Some(element), None, variables),
+            ["start-form"] => twin.start(None, Command::StartForm { variables }).map(drop),
             ["start", "key", key] => start(twin, None, Some(key), variables),
             _ => run_command(twin, inst, words, variables),
         };
-        let seen = if words[0] == "start" { 0 } else { seen };
+        let seen = if words[0].starts_with("start") { 0 } else { seen };
         let mut out = String::new();
         if let (["job", element], Err(Rejection::Failure { message, .. })) = (words, &result) {
             out += &format!("failed: {message}\n");
@@ -287,6 +288,10 @@ fn command(inst: &Instance, words: &[&str], variables: Variables) -> Result<Comm
             task: task(element)?,
             variables,
             local_variables,
+        },
+        ["submit", element] => Command::SubmitTask {
+            task: task(element)?,
+            variables,
         },
         ["assign", element, user] => {
             let change = TaskChange {

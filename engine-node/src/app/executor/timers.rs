@@ -34,6 +34,7 @@ impl Engine {
             element: Some(job.element.clone()),
             business_key: None,
             variables: Vec::new(),
+            form: false,
         };
         let history = match job.recorded {
             true => vec![self.run_of(&job, slot, RunState::Successful)],

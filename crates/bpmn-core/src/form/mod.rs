@@ -1,7 +1,31 @@
-//! Forms of user tasks and start events: where a form is, and its fields.
+//! Forms of user tasks and start events: where a form is, its fields, and what a form shows.
+mod field;
+mod view;
+
+pub use self::{
+    field::{Constraint, Field, FieldKind},
+    view::{Shown, shown},
+};
 use crate::xml::{Reader, extension};
 use expr::Expression;
 use roxmltree::Node as Xml;
+
+/// The form of a user task or of a start.
+#[derive(Debug, Default)]
+pub struct Form {
+    pub key: Option<FormKey>,
+    pub fields: Vec<Field>,
+}
+
+impl Form {
+    /// Reads the form of a user task or start event.
+    pub(crate) fn read(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str) -> Form {
+        Form {
+            key: FormKey::read(reader, xml, id),
+            fields: Field::read_all(reader, xml, id),
+        }
+    }
+}
 
 /// Which form a task or a start has.
 #[derive(Debug)]
@@ -61,6 +85,13 @@ impl FormKey {
             key: reader.expression(xml, id, reference)?,
             binding: Some(Binding { kind, version }),
         })
+    }
+}
+
+impl FormKey {
+    /// The key as it is written.
+    pub fn text(&self) -> &str {
+        self.key.text()
     }
 }
 

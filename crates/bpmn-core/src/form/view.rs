@@ -1,0 +1,104 @@
+//! What a form shows: its fields with their labels and values, seen from a task or before a start.
+use super::Field;
+use crate::{
+    Id, IdSource, Millis,
+    command::{Env, Rejection, Retries},
+    convert::from_value,
+    ctx::Ctx,
+    definition::{DefinitionRef, Node},
+    history,
+    instance::Instance,
+    new_instance,
+    value::TypedValue,
+    world::NoWorld,
+};
+use topology::Slot;
+
+/// A field as a form shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown {
+    pub id: String,
+    pub label: Option<String>,
+    pub value: TypedValue,
+}
+
+/// Ids of what is thrown away.
+struct Passing(u64);
+
+impl IdSource for Passing {
+    fn next(&mut self, slot: Slot) -> Id {
+        self.0 += 1;
+        Id::from_parts(self.0 >> 12, (self.0 & 0xfff) as u16, slot, 0)
+    }
+}
+
+/// The fields of a node's form: of a task of an instance, or (`None`) before a start. Nothing is changed: whatever
+/// an expression of the form sets is thrown away.
+///
+/// # Errors
+/// An expression fails, or a variable isn't of its field's type.
+pub fn shown(
+    def: &DefinitionRef<'_>,
+    node: &Node,
+    of: Option<(&Instance, Id)>,
+    now: Millis,
+    user: Option<&str>,
+) -> Result<Vec<Shown>, Rejection> {
+    let mut ids = Passing(0);
+    let mut env = Env {
+        now,
+        ids: &mut ids,
+        user,
+        max_steps: 0,
+        retries: Retries::default(),
+        history: &history::FULL,
+        world: &NoWorld,
+        given: &[],
+    };
+    let mut instance = match of {
+        Some((instance, _)) => instance.clone(),
+        None => new_instance(def, Slot::from_bits(0), None, &mut env),
+    };
+    let task = of.map(|(_, task)| task);
+    let token = task.and_then(|task| instance.tasks.get(task)?.token_id);
+    let mut ctx = Ctx::new(def, &mut instance, &mut env);
+    let fields = node.form.fields.iter();
+    fields.map(|field| ctx.shown_field(field, token, task)).collect()
+}
+
+impl Ctx<'_, '_> {
+    fn shown_field(
+        &mut self,
+        field: &Field,
+        token: Option<Id>,
+        task: Option<Id>,
+    ) -> Result<Shown, Rejection> {
+        let label = match &field.label {
+            Some(label) => self.eval_text(label, token)?,
+            None => None,
+        };
+        let default = match &field.default {
+            Some(default) => from_value(self.eval(default, token)?),
+            None => TypedValue::Null,
+        };
+        let variable = self
+            .find_variable(token, task, &field.id)
+            .map(|v| v.value.clone());
+        let value = match variable {
+            Some(value) => field.kind.shown(value),
+            None => field
+                .kind
+                .variable(default)
+                .and_then(|value| field.kind.shown(value)),
+        };
+        let failure = |message| Rejection::Failure {
+            message,
+            element: None,
+        };
+        Ok(Shown {
+            id: field.id.clone(),
+            label,
+            value: value.map_err(failure)?,
+        })
+    }
+}

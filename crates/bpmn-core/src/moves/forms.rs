@@ -1,0 +1,105 @@
+//! Submitting forms: what is submitted is checked and converted by the form's fields, and becomes variables.
+use crate::{
+    command::Rejection,
+    convert::from_value,
+    ctx::Ctx,
+    definition::Node,
+    form::{Constraint, Field},
+    value::{TypedValue, Variables},
+};
+use topology::Id;
+
+impl<'a> Ctx<'a, '_> {
+    /// Submits the form of a start (no token) or of a task. What no field is about is set as it is.
+    pub(crate) fn submit_form(
+        &mut self,
+        at: &'a Node,
+        token: Option<Id>,
+        task: Option<Id>,
+        submitted: &Variables,
+    ) -> Result<(), Rejection> {
+        let mut rest = submitted.clone();
+        for field in at.form.fields.iter().filter(|field| !field.business_key) {
+            let value = match rest.iter().position(|(name, _)| *name == field.id) {
+                Some(at) => Some(rest.remove(at).1),
+                None => None,
+            };
+            let given = value.clone().unwrap_or(TypedValue::Null);
+            for constraint in &field.constraints {
+                if !self.keeps_to(constraint, field, &given, at, token, task)? {
+                    let message = format!(
+                        "Invalid value submitted for form field '{}': validation of {constraint} failed.",
+                        field.id
+                    );
+                    return Err(Self::failure(at, message));
+                }
+            }
+            let value = match (value, &field.default) {
+                (Some(value), _) => Some(value),
+                (None, Some(default)) => Some(from_value(self.eval(default, token)?)),
+                (None, None) => None,
+            };
+            if let Some(value) = value {
+                let value = field
+                    .kind
+                    .variable(value)
+                    .map_err(|cause| Self::failure(at, cause))?;
+                self.set_variable(token, task, &field.id, value);
+            }
+        }
+        for (name, value) in rest {
+            self.set_variable(token, task, &name, value);
+        }
+        Ok(())
+    }
+
+    fn keeps_to(
+        &mut self,
+        constraint: &Constraint,
+        field: &Field,
+        value: &TypedValue,
+        at: &Node,
+        token: Option<Id>,
+        task: Option<Id>,
+    ) -> Result<bool, Rejection> {
+        match (constraint.name.as_str(), value) {
+            ("readonly", value) => Ok(*value == TypedValue::Null),
+            ("required", TypedValue::Null) => {
+                if let Some(variable) = self.find_variable(token, task, &field.id) {
+                    return Ok(variable.value != TypedValue::Null);
+                }
+                let Some(default) = &field.default else {
+                    return Ok(false);
+                };
+                // As in the reference, the default becomes the variable here already.
+                match from_value(self.eval(default, token)?) {
+                    TypedValue::Null => Ok(false),
+                    default => {
+                        self.set_variable(token, task, &field.id, default);
+                        Ok(true)
+                    }
+                }
+            }
+            ("required", TypedValue::String(text)) => Ok(!text.is_empty()),
+            (_, value) => constraint.holds(value).map_err(|cause| Self::failure(at, cause)),
+        }
+    }
+
+    /// Submits the form of a task: it is completed, or resolved if it has been delegated.
+    pub(crate) fn submit_task_form(&mut self, task: Id, variables: &Variables) -> Result<(), Rejection> {
+        let (token, row) = self.active_task(task)?;
+        let pending = row.delegation.as_deref() == Some("PENDING");
+        let (owner, before) = (row.owner.clone(), row.assignee.clone());
+        let node = self.node_of(token)?;
+        self.submit_form(node, Some(token), Some(task), variables)?;
+        if !pending {
+            return self.complete_task(task, &Vec::new(), &Vec::new());
+        }
+        if let Some(row) = self.inst.tasks.get_mut(task) {
+            row.delegation = Some("RESOLVED".to_owned());
+            row.assignee.clone_from(&owner);
+        }
+        self.tell_link_change(task, "assignee", before.clone(), owner);
+        self.task_updated(task, before)
+    }
+}

@@ -1,0 +1,187 @@
+//! The HTML of a form that has only fields, as the reference generates it for its task list.
+use bpmn_core::{
+    form::{Field, FieldKind, Shown},
+    value::TypedValue,
+};
+use std::fmt::Write;
+
+/// An HTML document being written, indented.
+#[derive(Default)]
+struct Html {
+    text: String,
+    depth: usize,
+}
+
+impl Html {
+    fn line(&mut self, line: &str) {
+        let _ = writeln!(self.text, "{}{line}", "  ".repeat(self.depth));
+    }
+
+    /// An element with what `inner` writes into it.
+    fn element(&mut self, tag: &str, attributes: &str, inner: impl FnOnce(&mut Html)) {
+        let space = if attributes.is_empty() { "" } else { " " };
+        self.line(&format!("<{tag}{space}{attributes}>"));
+        self.depth += 1;
+        inner(self);
+        self.depth -= 1;
+        self.line(&format!("</{tag}>"));
+    }
+}
+
+/// The form of some fields.
+pub fn render(fields: &[Field], shown: &[Shown]) -> String {
+    let mut html = Html::default();
+    html.element("form", r#"name="generatedForm" role="form""#, |html| {
+        for (field, shown) in fields.iter().zip(shown) {
+            html.element("div", r#"class="form-group""#, |html| {
+                if let Some(label) = shown.label.as_deref().filter(|label| !label.is_empty()) {
+                    html.element("label", &format!("for=\"{}\"", field.id), |html| {
+                        html.line(&escaped(label))
+                    });
+                }
+                match &field.kind {
+                    FieldKind::Date(_) => date(html, field, shown),
+                    FieldKind::Enum(values) => select(html, field, shown, values),
+                    _ => html.line(&format!("<input {} />", input(field, shown))),
+                }
+                errors(html, field);
+            });
+        }
+    });
+    html.text
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+/// The attributes that say which variable it is.
+fn names(field: &Field) -> String {
+    let id = &field.id;
+    match field.business_key {
+        true => format!(r#"class="form-control" name="{id}" cam-business-key"#),
+        false => format!(
+            r#"class="form-control" name="{id}" cam-variable-type="{}" cam-variable-name="{id}""#,
+            field.kind.word()
+        ),
+    }
+}
+
+/// The constraints that browsers know, as attributes.
+fn constraints(field: &Field) -> String {
+    let mut text = String::new();
+    for constraint in &field.constraints {
+        let config = escaped(constraint.config.as_deref().unwrap_or_default());
+        match constraint.name.as_str() {
+            name @ ("maxlength" | "minlength" | "min" | "max") => {
+                let name = name.replace("minlength", "ng-minlength");
+                let _ = write!(text, " {name}=\"{config}\"");
+            }
+            "required" => text += " required",
+            "readonly" => text += " disabled",
+            _ => {}
+        }
+    }
+    text
+}
+
+fn value(shown: &Shown) -> Option<String> {
+    match &shown.value {
+        TypedValue::Null => None,
+        TypedValue::String(text) if text.is_empty() => None,
+        TypedValue::String(text) => Some(escaped(text)),
+        TypedValue::Long(number) => Some(number.to_string()),
+        TypedValue::Boolean(truth) => Some(truth.to_string()),
+        _ => None,
+    }
+}
+
+fn input(field: &Field, shown: &Shown) -> String {
+    let kind = match field.kind {
+        FieldKind::Boolean => "checkbox",
+        _ => "text",
+    };
+    let value = value(shown).map_or(String::new(), |value| format!(" value=\"{value}\""));
+    format!("{}{} type=\"{kind}\"{value}", names(field), constraints(field))
+}
+
+fn date(html: &mut Html, field: &Field, shown: &Shown) {
+    let FieldKind::Date(pattern) = &field.kind else {
+        return;
+    };
+    let id = &field.id;
+    html.element("div", r#"class="input-group""#, |html| {
+        html.line(&format!(
+            "<input {} uib-datepicker-popup=\"{}\" is-open=\"dateFieldOpened{id}\" />",
+            input(field, shown),
+            escaped(pattern)
+        ));
+        html.element("div", r#"class="input-group-btn""#, |html| {
+            let button = format!(r#"type="button" class="btn btn-default" ng-click="open{id}($event)""#);
+            html.element("button", &button, |html| {
+                html.element("i", r#"class="glyphicon glyphicon-calendar""#, |_| {});
+            });
+        });
+        html.element("script", r#"cam-script type="text/form-script""#, |html| {
+            html.line(&format!(
+                "$scope.open{id} = function ($event) {{ $event.preventDefault(); $event.stopPropagation(); \
+                 $scope.dateFieldOpened{id} = true; }};"
+            ));
+        });
+    });
+}
+
+fn select(html: &mut Html, field: &Field, shown: &Shown, values: &[(String, String)]) {
+    let chosen = value(shown);
+    let attributes = format!("{}{}", names(field), constraints(field));
+    html.element("select", &attributes, |html| {
+        for (id, name) in values {
+            // What is set already is marked only if it isn't the first, which browsers choose anyway.
+            let first = values.first().is_some_and(|(first, _)| first == id);
+            let selected = if chosen.as_deref() == Some(id) && !first {
+                " selected"
+            } else {
+                ""
+            };
+            html.element(
+                "option",
+                &format!("value=\"{}\"{selected}", escaped(id)),
+                |html| {
+                    html.line(&escaped(name));
+                },
+            );
+        }
+    });
+}
+
+/// The notes beside a field that isn't filled in right.
+fn errors(html: &mut Html, field: &Field) {
+    let form = format!("this.generatedForm.{}", field.id);
+    let frame = format!("ng-if=\"{form}.$invalid && {form}.$dirty\" class=\"has-error\"");
+    let note = |html: &mut Html, when: String, text: &str| {
+        html.element(
+            "div",
+            &format!("ng-show=\"{when}\" class=\"help-block\""),
+            |html| html.line(text),
+        );
+    };
+    html.element("div", &frame, |html| match &field.kind {
+        FieldKind::Date(pattern) => {
+            note(
+                html,
+                format!("{form}.$error.required && !{form}.$error.date"),
+                "Required field",
+            );
+            let text = format!("Invalid date format: the date should have the pattern '{pattern}'");
+            note(html, format!("{form}.$error.date"), &text);
+        }
+        kind => {
+            note(html, format!("{form}.$error.required"), "Required field");
+            let text = format!("Only a {} value is allowed", kind.word().to_lowercase());
+            note(html, format!("{form}.$error.camVariableType"), &text);
+        }
+    });
+}
