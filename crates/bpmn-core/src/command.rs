@@ -2,6 +2,7 @@
 use crate::{
     Id, IdSource, Millis,
     ask::{Ask, Given},
+    change::Instruction,
     history::History,
     instance::{Instance, JobKind},
     value::Variables,
@@ -15,6 +16,19 @@ pub enum Command {
     Start {
         element: Option<String>,
         variables: Variables,
+    },
+    /// Starts a new instance by instructions instead of at a start event.
+    StartBy {
+        instructions: Vec<Instruction>,
+        variables: Variables,
+        skip_listeners: bool,
+        skip_mappings: bool,
+    },
+    /// Starts and cancels activities as told.
+    Modify {
+        instructions: Vec<Instruction>,
+        skip_listeners: bool,
+        skip_mappings: bool,
     },
     /// Completes a user task.
     CompleteTask {
@@ -217,6 +231,9 @@ pub enum Rejection {
     /// It, its definition or its task is suspended.
     #[error("{0}")]
     Suspended(String),
+    /// An instruction that can't be carried out; REST's NotValidException.
+    #[error("{0}")]
+    NotValid(String),
     /// A value or state the engine refuses; becomes REST's BadUserRequestException family.
     #[error("{0}")]
     BadRequest(String),

@@ -43,6 +43,10 @@ pub struct Ctx<'a, 'b> {
     pub(crate) asked: usize,
     /// Whether output parameters are left out.
     pub(crate) skip_outputs: bool,
+    /// Whether input parameters are left out.
+    pub(crate) skip_inputs: bool,
+    /// The instance that outlives moments without tokens: instructions for it are still to come.
+    pub(crate) preserved: Option<Id>,
     /// The element at which the current instance's last token ended.
     pub(crate) last: Option<String>,
     /// What of the current instance goes to history.
@@ -88,6 +92,8 @@ impl<'a, 'b> Ctx<'a, 'b> {
             others: BTreeMap::new(),
             asked: 0,
             skip_outputs: false,
+            skip_inputs: false,
+            preserved: None,
             last: None,
             recording: env_history.of(&def.definition.key),
             starting: false,
@@ -175,6 +181,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
                         self.leave_scope(scope)?;
                     }
                 }
+                Work::ScopeDone(None) if self.preserved == Some(instance) => {}
                 Work::ScopeDone(None) => self.complete()?,
                 Work::Returned(token) => self.leave(token, self.node_of(token)?)?,
                 Work::CauseEnded(cause, resolved) => self.end_caused(cause, resolved),
@@ -204,7 +211,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
     }
 
     /// A new token in a scope, at a node whose activity it is not in.
-    fn add_token(&mut self, scope: Option<Id>, at: &Node, state: TokenState) -> Id {
+    pub(crate) fn add_token(&mut self, scope: Option<Id>, at: &Node, state: TokenState) -> Id {
         let id = self.new_id();
         self.inst.tokens.insert(Token {
             id,
@@ -228,6 +235,11 @@ impl<'a, 'b> Ctx<'a, 'b> {
     /// Moves an existing token before a node.
     pub(crate) fn send(&mut self, token: Id, ix: NodeIx) {
         self.push(Work::Arrive(token, ix));
+    }
+
+    /// Lets an existing token take a flow.
+    pub(crate) fn go(&mut self, token: Id, flow: FlowIx) {
+        self.push(Work::Take(token, flow));
     }
 
     /// Takes a flow: its listeners still see the element it leaves.
@@ -280,6 +292,17 @@ impl<'a, 'b> Ctx<'a, 'b> {
             let definition = self.def.definition;
             self.notify(&definition.listeners.start, Scene::Start, Some(token))?;
         }
+        self.prepare(token, node)?;
+        self.thrown = None;
+        let carried_out = self.carry_out(token, node);
+        match (carried_out, self.thrown.take()) {
+            (Err(_), Some(error)) => self.throw_error(token, &error.code, error.message.as_deref()),
+            (result, _) => result,
+        }
+    }
+
+    /// Makes the activity instance with its input parameters and the events around and inside it.
+    fn prepare(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
         let activity = self.new_id();
         let execution = if node.is_scope() && !self.compensates(token, node)? {
             self.new_id()
@@ -295,13 +318,15 @@ impl<'a, 'b> Ctx<'a, 'b> {
         })?;
         self.show_iteration(token, node, activity)?;
         self.map_inputs(token, node)?;
-        self.attach_events(token, node)?;
-        self.thrown = None;
-        let carried_out = self.carry_out(token, node);
-        match (carried_out, self.thrown.take()) {
-            (Err(_), Some(error)) => self.throw_error(token, &error.code, error.message.as_deref()),
-            (result, _) => result,
-        }
+        self.attach_events(token, node)
+    }
+
+    /// Makes the activity instance of an activity that contains others without entering it; false if a listener has
+    /// led its token away.
+    pub(crate) fn make_scope(&mut self, token: Id, node: &'a Node) -> Result<bool, Rejection> {
+        self.prepare(token, node)?;
+        self.notify(&node.listeners.start, Scene::Start, Some(token))?;
+        self.undisturbed(token)
     }
 
     /// The activity has begun: its start listeners, then what it does.

@@ -503,6 +503,11 @@ impl Instance {
         }
     }
 
+    /// Whether it is new and nothing has been started in it.
+    pub(crate) fn start_is_pending(&self) -> bool {
+        !self.stored && self.process.start_element.is_empty()
+    }
+
     /// Its changes have been committed.
     pub fn committed(&mut self) {
         self.stored = true;

@@ -2,7 +2,7 @@
 use crate::{
     command::{Command, Env, Outcome, Rejection},
     ctx::Ctx,
-    definition::DefinitionRef,
+    definition::{DefinitionRef, NodeIx},
     history::Kind,
     instance::*,
     moves::Termination,
@@ -171,6 +171,23 @@ impl<'a> Ctx<'a, '_> {
                     keeps_called: skip_called,
                 })
             }
+            Command::Modify {
+                instructions,
+                skip_listeners,
+                skip_mappings,
+            } => {
+                self.skip(skip_listeners, skip_mappings);
+                self.modify(&instructions)
+            }
+            Command::StartBy {
+                instructions,
+                variables,
+                skip_listeners,
+                skip_mappings,
+            } => {
+                self.skip(skip_listeners, skip_mappings);
+                self.start_by(&instructions, &variables)
+            }
             Command::ResolveIncident { incident } => {
                 if self.end_incident(incident, true) {
                     return Ok(());
@@ -182,6 +199,12 @@ impl<'a> Ctx<'a, '_> {
             }
             external => self.external_task(external),
         }
+    }
+
+    fn skip(&mut self, listeners: bool, mappings: bool) {
+        self.skip_listeners = listeners;
+        self.skip_inputs = mappings;
+        self.skip_outputs = mappings;
     }
 
     /// Brings the current instance to life; `form`: the variables are what the start event's form was submitted with.
@@ -207,15 +230,28 @@ impl<'a> Ctx<'a, '_> {
             })?,
         };
         self.inst.process.start_element.clone_from(&self.node(ix).id);
+        if self.prepare_start(form.then_some(ix), variables)? {
+            self.spawn(None, ix);
+        }
+        Ok(())
+    }
+
+    /// Gives a new instance its first variables, submitted with the form of a start event or not, and lets its event
+    /// subprocesses wait; false if one of them has interrupted the instance.
+    pub(crate) fn prepare_start(
+        &mut self,
+        form: Option<NodeIx>,
+        variables: &Variables,
+    ) -> Result<bool, Rejection> {
         // In the reference a called instance is nobody yet when it gets its variables.
         let writer = self.caller().map(|_| Id::NIL);
         let here = self.here();
         self.starting = writer.is_none();
-        if let Some(name) = &definition.initiator {
+        if let Some(name) = &self.def.definition.initiator {
             let user = self.env.user.map(|user| TypedValue::String(user.to_owned()));
             self.set_local(here, None, name, user.unwrap_or(TypedValue::Null), writer);
         }
-        if form {
+        if let Some(ix) = form {
             self.submit_form(self.node(ix), None, None, variables)?;
         } else {
             for (name, value) in variables {
@@ -224,14 +260,10 @@ impl<'a> Ctx<'a, '_> {
         }
         self.starting = false;
         self.attach_process_events()?;
-        if !self.look_at_conditions(self.here())? {
-            return Ok(());
-        }
-        self.spawn(None, ix);
-        Ok(())
+        self.look_at_conditions(self.here())
     }
 
-    fn active_execution(&self, execution: Id) -> Result<(), Rejection> {
+    pub(crate) fn active_execution(&self, execution: Id) -> Result<(), Rejection> {
         if self.inst.process.suspended {
             return Err(Rejection::Suspended(format!(
                 "ENGINE-03043 Execution with id '{execution}' is suspended."

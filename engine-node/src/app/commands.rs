@@ -7,6 +7,7 @@ use super::{
 use crate::store::{Entity, SlotRow, SlotState};
 use bpmn_core::{
     Id, Slot,
+    change::Instruction,
     command::{Command, Outcome},
     instance::Instance,
     value::Variables,
@@ -24,6 +25,16 @@ pub struct Start {
     pub variables: Variables,
     /// The variables are what the start event's form was submitted with.
     pub form: bool,
+    /// Instructions instead of a start event.
+    pub by: Option<StartBy>,
+}
+
+/// How an instance starts that doesn't start at a start event.
+#[derive(Clone, Debug)]
+pub struct StartBy {
+    pub instructions: Vec<Instruction>,
+    pub skip_listeners: bool,
+    pub skip_mappings: bool,
 }
 
 /// Renders the REST answer after the step and before the commit, so that it can be remembered with an

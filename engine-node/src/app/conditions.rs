@@ -31,6 +31,7 @@ impl Engine {
         for deployed in candidates {
             for element in deployed.definition.starts_that_hold(&offer.variables, now()) {
                 let start = Start {
+                    by: None,
                     deployed: deployed.clone(),
                     element: Some(element.to_owned()),
                     business_key: offer.business_key.clone(),

@@ -243,6 +243,7 @@ impl Engine {
             }
         }
         let start = Start {
+            by: None,
             deployed,
             element: Some(element.to_owned()),
             business_key: message.business_key.clone(),

@@ -394,11 +394,17 @@ fn start_instance(
     }
     let mut instance = bpmn_core::new_instance(&definition, slot, start.business_key.clone(), env);
     let variables = start.variables.clone();
-    let command = match start.form {
-        true => Command::StartForm { variables },
-        false => Command::Start {
+    let command = match start.by.clone() {
+        None if start.form => Command::StartForm { variables },
+        None => Command::Start {
             element: start.element.clone(),
             variables,
+        },
+        Some(by) => Command::StartBy {
+            instructions: by.instructions,
+            variables,
+            skip_listeners: by.skip_listeners,
+            skip_mappings: by.skip_mappings,
         },
     };
     let outcome = bpmn_core::step(&definition, &mut instance, command, env)?;

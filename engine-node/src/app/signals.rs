@@ -178,6 +178,7 @@ impl Engine {
                 caller.slot = Some(deployed.row.home);
             }
             let start = Start {
+                by: None,
                 deployed,
                 element: Some(element),
                 business_key: signal.business_key.clone(),

@@ -33,6 +33,12 @@ impl Contents {
         Contents::read(call, wanted.into_iter().collect()).await
     }
 
+    /// The same of a value in the history of a tree.
+    pub async fn of_root(call: &Call, root: Id, value: &TypedValue) -> ApiResult<Contents> {
+        let wanted = value.large_id().map(|id| (root, id));
+        Contents::read(call, wanted.into_iter().collect()).await
+    }
+
     async fn read(call: &Call, mut wanted: Vec<(Id, Id)>) -> ApiResult<Contents> {
         if wanted.is_empty() {
             return Ok(Contents::default());

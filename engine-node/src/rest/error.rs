@@ -62,6 +62,7 @@ fn rejected(rejection: Rejection) -> ApiError {
             ApiError::rest(StatusCode::BAD_REQUEST, rejection.to_string())
         }
         Rejection::Suspended(text) => ApiError::bad_user_request("SuspendedEntityInteractionException", text),
+        Rejection::NotValid(text) => ApiError::bad_user_request("NotValidException", text),
         Rejection::BadRequest(text) => ApiError::bad_user_request("BadUserRequestException", text),
         Rejection::Failure { message, .. } if is_cast(&message) => cast(message),
         Rejection::Failure { message, .. } => ApiError::engine(message),

@@ -24,9 +24,11 @@ pub mod job;
 pub mod job_definition;
 pub mod lists;
 pub mod message;
+pub mod modification;
 pub mod process_definition;
 pub mod process_instance;
 pub mod rendered_form;
+pub mod restart;
 pub mod scope_variables;
 pub mod selection;
 pub mod signal;
@@ -70,8 +72,10 @@ pub fn router(app: App) -> Router {
         .merge(job::routes())
         .merge(job_definition::routes())
         .merge(message::routes())
+        .merge(modification::routes())
         .merge(process_definition::routes())
         .merge(process_instance::routes())
+        .merge(restart::routes())
         .merge(signal::routes())
         .merge(statistics::routes())
         .merge(task::routes())

@@ -1,11 +1,16 @@
 //! `/process-definition`: list, models, starts, suspension.
 use super::{
     call::{Call, answer, json, no_content},
-    error, instance_view, suspension,
+    error, instance_view,
+    modification::{self, For},
+    suspension,
 };
 use crate::{
     App,
-    app::{Answer, Deployed, commands::Start},
+    app::{
+        Answer, Deployed,
+        commands::{Start, StartBy},
+    },
     query::{self, memory},
     store::DefinitionRow,
 };
@@ -177,6 +182,7 @@ async fn started(call: Call, form: bool) -> ApiResult<Response> {
         Answer::json(&started)
     };
     let start = Start {
+        by: request.by,
         deployed,
         element: None,
         business_key: request.business_key,
@@ -190,27 +196,36 @@ async fn started(call: Call, form: bool) -> ApiResult<Response> {
 }
 
 struct StartRequest {
+    by: Option<StartBy>,
     business_key: Option<String>,
     variables: bpmn_core::value::Variables,
     with_variables: bool,
 }
 
 fn start_request(body: &Filters, prefix: &str) -> ApiResult<StartRequest> {
-    if body
+    let given = body
         .array("startInstructions")?
-        .is_some_and(|list| !list.is_empty())
-    {
-        return Err(ApiError::not_implemented("a start with 'startInstructions'"));
+        .is_some_and(|list| !list.is_empty());
+    let before = format!("{prefix}: ");
+    let instructions = modification::instructions(body, "startInstructions", For::NewInstance, &before)?;
+    let (skip_listeners, skip_mappings) = (body.on("skipCustomListeners")?, body.on("skipIoMappings")?);
+    if !given && (skip_listeners || skip_mappings) {
+        let text = format!(
+            "{prefix}: ENGINE-13024 Cannot skip custom listeners or input/output mappings when start a process instance at \
+             default start activity."
+        );
+        return Err(ApiError::rest(StatusCode::INTERNAL_SERVER_ERROR, text));
     }
-    for name in ["skipCustomListeners", "skipIoMappings"] {
-        if body.on(name)? {
-            return Err(ApiError::not_implemented(&format!("a start with '{name}'")));
-        }
-    }
+    let by = (!instructions.is_empty()).then_some(StartBy {
+        instructions,
+        skip_listeners,
+        skip_mappings,
+    });
     if body.text("caseInstanceId")?.is_some() {
         return Err(ApiError::not_implemented("a start with 'caseInstanceId'"));
     }
     Ok(StartRequest {
+        by,
         business_key: body.text("businessKey")?,
         variables: variable::read_all(body.raw("variables")).map_err(|e| e.api(prefix))?,
         with_variables: body.on("withVariablesInReturn")?,

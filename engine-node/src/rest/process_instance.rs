@@ -182,8 +182,14 @@ async fn suspend_many(call: Call) -> ApiResult<Response> {
                  processInstances with processInstanceIds, procesInstanceQuery or historicProcessInstanceQuery.",
             ));
         }
-        let found = selection::instances(&call, &body).await?;
-        let found = selection::some(found, "No process instance ids given", "Process Instance ids")?;
+        let words = selection::Words {
+            empty: "No process instance ids given",
+            null: "Cannot be null.",
+            of: "Process Instance ids",
+            hidden: false,
+        };
+        let found = selection::instances(&call, &body, &words).await?;
+        let found = found.into_iter().filter_map(Result::ok).collect();
         let done = engine.suspend_instances(&call.caller, found, suspended).await;
         done.map_err(error::api)?;
         return Ok(no_content());

@@ -14,48 +14,67 @@ use rest_api::{
 /// Says, within a fan-out, that this shard refuses only because it has nothing of what was asked for.
 pub const NOTHING_HERE: HeaderName = HeaderName::from_static("x-stellwerk-nothing-here");
 
-/// Instances that `processInstanceIds`, `processInstanceQuery` and `historicProcessInstanceQuery` name, each once. An
-/// id that can't be one of ours is `None`.
+/// How an operation of the reference words its refusals.
+pub struct Words {
+    /// Of no instance at all, before `: OF is empty`.
+    pub empty: &'static str,
+    /// Of a null among the ids, before `: OF contains null value`.
+    pub null: &'static str,
+    pub of: &'static str,
+    /// Whether the REST layer hides the engine's exception behind one of its own.
+    pub hidden: bool,
+}
+
+impl Words {
+    fn error(&self, text: String) -> ApiError {
+        match self.hidden {
+            true => ApiError::invalid_request(text),
+            false => ApiError::bad_user_request("BadUserRequestException", text).with_code(0),
+        }
+    }
+}
+
+/// Instances that `processInstanceIds`, `processInstanceQuery` and `historicProcessInstanceQuery` name, each once;
+/// with what isn't an id of ours as `Err`.
 ///
 /// # Errors
-/// What the queries' filters give; 400 for a null among the ids.
-pub async fn instances(call: &Call, body: &Filters) -> ApiResult<Vec<Option<Id>>> {
-    let mut found: Vec<Option<Id>> = Vec::new();
+/// What the queries' filters give; 400 for a null among the ids, or nothing at all.
+pub async fn instances(call: &Call, body: &Filters, words: &Words) -> ApiResult<Vec<Result<Id, String>>> {
+    let mut found: Vec<Result<Id, String>> = Vec::new();
     for item in body.array("processInstanceIds")?.into_iter().flatten() {
         let Some(text) = item.as_str() else {
-            let text = "Cannot be null.: Process Instance ids contains null value";
-            return Err(ApiError::bad_user_request("BadUserRequestException", text).with_code(0));
+            return Err(words.error(format!("{}: {} contains null value", words.null, words.of)));
         };
-        found.push(text.parse().ok());
+        found.push(text.parse().map_err(|_| text.to_owned()));
     }
     let view = call.catalog();
     if let Some(query) = body.object("processInstanceQuery")? {
         let filters = Filters::from_body(query.clone());
         let listing = process_instance::listing(Where::new(&filters, &view))?;
-        found.extend(ids(call, &listing).await?);
+        found.extend(ids(call, &listing).await?.into_iter().map(Ok));
     }
     if let Some(query) = body.object("historicProcessInstanceQuery")? {
         let filters = Filters::from_body(query.clone());
         let listing = history_process::listing(Where::new(&filters, &view))?;
-        found.extend(ids(call, &listing).await?);
+        found.extend(ids(call, &listing).await?.into_iter().map(Ok));
     }
     let mut seen = std::collections::HashSet::new();
-    found.retain(|id| id.is_none_or(|id| seen.insert(id)));
+    found.retain(|id| seen.insert(id.clone()));
+    if found.is_empty() {
+        let prefix = if words.empty.is_empty() {
+            String::new()
+        } else {
+            format!("{}: ", words.empty)
+        };
+        let error = words.error(format!("{prefix}{} is empty", words.of));
+        return Err(error.with_header(NOTHING_HERE, HeaderValue::from_static("1")));
+    }
     Ok(found)
 }
 
-/// The ids of a group that is not empty; `what` and `of` word the refusal.
-pub fn some(found: Vec<Option<Id>>, what: &str, of: &str) -> ApiResult<Vec<Id>> {
-    if found.is_empty() {
-        let text = format!("{what}: {of} is empty");
-        let error = ApiError::bad_user_request("BadUserRequestException", text).with_code(0);
-        return Err(error.with_header(NOTHING_HERE, HeaderValue::from_static("1")));
-    }
-    Ok(found.into_iter().flatten().collect())
-}
-
-async fn ids(call: &Call, listing: &Listing) -> ApiResult<Vec<Option<Id>>> {
+/// The ids of everything in a list.
+pub async fn ids(call: &Call, listing: &Listing) -> ApiResult<Vec<Id>> {
     let snapshot = call.select(&listing.page(Paging::default())).await?;
-    let rows = snapshot.rows.iter().map(|row: &Box<dyn Row>| row.id(0).map(Some));
+    let rows = snapshot.rows.iter().map(|row: &Box<dyn Row>| row.id(0));
     rows.collect::<Result<_, StoreError>>().map_err(error::store)
 }

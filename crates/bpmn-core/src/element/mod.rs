@@ -3,7 +3,7 @@ use crate::{
     command::Rejection,
     ctx::Ctx,
     definition::{Definition, FlowIx, Node, NodeIx},
-    instance::Token,
+    instance::{Token, TokenState},
     listener::TaskListener,
     parameter::Parameter,
     xml::{Reader, bpmn_child},
@@ -330,6 +330,23 @@ pub(crate) trait Behavior: Debug + Send + Sync {
     /// How instances or event subprocesses start here, for start events.
     fn start(&self) -> Option<Start<'_>> {
         None
+    }
+
+    /// An operator's instruction has made the activity, which contains others, without entering it: gives the scope for
+    /// what is started inside.
+    fn open(&self, _at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Id, Rejection> {
+        ctx.change_token(token, |row| row.state = TokenState::Scope)?;
+        Ok(token)
+    }
+
+    /// An operator starts something more in the running activity, which contains others: gives the scope for it.
+    fn add_part(&self, _at: &Node, token: Id, _ctx: &mut Ctx<'_, '_>) -> Result<Id, Rejection> {
+        Ok(token)
+    }
+
+    /// An operator has canceled a part that [`Behavior::add_part`] or the activity itself had made.
+    fn part_canceled(&self, _at: &Node, _token: Id, _ctx: &mut Ctx<'_, '_>) -> Result<(), Rejection> {
+        Ok(())
     }
 
     /// The timer that makes its jobs, for timer events.

@@ -162,6 +162,43 @@ impl Behavior for MultiInstance {
     fn is_composite(&self) -> bool {
         true
     }
+
+    /// One instance, whatever collection or cardinality say.
+    fn open(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Id, Rejection> {
+        ctx.change_token(token, |row| row.state = TokenState::Scope)?;
+        set(ctx, token, INSTANCES, 1);
+        set(ctx, token, COMPLETED, 0);
+        set(ctx, token, ACTIVE, 1);
+        let scope = match self.sequential {
+            true => token,
+            false => ctx.add_iteration(at, token),
+        };
+        set(ctx, scope, COUNTER, 0);
+        Ok(scope)
+    }
+
+    fn add_part(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Id, Rejection> {
+        if self.sequential {
+            let message = format!(
+                "Concurrent instantiation not possible for activities in scope {}",
+                at.id
+            );
+            return Err(Ctx::failure(at, message));
+        }
+        let count = counter(at, token, INSTANCES, ctx)?;
+        let active = counter(at, token, ACTIVE, ctx)?;
+        set(ctx, token, INSTANCES, count + 1);
+        set(ctx, token, ACTIVE, active + 1);
+        let iteration = ctx.add_iteration(at, token);
+        set(ctx, iteration, COUNTER, count);
+        Ok(iteration)
+    }
+
+    fn part_canceled(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<(), Rejection> {
+        let active = counter(at, token, ACTIVE, ctx)?;
+        set(ctx, token, ACTIVE, active - 1);
+        Ok(())
+    }
 }
 
 impl MultiInstance {

@@ -154,7 +154,7 @@ impl<'a> Ctx<'a, '_> {
     }
 
     /// Takes out the jobs and subscriptions of a host, except those for compensation.
-    fn end_waits(&mut self, host: Id) {
+    pub(crate) fn end_waits(&mut self, host: Id) {
         for job in self.inst.jobs.ids_by(By::Token(host)) {
             self.end_job(job, RunState::Deleted);
         }

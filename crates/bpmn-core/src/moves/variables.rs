@@ -237,7 +237,7 @@ impl<'a> Ctx<'a, '_> {
     /// Input parameters become variables of the activity. As in the reference they are evaluated around it, so that
     /// none sees another.
     pub(crate) fn map_inputs(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
-        if node.inputs.is_empty() {
+        if node.inputs.is_empty() || self.skip_inputs {
             return Ok(());
         }
         // Without an execution of its own (in a multi-instance) it shares that of the scope around.

@@ -10,6 +10,7 @@ use crate::{
 };
 use bpmn_core::{
     Id,
+    change::{Instruction, StartAt},
     command::{Command, Rejection, TaskChange},
     instance::{EventKind, Instance},
     parse,
@@ -254,6 +255,23 @@ fn missing(kind: &'static str) -> Rejection {
     Rejection::BadRequest(format!("the scenario has no such {kind}"))
 }
 
+/// `before A`, `after A`, `flow F`, `cancel A`.
+fn instruction(words: &[&str], variables: &Variables, local: &Variables) -> Instruction {
+    let name = words[1].to_owned();
+    let at = match words[0] {
+        "before" => StartAt::Before(name),
+        "after" => StartAt::After(name),
+        "flow" => StartAt::Flow(name),
+        _ => return Instruction::CancelAll(name),
+    };
+    Instruction::Start {
+        at,
+        ancestor: None,
+        variables: variables.clone(),
+        local_variables: local.clone(),
+    }
+}
+
 fn job(inst: &Instance, element: &str) -> Result<Id, Rejection> {
     let found = inst.jobs.iter().find(|j| j.element == element);
     found.map(|j| j.id).ok_or_else(|| missing("job"))
@@ -411,6 +429,14 @@ fn command(inst: &Instance, words: &[&str], variables: Variables) -> Result<Comm
             local: false,
             set: Vec::new(),
             delete: vec![name.to_owned()],
+        },
+        ["modify", ref words @ ..] => Command::Modify {
+            instructions: words
+                .chunks(2)
+                .map(|pair| instruction(pair, &variables, &local_variables))
+                .collect(),
+            skip_listeners: false,
+            skip_mappings: false,
         },
         ["suspend"] => Command::SetSuspended { suspended: true },
         ["activate"] => Command::SetSuspended { suspended: false },

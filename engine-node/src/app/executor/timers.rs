@@ -30,6 +30,7 @@ impl Engine {
             Err(failure) => return self.fail_timer_start(job, failure).await,
         };
         let start = Start {
+            by: None,
             deployed,
             element: Some(job.element.clone()),
             business_key: None,

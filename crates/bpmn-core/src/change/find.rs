@@ -1,0 +1,66 @@
+//! What instructions name: activity instances, and the scopes of an activity that run.
+use super::Instruction;
+use crate::{
+    command::Rejection,
+    ctx::Ctx,
+    definition::NodeIx,
+    instance::{Token, TokenState},
+};
+use topology::Id;
+
+/// Where an activity instance is: the process instance itself, or a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Process,
+    Token(Id),
+}
+
+impl Ctx<'_, '_> {
+    /// The place of an activity instance, named `ELEMENT:UUID` or by the process instance's id.
+    pub(super) fn find_activity_instance(&self, name: &str) -> Option<Place> {
+        if name == self.inst.process.id.to_string() {
+            return Some(Place::Process);
+        }
+        let (element, id) = name.rsplit_once(':')?;
+        let id: Id = id.parse().ok()?;
+        let is_it = |t: &&Token| t.activity_id == Some(id) && t.element == element && is_shown(t);
+        self.inst.tokens.iter().find(is_it).map(|t| Place::Token(t.id))
+    }
+
+    /// The tokens that stand at an element or are scopes of it, the oldest first.
+    pub(super) fn tokens_at(&self, element: &str) -> Vec<Id> {
+        let here = |t: &&Token| t.element == element && is_shown(t);
+        self.inst.tokens.iter().filter(here).map(|t| t.id).collect()
+    }
+
+    /// The running scopes of a node that contains others.
+    pub(super) fn scopes_at(&self, ix: NodeIx) -> Vec<Id> {
+        let element = &self.node(ix).id;
+        let open = |t: &&Token| t.element == *element && t.state == TokenState::Scope;
+        self.inst.tokens.iter().filter(open).map(|t| t.id).collect()
+    }
+}
+
+/// Whether a token has an activity or transition instance of its own.
+fn is_shown(token: &Token) -> bool {
+    !matches!(
+        token.state,
+        TokenState::Iteration | TokenState::EventScope | TokenState::Compensating
+    )
+}
+
+/// The refusal of an instruction.
+pub(super) fn refused(instruction: &Instruction, why: impl std::fmt::Display) -> Rejection {
+    Rejection::NotValid(format!(
+        "Cannot perform instruction: {}; {why}",
+        instruction.describe()
+    ))
+}
+
+/// A failure without an element, in the reference's words.
+pub(super) fn failed(message: String) -> Rejection {
+    Rejection::Failure {
+        message,
+        element: None,
+    }
+}
