@@ -12,4 +12,5 @@ mod refusals;
 mod retries;
 mod rows;
 mod scenarios;
+mod support;
 mod twin;
