@@ -701,6 +701,7 @@ async fn s3_14_a_node_that_left_and_refuses_connections_loses_its_jobs_to_the_ot
     let view = engine.catalog().view();
     let deployed = view.all().next().unwrap().clone();
     let start = engine_node::app::commands::Start {
+        by: None,
         deployed,
         element: None,
         business_key: None,
