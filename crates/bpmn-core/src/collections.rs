@@ -96,6 +96,17 @@ pub(crate) fn written(declared: &str, value: Value) -> TypedValue {
     }
 }
 
+/// A list or map that was read as an object of a declared class, in the order the class iterates in.
+pub(crate) fn iterated(declared: &str, mut value: Value) -> Value {
+    let class = class_read(declared).unwrap_or(declared);
+    match &mut value {
+        Value::List(items) if class.ends_with("Set") => ordered(class, items, Value::to_text),
+        Value::Map(entries) => ordered(class, entries, |(key, _)| key.clone()),
+        _ => {}
+    }
+    value
+}
+
 /// Puts entries in the order that the class iterates in.
 fn ordered<T>(class: &str, entries: &mut Vec<T>, key: impl Fn(&T) -> String) {
     if class.contains(".Tree") {

@@ -33,7 +33,7 @@ pub(crate) fn to_value(value: &TypedValue) -> Value {
                 && let Ok(json) = serde_json::from_str(text)
             {
                 let elements = collections::elements(type_name);
-                return match from_json(json) {
+                return match collections::iterated(type_name, from_json(json)) {
                     Value::List(items) => {
                         let items = items.into_iter().map(|i| retyped(i, elements)).collect();
                         match type_name.as_str() {
@@ -91,11 +91,11 @@ pub(crate) fn from_value(value: Value) -> TypedValue {
     }
 }
 
-/// What an expression gave, as the variable of that name.
+/// What an expression gave, as the variable of that name. `at` is the element that sets it.
 ///
 /// # Errors
-/// The reference can't store it either; its text.
-pub(crate) fn storable(name: &str, value: Value) -> Result<TypedValue, String> {
+/// The reference can't store it either; its text, with the type and the element.
+pub(crate) fn storable(name: &str, value: Value, at: Option<&str>) -> Result<TypedValue, String> {
     let refused = match &value {
         Value::DateTime(_) | Value::Bean(_) => true,
         Value::Java(object) => !matches!(**object, Java::Typed(_)) && object.to_json().is_none(),
@@ -103,8 +103,11 @@ pub(crate) fn storable(name: &str, value: Value) -> Result<TypedValue, String> {
     };
     if refused {
         return Err(format!(
-            "Cannot serialize object in variable '{name}': SPIN/JACKSON-JSON-01009 Unable to map object '{}' to json node",
-            value.to_text()
+            "Cannot serialize object in variable '{name}': SPIN/JACKSON-JSON-01009 Unable to map object '{}' to json node; \
+             it is of type {}, set in activity '{}'",
+            value.to_text(),
+            value.class_name(),
+            at.unwrap_or_default()
         ));
     }
     // As the reference does: an XML element that an expression gives is not taken for XML.

@@ -5,6 +5,7 @@ mod both_databases;
 mod budget;
 mod commands;
 mod deployments;
+mod echo;
 mod executor;
 mod fan_out;
 mod faults;

@@ -120,7 +120,7 @@ async fn dev(directory: &Path, arguments: &[&str]) -> Result<(Process, String)> 
         let line = text
             .lines()
             .find_map(|line| Some(line.split_once("REST     ")?.1.to_owned()));
-        Ok(line.filter(|_| text.contains("Ctrl-C stops it.")))
+        Ok(line.filter(|_| text.contains("  metrics ")))
     });
     let base = base.await.with_context(|| process.last_words())?;
     Ok((process, base))

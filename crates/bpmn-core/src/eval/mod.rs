@@ -14,7 +14,7 @@ use crate::{
     ctx::Ctx,
     value::{TypedValue, Variables},
 };
-use expr::{BeanCall, Context, EvalError, Expression, Java, Value};
+use expr::{BeanCall, Context, EvalError, Expression, Value};
 use topology::Id;
 
 /// An expression's place: the scope it sees, from inside out, and the task if it is one's.
@@ -29,8 +29,7 @@ struct Place<'x, 'a, 'b> {
 impl<'a> Ctx<'a, '_> {
     /// Evaluates in a token's scope (`None`: the instance's). A failure names the token's element.
     pub(crate) fn eval(&mut self, expression: &Expression, token: Option<Id>) -> Result<Value, Rejection> {
-        let value = self.evaluated(token, None, |place| expression.eval(place))?;
-        Ok(listed(value))
+        self.evaluated(token, None, |place| expression.eval(place))
     }
 
     /// Evaluates a condition.
@@ -79,10 +78,8 @@ impl<'a> Ctx<'a, '_> {
             }
         }
         let value = self.evaluated(token, None, |place| expression.eval(place))?;
-        storable(name, value).map_err(|message| Rejection::Failure {
-            message,
-            element: self.element_of(token),
-        })
+        let element = self.element_of(token);
+        storable(name, value, element.as_deref()).map_err(|message| Rejection::Failure { message, element })
     }
 
     /// An expression reads a variable: its object is written anew, as the reference does at the command's end.
@@ -96,7 +93,7 @@ impl<'a> Ctx<'a, '_> {
     }
 
     /// The element a token stands on.
-    fn element_of(&self, token: Option<Id>) -> Option<String> {
+    pub(super) fn element_of(&self, token: Option<Id>) -> Option<String> {
         let token = token.and_then(|id| self.inst.tokens.get(id));
         token.map(|token| token.element.clone())
     }
@@ -140,17 +137,6 @@ impl<'a> Ctx<'a, '_> {
                 Value::Null
             }
         }
-    }
-}
-
-/// An array as a list: only variables tell them apart.
-fn listed(value: Value) -> Value {
-    match value {
-        Value::Java(object) => match *object {
-            Java::Array(_, items) => Value::List(items),
-            other => other.into(),
-        },
-        other => other,
     }
 }
 

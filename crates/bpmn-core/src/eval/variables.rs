@@ -102,7 +102,8 @@ impl Place<'_, '_, '_> {
     }
 
     fn set(&mut self, bean: Bean, local: bool, name: &str, value: Value) -> Result<Value, EvalError> {
-        let value = storable(name, value)
+        let element = self.ctx.element_of(self.token);
+        let value = storable(name, value, element.as_deref())
             .map_err(|message| EvalError::thrown("org.camunda.bpm.engine.ProcessEngineException", message))?;
         match local {
             true => {

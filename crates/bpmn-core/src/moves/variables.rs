@@ -224,7 +224,8 @@ impl<'a> Ctx<'a, '_> {
     }
 
     /// The value of the innermost visible variable of that name, as expressions see it.
-    pub(crate) fn variable(&self, token: Option<Id>, name: &str) -> Result<Value, Rejection> {
+    pub(crate) fn variable(&mut self, token: Option<Id>, name: &str) -> Result<Value, Rejection> {
+        self.touch(token, None, name);
         let found = self.find_variable(token, None, name);
         let value = found.map_or(Value::Null, |v| self.seen(&v.value));
         let needs = self.needs.take();
