@@ -127,6 +127,20 @@ async fn s4_15_a_cycle_of_999999_tries_counts_down_and_waits_thirty_seconds() {
 }
 
 #[tokio::test]
+async fn s4_16_a_cycle_without_a_number_repeats_without_limit() {
+    let api = Api::quiet().await;
+    api.deploy(&failing("${nope}", "R/PT30S")).await;
+    api.start("Failing", json!({})).await;
+    let job = api.get("/job").await;
+    assert_eq!(job[0]["retries"], i32::MAX);
+    let id = only_id(&job);
+    for tries in 1..5 {
+        api.call("POST", &format!("/job/{id}/execute")).await;
+        assert_eq!(api.get(&format!("/job/{id}")).await["retries"], i32::MAX - tries);
+    }
+}
+
+#[tokio::test]
 async fn s4_20_a_value_that_can_not_be_stored_fails_the_job_and_is_named() {
     let api = Api::quiet().await;
     let expression = "${execution.setVariable('before', 1) == null ? dateTime() : 1}";
@@ -214,7 +228,7 @@ async fn s4_19_a_publish_that_has_succeeded_is_not_repeated_when_both_branches_j
 }
 
 #[tokio::test]
-async fn s4_21_chains_beside_each_other_neither_break_nor_multiply() {
+async fn chains_beside_each_other_neither_break_nor_multiply() {
     let api = deployed().await;
     let chains: Vec<String> = (0..10).map(|n| format!("chain-{n}")).collect();
     for chain in &chains {
