@@ -101,11 +101,10 @@ fn files(name: &str, files: &[(&str, Vec<u8>)]) -> NewDeployment {
 }
 
 async fn deploy(node: &Node, new: NewDeployment) -> (DeploymentRow, Vec<DefinitionRow>) {
-    node.app
-        .replication
-        .deploy(&Caller::default(), new)
-        .await
-        .unwrap()
+    let deployed = node.app.replication.deploy(&Caller::default(), new).await;
+    let (row, made) = deployed.unwrap();
+    let definitions = if made { row.definitions.clone() } else { Vec::new() };
+    (row, definitions)
 }
 
 /// Id, version and whether it may be started, of every definition a node knows.

@@ -17,12 +17,16 @@ pub(crate) fn steps() -> Vec<Step> {
         postgres: concat!(
             include_str!("../sql/0001_init.postgres.sql"),
             "\n",
-            include_str!("../sql/0001_views.postgres.sql")
+            include_str!("../sql/0001_views.postgres.sql"),
+            "\n",
+            include_str!("../sql/0001_decisions.postgres.sql")
         ),
         sqlite: concat!(
             include_str!("../sql/0001_init.sqlite.sql"),
             "\n",
-            include_str!("../sql/0001_views.sqlite.sql")
+            include_str!("../sql/0001_views.sqlite.sql"),
+            "\n",
+            include_str!("../sql/0001_decisions.sqlite.sql")
         ),
     }]
 }

@@ -9,6 +9,7 @@ use crate::{
     instance::*,
     moves::{Change, Scene, Termination},
     value::Variables,
+    world::Decided,
 };
 use std::{cell::RefCell, collections::BTreeMap};
 use topology::{Id, Slot};
@@ -77,6 +78,8 @@ pub struct Ctx<'a, 'b> {
     pub(crate) changes: Vec<Change>,
     /// Large values that were touched and aren't at hand.
     pub(crate) needs: RefCell<Vec<Id>>,
+    /// Results of decisions that tokens have evaluated in this step: `decisionResult` of expressions.
+    pub(crate) decided: BTreeMap<Id, Decided>,
 }
 
 impl<'a, 'b> Ctx<'a, 'b> {
@@ -109,6 +112,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
             delete_reason: None,
             changes: Vec::new(),
             needs: RefCell::default(),
+            decided: BTreeMap::new(),
         }
     }
 

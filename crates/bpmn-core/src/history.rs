@@ -22,7 +22,7 @@ pub enum Level {
     Activity,
     /// And variables with their last value.
     Audit,
-    /// And each value of a variable, incidents, the logs of jobs, external tasks and identity links.
+    /// And each value of a variable, incidents, the logs of jobs, external tasks and identity links, decisions.
     Full,
 }
 
@@ -78,6 +78,8 @@ pub enum Kind {
     ExternalTaskFailed,
     /// Creation and end.
     ExternalTask,
+    /// A decision that was evaluated, with inputs and outputs.
+    Decision,
     /// Of which no rows are written yet.
     Nothing,
 }
@@ -128,7 +130,7 @@ const EVENTS: &[(&str, Kind)] = &[
     ("EXTERNAL_TASK_DELETE", Kind::ExternalTask),
     ("FORM_PROPERTY_UPDATE", Kind::Nothing),
     ("USER_OPERATION_LOG", Kind::Nothing),
-    ("DMN_DECISION_EVALUATE", Kind::Nothing),
+    ("DMN_DECISION_EVALUATE", Kind::Decision),
     ("BATCH_START", Kind::Nothing),
     ("BATCH_UPDATE", Kind::Nothing),
     ("BATCH_END", Kind::Nothing),

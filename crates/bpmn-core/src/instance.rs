@@ -351,7 +351,13 @@ pub enum HistoryRow {
     Job(HistoricJob),
     ExternalTask(HistoricExternalTask),
     IdentityLink(HistoricIdentityLink),
+    Decision(HistoricDecision),
+    DecisionInput(HistoricDecisionInput),
+    DecisionOutput(HistoricDecisionOutput),
 }
+
+mod decisions;
+pub use decisions::*;
 
 /// A user task that has ended.
 #[derive(Clone, Debug, PartialEq)]

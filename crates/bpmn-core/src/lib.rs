@@ -38,7 +38,7 @@ mod xml;
 
 pub use definition::{Definition, DefinitionRef, MessageStart, Node, TimerStart};
 pub use job_definition::{JobDefinition, JobSetting};
-pub use moves::sequence;
+pub use moves::{decision_values, sequence};
 pub use parse::{load, parse};
 pub use problem::{ParseErrors, Problem, Severity};
 pub use step::{new_instance, step};

@@ -1,7 +1,7 @@
 //! What a step may look up outside its instance: a snapshot that doesn't change while it runs. Looking up takes no
 //! time; what does is asked for ([`crate::ask`]).
 use crate::{
-    Id,
+    Id, Millis,
     definition::DefinitionRef,
     instance::Instance,
     value::{TypedValue, Variables},
@@ -32,11 +32,11 @@ pub trait World {
         None
     }
 
-    /// Evaluates a decision.
+    /// Evaluates a decision with variables, none of them [`TypedValue::Large`].
     ///
     /// # Errors
     /// The reference's text, if there is no such decision or evaluating it fails.
-    fn decide(&self, call: &Call<'_>, _variables: &Variables) -> Result<Decided, String> {
+    fn decide(&self, call: &Call<'_>, _variables: &Variables, _at: Moment) -> Result<Decided, String> {
         Err(format!(
             "decisions can't be evaluated here: '{}'",
             call.key_text()
@@ -115,13 +115,56 @@ impl Call<'_> {
     }
 }
 
+/// When a decision is evaluated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    pub now: Millis,
+    /// Where its random numbers come from.
+    pub seed: u64,
+}
+
+/// Entries of a decision's result by output name, in the order of the outputs.
+pub type Entries = Vec<(Option<String>, TypedValue)>;
+
 /// What evaluating a decision gave.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decided {
-    /// A map of output names and values for each matching rule.
-    pub results: Vec<Vec<(String, TypedValue)>>,
-    /// What history is to keep of it, in the shell's own format; it is handed back unread.
-    pub record: Option<String>,
+    /// The entries of each matching rule.
+    pub results: Vec<Entries>,
+    /// The results as the reference writes them in messages.
+    pub text: String,
+    /// What was evaluated, for history: the decision itself, then those that it required.
+    pub evaluated: Vec<Evaluated>,
+}
+
+/// A decision that was evaluated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluated {
+    /// Row id of its definition.
+    pub decision: Id,
+    /// The value of an aggregation.
+    pub collected: Option<f64>,
+    pub inputs: Vec<EvaluatedInput>,
+    pub outputs: Vec<EvaluatedOutput>,
+}
+
+/// The value of an input.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EvaluatedInput {
+    pub clause_id: String,
+    pub clause_name: Option<String>,
+    pub value: TypedValue,
+}
+
+/// The value of an output of a rule, or of a literal expression.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EvaluatedOutput {
+    pub clause_id: Option<String>,
+    pub clause_name: Option<String>,
+    /// The rule, and its place among those that matched, from 1.
+    pub rule: Option<(String, i32)>,
+    pub name: Option<String>,
+    pub value: TypedValue,
 }
 
 /// Java code that a model names.

@@ -1,5 +1,5 @@
 //! Deployments and their resources on the wire.
-use crate::{Date, definition::ProcessDefinition};
+use crate::Date;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -33,25 +33,16 @@ pub struct Deployed {
     /// By definition id; null if the deployment brought none.
     pub deployed_process_definitions: Option<Map<String, Value>>,
     pub deployed_case_definitions: Option<()>,
-    pub deployed_decision_definitions: Option<()>,
-    pub deployed_decision_requirements_definitions: Option<()>,
+    pub deployed_decision_definitions: Option<Map<String, Value>>,
+    pub deployed_decision_requirements_definitions: Option<Map<String, Value>>,
 }
 
-impl Deployed {
-    /// The answer for a deployment with these definitions.
-    pub fn new(deployment: Deployment, definitions: &[ProcessDefinition]) -> Deployed {
-        let map: Map<String, Value> = definitions
-            .iter()
-            .map(|d| (d.id.clone(), serde_json::to_value(d).unwrap_or_default()))
-            .collect();
-        Deployed {
-            deployment,
-            deployed_process_definitions: (!map.is_empty()).then_some(map),
-            deployed_case_definitions: None,
-            deployed_decision_definitions: None,
-            deployed_decision_requirements_definitions: None,
-        }
-    }
+/// Definitions by id, as [`Deployed`] shows them: null if there are none.
+pub fn by_id<D: Serialize>(definitions: impl Iterator<Item = (String, D)>) -> Option<Map<String, Value>> {
+    let map: Map<String, Value> = definitions
+        .map(|(id, d)| (id, serde_json::to_value(d).unwrap_or_default()))
+        .collect();
+    (!map.is_empty()).then_some(map)
 }
 
 /// A file of a deployment.

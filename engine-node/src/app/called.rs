@@ -106,6 +106,7 @@ mod tests {
                 deployed(3, 3, Some("b"), None, 103),
                 deployed(4, 1, None, Some("t"), 104),
             ],
+            Default::default(),
             1,
         );
         let find = |key, binding, tenant, caller| {

@@ -1,4 +1,5 @@
 //! Deployments and definitions of this shard, in memory: an immutable view, replaced after each applied log entry.
+use super::decisions::Decisions;
 use crate::store::{DefinitionRow, DeploymentRow, JobDefinitionRow};
 use arc_swap::ArcSwap;
 use bpmn_core::{Definition, DefinitionRef, Id, JobSetting, instance::JobKind};
@@ -72,6 +73,7 @@ impl Deployed {
 pub struct CatalogView {
     /// Deployments by id, resources without their contents.
     pub deployments: BTreeMap<Id, DeploymentRow>,
+    pub decisions: Decisions,
     /// Index of the last log entry in it.
     pub applied: u64,
     by_id: BTreeMap<Id, Arc<Deployed>>,
@@ -85,10 +87,12 @@ impl CatalogView {
     pub fn new(
         deployments: BTreeMap<Id, DeploymentRow>,
         deployed: Vec<Arc<Deployed>>,
+        decisions: Decisions,
         applied: u64,
     ) -> CatalogView {
         let mut view = CatalogView {
             deployments,
+            decisions,
             applied,
             ..Default::default()
         };
@@ -147,6 +151,16 @@ impl CatalogView {
     /// All definitions by id, which is order of deployment within a home slot.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Deployed>> {
         self.by_id.values()
+    }
+
+    /// Whether something of a deployment waits to be published.
+    pub fn is_unpublished(&self, deployment: &DeploymentRow) -> bool {
+        let process = |d: &DefinitionRow| self.by_id(d.id).is_some_and(|d| !d.published);
+        deployment.definitions.iter().any(process)
+            || deployment
+                .decisions
+                .iter()
+                .any(|d| self.decisions.by_id(d.id).is_some_and(|d| !d.published))
     }
 
     /// All versions of a key, published or not, every tenant.

@@ -20,7 +20,8 @@ use bpmn_core::{
     instance::Instance,
     large::Content,
     tracked::By,
-    world::{Call, JavaCode, World},
+    value::Variables,
+    world::{Call, Decided, JavaCode, Moment, World},
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -98,6 +99,11 @@ impl World for Around<'_> {
 
     fn unhandled_errors_fail(&self) -> bool {
         self.unhandled_errors_fail
+    }
+
+    fn decide(&self, call: &Call<'_>, variables: &Variables, at: Moment) -> Result<Decided, String> {
+        let deployment = self.view.by_id(call.caller).map(|d| d.row.deployment_id);
+        self.view.decisions.decide(call, deployment, variables, at)
     }
 }
 

@@ -10,6 +10,8 @@ pub mod cleanup;
 pub mod commands;
 pub mod conditions;
 pub mod correlate;
+mod decide;
+pub mod decisions;
 pub mod error;
 pub mod executor;
 pub mod external;

@@ -2,6 +2,7 @@
 //!
 //! Definitions are found in the catalog, so a filter by key becomes `definition_id IN (…)`.
 pub mod counters;
+pub mod decision;
 pub mod definition;
 pub mod deployment;
 pub mod event_subscription;
@@ -9,6 +10,7 @@ pub mod execution;
 pub mod external_task;
 mod history;
 pub mod history_activity;
+pub mod history_decision;
 pub mod history_detail;
 pub mod history_incident;
 pub mod history_log;

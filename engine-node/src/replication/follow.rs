@@ -1,7 +1,11 @@
 //! Keeping up: applying what stands in the log, loading the catalog, publishing what its writer left unpublished.
 use super::{Replication, is_bpmn, log};
 use crate::{
-    app::{Deployed, EngineError, catalog::CatalogView},
+    app::{
+        Deployed, EngineError,
+        catalog::CatalogView,
+        decisions::{Decisions, DeployedDecision},
+    },
     store::{DeploymentRow, JobDefinitionRow},
 };
 use bpmn_core::{Definition, Id};
@@ -141,11 +145,13 @@ impl Replication {
     /// Publishes what has waited so long that its writer must be gone.
     async fn publish_for_others(&self) -> Result<(), EngineError> {
         let view = self.engine.catalog().view();
-        let open: Vec<_> = view
+        let processes = view.all().filter(|d| !d.published).map(|d| d.row.deployment_id);
+        let decisions = view
+            .decisions
             .all()
             .filter(|d| !d.published)
-            .map(|d| d.row.deployment_id)
-            .collect();
+            .map(|d| d.row.deployment_id);
+        let open: Vec<_> = processes.chain(decisions).collect();
         let overdue = {
             let mut waiting = self.waiting.lock().unwrap_or_else(|e| e.into_inner());
             waiting.retain(|id, _| open.contains(id));
@@ -173,6 +179,7 @@ impl Replication {
         for row in self.store.job_definitions().await? {
             jobs.entry(row.definition_id).or_default().push(row);
         }
+        let mut decisions = Decisions::default();
         for (row, published) in self.store.deployments().await? {
             let mut parsed: HashMap<String, HashMap<String, Arc<Definition>>> = HashMap::new();
             for definition in &row.definitions {
@@ -189,13 +196,67 @@ impl Replication {
                     jobs,
                 )));
             }
+            for decision in self.decisions(&row, published, &old).await? {
+                decisions.insert(decision);
+            }
+            for requirements in row.requirements.iter().filter(|_| published) {
+                decisions.insert_requirements(requirements.clone());
+            }
             deployments.insert(row.id, row);
         }
-        let view = CatalogView::new(deployments, deployed, applied);
+        let view = CatalogView::new(deployments, deployed, decisions, applied);
         self.note_newest_again(&old, &view);
         self.engine.catalog().replace(view);
         self.generation.fetch_add(1, Ordering::AcqRel);
         Ok(())
+    }
+
+    /// The decisions of a deployment with their models; a file is parsed once.
+    async fn decisions(
+        &self,
+        deployment: &DeploymentRow,
+        published: bool,
+        old: &CatalogView,
+    ) -> Result<Vec<DeployedDecision>, EngineError> {
+        let mut parsed: HashMap<String, Arc<feel::dmn::Definitions>> = HashMap::new();
+        let mut decisions = Vec::with_capacity(deployment.decisions.len());
+        for row in &deployment.decisions {
+            let name = &row.resource_name;
+            if let Some(known) = old.decisions.by_id(row.id) {
+                parsed
+                    .entry(name.clone())
+                    .or_insert_with(|| known.definitions.clone());
+            }
+            if !parsed.contains_key(name) {
+                let missing = || {
+                    log::internal(format!(
+                        "file '{name}' of deployment {} is not stored",
+                        deployment.id
+                    ))
+                };
+                let resource = self
+                    .store
+                    .resource(deployment.id, name)
+                    .await?
+                    .ok_or_else(missing)?;
+                let model = tokio::task::spawn_blocking(move || feel::dmn::parse_bytes(&resource.content));
+                let model = model.await.map_err(log::internal)?.map_err(log::internal)?;
+                parsed.insert(name.clone(), Arc::new(model));
+            }
+            let found = parsed
+                .get(name)
+                .and_then(|d| Some((d.clone(), d.decision(&row.key)?)));
+            let (definitions, index) = found.ok_or_else(|| {
+                log::internal(format!("file '{name}' does not hold decision '{}'", row.key))
+            })?;
+            decisions.push(DeployedDecision {
+                row: row.clone(),
+                definitions,
+                index,
+                published,
+            });
+        }
+        Ok(decisions)
     }
 
     async fn model(

@@ -119,6 +119,11 @@ impl LocalLog {
                 .flat_map(|(d, _)| &d.definitions)
                 .find(|d| d.id == *definition)
                 .is_none_or(|d| d.history_ttl_days == *days),
+            Reference::SetDecisionHistoryTtl { decision, days } => deployments
+                .iter()
+                .flat_map(|(d, _)| &d.decisions)
+                .find(|d| d.id == *decision)
+                .is_none_or(|d| d.history_ttl_days == *days),
             Reference::PutUser(_) => true,
         })
     }

@@ -11,13 +11,14 @@ mod suspend;
 
 use crate::{
     app::{Caller, Engine, EngineError, needs},
-    store::{DefinitionRow, DeploymentRow, Store, UserRow},
+    store::{DeploymentRow, Store, UserRow},
 };
-use bpmn_core::Id;
+use bpmn_core::{Id, command::Rejection};
 use cluster::Cluster;
 use log::{Appended, ClusterLog, LocalLog, Log, Memory, New};
 use payload::Payload;
 use peers::Peers;
+use plan::{Deployable, Models};
 use std::{
     collections::HashMap,
     sync::{
@@ -29,7 +30,7 @@ use std::{
 use topology::ShardName;
 
 pub use payload::digest;
-pub use plan::{NewDeployment, is_bpmn};
+pub use plan::{NewDeployment, is_bpmn, is_dmn};
 
 /// How often an append is decided again when others append at the same time.
 const TRIES: usize = 64;
@@ -142,8 +143,8 @@ impl Replication {
         self.published.load(Ordering::Acquire)
     }
 
-    /// Deploys files. Answers when every shard that isn't behind has the deployment and it is published; a filtered
-    /// duplicate gives the earlier deployment and no definitions.
+    /// Deploys files. Answers when every shard that isn't behind has the deployment and it is published. Also whether it
+    /// brought something new: a filtered duplicate gives the earlier deployment and false.
     ///
     /// # Errors
     /// [`EngineError::Parse`] with every model's problems; [`EngineError::KeyReused`];
@@ -152,7 +153,7 @@ impl Replication {
         &self,
         caller: &Caller,
         new: NewDeployment,
-    ) -> Result<(DeploymentRow, Vec<DefinitionRow>), EngineError> {
+    ) -> Result<(DeploymentRow, bool), EngineError> {
         let caller = caller.clone();
         self.to_the_end(|me| async move { me.deploy_now(&caller, new).await })
             .await
@@ -162,7 +163,7 @@ impl Replication {
         &self,
         caller: &Caller,
         new: NewDeployment,
-    ) -> Result<(DeploymentRow, Vec<DefinitionRow>), EngineError> {
+    ) -> Result<(DeploymentRow, bool), EngineError> {
         let key = caller.idempotency.as_ref().map(|i| {
             let scoped = format!(
                 "deployment\n{}\n{}",
@@ -189,21 +190,24 @@ impl Replication {
                 && let Some(duplicate) = known.newest
             {
                 let view = self.engine.catalog().view();
-                if duplicate
-                    .definitions
-                    .iter()
-                    .any(|d| view.by_id(d.id).is_some_and(|d| !d.published))
-                {
+                if view.is_unpublished(&duplicate) {
                     self.publish(head).await?;
                 }
-                return Ok((duplicate, Vec::new()));
+                return Ok((duplicate, false));
             }
             let (resources, parsed) = parse(resources).await?;
-            needs::check(self.engine.settings(), &parsed)?;
+            needs::check(self.engine.settings(), &parsed.processes)?;
             let view = self.engine.catalog().view();
-            let versions = |key: &str| {
-                let same = view.versions(key).filter(|d| d.row.tenant_id == new.tenant_id);
-                same.map(|d| d.row.version).max().unwrap_or(0)
+            let tenant = new.tenant_id.as_deref();
+            let versions = |what: Deployable, key: &str| match what {
+                Deployable::Process => {
+                    let same = view
+                        .versions(key)
+                        .filter(|d| d.row.tenant_id.as_deref() == tenant);
+                    same.map(|d| d.row.version).max().unwrap_or(0)
+                }
+                Deployable::Decision => view.decisions.highest_version(key, tenant),
+                Deployable::Requirements => view.decisions.highest_requirements_version(key, tenant),
             };
             let now = crate::app::writer::now();
             let row = plan::rows(&new, resources, &parsed, now, versions, |slot| {
@@ -224,8 +228,7 @@ impl Replication {
                 .await?
             {
                 self.publish(index).await?;
-                let definitions = row.definitions.clone();
-                return Ok((without_contents(row), definitions));
+                return Ok((without_contents(row), true));
             }
         }
         Err(EngineError::Busy(
@@ -280,6 +283,13 @@ impl Replication {
             .await
     }
 
+    /// The same of a decision's history.
+    pub async fn set_decision_history_ttl(&self, decision: Id, days: Option<i32>) -> Result<(), EngineError> {
+        let payload = Payload::SetDecisionHistoryTtl { decision, days };
+        self.to_the_end(|me| async move { me.replicate(payload).await })
+            .await
+    }
+
     /// Appends an entry whose content doesn't depend on what stands before it, and waits until it is applied.
     async fn replicate(&self, payload: Payload) -> Result<(), EngineError> {
         let _turn = self.appending.lock().await;
@@ -323,11 +333,7 @@ impl Replication {
     }
 
     /// What the first request with this idempotency key was answered.
-    async fn answer_again(
-        &self,
-        head: u64,
-        deployment: Id,
-    ) -> Result<(DeploymentRow, Vec<DefinitionRow>), EngineError> {
+    async fn answer_again(&self, head: u64, deployment: Id) -> Result<(DeploymentRow, bool), EngineError> {
         let rows = self.store.deployments().await?;
         let Some((row, published)) = rows.into_iter().find(|(d, _)| d.id == deployment) else {
             let message = format!("Deployment with id '{deployment}' do not exist");
@@ -339,7 +345,7 @@ impl Replication {
         if !published {
             self.publish(head).await?;
         }
-        Ok((row.clone(), row.definitions))
+        Ok((row, true))
     }
 
     /// What duplicate filtering compares with.
@@ -374,28 +380,39 @@ struct Earlier {
 }
 
 type Files = Vec<(String, Vec<u8>)>;
-type Models = Vec<(String, Vec<bpmn_core::Definition>)>;
 
 /// Parses the models among the files, on a thread that may block.
 async fn parse(resources: Files) -> Result<(Files, Models), EngineError> {
     let parsed = tokio::task::spawn_blocking(move || {
-        let mut models = Vec::new();
+        let mut models = Models::default();
         let mut problems = Vec::new();
         for (name, content) in resources.iter().filter(|(name, _)| is_bpmn(name)) {
             match bpmn_core::parse(content) {
-                Ok(definitions) => models.push((name.clone(), definitions)),
+                Ok(definitions) => models.processes.push((name.clone(), definitions)),
                 Err(errors) => problems.push((name.clone(), errors)),
             }
         }
-        match problems.first() {
-            None => Ok((resources, models)),
-            Some((name, errors)) => Err(EngineError::Parse {
-                message: errors.message(name),
-                problems,
-            }),
+        if let Some((name, errors)) = problems.first() {
+            let message = errors.message(name);
+            return Err(EngineError::Parse { message, problems });
         }
+        for (name, content) in resources.iter().filter(|(name, _)| is_dmn(name)) {
+            models.decisions.push((name.clone(), decisions(name, content)?));
+        }
+        Ok((resources, models))
     });
     parsed.await.unwrap_or_else(|panic| Err(log::internal(panic)))
+}
+
+/// Parses a file of decisions. The reference's refusal names the file only; why is in the log.
+fn decisions(name: &str, content: &[u8]) -> Result<feel::dmn::Definitions, EngineError> {
+    feel::dmn::parse_bytes(content).map_err(|reason| {
+        tracing::info!(file = name, %reason, "DMN file refused");
+        EngineError::Rejected(Rejection::Failure {
+            message: format!("ENGINE-22004 Unable to transform DMN resource '{name}'."),
+            element: None,
+        })
+    })
 }
 
 fn without_contents(mut row: DeploymentRow) -> DeploymentRow {

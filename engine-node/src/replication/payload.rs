@@ -1,7 +1,10 @@
 //! The bytes of a log entry: JSON, the same on every shard, named by their SHA-256.
+mod decisions;
+
 use crate::store::{DefinitionRow, DeploymentRow, Reference, ResourceRow, UserRow};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bpmn_core::{Id, Slot};
+use decisions::{Decision, Requirements};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -32,6 +35,10 @@ pub enum Payload {
         definition: Id,
         days: Option<i32>,
     },
+    SetDecisionHistoryTtl {
+        decision: Id,
+        days: Option<i32>,
+    },
     PutUser {
         user: User,
     },
@@ -47,6 +54,11 @@ pub struct Deployment {
     deployed: i64,
     resources: Vec<Resource>,
     definitions: Vec<Definition>,
+    /// Absent in entries of releases without decisions.
+    #[serde(default)]
+    decisions: Vec<Decision>,
+    #[serde(default)]
+    requirements: Vec<Requirements>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -99,6 +111,7 @@ impl Payload {
             Payload::SuspendJobs { .. } => "suspend-jobs",
             Payload::SetJobPriority { .. } => "set-job-priority",
             Payload::SetHistoryTtl { .. } => "set-history-ttl",
+            Payload::SetDecisionHistoryTtl { .. } => "set-decision-history-ttl",
             Payload::PutUser { .. } => "put-user",
         }
     }
@@ -144,6 +157,9 @@ impl Payload {
                 priority,
             },
             Payload::SetHistoryTtl { definition, days } => Reference::SetHistoryTtl { definition, days },
+            Payload::SetDecisionHistoryTtl { decision, days } => {
+                Reference::SetDecisionHistoryTtl { decision, days }
+            }
             Payload::PutUser { user } => Reference::PutUser(user.row()),
         })
     }
@@ -176,6 +192,8 @@ impl Deployment {
                 })
                 .collect(),
             definitions: row.definitions.iter().map(Definition::new).collect(),
+            decisions: row.decisions.iter().map(Decision::new).collect(),
+            requirements: row.requirements.iter().map(Requirements::new).collect(),
         }
     }
 
@@ -207,6 +225,16 @@ impl Deployment {
             resources,
             definitions: self
                 .definitions
+                .into_iter()
+                .map(|d| d.row(id, tenant.clone()))
+                .collect(),
+            decisions: self
+                .decisions
+                .into_iter()
+                .map(|d| d.row(id, tenant.clone()))
+                .collect(),
+            requirements: self
+                .requirements
                 .into_iter()
                 .map(|d| d.row(id, tenant.clone()))
                 .collect(),
@@ -280,6 +308,7 @@ impl User {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{DecisionRow, RequirementsRef, RequirementsRow};
 
     #[test]
     fn a_deployment_survives_its_payload_byte_for_byte() {
@@ -314,6 +343,35 @@ mod tests {
                 content: vec![0, 255, 10],
             }],
             definitions: vec![definition],
+            decisions: vec![DecisionRow {
+                id: id(4),
+                rest_id: format!("d:1:{}", id(4)),
+                key: "d".into(),
+                version: 1,
+                name: Some("D".into()),
+                category: None,
+                version_tag: Some("v".into()),
+                tenant_id: Some("t".into()),
+                history_ttl_days: None,
+                requirements: Some(RequirementsRef {
+                    id: id(5),
+                    rest_id: format!("r:1:{}", id(5)),
+                    key: "r".into(),
+                }),
+                resource_name: "d.dmn".into(),
+                deployment_id: id(1),
+            }],
+            requirements: vec![RequirementsRow {
+                id: id(5),
+                rest_id: format!("r:1:{}", id(5)),
+                key: "r".into(),
+                version: 1,
+                name: None,
+                category: Some("c".into()),
+                tenant_id: Some("t".into()),
+                resource_name: "d.dmn".into(),
+                deployment_id: id(1),
+            }],
         };
         let payload = Payload::Deploy {
             deployment: Deployment::new(&row),

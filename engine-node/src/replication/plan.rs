@@ -1,7 +1,7 @@
 //! Decisions of a deployment, without I/O: which files are new, which ids and versions they get.
 use crate::{
     app::EngineError,
-    store::{DefinitionRow, DeploymentRow, ResourceRow},
+    store::{DecisionRow, DefinitionRow, DeploymentRow, RequirementsRef, RequirementsRow, ResourceRow},
 };
 use bpmn_core::{Definition, Id, Slot, command::Rejection, timer};
 use std::collections::HashMap;
@@ -26,10 +26,34 @@ const DEFAULT_SOURCE: &str = "process application";
 const MAX_REST_ID: usize = 64;
 /// File name endings of BPMN models, as in the reference.
 const BPMN_ENDINGS: [&str; 2] = [".bpmn", ".bpmn20.xml"];
+/// File name endings of decisions, as in the reference.
+const DMN_ENDINGS: [&str; 2] = ["dmn11.xml", "dmn"];
+/// Days that history of decisions is kept where the model doesn't say, as in the reference.
+const DEFAULT_HISTORY_TTL: i32 = 180;
 
 /// Whether a file is a BPMN model by its name.
 pub fn is_bpmn(name: &str) -> bool {
     BPMN_ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
+/// Whether a file holds decisions by its name.
+pub fn is_dmn(name: &str) -> bool {
+    DMN_ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
+/// The models among the files of a deployment, by file.
+#[derive(Debug, Default)]
+pub struct Models {
+    pub processes: Vec<(String, Vec<Definition>)>,
+    pub decisions: Vec<(String, feel::dmn::Definitions)>,
+}
+
+/// What is deployed under a key, with versions of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deployable {
+    Process,
+    Decision,
+    Requirements,
 }
 
 /// The deployments that duplicate filtering looks at, newest first: same name, source and tenant. A deployment
@@ -71,28 +95,25 @@ pub fn to_deploy(new: &NewDeployment, known: &HashMap<String, Vec<u8>>) -> Vec<(
 
 /// The rows of a deployment: ids in their slots, each definition's version one above the highest known.
 ///
-/// `versions(key)` is the highest version of a key within the deployment's tenant, published or not, 0 if none.
+/// `versions(what, key)` is the highest version of a key within the deployment's tenant, published or not, 0 if none.
 ///
 /// # Errors
 /// Two processes of one key, or a start timer that can't be read; as the reference words them.
 pub fn rows(
     new: &NewDeployment,
     resources: Vec<(String, Vec<u8>)>,
-    parsed: &[(String, Vec<Definition>)],
+    parsed: &Models,
     now: i64,
-    versions: impl Fn(&str) -> i32,
+    versions: impl Fn(Deployable, &str) -> i32,
     next_id: impl Fn(Slot) -> Id,
 ) -> Result<DeploymentRow, EngineError> {
     let slot = Slot::of_key(new.name.as_deref().unwrap_or_default());
     let deployment = next_id(slot);
     let mut definitions: Vec<DefinitionRow> = Vec::new();
-    for (resource_name, models) in parsed {
+    for (resource_name, models) in &parsed.processes {
         for model in models {
             if definitions.iter().any(|d| d.key == model.key) {
-                return Err(failure(format!(
-                    "The deployment contains definitions with the same key '{}' (id attribute), this is not allowed",
-                    model.key
-                )));
+                return Err(same_key(&model.key));
             }
             for start in model.start_timers() {
                 if let Err(error) = timer::next(start.kind, &start.text, now, None) {
@@ -100,7 +121,7 @@ pub fn rows(
                 }
             }
             let home = Slot::of_key(&model.key);
-            let (id, version) = (next_id(home), versions(&model.key) + 1);
+            let (id, version) = (next_id(home), versions(Deployable::Process, &model.key) + 1);
             definitions.push(DefinitionRow {
                 id,
                 rest_id: rest_id(&model.key, version, id),
@@ -120,6 +141,7 @@ pub fn rows(
             });
         }
     }
+    let (decisions, requirements) = decisions(new, deployment, &parsed.decisions, &versions, &next_id)?;
     let resources = resources
         .into_iter()
         .map(|(name, content)| ResourceRow {
@@ -136,7 +158,80 @@ pub fn rows(
         deployed: now,
         resources,
         definitions,
+        decisions,
+        requirements,
     })
+}
+
+type DecisionRows = (Vec<DecisionRow>, Vec<RequirementsRow>);
+
+/// The rows of decisions, and of the requirements of files that hold several.
+fn decisions(
+    new: &NewDeployment,
+    deployment: Id,
+    files: &[(String, feel::dmn::Definitions)],
+    versions: &impl Fn(Deployable, &str) -> i32,
+    next_id: &impl Fn(Slot) -> Id,
+) -> Result<DecisionRows, EngineError> {
+    let (mut rows, mut requirements): DecisionRows = Default::default();
+    let named = |kind, key: &str| {
+        let (id, version) = (next_id(Slot::of_key(key)), versions(kind, key) + 1);
+        (id, version, rest_id(key, version, id))
+    };
+    for (resource_name, file) in files.iter().filter(|(_, file)| file.decisions.len() > 1) {
+        if requirements.iter().any(|r| r.key == file.key) {
+            return Err(same_key(&file.key));
+        }
+        let (id, version, rest_id) = named(Deployable::Requirements, &file.key);
+        requirements.push(RequirementsRow {
+            id,
+            rest_id,
+            key: file.key.clone(),
+            version,
+            name: Some(file.name.clone()),
+            category: Some(file.namespace.clone()),
+            tenant_id: new.tenant_id.clone(),
+            resource_name: resource_name.clone(),
+            deployment_id: deployment,
+        });
+    }
+    for (resource_name, file) in files {
+        let required = requirements.iter().find(|r| r.resource_name == *resource_name);
+        for decision in &file.decisions {
+            if rows.iter().any(|d| d.key == decision.key) {
+                return Err(same_key(&decision.key));
+            }
+            let (id, version, rest_id) = named(Deployable::Decision, &decision.key);
+            rows.push(DecisionRow {
+                id,
+                rest_id,
+                key: decision.key.clone(),
+                version,
+                name: Some(decision.name.clone()),
+                category: Some(file.namespace.clone()),
+                version_tag: decision.version_tag.clone(),
+                tenant_id: new.tenant_id.clone(),
+                history_ttl_days: match &decision.history_time_to_live {
+                    None => Some(DEFAULT_HISTORY_TTL),
+                    Some(_) => decision.history_days(),
+                },
+                requirements: required.map(|r| RequirementsRef {
+                    id: r.id,
+                    rest_id: r.rest_id.clone(),
+                    key: r.key.clone(),
+                }),
+                resource_name: resource_name.clone(),
+                deployment_id: deployment,
+            });
+        }
+    }
+    Ok((rows, requirements))
+}
+
+fn same_key(key: &str) -> EngineError {
+    failure(format!(
+        "The deployment contains definitions with the same key '{key}' (id attribute), this is not allowed"
+    ))
 }
 
 fn failure(message: String) -> EngineError {
@@ -169,6 +264,8 @@ mod tests {
             deployed,
             resources: Vec::new(),
             definitions: Vec::new(),
+            decisions: Vec::new(),
+            requirements: Vec::new(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! `/deployment`: create from a multipart upload, list, read, delete.
 use super::{
     call::{Call, json, no_content, typed},
-    error, process_definition,
+    decision_definition, decision_requirements, error, process_definition,
 };
 use crate::{
     App,
@@ -19,7 +19,7 @@ use axum::{
 use http::{HeaderValue, Request, StatusCode, header};
 use rest_api::{
     ApiError, ApiResult, Date,
-    deployment::{Deployed, Deployment, Link, Resource},
+    deployment::{Deployed, Deployment, Link, Resource, by_id},
     filters::sorting,
 };
 use serde_json::json;
@@ -199,7 +199,7 @@ fn media_type(name: &str) -> &'static str {
 
 async fn create(call: Call) -> ApiResult<Response> {
     let new = upload(&call).await?;
-    let (row, definitions) = call
+    let (row, new) = call
         .app
         .replication
         .deploy(&call.caller, new)
@@ -211,8 +211,22 @@ async fn create(call: Call) -> ApiResult<Response> {
         href,
         rel: "self",
     }];
-    let definitions: Vec<_> = definitions.iter().map(process_definition::dto).collect();
-    Ok(json(&Deployed::new(dto(&row, links), &definitions)))
+    let processes = row.definitions.iter().filter(|_| new);
+    let decisions = row.decisions.iter().filter(|_| new);
+    let requirements = row.requirements.iter().filter(|_| new);
+    Ok(json(&Deployed {
+        deployment: dto(&row, links),
+        deployed_process_definitions: by_id(
+            processes.map(|d| (d.rest_id.clone(), process_definition::dto(d))),
+        ),
+        deployed_case_definitions: None,
+        deployed_decision_definitions: by_id(
+            decisions.map(|d| (d.rest_id.clone(), decision_definition::dto(d))),
+        ),
+        deployed_decision_requirements_definitions: by_id(
+            requirements.map(|r| (r.rest_id.clone(), decision_requirements::dto(r))),
+        ),
+    }))
 }
 
 /// Reads the parts: the reserved names are the deployment's fields, all others are files named by their file name.

@@ -65,6 +65,7 @@ fn rejected(rejection: Rejection) -> ApiError {
         Rejection::NotValid(text) => ApiError::bad_user_request("NotValidException", text),
         Rejection::BadRequest(text) => ApiError::bad_user_request("BadUserRequestException", text),
         Rejection::Failure { message, .. } if is_cast(&message) => cast(message),
+        Rejection::Failure { message, .. } if of_decision(&message).is_some() => decision(message),
         Rejection::Failure { message, .. } => ApiError::engine(message),
         Rejection::NeedsValues(_) | Rejection::NeedsInstances(_) | Rejection::Asks(..) => {
             ApiError::unavailable(rejection.to_string())
@@ -75,6 +76,26 @@ fn rejected(rejection: Rejection) -> ApiError {
 /// Whether a failure is Java's `ClassCastException`, which the reference passes on as it is.
 fn is_cast(message: &str) -> bool {
     message.starts_with("class ") && message.contains(" cannot be cast to class ")
+}
+
+/// The Java exception of a failed decision, which isn't one of the engine's and passes on as it is.
+fn of_decision(message: &str) -> Option<&'static str> {
+    let kinds = [
+        ("FEEL/SCALA-", "FeelException"),
+        ("DMN-03", "DmnHitPolicyException"),
+        ("DMN-01002", "DmnEvaluationException"),
+        ("DMN-01003", "DmnEvaluationException"),
+        ("DMN-01", "DmnEngineException"),
+    ];
+    kinds
+        .iter()
+        .find(|(start, _)| message.starts_with(start))
+        .map(|(_, kind)| *kind)
+}
+
+fn decision(message: String) -> ApiError {
+    let kind = of_decision(&message).unwrap_or("DmnEngineException");
+    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, kind, message)
 }
 
 fn cast(message: String) -> ApiError {
@@ -112,6 +133,9 @@ pub fn wrapped(prefix: impl Into<String>, status: StatusCode) -> impl Fn(EngineE
             ApiError::rest(StatusCode::BAD_REQUEST, format!("{prefix}: {text}"))
         }
         EngineError::Rejected(Rejection::Failure { message, .. }) if is_cast(&message) => cast(message),
+        EngineError::Rejected(Rejection::Failure { message, .. }) if of_decision(&message).is_some() => {
+            decision(message)
+        }
         EngineError::Rejected(rejection) => ApiError::rest(status, format!("{prefix}: {rejection}")),
         other => api(other),
     }

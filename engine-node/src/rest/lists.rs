@@ -47,6 +47,32 @@ pub async fn page<R, D: Serialize>(
     Ok(call.covered(&rows, &snapshot))
 }
 
+/// One page of a list whose rows need more than their query gives: all of them are completed together.
+pub async fn completed<R, D: Serialize, F>(
+    call: &Call,
+    listing: &Listing,
+    read: impl Fn(&dyn Row) -> Result<R, StoreError>,
+    complete: impl FnOnce(Vec<R>) -> F,
+) -> ApiResult<Response>
+where
+    F: Future<Output = ApiResult<Vec<D>>>,
+{
+    let snapshot = call.select(&listing.page(call.paging()?)).await?;
+    let rows = snapshot.rows.iter().map(|row| read(&**row));
+    let rows = complete(rows.collect::<Result<_, StoreError>>().map_err(error::store)?).await?;
+    if !call.caller.fanout {
+        return Ok(json(&rows));
+    }
+    let sorts = snapshot.rows.iter().map(|row| listing.sort_values(&**row));
+    let sorts: Vec<_> = sorts.collect::<Result<_, StoreError>>().map_err(error::store)?;
+    let rows: Vec<Sorted<D>> = rows
+        .into_iter()
+        .zip(sorts)
+        .map(|(row, sort)| Sorted { row, sort })
+        .collect();
+    Ok(call.covered(&rows, &snapshot))
+}
+
 /// `{"count":n}` of a list.
 pub async fn count(call: &Call, listing: &Listing) -> ApiResult<Response> {
     let snapshot = call.select(&listing.count()).await?;

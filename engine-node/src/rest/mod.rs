@@ -4,6 +4,8 @@ pub mod call;
 pub mod caller;
 pub mod condition;
 pub mod contents;
+pub mod decision_definition;
+pub mod decision_requirements;
 pub mod deployment;
 pub mod engine;
 pub mod error;
@@ -14,6 +16,7 @@ pub mod fetch;
 pub mod form;
 pub mod history;
 pub mod history_cleanup;
+pub mod history_decision;
 pub mod history_incident;
 pub mod history_log;
 pub mod history_task;
@@ -55,6 +58,8 @@ use tower::ServiceExt;
 pub fn router(app: App) -> Router {
     let resources = Router::new()
         .merge(condition::routes())
+        .merge(decision_definition::routes())
+        .merge(decision_requirements::routes())
         .merge(deployment::routes())
         .merge(engine::routes())
         .merge(event_subscription::routes())
@@ -64,6 +69,7 @@ pub fn router(app: App) -> Router {
         .merge(form::routes())
         .merge(history::routes())
         .merge(history_cleanup::routes())
+        .merge(history_decision::routes())
         .merge(history_incident::routes())
         .merge(history_log::routes())
         .merge(history_task::routes())

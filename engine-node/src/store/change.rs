@@ -53,6 +53,9 @@ pub(crate) enum Written {
     HistoryJob,
     HistoryExternalTask,
     HistoryIdentityLink,
+    HistoryDecision,
+    HistoryDecisionInput,
+    HistoryDecisionOutput,
     Idempotency,
     LargeValue,
     Outbox,
@@ -78,6 +81,9 @@ pub(crate) const WRITTEN: &[Table] = &[
     HISTORY_JOB,
     HISTORY_EXTERNAL_TASK,
     HISTORY_IDENTITY_LINK,
+    HISTORY_DECISION,
+    HISTORY_DECISION_INPUT,
+    HISTORY_DECISION_OUTPUT,
     IDEMPOTENCY,
     LARGE_VALUE,
     OUTBOX,
@@ -190,6 +196,16 @@ pub(crate) fn prepare(unit: &Unit) -> Result<Prepared, StoreError> {
             Written::HistoryJob as usize,
             codec_history::job(entry, kept),
         );
+    }
+    if let Some((root, rows)) = &unit.decision {
+        let kept = Kept {
+            at: Place::of(*root)?,
+            retention: 0,
+        };
+        for row in rows {
+            let (table, row) = codec_history::row(row, kept);
+            change.add(Verb::Insert, table as usize, row);
+        }
     }
     let bad = change.rows.iter().filter(|(g, _)| g.verb != Verb::Delete);
     let refused = bad

@@ -35,10 +35,24 @@ fn read_tree(r: &mut Reader) -> Result<Tree, StoreError> {
 impl<B: Backend> SqlStore<B> {
     /// The oldest expired trees.
     pub(crate) fn expired_sql(&self, expired: Expired, most: usize) -> Sql {
-        let sql = self.sql(
-            "SELECT \"root_id\", \"slot\", \"retention\", \"ended\" FROM history_process WHERE \"root_id\" = \"id\" AND ",
-        );
+        let (table, ended) = match expired {
+            Expired::Decision { .. } => ("history_decision", "evaluated"),
+            _ => ("history_process", "ended"),
+        };
+        let sql = self.sql(&format!(
+            "SELECT \"root_id\", \"slot\", \"retention\", \"{ended}\" FROM {table} WHERE \"root_id\" = \"id\" AND "
+        ));
         let (sql, order) = match expired {
+            Expired::Decision { id, from, before } => (
+                sql.push("\"decision_id\" = ")
+                    .bind(Type::Uuid, id)
+                    .push(" AND \"evaluated\" >= ")
+                    .bind(Type::Big, from)
+                    .push(" AND \"evaluated\" < ")
+                    .bind(Type::Big, before)
+                    .push(" AND \"instance_id\" IS NULL"),
+                "\"evaluated\"",
+            ),
             Expired::Definition { id, from, before } => (
                 sql.push("\"definition_id\" = ")
                     .bind(Type::Uuid, id)

@@ -30,6 +30,9 @@ pub(crate) fn row(row: &HistoryRow, kept: Kept) -> (Written, Vec<Cell>) {
         HistoryRow::Job(j) => (Written::HistoryJob, job(j, kept)),
         HistoryRow::ExternalTask(t) => (Written::HistoryExternalTask, external_task(t, kept)),
         HistoryRow::IdentityLink(l) => (Written::HistoryIdentityLink, identity_link(l, kept)),
+        HistoryRow::Decision(d) => (Written::HistoryDecision, decision(d, kept)),
+        HistoryRow::DecisionInput(i) => (Written::HistoryDecisionInput, decision_input(i, kept)),
+        HistoryRow::DecisionOutput(o) => (Written::HistoryDecisionOutput, decision_output(o, kept)),
     }
 }
 
@@ -264,4 +267,59 @@ fn identity_link(l: &HistoricIdentityLink, kept: Kept) -> Vec<Cell> {
         l.time,
         &l.tenant_id,
     ]
+}
+
+pub(super) fn decision(d: &HistoricDecision, kept: Kept) -> Vec<Cell> {
+    cells![
+        d.id,
+        kept.at.slot,
+        kept.retention,
+        kept.at.root,
+        d.decision_id,
+        d.definition_id,
+        d.instance_id,
+        d.activity_id,
+        &d.element,
+        &d.user_id,
+        d.evaluated,
+        d.collected.map_or(Cell::Null, Cell::Float),
+        d.parent_id,
+        &d.tenant_id,
+    ]
+}
+
+fn decision_input(i: &HistoricDecisionInput, kept: Kept) -> Vec<Cell> {
+    let mut row = cells![
+        i.id,
+        kept.at.slot,
+        kept.retention,
+        kept.at.root,
+        i.evaluation_id,
+        &i.clause_id,
+        &i.clause_name,
+        i.value.name(),
+    ];
+    row.extend(value(&i.value));
+    row.push(i.created.into());
+    row
+}
+
+fn decision_output(o: &HistoricDecisionOutput, kept: Kept) -> Vec<Cell> {
+    let rule = o.rule.as_ref();
+    let mut row = cells![
+        o.id,
+        kept.at.slot,
+        kept.retention,
+        kept.at.root,
+        o.evaluation_id,
+        &o.clause_id,
+        &o.clause_name,
+        rule.map(|(id, _)| id.as_str()),
+        rule.map(|(_, order)| *order),
+        &o.name,
+        o.value.name(),
+    ];
+    row.extend(value(&o.value));
+    row.push(o.created.into());
+    row
 }

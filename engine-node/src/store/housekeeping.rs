@@ -22,6 +22,8 @@ pub enum Expired {
     Definition { id: Id, from: Millis, before: Millis },
     /// Roots whose removal time, set by hand, lies before that and that ended before `ended`.
     Removal { before: Millis, ended: Millis },
+    /// Evaluations of this decision that no process asked for, from `from` to before `before`.
+    Decision { id: Id, from: Millis, before: Millis },
 }
 
 /// What one portion of the clean-up has done.

@@ -11,6 +11,7 @@ pub mod codec;
 mod codec_history;
 #[cfg(test)]
 mod contract;
+pub(crate) mod decision_rows;
 pub mod housekeeping;
 mod jobs;
 mod load;
@@ -30,6 +31,7 @@ mod thrown;
 mod units;
 pub mod value;
 
+pub use decision_rows::{DecisionRow, RequirementsRef, RequirementsRow};
 pub use housekeeping::Housekeeping;
 pub use open::{OpenError, OpenOptions, open};
 pub use schema::visible;
@@ -85,6 +87,8 @@ pub struct Unit {
     pub start_incidents_gone: Vec<Id>,
     /// What the log of jobs tells of those jobs: rows of jobs without an instance, kept for ever.
     pub start_history: Vec<HistoricJob>,
+    /// What history tells of a decision that no process asked for: its evaluation, which is the root, and the rows.
+    pub decision: Option<(Id, Vec<HistoryRow>)>,
     /// What is to be told to others once this is committed, until all have heard.
     pub outbox: Vec<OutboxRow>,
 }
@@ -282,6 +286,8 @@ pub struct DeploymentRow {
     pub deployed: Millis,
     pub resources: Vec<ResourceRow>,
     pub definitions: Vec<DefinitionRow>,
+    pub decisions: Vec<DecisionRow>,
+    pub requirements: Vec<RequirementsRow>,
 }
 
 /// A file of a deployment.
@@ -371,6 +377,11 @@ pub enum Reference {
     /// Days that a definition's history is kept after its end; `None`: for ever.
     SetHistoryTtl {
         definition: Id,
+        days: Option<i32>,
+    },
+    /// The same of a decision.
+    SetDecisionHistoryTtl {
+        decision: Id,
         days: Option<i32>,
     },
     PutUser(UserRow),

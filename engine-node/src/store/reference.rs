@@ -83,6 +83,12 @@ impl<B: Backend> SqlStore<B> {
                             .await?;
                     }
                 }
+                for row in d.requirements.iter().map(decision_rows::requirements) {
+                    transaction.run(self.put(&DECISION_REQUIREMENTS, row)).await?;
+                }
+                for row in d.decisions.iter().map(decision_rows::decision) {
+                    transaction.run(self.put(&DECISION_DEFINITION, row)).await?;
+                }
             }
             Reference::Publish { deployment } => {
                 let sql = self.sql("UPDATE deployment SET \"published\" = true WHERE \"id\" = ");
@@ -99,6 +105,8 @@ impl<B: Backend> SqlStore<B> {
                 }
                 for (table, column) in [
                     ("definition", "deployment_id"),
+                    ("decision_definition", "deployment_id"),
+                    ("decision_requirements", "deployment_id"),
                     ("resource", "deployment_id"),
                     ("deployment", "id"),
                 ] {
@@ -146,6 +154,14 @@ impl<B: Backend> SqlStore<B> {
                     .bind(Type::Uuid, *definition);
                 transaction.run(sql).await?;
             }
+            Reference::SetDecisionHistoryTtl { decision, days } => {
+                let sql = self
+                    .sql("UPDATE decision_definition SET \"history_ttl_days\" = ")
+                    .bind(Type::Int, *days)
+                    .push(" WHERE \"id\" = ")
+                    .bind(Type::Uuid, *decision);
+                transaction.run(sql).await?;
+            }
             Reference::PutUser(user) => {
                 let row = vec![
                     (&user.id).into(),
@@ -181,14 +197,32 @@ impl<B: Backend> SqlStore<B> {
         each(self.backend.read(sql).await?, codec::read_job_definition)
     }
 
+    /// All rows of a table, by id.
+    async fn all(&self, table: &Table) -> Result<Vec<Vec<Cell>>, StoreError> {
+        let sql = format!(
+            "SELECT {} FROM {} ORDER BY \"id\"",
+            columns(table, ""),
+            table.name
+        );
+        self.backend.read(self.sql(&sql)).await
+    }
+
     /// See [`Store::deployments`].
     pub(crate) async fn all_deployments(&self) -> Result<Vec<(DeploymentRow, bool)>, StoreError> {
-        // Three reads: a deployment whose rows come between them is seen whole at the next look.
+        // Several reads: a deployment whose rows come between them is seen whole at the next look.
         let sql = self.sql(&format!(
             "SELECT {} FROM definition ORDER BY \"id\"",
             columns(&DEFINITION, "")
         ));
         let definitions = each(self.backend.read(sql).await?, codec::read_definition)?;
+        let decisions = each(
+            self.all(&DECISION_DEFINITION).await?,
+            decision_rows::read_decision,
+        )?;
+        let requirements = each(
+            self.all(&DECISION_REQUIREMENTS).await?,
+            decision_rows::read_requirements,
+        )?;
         let sql = self.sql("SELECT \"deployment_id\", \"id\", \"name\" FROM resource ORDER BY \"name\"");
         let resources = each(self.backend.read(sql).await?, |r| {
             Ok((r.id()?, r.id()?, r.text()?))
@@ -215,6 +249,16 @@ impl<B: Backend> SqlStore<B> {
                     })
                     .collect(),
                 definitions: definitions
+                    .iter()
+                    .filter(|d| d.deployment_id == id)
+                    .cloned()
+                    .collect(),
+                decisions: decisions
+                    .iter()
+                    .filter(|d| d.deployment_id == id)
+                    .cloned()
+                    .collect(),
+                requirements: requirements
                     .iter()
                     .filter(|d| d.deployment_id == id)
                     .cloned()

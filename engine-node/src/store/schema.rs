@@ -333,6 +333,9 @@ table!(
         c("definition_id", Uuid), c("element", Text), n("name", Text), c("kind", Text),
     ]
 );
+mod decisions;
+pub use decisions::*;
+
 table!(
     /// Job definitions, with what operators have set for their jobs.
     JOB_DEFINITION, "job_definition", Replicated, ["definition_id", "element", "kind"], [
@@ -419,6 +422,9 @@ pub const TABLES: &[Table] = &[
     HISTORY_JOB,
     HISTORY_EXTERNAL_TASK,
     HISTORY_IDENTITY_LINK,
+    HISTORY_DECISION,
+    HISTORY_DECISION_INPUT,
+    HISTORY_DECISION_OUTPUT,
     LARGE_VALUE,
     IDEMPOTENCY,
     ALIAS,
@@ -429,6 +435,8 @@ pub const TABLES: &[Table] = &[
     DEFINITION,
     ELEMENT,
     JOB_DEFINITION,
+    DECISION_DEFINITION,
+    DECISION_REQUIREMENTS,
     ENGINE_USER,
     SLOT,
     HIDDEN_SLOT,

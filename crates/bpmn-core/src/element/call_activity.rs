@@ -3,14 +3,16 @@
 //! Mappings are taken in document order, a later one replaces an earlier one of the same target. `variables="all"`
 //! copies what the call activity sees (`local="true"`: its own), and nothing is copied without a mapping. A case
 //! (CMMN) can be named, but none is ever found; variable mappings in Java fail when they are reached.
-use super::{Behavior, ElementSpec, Next};
+use super::{
+    Behavior, ElementSpec, Next,
+    callable::{Callable, text},
+};
 use crate::{
     command::Rejection,
     ctx::Ctx,
     definition::Node,
     instance::Token,
     parameter::{Inputs, Parameter},
-    world::{Binding, Call},
     xml::{Reader, extension, extensions},
 };
 use expr::{Expression, Value};
@@ -24,15 +26,6 @@ pub(super) const SPEC: ElementSpec = ElementSpec {
     parse,
 };
 
-/// Which of the versions of the called process.
-#[derive(Debug)]
-enum Version {
-    Latest,
-    Deployment,
-    Number(Expression),
-    Tag(Expression),
-}
-
 /// Java code that maps variables.
 #[derive(Debug)]
 enum Delegate {
@@ -42,11 +35,9 @@ enum Delegate {
 
 #[derive(Debug)]
 struct CallActivity {
-    called: Expression,
+    called: Callable,
     /// What is called is a case.
     case: bool,
-    version: Version,
-    tenant: Option<Expression>,
     inputs: Inputs,
     outputs: Vec<Parameter>,
     delegate: Option<Delegate>,
@@ -70,17 +61,17 @@ fn parse<'x>(reader: &mut Reader<'x>, xml: Xml<'x, 'x>) -> Option<Box<dyn Behavi
         Some(_) => [
             "calledElementBinding",
             "calledElementVersion",
+            "calledElementVersionTag",
             "calledElementTenantId",
         ],
-        None => ["caseBinding", "caseVersion", "caseTenantId"],
+        None => [
+            "caseBinding",
+            "caseVersion",
+            "calledElementVersionTag",
+            "caseTenantId",
+        ],
     };
-    let called_text = called.or(case)?;
-    let version = version(reader, xml, id, names);
-    let tenant = extension(xml, names[2]).filter(|tenant| !tenant.is_empty());
-    let tenant = match tenant {
-        Some(text) => Some(reader.expression(xml, id, text)?),
-        None => None,
-    };
+    let callable = Callable::parse(reader, xml, id, called.or(case)?, names);
     let inputs = Inputs::read(reader, xml, id);
     let outputs: Vec<Option<Parameter>> = extensions(xml, "out")
         .map(|output| Parameter::read(reader, output, id))
@@ -93,41 +84,12 @@ fn parse<'x>(reader: &mut Reader<'x>, xml: Xml<'x, 'x>) -> Option<Box<dyn Behavi
         },
     };
     Some(Box::new(CallActivity {
-        called: reader.expression(xml, id, called_text)?,
+        called: callable?,
         case: called.is_none(),
-        version: version?,
-        tenant,
         inputs: inputs?,
         outputs: outputs.into_iter().collect::<Option<_>>()?,
         delegate: delegate.filter(|_| called.is_some()),
     }))
-}
-
-fn version<'x>(
-    reader: &mut Reader<'x>,
-    xml: Xml<'x, 'x>,
-    id: &str,
-    [binding, number, _]: [&'static str; 3],
-) -> Option<Version> {
-    let wanted = extension(xml, binding);
-    let attribute = match wanted {
-        Some("deployment") => return Some(Version::Deployment),
-        Some("version") => number,
-        Some("versionTag") => "calledElementVersionTag",
-        // A word it doesn't know is no binding.
-        _ => return Some(Version::Latest),
-    };
-    let Some(text) = extension(xml, attribute) else {
-        let wanted = wanted.unwrap_or_default();
-        let message = format!("Missing attribute '{attribute}' when '{binding}' has value '{wanted}'");
-        reader.error(xml, id, message);
-        return None;
-    };
-    let text = reader.expression(xml, id, text)?;
-    Some(match wanted {
-        Some("version") => Version::Number(text),
-        _ => Version::Tag(text),
-    })
 }
 
 impl Behavior for CallActivity {
@@ -143,27 +105,8 @@ impl Behavior for CallActivity {
             Some(key) => text(at, ctx.eval(key, Some(token))?)?,
             None => None,
         };
-        let key = text(at, ctx.eval(&self.called, Some(token))?)?;
-        let tenant = match &self.tenant {
-            Some(tenant) => text(at, ctx.eval(tenant, Some(token))?)?,
-            None => ctx.def.tenant_id.map(str::to_owned),
-        };
-        let tag;
-        let binding = match &self.version {
-            Version::Latest => Binding::Latest,
-            Version::Deployment => Binding::Deployment,
-            Version::Number(number) => Binding::Version(whole(at, ctx.eval(number, Some(token))?)?),
-            Version::Tag(text) => {
-                tag = tag_text(at, ctx.eval(text, Some(token))?)?;
-                Binding::VersionTag(tag.as_deref())
-            }
-        };
-        let call = Call {
-            key: key.as_deref(),
-            binding,
-            tenant: tenant.as_deref(),
-            caller: ctx.def.id,
-        };
+        let called = self.called.evaluate(at, token, ctx)?;
+        let call = called.call(ctx.def.id);
         if self.case {
             let deployment = ctx.env.world.deployment_of(ctx.def.id);
             let message = call.missing(
@@ -217,44 +160,4 @@ impl Delegate {
         };
         Err(Ctx::failure(at, message))
     }
-}
-
-/// A text or null; the reference casts.
-fn text(at: &Node, value: Value) -> Result<Option<String>, Rejection> {
-    match value {
-        Value::Null => Ok(None),
-        Value::Str(text) => Ok(Some(text)),
-        other => {
-            let message = format!("Cannot cast '{}' to String", other.to_text());
-            Err(Ctx::failure(at, message))
-        }
-    }
-}
-
-fn tag_text(at: &Node, value: Value) -> Result<Option<String>, Rejection> {
-    match value {
-        Value::Null => Ok(None),
-        Value::Str(text) => Ok(Some(text)),
-        other => {
-            let text = other.to_text();
-            let message = format!("It is not possible to transform '{text}' into a string.");
-            Err(Ctx::failure(at, message))
-        }
-    }
-}
-
-fn whole(at: &Node, value: Value) -> Result<Option<i32>, Rejection> {
-    let message = match value {
-        Value::Null => return Ok(None),
-        Value::Int(number) => return Ok(Some(number)),
-        Value::Str(text) => match text.parse() {
-            Ok(number) => return Ok(Some(number)),
-            Err(_) => format!("For input string: \"{text}\""),
-        },
-        other => {
-            let text = other.to_text();
-            format!("It is not possible to transform '{text}' into an integer.")
-        }
-    };
-    Err(Ctx::failure(at, message))
 }

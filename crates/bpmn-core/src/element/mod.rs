@@ -14,7 +14,9 @@ use std::fmt::Debug;
 pub(crate) use timer_catch_event::TimerDefinition;
 use topology::Id;
 
+mod business_rule_task;
 mod call_activity;
+mod callable;
 mod cancel_boundary_event;
 mod cancel_end_event;
 mod compensation_boundary_event;
@@ -69,6 +71,7 @@ pub(crate) use multi_instance::{BODY, SPEC as LOOP};
 
 /// Every element that can be run.
 static ELEMENTS: &[ElementSpec] = &[
+    business_rule_task::SPEC,
     call_activity::SPEC,
     cancel_boundary_event::SPEC,
     cancel_end_event::SPEC,

@@ -1,4 +1,5 @@
 //! Expressions over an instance: which variables and built-in objects they see, and how values translate.
+mod decision;
 mod execution;
 mod external_task;
 mod related;
@@ -232,6 +233,7 @@ impl Context for Place<'_, '_, '_> {
                 return Some(Value::Bean(EXTERNAL_TASK.to_owned()));
             }
             TASK if self.task.is_some() => return Some(Value::Bean(TASK.to_owned())),
+            decision::RESULT if self.has_decided() => return Some(Value::Bean(name.to_owned())),
             "authenticatedUserId" => {
                 return Some(self.ctx.env.user.map_or(Value::Null, Value::from));
             }
@@ -268,6 +270,9 @@ impl Context for Place<'_, '_, '_> {
             Some(related) => return self.related_call(related, method, args),
             None if related::is_services(bean) => return related::service(method),
             None => {}
+        }
+        if let Some(done) = self.decision_call(bean, method, &args) {
+            return done;
         }
         let Some(bean) = self.bean(bean) else {
             return Ok(None);
@@ -306,6 +311,9 @@ impl Context for Place<'_, '_, '_> {
             Some(related) => return self.related_property(related, name),
             None if related::is_services(bean) => return related::service_property(name),
             None => {}
+        }
+        if let Some(found) = self.decision_property(bean, name) {
+            return found;
         }
         Ok(self.bean(bean).and_then(|bean| self.property_of(bean, name)))
     }

@@ -2,6 +2,7 @@
 mod calls;
 mod compensation;
 mod conditions;
+mod decisions;
 mod errors;
 mod events;
 mod external;
@@ -21,6 +22,8 @@ mod variables;
 
 pub(crate) use calls::Termination;
 pub(crate) use conditions::Change;
+pub(crate) use decisions::ResultMapping;
+pub use decisions::value_rows as decision_values;
 pub(crate) use jobs::whole_number;
 pub(crate) use listeners::Scene;
 pub(crate) use retries::is_retry_cycle;

@@ -233,6 +233,9 @@ fn counts(history: &[HistoryRow]) -> Counts {
                 let operation = if l.added { "add" } else { "delete" };
                 count("IDENTITYLINK", &format!("{operation} {}", l.kind));
             }
+            HistoryRow::Decision(_) => count("DECINST", ""),
+            HistoryRow::DecisionInput(_) => count("DEC_IN", ""),
+            HistoryRow::DecisionOutput(_) => count("DEC_OUT", ""),
         }
     }
     counts
@@ -330,6 +333,9 @@ fn told_of(history: &[HistoryRow], dropped: impl Fn(&HistoryRow) -> bool) -> Vec
         HistoryRow::Activity(a) => format!("{} {}", a.element, a.canceled),
         HistoryRow::Task(t) => format!("{:?} {:?}", t.task.element, t.delete_reason),
         HistoryRow::IdentityLink(l) => format!("{} {:?} {:?} {}", l.kind, l.user_id, l.group_id, l.added),
+        HistoryRow::Decision(d) => format!("{:?} {:?}", d.element, d.collected),
+        HistoryRow::DecisionInput(i) => format!("{} {:?}", i.clause_id, i.value),
+        HistoryRow::DecisionOutput(o) => format!("{:?} {:?}", o.name, o.value),
         HistoryRow::Incident(i) => format!("{} {}", i.incident.kind, i.resolved),
         HistoryRow::ExternalTask(t) => format!("{:?} {:?}", t.state, t.task.retries),
         HistoryRow::Process(p) => format!("{:?}", p.state),

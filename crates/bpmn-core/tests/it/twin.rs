@@ -8,7 +8,8 @@ use bpmn_core::{
     large::Content,
     new_instance, step,
     tracked::{Entity, Tracked},
-    world::{Call, World},
+    value::Variables,
+    world::{Call, Decided, Moment, World},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -67,6 +68,10 @@ struct Around<'a> {
 }
 
 impl World for Around<'_> {
+    fn decide(&self, call: &Call<'_>, variables: &Variables, at: Moment) -> Result<Decided, String> {
+        crate::decisions::decide(call, variables, at)
+    }
+
     fn definition(&self, id: Id) -> Option<DefinitionRef<'_>> {
         Some(self.twin.definition_of(id))
     }

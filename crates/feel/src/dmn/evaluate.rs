@@ -115,6 +115,21 @@ impl host::Host for Results<'_> {
     }
 }
 
+impl Evaluation {
+    /// The results as the reference writes them in messages.
+    pub fn java_text(&self) -> String {
+        let entry = |(name, value): &(Option<String>, Typed)| {
+            format!("{}={}", name.as_deref().unwrap_or("null"), value.java_text())
+        };
+        let one =
+            |entries: &Entries| format!("{{{}}}", entries.iter().map(entry).collect::<Vec<_>>().join(", "));
+        format!(
+            "[{}]",
+            self.results.iter().map(one).collect::<Vec<_>>().join(", ")
+        )
+    }
+}
+
 impl Definitions {
     /// The index of the decision of a key.
     pub fn decision(&self, key: &str) -> Option<usize> {

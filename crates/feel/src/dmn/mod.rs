@@ -15,5 +15,5 @@ pub use juel::from_json;
 pub use model::{
     Aggregator, Cell, Decision, Definitions, HitPolicy, Input, Literal, Logic, Output, Rule, Table,
 };
-pub use parse::{Refusal, parse};
+pub use parse::{Refusal, parse, parse_bytes};
 pub use typed::{Stored, Typed};

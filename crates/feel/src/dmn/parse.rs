@@ -30,6 +30,17 @@ fn refuse<T>(reason: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal(reason.into()))
 }
 
+/// Reads a DMN file as its bytes: UTF-8.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_bytes(bytes: &[u8]) -> Result<Definitions, Refusal> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => parse(text.strip_prefix('\u{feff}').unwrap_or(text)),
+        Err(error) => refuse(error.to_string()),
+    }
+}
+
 /// Reads a DMN file of any version from 1.1 to 1.5.
 ///
 /// # Errors
@@ -316,12 +327,25 @@ fn hit_policy(node: Node<'_, '_>) -> Result<HitPolicy, Refusal> {
     })
 }
 
-/// Days, or a period of days as ISO 8601 writes it.
+/// Days, or a period of days as ISO 8601 writes it; nothing is for ever.
 fn is_time_to_live(text: &str) -> bool {
-    let days = text
+    text.is_empty() || days(text).is_some()
+}
+
+fn days(text: &str) -> Option<i32> {
+    let digits = text
         .strip_prefix('P')
         .and_then(|t| t.strip_suffix('D'))
         .unwrap_or(text);
-    text.is_empty()
-        || (!days.is_empty() && days.bytes().all(|b| b.is_ascii_digit()) && days.parse::<i32>().is_ok())
+    digits
+        .bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| digits.parse().ok())?
+}
+
+impl Decision {
+    /// Days that history of it is kept, as the model says; `None`: for ever, or it doesn't say.
+    pub fn history_days(&self) -> Option<i32> {
+        days(self.history_time_to_live.as_deref()?)
+    }
 }

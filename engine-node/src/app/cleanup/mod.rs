@@ -201,11 +201,19 @@ impl Work<'_> {
                 before: before.min(spared),
             })
         });
+        let of_decisions = view.decisions.all().filter_map(|d| {
+            let before = time - i64::from(d.row.history_ttl_days?) * DAY;
+            Some(Expired::Decision {
+                id: d.row.id,
+                from: i64::MIN,
+                before: before.min(spared),
+            })
+        });
         let by_hand = Expired::Removal {
             before: time,
             ended: spared,
         };
-        for mut expired in of_definitions.chain([by_hand]) {
+        for mut expired in of_definitions.chain(of_decisions).chain([by_hand]) {
             loop {
                 if drain.is_cancelled() {
                     return Ok(false);
@@ -223,7 +231,7 @@ impl Work<'_> {
                     .await?;
                 self.count(cleaned.trees);
                 // What is left before that belongs to slots that are moving, or to other roots.
-                if let Expired::Definition { from, .. } = &mut expired {
+                if let Expired::Definition { from, .. } | Expired::Decision { from, .. } = &mut expired {
                     *from = cleaned.upto;
                 }
                 if !cleaned.more || cleaned.trees == 0 {

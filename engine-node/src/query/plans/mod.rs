@@ -298,7 +298,7 @@ fn catalog() -> CatalogView {
         };
         Arc::new(Deployed::new(row, Arc::new(definition), true, Vec::new()))
     });
-    CatalogView::new(BTreeMap::new(), deployed.collect(), 1)
+    CatalogView::new(BTreeMap::new(), deployed.collect(), Default::default(), 1)
 }
 
 fn explain(server: &Server, statements: &[String]) -> Vec<Plan> {

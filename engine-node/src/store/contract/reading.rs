@@ -53,6 +53,8 @@ async fn deployed(f: &Fixture, definition: Id) {
             deployment_id: deployment,
             home: slot(77),
         }],
+        decisions: Vec::new(),
+        requirements: Vec::new(),
     };
     let entries = [
         Reference::Deploy(Box::new(row)),
@@ -182,7 +184,7 @@ type Build = fn(Where<'_>) -> ApiResult<Listing>;
 async fn rows(f: &Fixture, build: Build, query: &[(&str, String)]) -> Vec<Box<dyn Row>> {
     let pairs: Vec<(String, String)> = query.iter().map(|(n, v)| (n.to_string(), v.clone())).collect();
     let filters = Filters::from_query(&pairs);
-    let view = CatalogView::new(BTreeMap::new(), Vec::new(), 0);
+    let view = CatalogView::new(BTreeMap::new(), Vec::new(), Default::default(), 0);
     let listing = build(Where::new(&filters, &view)).unwrap();
     let page = f.store.select(&listing.page(Paging::default())).await.unwrap();
     let count = f.store.select(&listing.count()).await.unwrap();

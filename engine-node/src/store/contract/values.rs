@@ -193,6 +193,8 @@ pub(super) async fn payloads_users_and_deployments_are_kept(f: Fixture) {
         deployed: 5,
         resources: vec![resource.clone()],
         definitions: vec![definition.clone()],
+        decisions: Vec::new(),
+        requirements: Vec::new(),
     };
     let user = UserRow {
         id: "anna".into(),
