@@ -107,6 +107,12 @@ pub enum Command {
         message: Option<String>,
         variables: Variables,
     },
+    /// Throws an escalation at a user task, which goes on if nothing interrupts it.
+    TaskEscalation {
+        task: Id,
+        code: String,
+        variables: Variables,
+    },
     /// Delivers an event to a subscription.
     Trigger {
         subscription: Id,

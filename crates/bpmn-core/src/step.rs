@@ -103,6 +103,26 @@ impl<'a> Ctx<'a, '_> {
                 self.set_variables(Some(token), &variables);
                 self.throw_error(token, &code, message.as_deref())
             }
+            Command::TaskEscalation {
+                task,
+                code,
+                variables,
+            } => {
+                let (token, _) = self.active_task(task)?;
+                self.set_variables(Some(token), &variables);
+                match self.throw_escalation(token, &code)? {
+                    Some(_) => Ok(()),
+                    // The reference calls the activity an execution, and ends with a space.
+                    None => Err(Rejection::Failure {
+                        message: format!(
+                            "ENGINE-02043 Execution with id '{}' throws an escalation event with escalationCode '{code}', \
+                             but no escalation handler was defined. ",
+                            self.node_of(token)?.id
+                        ),
+                        element: None,
+                    }),
+                }
+            }
             Command::Trigger {
                 subscription,
                 variables,

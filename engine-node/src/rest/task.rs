@@ -44,6 +44,7 @@ pub fn routes() -> Router<App> {
         .route(&format!("{root}/{{id}}/complete"), post(complete))
         .route(&format!("{root}/{{id}}/submit-form"), post(submit_form))
         .route(&format!("{root}/{{id}}/bpmnError"), post(bpmn_error))
+        .route(&format!("{root}/{{id}}/bpmnEscalation"), post(bpmn_escalation))
         .route(&format!("{root}/{{id}}/identity-links"), get(identity_links))
         .merge(scope_variables::routes(
             &format!("{root}/{{id}}/variables"),
@@ -371,6 +372,21 @@ async fn bpmn_error(call: Call) -> ApiResult<Response> {
         task,
         code: code.clone(),
         message: message.clone(),
+        variables: variables.clone(),
+    };
+    run(&call, command, missing, error::api, no_content()).await
+}
+
+async fn bpmn_escalation(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let code = body.text("escalationCode")?.filter(|code| !code.is_empty());
+    let code = code.ok_or_else(|| ApiError::rest(StatusCode::BAD_REQUEST, "escalationCode is null"))?;
+    let prefix = format!("Cannot report an escalation of task {}", call.param("id"));
+    let variables = variable::read_all(body.raw("variables")).map_err(|e| e.api(&prefix))?;
+    let missing = || ApiError::rest(StatusCode::NOT_FOUND, gone(call.param("id")));
+    let command = |task| Command::TaskEscalation {
+        task,
+        code: code.clone(),
         variables: variables.clone(),
     };
     run(&call, command, missing, error::api, no_content()).await

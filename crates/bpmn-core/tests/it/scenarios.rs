@@ -321,10 +321,9 @@ fn command(inst: &Instance, words: &[&str], variables: Variables) -> Result<Comm
                 change,
             }
         }
-        ["task-error", element, code] => Command::TaskError {
+        ["task-escalation", element, code] => Command::TaskEscalation {
             task: task(element)?,
             code: code.to_owned(),
-            message: None,
             variables,
         },
         ["lock", element, worker, ms] => Command::LockExternalTask {
