@@ -342,6 +342,11 @@ impl Definition {
 }
 
 impl Node {
+    /// Whether its timer tells a listener of its task, and does nothing else.
+    pub(crate) fn has_timeout(&self) -> bool {
+        self.behavior.timer().is_some() && !self.behavior.task_listeners().is_empty()
+    }
+
     /// Whether the reference gives it a child execution of its own: it waits for events, has mappings or boundary
     /// events, or contains others.
     pub fn is_scope(&self) -> bool {

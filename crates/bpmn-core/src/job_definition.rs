@@ -68,6 +68,7 @@ fn timer_of(node: &Node) -> Option<JobDefinition> {
     let timer = node.behavior.timer()?;
     let starts = node.behavior.start().is_some();
     let (kind, job_type) = match (starts, node.parent, node.attached_to) {
+        _ if node.has_timeout() => (JobKind::Timer, "timer-task-listener"),
         (true, None, _) => (JobKind::TimerStart, "timer-start-event"),
         (true, Some(_), _) => (JobKind::Timer, "timer-start-event-subprocess"),
         (false, _, Some(_)) => (JobKind::Timer, "timer-transition"),

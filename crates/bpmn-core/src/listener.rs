@@ -99,12 +99,14 @@ pub(crate) enum TaskEvent {
     Update,
     Complete,
     Delete,
+    /// A time has come while it waits.
+    Timeout,
 }
 
 impl TaskEvent {
-    const ALL: [TaskEvent; 5] = {
+    const ALL: [TaskEvent; 6] = {
         use TaskEvent::*;
-        [Create, Assignment, Update, Complete, Delete]
+        [Create, Assignment, Update, Complete, Delete, Timeout]
     };
 
     /// The reference's word.
@@ -115,6 +117,7 @@ impl TaskEvent {
             TaskEvent::Update => "update",
             TaskEvent::Complete => "complete",
             TaskEvent::Delete => "delete",
+            TaskEvent::Timeout => "timeout",
         }
     }
 }
@@ -135,14 +138,6 @@ impl TaskListener {
                 reader.error(task, id, "Attribute 'event' is mandatory on taskListener");
                 continue;
             };
-            if name == "timeout" {
-                reader.error(
-                    xml,
-                    id,
-                    format!("a timeout listener of '{id}' is not supported yet"),
-                );
-                continue;
-            }
             let Some(event) = TaskEvent::ALL.into_iter().find(|event| event.word() == name) else {
                 let message =
                     "Attribute 'event' must be one of {create|assignment|complete|update|delete|timeout}";

@@ -2,7 +2,7 @@
 use crate::{
     command::{Command, Env, Outcome, Rejection},
     ctx::Ctx,
-    definition::{DefinitionRef, NodeIx},
+    definition::{DefinitionRef, Node, NodeIx},
     history::Kind,
     instance::*,
     moves::Termination,
@@ -303,7 +303,11 @@ impl<'a> Ctx<'a, '_> {
             JobKind::AsyncAfter => self.resume_after(token, self.node_of(token)?),
             JobKind::Timer => {
                 self.repeat_timer(&row)?;
-                self.occurred(token, &row.element)
+                let node = self.def.definition.node(&row.element);
+                match node.is_some_and(Node::has_timeout) {
+                    true => self.task_timed_out(token),
+                    false => self.occurred(token, &row.element),
+                }
             }
             JobKind::TimerStart => Err(Rejection::BadRequest(
                 "a timer start job starts an instance, it isn't of one".to_owned(),

@@ -33,7 +33,7 @@ pub(crate) struct TimerDefinition {
 
 impl TimerDefinition {
     /// Reads the timer of an event.
-    pub(super) fn read<'x>(reader: &mut Reader<'x>, element: Xml<'x, 'x>) -> Option<TimerDefinition> {
+    pub(super) fn read(reader: &mut Reader<'_>, element: Xml<'_, '_>) -> Option<TimerDefinition> {
         let id = element.attribute("id").unwrap_or_default();
         let event = bpmn_child(element, "timerEventDefinition")?;
         let kinds = [
@@ -74,7 +74,7 @@ impl TimerDefinition {
         from: Millis,
     ) -> Result<(Millis, Option<String>), Rejection> {
         let value = ctx.eval(&self.text, Some(token))?;
-        if let Value::Date(due) | Value::DateTime(due) = value {
+        if let Value::Date(due) = value {
             return Ok((due, None));
         }
         let Value::Str(text) = value else {

@@ -1,16 +1,16 @@
 //! The user task: a task for a human, with assignee, candidates, dates, priority and form key from expressions.
-use super::{Behavior, ElementSpec, Next};
+use super::{Behavior, ElementSpec, Next, timer_catch_event::TimerDefinition};
 use crate::{
     Millis,
     command::Rejection,
     ctx::Ctx,
     definition::Node,
     history::Kind,
-    instance::UserTask as TaskRow,
+    instance::{JobKind, UserTask as TaskRow},
     listener::TaskListener,
     parse::documentation,
     timer,
-    xml::{Reader, bpmn_child, bpmn_children, extension, raw_text, split_list},
+    xml::{Reader, bpmn_child, bpmn_children, extension, extensions, raw_text, split_list},
 };
 use expr::{Expression, Value};
 use roxmltree::Node as Xml;
@@ -40,6 +40,7 @@ pub(super) const SPEC: ElementSpec = ElementSpec {
             follow_up: reader.expression_attribute(xml, "followUpDate"),
             priority: reader.expression_attribute(xml, "priority"),
             listeners: TaskListener::read_all(reader, xml, id),
+            timeout: timeout(reader, xml, id),
         }))
     },
 };
@@ -81,6 +82,17 @@ fn assignee(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str) -> Option<Expre
     }
 }
 
+/// The timer of the task's timeout listener. Its jobs don't say whose they are, so there may be only one.
+fn timeout(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str) -> Option<TimerDefinition> {
+    let mut listeners = extensions(xml, "taskListener").filter(|l| l.attribute("event") == Some("timeout"));
+    let first = listeners.next()?;
+    if let Some(second) = listeners.next() {
+        let message = format!("more than one timeout listener of '{id}' is not supported");
+        reader.error(second, id, message);
+    }
+    TimerDefinition::read(reader, first)
+}
+
 /// Candidates (`true`: groups) from `potentialOwner`s, whose names are groups unless they say `user(…)`, and from
 /// Camunda's attributes.
 fn candidates(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str) -> Vec<(bool, Expression)> {
@@ -117,10 +129,16 @@ struct UserTask {
     follow_up: Option<Expression>,
     priority: Option<Expression>,
     listeners: Vec<TaskListener>,
+    /// When its timeout listener runs.
+    timeout: Option<TimerDefinition>,
 }
 
 impl Behavior for UserTask {
     fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
+        if let Some(timeout) = &self.timeout {
+            let (due, repeat) = timeout.due(at, token, ctx)?;
+            ctx.add_job(token, at, JobKind::Timer, Some(due), repeat)?;
+        }
         let id = ctx.new_id();
         let row = ctx.token(token)?.clone();
         let process = &ctx.inst.process;
@@ -187,6 +205,14 @@ impl Behavior for UserTask {
         }
         ctx.task_created(id)?;
         Ok(Next::Wait)
+    }
+
+    fn is_scope(&self) -> bool {
+        self.timeout.is_some()
+    }
+
+    fn timer(&self) -> Option<&TimerDefinition> {
+        self.timeout.as_ref()
     }
 
     fn task_listeners(&self) -> &[TaskListener] {

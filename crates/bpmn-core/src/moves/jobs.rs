@@ -73,7 +73,9 @@ impl Ctx<'_, '_> {
             return Ok(());
         };
         let waits_on = event.attached_to.is_some() || self.is_event_start(event);
-        if event.interrupting || !waits_on || self.scope_of(token).is_some_and(|t| self.is_event_scope(t)) {
+        let listens = event.has_timeout();
+        let once = (event.interrupting || !waits_on) && !listens;
+        if once || self.scope_of(token).is_some_and(|t| self.is_event_scope(t)) {
             return Ok(());
         }
         let now = self.env.now;

@@ -134,6 +134,15 @@ impl Ctx<'_, '_> {
             .try_for_each(|task| self.notify_task(task, TaskEvent::Delete))
     }
 
+    /// The time of the timeout listener of a token's task has come.
+    pub(crate) fn task_timed_out(&mut self, token: Id) -> Result<(), Rejection> {
+        let tasks = self.inst.tasks.ids_by(By::Token(token));
+        let tasks: Vec<Id> = tasks.into_iter().collect();
+        tasks
+            .into_iter()
+            .try_for_each(|task| self.notify_task(task, TaskEvent::Timeout).map(drop))
+    }
+
     /// Takes a candidate in or out.
     pub(crate) fn change_candidate(&mut self, task: Id, who: (bool, String), add: bool) {
         let Some(row) = self.inst.tasks.get_mut(task) else {
