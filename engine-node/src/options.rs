@@ -102,6 +102,10 @@ pub struct Options {
     /// Waits between those tries where a model doesn't say: PT10S,PT1M or R5/PT5M
     #[arg(long, value_name = "CYCLE", value_parser = retry_cycle)]
     pub failed_job_retry_time_cycle: Option<String>,
+    /// Whether a BPMN error that nothing catches fails, instead of ending its execution with a warning in the log
+    /// (`enableExceptionsAfterUnhandledBpmnError`)
+    #[arg(long, value_name = "BOOL", default_value_t = false, action = clap::ArgAction::Set)]
+    pub exceptions_after_unhandled_bpmn_error: bool,
     /// Largest text or content of a variable (10M), at least 4k; past it a request is refused with 400
     #[arg(long, value_name = "SIZE", value_parser = service::size)]
     pub variable_size_max: Option<u64>,
@@ -200,6 +204,7 @@ impl Default for Options {
             job_executor_activate: true,
             default_job_retries: 3,
             failed_job_retry_time_cycle: None,
+            exceptions_after_unhandled_bpmn_error: false,
             variable_size_max: None,
             replication_timeout: std::time::Duration::from_secs(10),
             java: JavaOptions::default(),
@@ -302,6 +307,7 @@ impl Options {
             executor_active: self.job_executor_activate && activate != Some(false),
             default_retries: self.default_job_retries.max(1),
             retry_cycle: self.failed_job_retry_time_cycle.clone(),
+            unhandled_errors_fail: self.exceptions_after_unhandled_bpmn_error,
             variable_max: self
                 .variable_size_max
                 .map_or(u64::MAX, |most| most.max(LARGE as u64)),

@@ -315,6 +315,8 @@ pub struct Outcome {
     pub topics: Vec<String>,
     /// Jobs created or made due now.
     pub due_jobs: Vec<Id>,
+    /// What an operator should know of, in words for a log.
+    pub warnings: Vec<String>,
     /// Other instances of the tree that it has made or changed, by id: to be written with the commanded one.
     pub others: Vec<Instance>,
     /// Signals thrown: the shell delivers them to everybody outside of this instance.

@@ -48,9 +48,10 @@ impl<'a> Ctx<'a, '_> {
     ) -> Result<T, Rejection> {
         let back = self.here();
         self.switch_to(id)?;
-        let result = run(self)?;
+        let result = run(self);
+        // Also after a failure: a BPMN error of a script is one, and goes on from there.
         self.switch_to(back)?;
-        Ok(result)
+        result
     }
 
     /// Adds an instance that this step has made.

@@ -3,6 +3,7 @@
 mod api;
 mod both_databases;
 mod budget;
+mod calls;
 mod commands;
 mod deployments;
 mod echo;

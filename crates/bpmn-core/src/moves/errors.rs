@@ -57,17 +57,20 @@ impl Ctx<'_, '_> {
         if self.catch_error(token, code, message)? {
             return Ok(());
         }
+        let node = self.node_of(token)?;
+        // The reference's words, with the element where they speak of the execution.
+        let thrown = format!(
+            "Execution with id '{}' throws an error event with errorCode '{code}' and errorMessage '{}'",
+            node.id,
+            message.unwrap_or("null")
+        );
         if self.env.world.unhandled_errors_fail() {
-            let node = self.node_of(token)?;
-            let message = message.unwrap_or("null");
-            let message = format!(
-                "ENGINE-02042 Execution with id '{}' throws an error event with errorCode '{code}' and errorMessage \
-                 '{message}', but no error handler was defined. ",
-                node.id
-            );
+            let message = format!("ENGINE-02042 {thrown}, but no error handler was defined. ");
             return Err(Self::failure(node, message));
         }
-        let node = self.node_of(token)?;
+        self.outcome.warnings.push(format!(
+            "{thrown}, but no catching boundary event was defined. Execution is ended (none end event semantics)."
+        ));
         self.end_activity(
             token,
             node,
