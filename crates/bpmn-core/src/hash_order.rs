@@ -9,7 +9,7 @@ fn hash_code(text: &str) -> u32 {
 
 /// The order in which a `HashMap` or `HashSet` with these different keys, put in one after the other, lists them: as
 /// indexes into `keys`.
-pub(crate) fn hash_order(keys: &[&str]) -> Vec<usize> {
+pub fn hash_order(keys: &[&str]) -> Vec<usize> {
     let mut buckets = 16;
     while keys.len() * 4 > buckets * 3 {
         buckets *= 2;

@@ -13,7 +13,7 @@ mod element;
 mod eval;
 mod family;
 pub mod form;
-mod hash_order;
+pub mod hash_order;
 pub mod history;
 pub mod instance;
 pub mod java_code;

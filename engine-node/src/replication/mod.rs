@@ -13,7 +13,7 @@ use crate::{
     app::{Caller, Engine, EngineError, needs},
     store::{DeploymentRow, Store, UserRow},
 };
-use bpmn_core::{Id, command::Rejection};
+use bpmn_core::{Id, command::Rejection, hash_order::hash_order};
 use cluster::Cluster;
 use log::{Appended, ClusterLog, LocalLog, Log, Memory, New};
 use payload::Payload;
@@ -381,24 +381,36 @@ struct Earlier {
 
 type Files = Vec<(String, Vec<u8>)>;
 
-/// Parses the models among the files, on a thread that may block.
+/// Parses the models among the files, on a thread that may block. The first that is wrong refuses all; the reference
+/// keeps files in a hash map, whose order decides which is first.
 async fn parse(resources: Files) -> Result<(Files, Models), EngineError> {
     let parsed = tokio::task::spawn_blocking(move || {
-        let mut models = Models::default();
-        let mut problems = Vec::new();
-        for (name, content) in resources.iter().filter(|(name, _)| is_bpmn(name)) {
+        let names: Vec<&str> = resources.iter().map(|(name, _)| name.as_str()).collect();
+        let order = hash_order(&names);
+        let mut processes = Vec::new();
+        for &at in order.iter().filter(|&&at| is_bpmn(names[at])) {
+            let (name, content) = &resources[at];
             match bpmn_core::parse(content) {
-                Ok(definitions) => models.processes.push((name.clone(), definitions)),
-                Err(errors) => problems.push((name.clone(), errors)),
+                Ok(definitions) => processes.push((at, (name.clone(), definitions))),
+                Err(errors) => {
+                    return Err(EngineError::Parse {
+                        message: errors.message(name),
+                        problems: vec![(name.clone(), errors)],
+                    });
+                }
             }
         }
-        if let Some((name, errors)) = problems.first() {
-            let message = errors.message(name);
-            return Err(EngineError::Parse { message, problems });
+        let mut decided = Vec::new();
+        for &at in order.iter().filter(|&&at| is_dmn(names[at])) {
+            let (name, content) = &resources[at];
+            decided.push((at, (name.clone(), decisions(name, content)?)));
         }
-        for (name, content) in resources.iter().filter(|(name, _)| is_dmn(name)) {
-            models.decisions.push((name.clone(), decisions(name, content)?));
-        }
+        processes.sort_by_key(|(at, _)| *at);
+        decided.sort_by_key(|(at, _)| *at);
+        let models = Models {
+            processes: processes.into_iter().map(|(_, file)| file).collect(),
+            decisions: decided.into_iter().map(|(_, file)| file).collect(),
+        };
         Ok((resources, models))
     });
     parsed.await.unwrap_or_else(|panic| Err(log::internal(panic)))

@@ -30,9 +30,50 @@ pub(super) fn message(source: &str, cause: &Error) -> String {
         Error::UnknownToken(at) if source[..offset(source, *at)].trim().is_empty() => {
             "Content is not allowed in prolog.".to_owned()
         }
-        Error::UnknownToken(_) => "Content is not allowed in trailing section.".to_owned(),
+        Error::UnknownToken(at) => trailing(source, *at),
+        Error::UnexpectedDeclaration(_) => {
+            "The processing instruction target matching \"[xX][mM][lL]\" is not allowed.".to_owned()
+        }
+        Error::InvalidName(at)
+        | Error::InvalidChar(_, _, at)
+        | Error::InvalidChar2(_, _, at)
+        | Error::InvalidString(_, at) => inside_tag(source, *at).unwrap_or_else(|| cause.to_string()),
         other => other.to_string(),
     }
+}
+
+fn trailing(source: &str, at: TextPos) -> String {
+    match source
+        .get(offset(source, at)..)
+        .unwrap_or_default()
+        .starts_with('<')
+    {
+        true => "The markup in the document following the root element must be well-formed.".to_owned(),
+        false => "Content is not allowed in trailing section.".to_owned(),
+    }
+}
+
+/// What is wrong with a tag, if the place is in one.
+fn inside_tag(source: &str, at: TextPos) -> Option<String> {
+    let (_, tag) = source.get(..offset(source, at))?.rsplit_once('<')?;
+    if tag.contains('>') {
+        return None;
+    }
+    if let Some(name) = tag.strip_prefix('/') {
+        let name = name_in(name);
+        return Some(format!(
+            "The end-tag for element type \"{name}\" must end with a '>' delimiter."
+        ));
+    }
+    if tag.starts_with("?xml") {
+        return tag.trim_end().ends_with(['"', '\'']).then(|| {
+            "White space is required before the encoding pseudo attribute in the XML declaration.".to_owned()
+        });
+    }
+    let name = name_in(tag);
+    Some(format!(
+        "Element type \"{name}\" must be followed by either attribute specifications, \">\" or \"/>\"."
+    ))
 }
 
 fn unbound(source: &str, prefix: &str, at: TextPos) -> String {

@@ -58,6 +58,7 @@ pub(super) fn read_body<'x>(reader: &mut Reader<'x>, xml: Xml<'x, 'x>, node: &mu
     let behavior = (element::LOOP.parse)(reader, characteristics)?;
     let body = Node {
         id: format!("{}{}", node.id, element::BODY),
+        name: None,
         activity_type: element::LOOP.activity_type,
         inputs: Vec::new(),
         outputs: Vec::new(),
