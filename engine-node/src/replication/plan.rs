@@ -25,7 +25,7 @@ const DEFAULT_SOURCE: &str = "process application";
 /// The longest id the reference allows; beyond it the bare UUID is the id.
 const MAX_REST_ID: usize = 64;
 /// File name endings of BPMN models, as in the reference.
-const BPMN_ENDINGS: [&str; 2] = [".bpmn", ".bpmn20.xml"];
+const BPMN_ENDINGS: [&str; 2] = ["bpmn", "bpmn20.xml"];
 /// File name endings of decisions, as in the reference.
 const DMN_ENDINGS: [&str; 2] = ["dmn11.xml", "dmn"];
 /// Days that history of decisions is kept where the model doesn't say, as in the reference.

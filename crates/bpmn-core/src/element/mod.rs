@@ -377,6 +377,11 @@ pub(crate) trait Behavior: Debug + Send + Sync {
         None
     }
 
+    /// Camunda's word for it, where what the element is made of changes it.
+    fn activity_type(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Whether it is the catching side of a boundary event for compensation.
     fn is_compensation_boundary(&self) -> bool {
         false

@@ -11,7 +11,7 @@ pub(super) const SPEC: ElementSpec = ElementSpec {
 };
 
 #[derive(Debug)]
-pub(super) struct NoneThrowEvent;
+struct NoneThrowEvent;
 
 impl Behavior for NoneThrowEvent {
     fn enter(&self, _: &Node, _: Id, _: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {

@@ -1,6 +1,9 @@
 //! Conditional events: variables that have changed are noted and told to whom it may concern at the next safe point,
 //! as the reference delays them: before an activity is carried out or left, and at the end of a command.
-use crate::{command::Rejection, ctx::Ctx, element::ConditionalEvent, instance::EventKind, tracked::By};
+use crate::{
+    command::Rejection, ctx::Ctx, element::ConditionalEvent, instance::EventKind, script::Condition,
+    tracked::By,
+};
 use topology::Id;
 
 /// A change of a variable that conditional events may have to be told of.
@@ -24,10 +27,17 @@ impl Ctx<'_, '_> {
         }
     }
 
-    /// Whether a condition holds, seen from a token. One that can't be evaluated doesn't, as in the reference.
+    /// Whether a condition holds, seen from a token. In the reference, one that asks for a variable that isn't there
+    /// doesn't, nor does a script that fails; a value that is no boolean is a failure.
     pub(crate) fn holds(&mut self, event: &ConditionalEvent, token: Option<Id>) -> Result<bool, Rejection> {
         match self.condition_holds(&event.condition, token) {
-            Err(Rejection::Failure { .. }) => Ok(false),
+            Err(Rejection::Failure { message, .. })
+                if message.contains("Unknown property used in expression")
+                    || matches!(event.condition, Condition::Script(_))
+                        && !message.starts_with("condition script returns") =>
+            {
+                Ok(false)
+            }
             other => other,
         }
     }

@@ -26,6 +26,9 @@ pub(super) fn message(source: &str, cause: &Error) -> String {
         Error::UnclosedRootNode | Error::UnexpectedEndOfStream => {
             "XML document structures must start and end within the same entity.".to_owned()
         }
+        Error::NoRootNode if source.contains('<') => {
+            "XML document structures must start and end within the same entity.".to_owned()
+        }
         Error::NoRootNode => "Premature end of file.".to_owned(),
         Error::UnknownToken(at) if source[..offset(source, *at)].trim().is_empty() => {
             "Content is not allowed in prolog.".to_owned()

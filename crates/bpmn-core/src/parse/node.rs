@@ -144,7 +144,7 @@ pub(super) fn read_node<'x>(
     }
     let behavior = (spec.parse)(reader, xml)?;
     let mut node = Node {
-        activity_type: spec.activity_type,
+        activity_type: behavior.activity_type().unwrap_or(spec.activity_type),
         listeners: Listeners::read(reader, xml, id),
         form: match tag {
             "userTask" | "startEvent" => Form::read(reader, xml, id),
