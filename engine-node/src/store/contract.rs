@@ -12,6 +12,7 @@ mod postgres_only;
 mod reading;
 mod schema_checks;
 mod slots;
+mod thrown;
 mod trouble;
 mod unit_plans;
 mod values;
@@ -54,6 +55,8 @@ contract! {
         concurrent_requests_with_one_key_are_applied_once,
         an_ended_instance_leaves_history_only,
         an_instance_of_many_rows_is_written_in_one_unit;
+    thrown:
+        what_a_unit_throws_stays_until_it_is_told;
     values:
         a_bad_value_refuses_its_unit_alone,
         values_come_back_as_they_were,

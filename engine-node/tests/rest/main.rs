@@ -20,6 +20,7 @@ mod messages;
 mod operator_sql;
 mod overload;
 mod scripts;
+mod signals;
 mod tasks;
 mod unknown_ids;
 mod variables;
