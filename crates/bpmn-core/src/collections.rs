@@ -136,8 +136,21 @@ fn hash(key: &str) -> u32 {
 
 /// What becomes of a variable's value when an expression has read it; `None`: it stays as it is.
 pub(crate) fn reread(value: &TypedValue) -> Option<TypedValue> {
+    let again = rewritten(value)?;
+    match (value, &again) {
+        (TypedValue::Object { text: old, .. }, TypedValue::Object { text: new, .. }) if old == new => None,
+        _ => Some(again),
+    }
+}
+
+/// A value as another instance gets it: read and written again, with the class that has then.
+pub(crate) fn passed_on(value: TypedValue) -> TypedValue {
+    rewritten(&value).unwrap_or(value)
+}
+
+fn rewritten(value: &TypedValue) -> Option<TypedValue> {
     let TypedValue::Object {
-        text: Some(text),
+        text: Some(_),
         type_name,
         format,
     } = value
@@ -155,11 +168,7 @@ pub(crate) fn reread(value: &TypedValue) -> Option<TypedValue> {
         },
         _ => return None,
     };
-    let again = written(type_name, content);
-    match &again {
-        TypedValue::Object { text: Some(new), .. } if new == text => None,
-        _ => Some(again),
-    }
+    Some(written(type_name, content))
 }
 
 #[cfg(test)]

@@ -38,9 +38,23 @@ async fn a_thrown_signal_reaches_who_waits_and_starts_who_is_started_by_it_once(
     assert_eq!(starts.as_array().unwrap().len(), 1);
     assert_eq!(starts[0]["processInstanceId"], Value::Null);
 
-    api.start("throws", json!({"variables": {"x": {"value": 7, "type": "Integer"}}})).await;
-    assert_eq!(count(&api, "/task/count?taskDefinitionKey=u&processDefinitionKey=waits").await, 2);
-    assert_eq!(count(&api, "/task/count?taskDefinitionKey=u&processDefinitionKey=started").await, 1);
+    api.start(
+        "throws",
+        json!({"variables": {"x": {"value": 7, "type": "Integer"}}}),
+    )
+    .await;
+    assert_eq!(
+        count(&api, "/task/count?taskDefinitionKey=u&processDefinitionKey=waits").await,
+        2
+    );
+    assert_eq!(
+        count(
+            &api,
+            "/task/count?taskDefinitionKey=u&processDefinitionKey=started"
+        )
+        .await,
+        1
+    );
     let variables = api.get("/variable-instance?variableName=y").await;
     assert_eq!(variables.as_array().unwrap().len(), 3);
     assert!(variables.as_array().unwrap().iter().all(|v| v["value"] == 7));
@@ -69,7 +83,8 @@ async fn a_condition_starts_what_holds_with_the_variables_it_brings() {
     let nothing = api.json("POST", "/condition", json!({"variables": {}})).await;
     assert_eq!(nothing.status, 500);
     api.deploy(&model("condition", CONDITION)).await;
-    let offer = |level: i32| json!({"businessKey": "c", "variables": {"level": {"value": level, "type": "Integer"}}});
+    let offer =
+        |level: i32| json!({"businessKey": "c", "variables": {"level": {"value": level, "type": "Integer"}}});
     let started = api.json("POST", "/condition", offer(3)).await;
     assert_eq!((started.status, started.body), (200, json!([])));
     let started = api.json("POST", "/condition", offer(4)).await;

@@ -21,4 +21,9 @@ impl Behavior for LinkCatchEvent {
     fn is_scope(&self) -> bool {
         true
     }
+
+    /// Not in the reference either.
+    fn is_told(&self) -> bool {
+        false
+    }
 }

@@ -313,6 +313,11 @@ pub(crate) trait Behavior: Debug + Send + Sync {
         false
     }
 
+    /// Whether history tells of it.
+    fn is_told(&self) -> bool {
+        true
+    }
+
     /// Whether a token ends here even if flows go out.
     fn ends_token(&self) -> bool {
         false

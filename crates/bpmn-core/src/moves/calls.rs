@@ -1,6 +1,7 @@
 //! Called instances: starting them, passing variables in and out, ending them with who called them and the other way
 //! round.
 use crate::{
+    collections::passed_on,
     command::Rejection,
     ctx::Ctx,
     definition::DefinitionRef,
@@ -141,7 +142,7 @@ impl<'a> Ctx<'a, '_> {
     /// A value with its content: one that another instance can keep.
     fn portable(&self, value: TypedValue) -> Result<TypedValue, Rejection> {
         let TypedValue::Large(mut large) = value else {
-            return Ok(value);
+            return Ok(passed_on(value));
         };
         if let Some(id) = large.id {
             let content = self.inst.large.content(id);

@@ -130,7 +130,8 @@ impl<'a> Ctx<'a, '_> {
         if row.activity_id.is_some() && !self.skip_outputs {
             self.map_outputs(token, node)?;
         }
-        if let Some(activity) = row.activity_id.filter(|_| self.recording.keeps(Kind::Activity)) {
+        let told = self.recording.keeps(Kind::Activity) && node.behavior.is_told();
+        if let Some(activity) = row.activity_id.filter(|_| told) {
             let task = self.inst.tasks.first(By::Token(token));
             let process = &self.inst.process;
             let parent = self.parent_activity(row.parent_id);
@@ -175,7 +176,11 @@ impl<'a> Ctx<'a, '_> {
     /// Removes a token, whose activity has ended, with everything that belongs to it.
     pub(crate) fn remove_token(&mut self, token: Id) {
         self.end_entities(token, None);
-        self.end_variables(By::Scope(token), None);
+        let body = match self.inst.tokens.get(token) {
+            Some(row) if row.state == TokenState::Iteration => self.parent_activity(row.parent_id),
+            _ => None,
+        };
+        self.end_variables(By::Scope(token), body);
         self.remove_event_scopes(token);
         self.inst.tokens.remove(token);
     }

@@ -5,7 +5,7 @@ use crate::{
     convert,
     ctx::Ctx,
     definition::{Mapping, MappingValue, Node},
-    instance::{Recorded, Variable, Version},
+    instance::{Recorded, TokenState, Variable, Version},
     moves::Scene,
     tracked::By,
     value::{TypedValue, Variables},
@@ -84,7 +84,13 @@ impl<'a> Ctx<'a, '_> {
             // A token alone in the instance shares its execution.
             None => tokens.first(By::Execution(self.inst.process.id)),
         };
-        token.and_then(|t| t.activity_id)
+        match token {
+            // Nobody's yet but the body's, whatever its variables are shown in later.
+            Some(t) if t.state == TokenState::Iteration => {
+                t.parent_id.and_then(|body| tokens.get(body)?.activity_id)
+            }
+            token => token.and_then(|t| t.activity_id),
+        }
     }
 
     /// Sets a variable in exactly that scope; `writer` is the activity instance that does.
