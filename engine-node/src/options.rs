@@ -140,6 +140,9 @@ pub struct JavaOptions {
     /// Refuse models at deployment that need Java code or scripts this node can't run, instead of a warning
     #[arg(long)]
     pub strict_deploy: bool,
+    /// Refuse processes at deployment whose model gives no historyTimeToLive (`enforceHistoryTimeToLive`)
+    #[arg(long)]
+    pub enforce_history_ttl: bool,
 }
 
 impl JavaOptions {
@@ -317,6 +320,7 @@ impl Options {
             }),
             java: Arc::new(self.java.topics()?),
             strict_deploy: self.java.strict_deploy,
+            enforce_history_ttl: self.java.enforce_history_ttl,
             ..Settings::default()
         })
     }

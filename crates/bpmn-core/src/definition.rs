@@ -29,6 +29,8 @@ pub struct Definition {
     pub version_tag: Option<String>,
     /// Days. An absent attribute gives the reference's default of 180; an empty one gives `None`.
     pub history_ttl: Option<i32>,
+    /// Line and column of a process that gives no time to live, for operators who refuse it.
+    pub without_ttl: Option<(u32, u32)>,
     pub startable_in_tasklist: bool,
     /// The process's `documentation`: REST's `description`.
     pub documentation: Option<String>,

@@ -154,6 +154,8 @@ pub struct Settings {
     pub java: Arc<crate::java::JavaTopics>,
     /// Whether models that need what this node lacks are refused.
     pub strict_deploy: bool,
+    /// Whether processes without a time to live for their history are refused.
+    pub enforce_history_ttl: bool,
 }
 
 impl Default for Settings {
@@ -176,6 +178,7 @@ impl Default for Settings {
             runner: Arc::new(outside::NoRunner),
             java: Arc::default(),
             strict_deploy: false,
+            enforce_history_ttl: false,
         }
     }
 }

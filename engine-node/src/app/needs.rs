@@ -35,6 +35,9 @@ pub fn check(settings: &Settings, models: &[(String, Vec<Definition>)]) -> Resul
     for (file, definitions) in models {
         let mut problems = Vec::new();
         for definition in definitions {
+            if settings.enforce_history_ttl {
+                problems.extend(missing_ttl(definition));
+            }
             for need in &definition.needs {
                 let Some(why) = lacking(settings, need) else {
                     continue;
@@ -73,9 +76,39 @@ pub fn check(settings: &Settings, models: &[(String, Vec<Definition>)]) -> Resul
     }
 }
 
+/// The reference's words for a process without a time to live, where it asks for one.
+fn missing_ttl(definition: &Definition) -> Option<Problem> {
+    let (line, column) = definition.without_ttl?;
+    let message = "ENGINE-12018 History Time To Live (TTL) cannot be null. TTL is necessary for the History Cleanup to \
+                   work. The following options are possible:\n* Set historyTimeToLive in the model\n* Set a default \
+                   historyTimeToLive as a global process engine configuration\n* (Not recommended) Deactivate the \
+                   enforceTTL config to disable this check";
+    Some(Problem {
+        message: format!("{message}: {message}"),
+        line,
+        column,
+        main_element: Some(definition.key.clone()),
+        element_ids: vec![definition.key.clone()],
+        severity: Severity::Error,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_without_a_time_to_live_is_refused_where_the_operator_asks_for_it() {
+        let mut settings = Settings::default();
+        assert_eq!(checked(&settings), Ok(()));
+        settings.enforce_history_ttl = true;
+        let refused = checked(&settings).expect_err("it has none");
+        assert!(
+            refused.contains("ENGINE-12018 History Time To Live (TTL) cannot be null."),
+            "{refused}"
+        );
+        assert!(refused.contains("line 2"), "{refused}");
+    }
 
     const MODEL: &str = r#"<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" targetNamespace="test"
         xmlns:camunda="http://camunda.org/schema/1.0/bpmn"><process id="p" isExecutable="true"><startEvent id="s"/>

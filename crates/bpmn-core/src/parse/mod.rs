@@ -143,6 +143,9 @@ fn read_process<'x>(
         category: category.map(str::to_owned),
         version_tag: extension(process, "versionTag").map(str::to_owned),
         history_ttl: history_ttl(reader, process, key),
+        without_ttl: extension(process, "historyTimeToLive")
+            .is_none_or(str::is_empty)
+            .then(|| reader.position(process)),
         startable_in_tasklist: extension(process, "isStartableInTasklist")
             .is_none_or(|value| value == "true"),
         documentation: documentation(process),
