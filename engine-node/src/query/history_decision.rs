@@ -118,6 +118,12 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     }
     w.switch("rootDecisionInstancesOnly", col(H, "parent_id").is_null())?;
     w.tenants(col(H, "tenant_id"))?;
+    // There are no cases.
+    for name in ["caseDefinitionId", "caseDefinitionKey", "caseInstanceId"] {
+        if w.filters.text(name)?.is_some() {
+            w.and(super::never());
+        }
+    }
     for name in [
         "includeInputs",
         "includeOutputs",

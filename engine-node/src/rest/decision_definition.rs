@@ -20,7 +20,7 @@ use rest_api::{
     ApiError, ApiResult, date,
     decision::{DecisionDefinition, DmnXml},
     filters::sorting,
-    variable,
+    variable::{self, VariableError},
 };
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -144,7 +144,10 @@ async fn evaluate(call: Call) -> ApiResult<Response> {
     }
     let body = call.body()?;
     let prefix = format!("Cannot evaluate decision {}", decision.row.rest_id);
-    let variables = variable::read_all(body.raw("variables")).map_err(|e| e.api(""))?;
+    let variables = variable::read_all(body.raw("variables")).map_err(|error| match error {
+        VariableError::Message(text) => ApiError::invalid_request(text),
+        VariableError::Shape => error.api(""),
+    })?;
     match call
         .app
         .engine

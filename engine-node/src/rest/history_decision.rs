@@ -15,7 +15,7 @@ use axum::{Router, response::Response, routing::get};
 use bpmn_core::Id;
 use rest_api::{ApiError, ApiResult, Date, decision::HistoricDecisionInstance, variable};
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Routes of this resource.
 pub fn routes() -> Router<App> {
@@ -193,15 +193,16 @@ async fn statistics(call: Call) -> ApiResult<Response> {
     let ids: Vec<Id> = decisions.iter().map(|d| d.row.id).collect();
     let query = history_decision::evaluations(&ids, call.query_param("decisionInstanceId"));
     let snapshot = call.select(&query).await?;
-    let mut rows = Vec::new();
+    let mut counts = BTreeMap::new();
     for row in &snapshot.rows {
         let id = row.id(0).map_err(error::store)?;
         let count = row.i64(1).map_err(error::store)?;
-        let key = decisions
-            .iter()
-            .find(|d| d.row.id == id)
-            .map(|d| d.row.key.as_str());
-        rows.push(json!({"decisionDefinitionKey": key, "evaluations": count}));
+        let decision = decisions.iter().find(|d| d.row.id == id);
+        counts.insert(decision.map(|d| d.row.key.as_str()), count);
     }
+    let rows: Vec<Value> = counts
+        .iter()
+        .map(|(key, count)| json!({"decisionDefinitionKey": key, "evaluations": count}))
+        .collect();
     Ok(call.covered(&rows, &snapshot))
 }
