@@ -39,6 +39,7 @@ macro_rules! contract {
 contract! {
     cleaning:
         s3_07_expired_trees_go_whole_and_others_stay,
+        evaluations_that_no_process_asked_for_go_with_their_decisions_time_to_live,
         the_cleanup_job_is_kept_and_run_by_one_node,
         s2_37_every_history_row_reaches_the_queue_until_it_is_sent,
         s3_39_storage_is_told_by_groups;

@@ -5,6 +5,10 @@ use crate::store::{
     schema::slot_bound,
     *,
 };
+use bpmn_core::{
+    instance::{HistoricDecision, HistoricDecisionInput, HistoricDecisionOutput, HistoryRow},
+    value::TypedValue,
+};
 use migrations::Db;
 
 const DAY: i64 = 86_400_000;
@@ -103,6 +107,74 @@ pub(super) async fn s3_07_expired_trees_go_whole_and_others_stay(f: Fixture) {
     assert_eq!(f.store.clean(by_hand(JUNE + DAY), 10).await.unwrap().trees, 0);
     assert_eq!(f.store.clean(by_hand(JUNE + 3 * DAY), 10).await.unwrap().trees, 2);
     assert_eq!(rows(&f, a).await, 2);
+}
+
+/// Writes an evaluation with an input, an output and a decision that it required: four rows.
+async fn evaluate(f: &Fixture, of: Id, at: Slot, evaluated: i64) {
+    let root = id(at);
+    let decision = |id, decision_id, parent_id| {
+        HistoryRow::Decision(HistoricDecision {
+            id,
+            decision_id,
+            definition_id: None,
+            instance_id: None,
+            activity_id: None,
+            element: None,
+            user_id: Some("demo".into()),
+            evaluated,
+            collected: None,
+            parent_id,
+            tenant_id: None,
+        })
+    };
+    let input = HistoryRow::DecisionInput(HistoricDecisionInput {
+        id: id(at),
+        evaluation_id: root,
+        clause_id: "in".into(),
+        clause_name: None,
+        value: TypedValue::Integer(5),
+        created: evaluated,
+    });
+    let output = HistoryRow::DecisionOutput(HistoricDecisionOutput {
+        id: id(at),
+        evaluation_id: root,
+        clause_id: Some("out".into()),
+        clause_name: None,
+        rule: Some(("rule".into(), 1)),
+        name: Some("dish".into()),
+        value: TypedValue::String("soup".into()),
+        created: Some(evaluated),
+    });
+    let rows = vec![
+        decision(root, of, None),
+        input,
+        output,
+        decision(id(at), of, Some(root)),
+    ];
+    let unit = Unit {
+        slots: vec![at],
+        decision: Some((root, rows)),
+        ..Unit::default()
+    };
+    assert_eq!(f.write_one(unit).await, Applied::Done);
+}
+
+pub(super) async fn evaluations_that_no_process_asked_for_go_with_their_decisions_time_to_live(f: Fixture) {
+    let at = slot(13);
+    let (of, other) = (id(at), id(at));
+    evaluate(&f, of, at, JUNE - 10 * DAY).await;
+    evaluate(&f, of, at, JUNE + DAY).await;
+    evaluate(&f, other, at, JUNE - 10 * DAY).await;
+    assert_eq!(rows(&f, at).await, 12);
+    let expired = Expired::Decision {
+        id: of,
+        from: i64::MIN,
+        before: JUNE,
+    };
+    let cleaned = f.store.clean(expired, 10).await.unwrap();
+    assert_eq!((cleaned.trees, cleaned.more), (1, false));
+    assert_eq!(rows(&f, at).await, 8);
+    assert_eq!(f.store.clean(expired, 10).await.unwrap().trees, 0);
 }
 
 pub(super) async fn the_cleanup_job_is_kept_and_run_by_one_node(f: Fixture) {
