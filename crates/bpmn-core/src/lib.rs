@@ -2,6 +2,7 @@
 //!
 //! Deterministic: time and ids come in through [`command::Env`]. Knows no database, no HTTP, no clock, no thread.
 pub mod ask;
+mod callable;
 pub mod change;
 mod collections;
 pub mod command;

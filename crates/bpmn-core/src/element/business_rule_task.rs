@@ -1,8 +1,9 @@
 //! The business rule task: evaluates a decision in its place, or is like a service task.
 //!
 //! The result is seen as `decisionResult` until the task is left; `resultVariable` keeps it, as `mapDecisionResult` says.
-use super::{Behavior, ElementSpec, Next, callable::Callable, service_task};
+use super::{Behavior, ElementSpec, Next, service_task};
 use crate::{
+    callable::Callable,
     command::Rejection,
     ctx::Ctx,
     definition::Node,

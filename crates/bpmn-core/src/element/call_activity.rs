@@ -3,11 +3,9 @@
 //! Mappings are taken in document order, a later one replaces an earlier one of the same target. `variables="all"`
 //! copies what the call activity sees (`local="true"`: its own), and nothing is copied without a mapping. A case
 //! (CMMN) can be named, but none is ever found; variable mappings in Java fail when they are reached.
-use super::{
-    Behavior, ElementSpec, Next,
-    callable::{Callable, text},
-};
+use super::{Behavior, ElementSpec, Next};
 use crate::{
+    callable::{Callable, text},
     command::Rejection,
     ctx::Ctx,
     definition::Node,

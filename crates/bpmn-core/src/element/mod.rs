@@ -16,7 +16,6 @@ use topology::Id;
 
 mod business_rule_task;
 mod call_activity;
-mod callable;
 mod cancel_boundary_event;
 mod cancel_end_event;
 mod compensation_boundary_event;

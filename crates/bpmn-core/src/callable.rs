@@ -12,7 +12,7 @@ use topology::Id;
 
 /// What is named.
 #[derive(Debug)]
-pub(super) struct Callable {
+pub(crate) struct Callable {
     key: Expression,
     version: Version,
     tenant: Option<Expression>,
@@ -66,7 +66,7 @@ impl Callable {
 }
 
 /// What the expressions gave.
-pub(super) struct Called {
+pub(crate) struct Called {
     key: Option<String>,
     version: Named,
     tenant: Option<String>,
@@ -123,7 +123,7 @@ fn version<'x>(
 }
 
 /// A text or null; the reference casts.
-pub(super) fn text(at: &Node, value: Value) -> Result<Option<String>, Rejection> {
+pub(crate) fn text(at: &Node, value: Value) -> Result<Option<String>, Rejection> {
     match value {
         Value::Null => Ok(None),
         Value::Str(text) => Ok(Some(text)),
