@@ -126,6 +126,9 @@ fn json_object(class: &str, json: &serde_json::Value) -> TypedValue {
     }
 }
 
+/// The class of Spin's JSON nodes: what elements of a JSON array are.
+const JSON_NODE: &str = "org.camunda.spin.impl.json.jackson.JacksonJsonNode";
+
 /// An element of a list as the reference reads it back: all of the type of the first.
 fn retyped(value: Value, class: &str) -> Value {
     match (class, value) {
@@ -133,6 +136,7 @@ fn retyped(value: Value, class: &str) -> Value {
             "java.lang.String",
             value @ (Value::Int(_) | Value::Long(_) | Value::Double(_) | Value::Bool(_)),
         ) => Value::Str(value.to_text()),
+        (JSON_NODE, value) => Value::Json(into_json(value)),
         ("java.lang.Long", Value::Int(number)) => Value::Long(number.into()),
         ("java.util.Date", Value::Long(at)) => Value::Date(at),
         (_, value) => value,

@@ -285,6 +285,9 @@ pub fn plain(value: &TypedValue, style: Style) -> Value {
         TypedValue::Short(n) => json!(n),
         TypedValue::Integer(n) => json!(n),
         TypedValue::Long(n) => json!(n),
+        // As the reference's JSON writer: `NaN`, `Infinity`, `-Infinity`.
+        TypedValue::Double(n) if n.is_nan() => json!("NaN"),
+        TypedValue::Double(n) if n.is_infinite() => json!(if *n > 0.0 { "Infinity" } else { "-Infinity" }),
         TypedValue::Double(n) => json!(n),
         TypedValue::String(text) => json!(text),
         TypedValue::Date(millis) => json!(date::format(*millis)),

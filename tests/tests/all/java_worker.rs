@@ -213,6 +213,6 @@ async fn java_worker_is_asked_for_by_a_strict_node_without_topics() -> Result<()
         text.contains("Element 'class' needs the Java class 'acme.Greet'"),
         "{text}"
     );
-    assert!(text.contains("line 6"), "{text}");
+    assert!(text.contains("line 7"), "{text}");
     Ok(())
 }

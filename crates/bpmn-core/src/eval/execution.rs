@@ -67,6 +67,20 @@ impl<'a> Place<'_, 'a, '_> {
         }
     }
 
+    /// Java's `toString` of the execution.
+    pub(super) fn shown(&self) -> String {
+        let own = self.execution();
+        let truth = |name: &str| self.execution_property(name) == Some(Value::Bool(true));
+        match truth("processInstanceExecution") {
+            true => format!("ProcessInstance[{own}]"),
+            false => format!(
+                "{}{}Execution[{own}]",
+                if truth("concurrent") { "Concurrent" } else { "" },
+                if truth("scope") { "Scope" } else { "" }
+            ),
+        }
+    }
+
     /// REST's id of the execution.
     pub(super) fn execution(&self) -> Id {
         let ctx = &*self.ctx;

@@ -27,6 +27,13 @@ impl Place<'_, '_, '_> {
             ("hasVariables", []) => Value::Bool(!self.visible(bean).is_empty()),
             ("hasVariablesLocal", []) => Value::Bool(!self.local(bean).is_empty()),
             ("setVariable", [_, value]) => self.set(bean, false, &name, value.clone())?,
+            ("setVariable", [_, value, Value::Str(activity)])
+                if self.current().is_some_and(|node| node.id == *activity) =>
+            {
+                self.set(bean, true, &name, value.clone())?
+            }
+            ("toString", []) if matches!(bean, Bean::Execution) => Value::Str(self.shown()),
+            ("isActive", [_]) => Value::Bool(self.ctx.inst.tokens.iter().any(|token| token.element == name)),
             ("setVariableLocal", [_, value]) => self.set(bean, true, &name, value.clone())?,
             ("setVariables", [Value::Map(entries)]) => self.set_all(bean, false, entries)?,
             ("setVariablesLocal", [Value::Map(entries)]) => self.set_all(bean, true, entries)?,

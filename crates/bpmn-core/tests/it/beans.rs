@@ -61,10 +61,15 @@ fn variables() -> Variables {
 /// Ids are each other's equals.
 fn without_ids(text: &str) -> String {
     let is_id = |word: &str| word.len() == 36 && word.matches('-').count() == 4;
-    let words = text
-        .split(':')
-        .map(|word| if is_id(word) { "<id>" } else { word });
-    words.collect::<Vec<_>>().join(":").replace('\n', "\\n")
+    let words = text.split_inclusive([':', '[', ']']).map(|word| {
+        let bare = word.trim_end_matches([':', ']']);
+        if is_id(bare) {
+            word.replace(bare, "<id>")
+        } else {
+            word.to_owned()
+        }
+    });
+    words.collect::<String>().replace('\n', "\\n")
 }
 
 fn shown(value: &TypedValue) -> String {
