@@ -78,9 +78,11 @@ fn is_cast(message: &str) -> bool {
     message.starts_with("class ") && message.contains(" cannot be cast to class ")
 }
 
-/// The Java exception of a failed decision, which isn't one of the engine's and passes on as it is.
+/// The Java exception of a failed decision or number, which isn't one of the engine's and passes on as it is.
 fn of_decision(message: &str) -> Option<&'static str> {
     let kinds = [
+        // A loop's number that is none.
+        ("For input string: ", "NumberFormatException"),
         ("FEEL/SCALA-", "FeelException"),
         ("DMN-03", "DmnHitPolicyException"),
         ("DMN-01002", "DmnEvaluationException"),

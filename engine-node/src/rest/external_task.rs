@@ -157,13 +157,9 @@ async fn run(call: &Call, command: impl Fn(bpmn_core::Id) -> Command) -> ApiResu
         .entity_command(&call.caller, Entity::ExternalTask, id, command(id), render)
         .await;
     let other = |failure| match failure {
-        // Engine exceptions of these commands come as RestException: 400 for the caller's mistakes, else 500.
-        crate::app::EngineError::Rejected(rejection) => {
-            let status = match rejection {
-                Rejection::Failure { .. } => StatusCode::INTERNAL_SERVER_ERROR,
-                _ => StatusCode::BAD_REQUEST,
-            };
-            ApiError::rest(status, rejection.to_string())
+        // The caller's mistakes come as RestException; what fails in the process as what it is.
+        crate::app::EngineError::Rejected(rejection) if !matches!(rejection, Rejection::Failure { .. }) => {
+            ApiError::rest(StatusCode::BAD_REQUEST, rejection.to_string())
         }
         other => error::api(other),
     };

@@ -27,6 +27,7 @@ pub mod job;
 pub mod job_definition;
 pub mod lists;
 pub mod message;
+pub mod message_trigger;
 pub mod modification;
 pub mod process_definition;
 pub mod process_instance;
@@ -78,6 +79,7 @@ pub fn router(app: App) -> Router {
         .merge(job::routes())
         .merge(job_definition::routes())
         .merge(message::routes())
+        .merge(message_trigger::routes())
         .merge(modification::routes())
         .merge(process_definition::routes())
         .merge(process_instance::routes())

@@ -63,7 +63,8 @@ pub(super) fn read_body<'x>(reader: &mut Reader<'x>, xml: Xml<'x, 'x>, node: &mu
         inputs: Vec::new(),
         outputs: Vec::new(),
         has_mappings: false,
-        job_priority: node.job_priority.take(),
+        // The reference gives the activity's priority to the jobs of its iterations alone.
+        job_priority: None,
         retry_cycle: node.retry_cycle.take(),
         ..plain_node(xml, node.parent, behavior)
     };
@@ -117,6 +118,14 @@ fn plain_node(xml: Xml<'_, '_>, parent: Option<NodeIx>, behavior: Box<dyn elemen
     }
 }
 
+/// The retry cycle of an activity's jobs, also under the name that Camunda had before.
+fn retry_cycle<'x>(xml: Xml<'x, 'x>) -> Option<Xml<'x, 'x>> {
+    const BEFORE: &str = "http://www.camunda.com/fox";
+    let mut all = bpmn_child(xml, "extensionElements")?.children();
+    let fox = all.find(|n| n.has_tag_name((BEFORE, "failedJobRetryTimeCycle")));
+    fox.or_else(|| extensions(xml, "failedJobRetryTimeCycle").next())
+}
+
 /// Reads a flow node; `None` if it was refused.
 pub(super) fn read_node<'x>(
     reader: &mut Reader<'x>,
@@ -153,7 +162,7 @@ pub(super) fn read_node<'x>(
         ..plain_node(xml, parent, behavior)
     };
     node.job_priority = reader.priority(xml, id, "jobPriority");
-    if let Some(cycle) = extensions(xml, "failedJobRetryTimeCycle").next() {
+    if let Some(cycle) = retry_cycle(xml) {
         node.retry_cycle = reader.expression(xml, id, &text(cycle));
     }
     for property in extensions(xml, "properties")
