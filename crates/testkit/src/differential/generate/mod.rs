@@ -1,0 +1,79 @@
+//! Random cases: a block-structured process from a seed, and steps chosen from what each recorded state offers.
+mod drive;
+mod model;
+
+use super::{
+    case::{Case, Resource, Step},
+    engine::Engine,
+    run::Run,
+};
+use anyhow::Result;
+
+/// A small deterministic generator (xorshift).
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Dice {
+        let mut dice = Dice((seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        for _ in 0..8 {
+            dice.below(2);
+        }
+        dice
+    }
+
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        ((self.0 >> 11) % limit.max(1) as u64) as usize
+    }
+
+    /// Once in so many times.
+    pub(crate) fn once_in(&mut self, times: usize) -> bool {
+        self.below(times) == 0
+    }
+
+    pub(crate) fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
+        from[self.below(from.len())]
+    }
+}
+
+/// What generated processes may be about: each has more of some elements.
+pub const THEMES: [&str; 8] = [
+    "tasks",
+    "gateways",
+    "boundary",
+    "scopes",
+    "loops",
+    "compensation",
+    "calls",
+    "mixed",
+];
+
+/// Generates a case and records it on an engine.
+pub async fn generate(engine: &Engine, theme: &str, seed: u64) -> Result<Case> {
+    let model = model::process(theme, seed);
+    let mut case = Case {
+        name: format!("{theme} {seed}"),
+        ..Case::default()
+    };
+    let mut run = Run::new(engine);
+    let result = drive::record(&mut run, &mut case, model, seed).await;
+    if result.is_ok() {
+        case.history = run.history().await?;
+    }
+    run.clean_up().await;
+    result.map(|()| case)
+}
+
+fn deploys(model: String) -> Step {
+    let resources = vec![Resource {
+        name: None,
+        text: model,
+    }];
+    Step {
+        what: "deploy".to_owned(),
+        resources,
+        ..Step::default()
+    }
+}
