@@ -36,6 +36,9 @@ pub struct Options {
     pub java: engine_node::JavaOptions,
     #[command(flatten)]
     pub scripts: ScriptOptions,
+    /// Whether jobs run by themselves
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    pub job_executor_activate: bool,
     /// How long running work may take to end after SIGTERM
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub drain_timeout: Duration,
@@ -140,6 +143,7 @@ async fn start_node(
     let path = file.to_str().context("the data directory's name is not UTF-8")?;
     let mut options = engine_node::Options::on_database(&format!("sqlite://{path}"));
     options.shard = Some(shard.to_string());
+    options.job_executor_activate = own.job_executor_activate;
     options.node_name = Some(format!("{shard}-dev"));
     options.java = own.java.clone();
     options.scripts = ScriptOptions {

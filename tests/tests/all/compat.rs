@@ -3,15 +3,24 @@ use anyhow::{Context, Result};
 use std::{path::PathBuf, time::Duration};
 use testkit::{
     compat::replay,
+    differential,
     process::{Process, free_port, stellwerk, wait_for},
 };
+
+fn cases() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("differential")
+}
 
 fn scenarios() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("compat")
 }
 
-/// Starts a role of the binary in a directory of its own and replays every scenario against it.
-async fn replay_against(name: &str, arguments: &[&str]) -> Result<()> {
+/// Starts a role of the binary in a directory of its own and replays against it.
+async fn against(
+    name: &str,
+    arguments: &[&str],
+    replay: impl AsyncFnOnce(String) -> Result<usize>,
+) -> Result<()> {
     let directory = std::env::temp_dir().join(format!("stellwerk-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&directory)?;
     let port = free_port()?.to_string();
@@ -33,7 +42,7 @@ async fn replay_against(name: &str, arguments: &[&str]) -> Result<()> {
                 .then_some(()))
         })
         .await?;
-        replay(&scenarios(), &base).await
+        replay(base).await
     }
     .await;
     let result = result.map(drop).with_context(|| server.last_words());
@@ -53,14 +62,60 @@ async fn compat_one_node_alone_answers_as_the_reference() -> Result<()> {
         "--admin-listen",
         "none",
     ];
-    replay_against("alone", &node).await
+    against("alone", &node, async |base| replay(&scenarios(), &base).await).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn compat_three_shards_behind_a_router_answer_as_the_reference() -> Result<()> {
-    replay_against(
-        "three",
-        &["dev", "--shards", "3", "--port", "PORT", "--no-sample"],
-    )
+    let three = ["dev", "--shards", "3", "--port", "PORT", "--no-sample"];
+    against("three", &three, async |base| replay(&scenarios(), &base).await).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn compat_recorded_cases_go_on_one_node_as_on_the_reference() -> Result<()> {
+    let node = [
+        "engine-node",
+        "--database-url",
+        "DATABASE",
+        "--listen",
+        "127.0.0.1:PORT",
+        "--admin-listen",
+        "none",
+        "--job-executor-activate",
+        "false",
+        "--unsafe-durability",
+    ];
+    let directory = cases();
+    let pending = differential::pending(&directory)?;
+    against("cases", &node, async |base| {
+        differential::replay(&base, differential::read_all(&directory)?, &pending).await
+    })
+    .await
+}
+
+/// Every tenth.
+#[tokio::test(flavor = "multi_thread")]
+async fn compat_recorded_cases_go_on_three_shards_as_on_the_reference() -> Result<()> {
+    let three = [
+        "dev",
+        "--shards",
+        "3",
+        "--port",
+        "PORT",
+        "--no-sample",
+        "--job-executor-activate",
+        "false",
+    ];
+    let directory = cases();
+    let pending = differential::pending(&directory)?;
+    let cases = differential::read_all(&directory)?;
+    let sample = cases
+        .into_iter()
+        .step_by(10)
+        .filter(|c| !pending.contains(&c.name))
+        .collect();
+    against("three-cases", &three, async |base| {
+        differential::replay(&base, sample, &pending).await
+    })
     .await
 }

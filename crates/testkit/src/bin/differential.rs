@@ -1,10 +1,12 @@
 //! Records and replays cases of the differential suite.
 //!
 //! `differential record BASE-URL FILE-OR-DIRECTORY…`: runs the cases there and writes what it shows into the files.
-//! `differential replay BASE-URL FILE-OR-DIRECTORY… [--case NAME] [--full]`: runs them and prints what differs.//! `differential generate BASE-URL THEME SEED COUNT FILE`: writes so many random cases, recorded there.
+//! `differential replay BASE-URL DIRECTORY [--case NAME] [--write-pending]`: runs them and prints what differs.//! `differential generate BASE-URL THEME SEED COUNT FILE`: writes so many random cases, recorded there.
 use anyhow::{Context, Result, bail};
 use std::{fs, path::Path};
-use testkit::differential::{case::Cases, difference, engine::Engine, files, generate, read, run_all};
+use testkit::differential::{
+    PENDING, case::Cases, difference, engine::Engine, files, generate, read, read_all, run_all,
+};
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -29,40 +31,53 @@ async fn main() -> Result<()> {
                 let found = run_all(&engine, cases, at_once, false).await?;
                 for case in &found {
                     if let Some(step) = case.steps.last().filter(|s| stopped(s)) {
-                        println!(
-                            "{} {}: {} {:?}",
-                            file.display(),
-                            case.name,
-                            step.what,
-                            step.refused
-                        );
+                        println!("{}: {:?}", case.name, step.refused);
                     }
                 }
                 fs::write(&file, Cases(found).to_string()).with_context(|| file.display().to_string())?;
             }
         }
-        [verb, base, rest @ ..] if verb == "replay" => {
+        // Keeps the cases that come out as recorded: on the reference, that is those which don't hang on chance.
+        [verb, base, rest @ ..] if verb == "sieve" => {
             let engine = Engine::new(base)?;
-            let only = option("--case");
-            let (mut equal, mut all) = (0, 0);
             for file in paths(rest)? {
-                let Cases(mut cases) = read(&file)?;
-                cases.retain(|c| only.as_ref().is_none_or(|name| c.name == *name));
-                let found = run_all(&engine, cases.clone(), at_once, true).await?;
-                for (case, found) in cases.iter().zip(&found) {
-                    all += 1;
-                    match difference(case, found) {
-                        None => equal += 1,
-                        Some(difference) => {
-                            println!("== {} {}\n{difference}", file.display(), case.name);
-                        }
-                    }
-                    if arguments.iter().any(|a| a == "--full") {
-                        println!("{found}");
-                    }
+                let Cases(cases) = read(&file)?;
+                let found = run_all(&engine, cases.clone(), at_once, false).await?;
+                let kept = cases.into_iter().zip(&found).filter(|(case, found)| {
+                    let difference = difference(case, found);
+                    difference.iter().for_each(|d| println!("== {}\n{d}", case.name));
+                    difference.is_none()
+                });
+                fs::write(&file, Cases(kept.map(|(case, _)| case).collect()).to_string())?;
+            }
+        }
+        [verb, base, directory, ..] if verb == "replay" => {
+            let directory = Path::new(directory);
+            let mut cases = read_all(directory)?;
+            let only = option("--case");
+            cases.retain(|c| only.as_ref().is_none_or(|name| c.name == *name));
+            let found = run_all(&Engine::new(base)?, cases.clone(), at_once, true).await?;
+            let mut unequal = Vec::new();
+            for (case, found) in cases.iter().zip(&found) {
+                if let Some(difference) = difference(case, found) {
+                    unequal.push(case.name.as_str());
+                    println!("== {}\n{difference}", case.name);
+                }
+                if only.is_some() {
+                    println!("{found}");
                 }
             }
-            println!("{equal} of {all} cases are equal");
+            println!(
+                "{} of {} cases are equal",
+                cases.len() - unequal.len(),
+                cases.len()
+            );
+            if arguments.iter().any(|a| a == "--write-pending") {
+                fs::write(directory.join(PENDING), unequal.join("\n") + "\n")?;
+            }
+        }
+        [verb, theme, seed] if verb == "model" => {
+            println!("{}", generate::model::process(theme, seed.parse()?))
         }
         [verb, base, theme, from, count, file, ..] if verb == "generate" => {
             let engine = Engine::new(base)?;
@@ -70,6 +85,8 @@ async fn main() -> Result<()> {
             let mut cases = Vec::new();
             for seed in from..from + count.parse::<u64>()? {
                 match generate::generate(&engine, theme, seed).await {
+                    // A model that is refused tells little.
+                    Ok(case) if case.steps.len() == 1 => {}
                     Ok(case) => cases.push(case),
                     Err(error) => println!("{theme} {seed}: {error:#}"),
                 }

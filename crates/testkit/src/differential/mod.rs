@@ -12,10 +12,11 @@ pub mod shorthand;
 pub mod state;
 pub mod steps;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use case::{Case, Cases, Step};
 use engine::Engine;
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -44,6 +45,52 @@ pub fn files(path: &Path) -> Result<Vec<PathBuf>> {
 pub fn read(file: &Path) -> Result<Cases> {
     let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
     text.parse().with_context(|| file.display().to_string())
+}
+
+/// Names of cases that are not equal yet, a line each.
+pub fn pending(directory: &Path) -> Result<BTreeSet<String>> {
+    let text = fs::read_to_string(directory.join(PENDING)).unwrap_or_default();
+    Ok(text
+        .lines()
+        .filter(|l| !l.is_empty() && !l.starts_with('#'))
+        .map(str::to_owned)
+        .collect())
+}
+
+/// All cases below a directory.
+pub fn read_all(directory: &Path) -> Result<Vec<Case>> {
+    let files = files(directory)?.into_iter().filter(|f| !f.ends_with(PENDING));
+    Ok(files
+        .map(|f| Ok(read(&f)?.0))
+        .collect::<Result<Vec<_>>>()?
+        .concat())
+}
+
+/// The list of cases that are not equal yet.
+pub const PENDING: &str = "pending.txt";
+
+/// Replays cases on an engine and compares: gives how many are equal, or what is wrong. Pending cases must differ.
+pub async fn replay(base: &str, cases: Vec<Case>, pending: &BTreeSet<String>) -> Result<usize> {
+    let engine = Engine::new(base)?;
+    let found = run_all(&engine, cases.clone(), 4, true).await?;
+    let (mut equal, mut wrong) = (0, Vec::new());
+    for (case, found) in cases.iter().zip(&found) {
+        match (difference(case, found), pending.contains(&case.name)) {
+            (None, false) => equal += 1,
+            (None, true) => wrong.push(format!("{} is equal now: take it out of {PENDING}", case.name)),
+            (Some(_), true) => {}
+            (Some(difference), false) => wrong.push(format!("{}: {difference}", case.name)),
+        }
+    }
+    if !wrong.is_empty() {
+        bail!(
+            "{} of {} cases are wrong:\n{}",
+            wrong.len(),
+            cases.len(),
+            wrong.join("\n")
+        );
+    }
+    Ok(equal)
 }
 
 /// Runs cases on an engine, so many at a time, and gives what it made of each, in their order. `keep` leaves what they deployed.

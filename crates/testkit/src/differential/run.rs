@@ -205,6 +205,13 @@ fn normal(text: &str, key: &str, state: &State) -> String {
             rest = &rest[first.len_utf8()..];
         }
     }
+    // A Java object written out, with a time in a form of its own.
+    while let Some((before, rest)) = out.split_once("EventSubscriptionEntity[") {
+        let Some((_, after)) = rest.split_once(']') else {
+            break;
+        };
+        out = format!("{before}EventSubscriptionEntity{after}");
+    }
     out.replace(key, "KEY")
 }
 

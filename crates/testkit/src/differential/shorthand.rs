@@ -192,7 +192,7 @@ impl Document {
                 .filter_map(|w| pair(w))
                 .map(|(n, v)| attribute(n, v))
                 .collect();
-            let _ = write!(self.body, "<{tag} id=\"{id}\"{attributes}/>");
+            let _ = write!(self.body, "<{tag} id=\"{id}_{tag}\"{attributes}/>");
             let tag = ["message", "signal", "error", "escalation"]
                 .into_iter()
                 .find(|t| *t == tag);
@@ -208,8 +208,11 @@ impl Document {
         let mut declared = String::new();
         for ((tag, id), _) in self.used.iter().filter(|(_, declared)| !**declared) {
             let _ = match *tag {
-                "message" | "signal" => write!(declared, "<{tag} id=\"{id}\" name=\"{id}-KEY\"/>"),
-                tag => write!(declared, "<{tag} id=\"{id}\" name=\"{id}\" {tag}Code=\"{id}\"/>"),
+                "message" | "signal" => write!(declared, "<{tag} id=\"{id}_{tag}\" name=\"{id}-KEY\"/>"),
+                tag => write!(
+                    declared,
+                    "<{tag} id=\"{id}_{tag}\" name=\"{id}\" {tag}Code=\"{id}\"/>"
+                ),
             };
         }
         Ok(format!(
@@ -220,9 +223,10 @@ impl Document {
         ))
     }
 
-    /// Notes that an event, a task or an error definition refers to it.
-    fn refer(&mut self, tag: &'static str, id: &str) {
-        self.used.entry((tag, id.to_owned())).or_insert(false);
+    /// The id of the message (or the like) of that name, which is declared if it isn't.
+    fn refer(&mut self, tag: &'static str, name: &str) -> String {
+        self.used.entry((tag, name.to_owned())).or_insert(false);
+        format!("{name}_{tag}")
     }
 
     fn element(&mut self, line: &Line) -> Result<String> {
@@ -252,13 +256,14 @@ impl Document {
             "receive" => "messageRef",
             _ => "",
         };
-        if !argument.is_empty() {
-            if let Some(value) = rest.next_if(|w| pair(w).is_none() && !is_word(w)) {
-                parts.attributes += &attribute(argument, value);
-                if word == "receive" {
-                    self.refer("message", value);
-                }
-            }
+        if !argument.is_empty()
+            && let Some(value) = rest.next_if(|w| pair(w).is_none() && !is_word(w))
+        {
+            let value = match word.as_str() {
+                "receive" => self.refer("message", value),
+                _ => value.to_owned(),
+            };
+            parts.attributes += &attribute(argument, &value);
         }
         while let Some(next) = rest.next() {
             match next {
@@ -308,7 +313,9 @@ impl Document {
             parts.extensions += &format!("<camunda:inputOutput>{}</camunda:inputOutput>", parts.parameters);
         }
         let mut xml = format!("<{tag}{}>", parts.attributes);
-        if !parts.extensions.is_empty() {
+        if tag.starts_with("camunda:") {
+            xml += &parts.extensions;
+        } else if !parts.extensions.is_empty() {
             let _ = write!(xml, "<extensionElements>{}</extensionElements>", parts.extensions);
         }
         xml += &parts.looped;
@@ -342,14 +349,11 @@ impl Document {
                 "timeDuration" | "timeCycle" | "timeDate" => {
                     inside = format!("<{name}>{}</{name}>", escaped(value))
                 }
+                "messageRef" => attributes = attribute(name, &self.refer("message", value)),
+                "signalRef" => attributes = attribute(name, &self.refer("signal", value)),
+                "errorRef" => attributes = attribute(name, &self.refer("error", value)),
+                "escalationRef" => attributes = attribute(name, &self.refer("escalation", value)),
                 _ => attributes = attribute(name, value),
-            }
-            match name {
-                "messageRef" => self.refer("message", value),
-                "signalRef" => self.refer("signal", value),
-                "errorRef" => self.refer("error", value),
-                "escalationRef" => self.refer("escalation", value),
-                _ => {}
             }
         }
         (tag, attributes, inside)
@@ -438,7 +442,7 @@ impl Document {
                 );
             }
             ["camunda:errorEventDefinition", error, ..] => {
-                self.refer("error", error);
+                let error = self.refer("error", error);
                 let attributes: String = words
                     .iter()
                     .filter_map(|w| pair(w))
@@ -446,7 +450,7 @@ impl Document {
                     .collect();
                 let _ = write!(
                     parts.extensions,
-                    "<camunda:errorEventDefinition id=\"{id}_{error}\" errorRef=\"{error}\"{attributes}/>"
+                    "<camunda:errorEventDefinition id=\"{id}_{error}_definition\" errorRef=\"{error}\"{attributes}/>"
                 );
             }
             [tag, ..] if tag.starts_with("camunda:") => parts.extensions += &self.element(line)?,
@@ -491,12 +495,12 @@ mod tests {
     fn a_line_is_an_element_with_its_flows() {
         let xml = expand("process KEY\n  start s > a\n  user a @assignee=\"a b\" > e if ${x < 1}\n    in y : ${z}\n  end e error E\n").unwrap();
         for part in [
-            "<error id=\"E\" name=\"E\" errorCode=\"E\"/>",
+            "<error id=\"E_error\" name=\"E\" errorCode=\"E\"/>",
             "<process isExecutable=\"true\" id=\"KEY\">",
             "<sequenceFlow id=\"s_a\" sourceRef=\"s\" targetRef=\"a\"></sequenceFlow>",
             "<userTask id=\"a\" camunda:assignee=\"a b\"><extensionElements><camunda:inputOutput><camunda:inputParameter name=\"y\">${z}<",
             "${x &lt; 1}</conditionExpression>",
-            "<endEvent id=\"e\"><errorEventDefinition errorRef=\"E\"></errorEventDefinition></endEvent>",
+            "<endEvent id=\"e\"><errorEventDefinition errorRef=\"E_error\"></errorEventDefinition></endEvent>",
         ] {
             assert!(xml.contains(part), "{part} in {xml}");
         }

@@ -47,6 +47,7 @@ struct Row {
     text: String,
     /// What it waits for, of an event subscription.
     waits: (String, String),
+    created: String,
 }
 
 struct Node {
@@ -55,8 +56,12 @@ struct Node {
     text: String,
     executions: Vec<String>,
     parent: Option<usize>,
+    /// The call activity that waits for this process instance.
+    caller: Option<usize>,
+    /// What is inside, and what it calls.
     children: Vec<usize>,
-    key: String,
+    /// What it is and has, and then since when.
+    key: (String, String),
 }
 
 /// A text member, empty if it is none.
@@ -151,6 +156,7 @@ pub async fn capture(
                 owner: text(&row, "activityInstanceId").to_owned(),
                 text: value(&row) + if row["taskId"].is_null() { "" } else { " of task" },
                 waits: Default::default(),
+                created: String::new(),
             });
         }
         for row in engine.list(&format!("/task?processInstanceIdIn={ids}")).await? {
@@ -221,6 +227,22 @@ pub async fn capture(
             .to_owned();
         root.text = members(instance, &["businessKey", "suspended", "tenantId"]);
     }
+    if roots.len() > 1 {
+        for instance in &instances {
+            let path = format!(
+                "/history/activity-instance?unfinished=true&processInstanceId={}",
+                text(instance, "id")
+            );
+            for row in engine.list(&path).await? {
+                let at = |id: &str| nodes.iter().position(|n| !id.is_empty() && n.id == id);
+                let caller = at(text(&row, "id"));
+                if let (Some(caller), Some(called)) = (caller, at(text(&row, "calledProcessInstanceId"))) {
+                    nodes[called].caller = Some(caller);
+                    nodes[caller].children.push(called);
+                }
+            }
+        }
+    }
     let mut state = State::default();
     name_nodes(&mut state, &mut nodes, &roots, &rows);
     name_executions(&mut state, &nodes, &executions, &rows);
@@ -236,7 +258,16 @@ pub async fn capture(
         listed.extend(node.executions.iter().map(String::as_str));
         let (name, on) = (state.name(&node.id), on.join(" "));
         let line = match node.parent {
-            None => format!("instance {name}{} on {on}", node.text),
+            None => {
+                let caller = node
+                    .caller
+                    .map(|c| format!(" called by {}", state.name(&nodes[c].id)));
+                format!(
+                    "instance {name}{}{} on {on}",
+                    caller.unwrap_or_default(),
+                    node.text
+                )
+            }
             Some(parent) => format!(
                 "{} {name} in {} on {on}",
                 node.text,
@@ -259,6 +290,7 @@ pub async fn capture(
             r.element.clone(),
             state.execution(&r.execution).to_owned(),
             r.text.clone(),
+            r.created.clone(),
         )
     });
     let mut counts = HashMap::new();
@@ -318,6 +350,9 @@ fn plain(kind: &'static str, row: &Value, element: &str, shown: String) -> Row {
         owner: String::new(),
         text: shown,
         waits: Default::default(),
+        created: ["created", "createTime", "createdDate"]
+            .map(|name| text(row, name))
+            .concat(),
     }
 }
 
@@ -385,8 +420,9 @@ fn tree_nodes(tree: &Value, parent: Option<usize>, nodes: &mut Vec<Node>) -> usi
         text: format!("activity {}{}", text(tree, "activityType"), incidents(tree)),
         executions: list(&tree["executionIds"]),
         parent,
+        caller: None,
         children: Vec::new(),
-        key: String::new(),
+        key: Default::default(),
     });
     for child in tree["childActivityInstances"].as_array().into_iter().flatten() {
         let child = tree_nodes(child, Some(at), nodes);
@@ -400,8 +436,9 @@ fn tree_nodes(tree: &Value, parent: Option<usize>, nodes: &mut Vec<Node>) -> usi
             text: format!("transition {}{}", text(child, "activityType"), incidents(child)),
             executions: vec![text(child, "executionId").to_owned()],
             parent: Some(at),
+            caller: None,
             children: Vec::new(),
-            key: String::new(),
+            key: Default::default(),
         });
         let child = nodes.len() - 1;
         nodes[at].children.push(child);
@@ -420,29 +457,43 @@ fn numbered<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: K, nam
     }
 }
 
+/// Says what a node and all inside are and have, and since when, for ordering them.
+fn measure(at: usize, nodes: &mut [Node], rows: &[Row], ids: &HashSet<String>) {
+    let mut inside = Vec::new();
+    for child in nodes[at].children.clone() {
+        measure(child, nodes, rows, ids);
+        inside.push(nodes[child].key.clone());
+    }
+    inside.sort();
+    let node = &mut nodes[at];
+    let (mut parts, mut since) = (Vec::new(), Vec::new());
+    for row in rows
+        .iter()
+        .filter(|r| r.owner == node.id || (!ids.contains(&r.owner) && node.executions.contains(&r.execution)))
+    {
+        parts.push(format!("{} {}{}", row.kind, row.element, row.text));
+        since.push(row.created.clone());
+    }
+    parts.sort();
+    since.extend(inside.iter().map(|(_, since)| since.clone()));
+    since.sort();
+    let inside = inside
+        .iter()
+        .map(|(key, _)| key.as_str())
+        .collect::<Vec<_>>()
+        .join(",");
+    let key = format!("{}{}[{}]({inside})", node.element, node.text, parts.join(","));
+    node.key = (key, since.concat());
+}
+
 fn name_nodes(state: &mut State, nodes: &mut [Node], roots: &[usize], rows: &[Row]) {
-    // What is inside comes after what it is inside of.
-    for at in (0..nodes.len()).rev() {
-        let node = &nodes[at];
-        let mut parts: Vec<String> = rows
-            .iter()
-            .filter(|r| r.owner == node.id || (r.owner.is_empty() && node.executions.contains(&r.execution)))
-            .map(|r| format!("{} {}{}", r.kind, r.element, r.text))
-            .collect();
-        parts.sort();
-        let mut inside: Vec<&str> = node.children.iter().map(|c| nodes[*c].key.as_str()).collect();
-        inside.sort();
-        let key = format!(
-            "{}{}[{}]({})",
-            node.element,
-            node.text,
-            parts.join(","),
-            inside.join(",")
-        );
-        nodes[at].key = key;
+    let ids: HashSet<String> = nodes.iter().map(|n| n.id.clone()).collect();
+    let roots = roots.iter().copied().filter(|r| nodes[*r].caller.is_none());
+    let mut roots: Vec<usize> = roots.collect();
+    for root in &roots {
+        measure(*root, nodes, rows, &ids);
     }
     let mut counts = HashMap::new();
-    let mut roots = roots.to_vec();
     roots.sort_by(|a, b| nodes[*a].key.cmp(&nodes[*b].key));
     let mut open: Vec<usize> = roots.into_iter().rev().collect();
     while let Some(at) = open.pop() {
@@ -461,7 +512,7 @@ fn name_nodes(state: &mut State, nodes: &mut [Node], roots: &[usize], rows: &[Ro
 }
 
 fn name_executions(state: &mut State, nodes: &[Node], executions: &[Value], rows: &[Row]) {
-    let mut on: HashMap<&str, Vec<String>> = HashMap::new();
+    let mut on: HashMap<&str, Vec<(String, String)>> = HashMap::new();
     for row in rows {
         let text = format!(
             "{} {}{} {}",
@@ -470,12 +521,15 @@ fn name_executions(state: &mut State, nodes: &[Node], executions: &[Value], rows
             row.text,
             state.name(&row.owner)
         );
-        on.entry(&row.execution).or_default().push(text);
+        on.entry(&row.execution)
+            .or_default()
+            .push((text, row.created.clone()));
     }
     let key = |id: &str| {
         let mut texts = on.get(id).cloned().unwrap_or_default();
         texts.sort();
-        texts.join("\n")
+        let (texts, since): (Vec<_>, Vec<_>) = texts.into_iter().unzip();
+        (texts, since)
     };
     let mut order: Vec<&Node> = nodes.iter().collect();
     order.sort_by_key(|n| state.names.get(&n.id).cloned());
@@ -515,6 +569,10 @@ fn name_executions(state: &mut State, nodes: &[Node], executions: &[Value], rows
     }
     for (id, name) in given {
         state.executions.insert(name.clone(), id.clone());
+        state
+            .names
+            .entry(id.clone())
+            .or_insert_with(|| format!("<execution {name}>"));
         state.execution_names.insert(id, name);
     }
 }

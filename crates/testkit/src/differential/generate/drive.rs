@@ -17,7 +17,10 @@ pub async fn record(run: &mut Run<'_>, case: &mut Case, model: String, seed: u64
     if refused {
         return Ok(());
     }
-    let mut next = Some(format!("start {{\"x\":{},\"c\":0,\"l\":[1,2]}}", dice.below(6)));
+    let mut next = Some(format!(
+        "start {{\"x\":{},\"c\":0,\"l\":[\"a\",\"b\"]}}",
+        dice.below(6)
+    ));
     while let Some(what) = next {
         case.steps.push(
             run.step(&Step {

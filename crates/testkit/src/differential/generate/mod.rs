@@ -1,6 +1,6 @@
 //! Random cases: a block-structured process from a seed, and steps chosen from what each recorded state offers.
 mod drive;
-mod model;
+pub mod model;
 
 use super::{
     case::{Case, Resource, Step},

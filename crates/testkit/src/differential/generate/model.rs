@@ -1,7 +1,7 @@
 //! Random block-structured processes in short form: each block is entered at one element and left at one.
 //!
-//! None loops without a wait state: what may come back is behind a user task, conditions watch a variable that only steps set,
-//! and what an event's handler does throws nothing that the event could catch again.
+//! None loops without a wait state (which would take the reference engine down): what may come back is behind a user task,
+//! conditions watch a variable that only steps set, and what an event's handler does throws nothing that the event could catch again.
 use super::Dice;
 use std::fmt::Write;
 
@@ -13,9 +13,9 @@ pub fn process(theme: &str, seed: u64) -> String {
         count: 0,
         quiet: false,
         called: Vec::new(),
-        budget: 26,
+        budget: 3 + (seed % 16) as usize,
     };
-    let depth = 1 + builder.dice.below(3) as u32;
+    let depth = [1, 1, 2, 2, 3][builder.dice.below(5)];
     let mut process = builder.scope(depth, true);
     if builder.dice.once_in(if theme == "scopes" { 3 } else { 10 }) {
         builder.event_sub(&mut process, 1);
@@ -326,7 +326,7 @@ impl Builder {
             ]),
             19 => " message m",
             20 => " signal g",
-            21 => " conditional ${c>2}",
+            21 => " conditional ${c>2} .@variableName=c",
             22 if !self.quiet => self.pick(&[" signal g", " escalation S1", " escalation S2", ""]),
             23 => self.pick(&["", " message m .@expression=${x}"]),
             _ => "",
@@ -353,7 +353,8 @@ impl Builder {
     fn fork(&mut self, scope: &mut Scope, depth: u32, kind: &str) -> Ends {
         let (fork, join) = (self.id("f"), self.id("j"));
         let branches = 2 + self.dice.below(2);
-        let asynchronous = self.asynchronous();
+        // After it, the jobs of the branches could not be told apart.
+        let asynchronous = if self.dice.once_in(8) { " async" } else { "" };
         scope.add(&fork, format!("{kind} {fork}{asynchronous}"));
         // Now and then branches meet without waiting for each other, or not at all.
         let apart = kind != "xor" && self.dice.once_in(8);
@@ -385,14 +386,14 @@ impl Builder {
 
     fn event_gateway(&mut self, scope: &mut Scope, depth: u32) -> Ends {
         let (fork, join) = (self.id("f"), self.id("j"));
-        let asynchronous = self.asynchronous();
+        let asynchronous = if self.dice.once_in(8) { " async" } else { "" };
         scope.add(&fork, format!("event-gateway {fork}{asynchronous}"));
         scope.add(&join, format!("xor {join}"));
         let mut ways = vec![
             "catch {} timer PT1H",
             "catch {} message m",
             "catch {} signal g",
-            "catch {} conditional ${c>2}",
+            "catch {} conditional ${c>2} .@variableName=c",
         ];
         for _ in 0..2 + self.dice.below(2) {
             let way = ways.swap_remove(self.dice.below(ways.len()));
@@ -452,7 +453,10 @@ impl Builder {
                 "escalation S1 nonint",
                 "escalation nonint .@escalationCodeVariable=code",
             ]),
-            _ => self.pick(&["conditional ${c>2}", "conditional ${c>2} nonint"]),
+            _ => self.pick(&[
+                "conditional ${c>2} .@variableName=c",
+                "conditional ${c>2} .@variableName=c nonint",
+            ]),
         };
         let was = std::mem::replace(&mut self.quiet, true);
         let (start, end) = (self.id("s"), self.id("e"));
@@ -482,7 +486,7 @@ impl Builder {
 
     fn boundary_event(&mut self, scope: &mut Scope, activity: &str, meet: &str, depth: u32) {
         let id = self.id("b");
-        // Only what can escalate may have an event for that, and one of a kind is enough.
+        // Only what can escalate may have an event for that; one of a kind is enough.
         let escalates = ["sub ", "call ", "user "].iter().any(|kind| {
             scope
                 .elements
@@ -510,7 +514,20 @@ impl Builder {
                 "escalation nonint",
                 "escalation .@escalationCodeVariable=code",
             ]),
-            _ => self.pick(&["conditional ${c>2}", "conditional ${c>2} nonint"]),
+            _ => self.pick(&[
+                "conditional ${c>2} .@variableName=c",
+                "conditional ${c>2} .@variableName=c nonint",
+            ]),
+        };
+        let kind = event.split([' ', ':']).next().unwrap_or_default();
+        let twice = scope
+            .elements
+            .iter()
+            .any(|e| e.head.contains(&format!(" {activity} {kind}")));
+        let event = if twice && kind != "timer" {
+            "timer PT3H"
+        } else {
+            event
         };
         let asynchronous = self.asynchronous();
         scope.add(&id, format!("boundary {id} {activity} {event}{asynchronous}"));
@@ -697,8 +714,10 @@ impl Builder {
             element.inside.push("camunda:in source=x target=x".to_owned());
         }
         element.inside.push("camunda:in source=c target=c".to_owned());
+        element.inside.push("camunda:in source=l target=l".to_owned());
         match self.dice.below(4) {
-            0 => element.inside.push("camunda:out variables=all".to_owned()),
+            // What a condition watches must not be set behind it.
+            0 if !self.quiet => element.inside.push("camunda:out variables=all".to_owned()),
             1 => element.inside.push("camunda:out source=x target=got".to_owned()),
             2 => element
                 .inside
