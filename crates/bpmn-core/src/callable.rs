@@ -49,6 +49,29 @@ impl Callable {
         })
     }
 
+    /// What is named where that needs no evaluation; by nobody yet ([`Id::NIL`]).
+    pub fn literal(&self) -> Option<Call<'_>> {
+        fn text(expression: &Expression) -> Option<&str> {
+            expression.is_literal().then(|| expression.text())
+        }
+        let binding = match &self.version {
+            Version::Latest => Binding::Latest,
+            Version::Deployment => Binding::Deployment,
+            Version::Number(number) => Binding::Version(Some(text(number)?.parse().ok()?)),
+            Version::Tag(tag) => Binding::VersionTag(Some(text(tag)?)),
+        };
+        let tenant = match &self.tenant {
+            Some(tenant) => Some(text(tenant)?),
+            None => None,
+        };
+        Some(Call {
+            key: Some(text(&self.key)?),
+            binding,
+            tenant,
+            caller: Id::NIL,
+        })
+    }
+
     pub fn evaluate(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Called, Rejection> {
         let key = text(at, ctx.eval(&self.key, Some(token))?)?;
         let tenant = match &self.tenant {

@@ -9,6 +9,7 @@ use crate::{
     script::{Condition, Script},
     timer::{self, TimerKind},
     value::Variables,
+    world::Call,
 };
 use expr::Expression;
 use std::collections::HashMap;
@@ -49,6 +50,8 @@ pub struct Definition {
     pub(crate) event_starts: Vec<NodeIx>,
     /// Whether any event waits for a condition.
     pub(crate) has_conditions: bool,
+    /// Whether any of its elements calls other processes.
+    pub(crate) has_calls: bool,
     pub(crate) by_id: HashMap<String, NodeIx>,
     /// What [`Definition::initial`] gives.
     pub(crate) initial: Option<NodeIx>,
@@ -274,6 +277,31 @@ impl Definition {
     /// only start event.
     pub fn initial(&self) -> Option<NodeIx> {
         self.initial
+    }
+
+    /// What its call activities call in whatever state, outer ones before those in subprocesses: each with its
+    /// element. `caller` is the definition's own row, `tenant` where it lives.
+    pub fn static_calls<'a>(&'a self, caller: Id, tenant: Option<&'a str>) -> Vec<(&'a str, Call<'a>)> {
+        let calls = self.nodes.iter().filter_map(|node| {
+            let call = node.behavior.static_call()?;
+            let call = Call {
+                tenant: call.tenant.or(tenant),
+                caller,
+                ..call
+            };
+            Some((self.depth(node), node.id.as_str(), call))
+        });
+        let mut calls: Vec<_> = calls.collect();
+        calls.sort_by_key(|(depth, ..)| *depth);
+        calls
+            .into_iter()
+            .map(|(_, element, call)| (element, call))
+            .collect()
+    }
+
+    /// In how many subprocesses a node lies.
+    fn depth(&self, node: &Node) -> usize {
+        std::iter::successors(node.parent, |&ix| self.nodes[ix].parent).count()
     }
 
     /// Finds where the process and its subprocesses start, once.

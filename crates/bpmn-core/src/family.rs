@@ -65,6 +65,34 @@ impl<'a> Ctx<'a, '_> {
         self.others.insert(member.inst.process.id, Box::new(member));
     }
 
+    /// Brings the instances that tokens have called, before they are needed one after the other.
+    ///
+    /// # Errors
+    /// [`Rejection::NeedsInstances`] with all that aren't at hand.
+    pub(crate) fn gather_called(&mut self, tokens: &[Id]) -> Result<(), Rejection> {
+        if !self.def.definition.has_calls {
+            return Ok(());
+        }
+        let mut missing = Vec::new();
+        for token in tokens {
+            let Some(called) = self.called(*token) else {
+                continue;
+            };
+            if called == self.here() || self.others.contains_key(&called) {
+                continue;
+            }
+            match self.member(called) {
+                Ok(member) => drop(self.others.insert(called, Box::new(member))),
+                Err(Rejection::NeedsInstances(ids)) => missing.extend(ids),
+                Err(other) => return Err(other),
+            }
+        }
+        match missing.is_empty() {
+            true => Ok(()),
+            false => Err(Rejection::NeedsInstances(missing)),
+        }
+    }
+
     fn member(&self, id: Id) -> Result<Member<'a>, Rejection> {
         let world = self.env.world;
         let inst = world

@@ -21,6 +21,16 @@ pub struct ProcessDefinition {
     pub startable_in_tasklist: bool,
 }
 
+/// A process definition that others call.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CalledProcessDefinition {
+    #[serde(flatten)]
+    pub definition: ProcessDefinition,
+    pub called_from_activity_ids: Vec<String>,
+    pub calling_process_definition_id: String,
+}
+
 /// The model of a definition.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

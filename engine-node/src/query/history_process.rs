@@ -176,7 +176,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     w.switch("rootProcessInstances", col(H, "super_instance_id").is_null())?;
     w.id("superProcessInstanceId", col(H, "super_instance_id"))?;
     if let Some(id) = w.filters.text("subProcessInstanceId")? {
-        let is_caller = |table| col(H, "id").in_subquery(caller_of(table, &id));
+        let is_caller = |table| col(H, "id").eq(super::scalar(caller_of(table, &id)));
         w.and(is_caller("process_instance").or(is_caller("history_process")));
     }
     states(&mut w)?;

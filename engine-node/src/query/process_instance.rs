@@ -142,7 +142,7 @@ fn hierarchy(w: &mut Where<'_>) -> ApiResult<()> {
             .from_as("process_instance", "sp")
             .and_where(equals_id(col("sp", "id"), &id))
             .take();
-        w.and(col(P, "id").in_subquery(callers));
+        w.and(col(P, "id").eq(super::scalar(callers)));
     }
     Ok(())
 }

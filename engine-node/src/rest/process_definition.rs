@@ -22,7 +22,7 @@ use axum::{
 use http::StatusCode;
 use rest_api::{
     ApiError, ApiResult,
-    definition::{ProcessDefinition, Xml},
+    definition::{CalledProcessDefinition, ProcessDefinition, Xml},
     filters::{Filters, sorting},
     variable,
 };
@@ -41,6 +41,10 @@ pub fn routes() -> Router<App> {
             .route(&format!("{root}/{place}"), get(one))
             .route(&format!("{root}/{place}/xml"), get(xml))
             .route(&format!("{root}/{place}/diagram"), get(diagram))
+            .route(
+                &format!("{root}/{place}/static-called-process-definitions"),
+                get(called),
+            )
             .route(&format!("{root}/{place}/start"), post(start))
             .route(&format!("{root}/{place}/submit-form"), post(submit_form))
             .route(&format!("{root}/{place}/suspended"), put(suspend))
@@ -137,6 +141,34 @@ async fn xml(call: Call) -> ApiResult<Response> {
         id: row.rest_id.clone(),
         bpmn20_xml,
     }))
+}
+
+/// What call activities call, whatever happens: those whose process and version are no expressions.
+async fn called(call: Call) -> ApiResult<Response> {
+    let missing = |id: &str| {
+        ApiError::not_found(format!(
+            "no deployed process definition found with id '{id}': processDefinition is null"
+        ))
+    };
+    let deployed = named(&call, missing)?;
+    let (view, row) = (call.catalog(), &deployed.row);
+    let mut all: Vec<CalledProcessDefinition> = Vec::new();
+    let calls = deployed.definition.static_calls(row.id, row.tenant_id.as_deref());
+    for (element, called) in calls {
+        let Ok(found) = view.called(&called) else { continue };
+        match all
+            .iter_mut()
+            .find(|known| known.definition.id == found.row.rest_id)
+        {
+            Some(known) => known.called_from_activity_ids.push(element.to_owned()),
+            None => all.push(CalledProcessDefinition {
+                definition: dto(&found.row),
+                called_from_activity_ids: vec![element.to_owned()],
+                calling_process_definition_id: row.rest_id.clone(),
+            }),
+        }
+    }
+    Ok(json(&all))
 }
 
 /// Models carry no image: 204, as the reference without one.

@@ -11,6 +11,7 @@ use crate::{
     definition::Node,
     instance::Token,
     parameter::{Inputs, Parameter},
+    world::Call,
     xml::{Reader, extension, extensions},
 };
 use expr::{Expression, Value};
@@ -124,11 +125,21 @@ impl Behavior for CallActivity {
         true
     }
 
+    fn static_call(&self) -> Option<Call<'_>> {
+        self.called.literal().filter(|_| !self.case)
+    }
+
     fn outputs(&self) -> &[Parameter] {
         &self.outputs
     }
 
+    fn calls(&self) -> bool {
+        true
+    }
+
     fn called(&self, token: &Token) -> Option<Id> {
+        // Before and after the activity a token remembers other things.
+        token.activity_id?;
         token.data.as_ref()?.parse().ok()
     }
 

@@ -6,6 +6,7 @@ use crate::{
     instance::{Token, TokenState},
     listener::TaskListener,
     parameter::Parameter,
+    world::Call,
     xml::{Reader, bpmn_child},
 };
 use expr::Expression;
@@ -391,9 +392,19 @@ pub(crate) trait Behavior: Debug + Send + Sync {
         false
     }
 
+    /// Which process it calls in whatever state, for call activities without expressions for that.
+    fn static_call(&self) -> Option<Call<'_>> {
+        None
+    }
+
     /// What the instance that it calls passes out, for call activities.
     fn outputs(&self) -> &[Parameter] {
         &[]
+    }
+
+    /// Whether it calls other processes.
+    fn calls(&self) -> bool {
+        false
     }
 
     /// The instance that a token there has called.

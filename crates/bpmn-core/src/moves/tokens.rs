@@ -252,7 +252,9 @@ impl<'a> Ctx<'a, '_> {
 
     /// Cancels everything inside a scope (`None`: the instance), innermost first, except one token.
     pub(crate) fn cancel_within(&mut self, scope: Option<Id>, except: Option<Id>) -> Result<(), Rejection> {
-        for token in self.innermost_first(scope, except) {
+        let order = self.innermost_first(scope, except);
+        self.gather_called(&order)?;
+        for token in order {
             self.cancel_token(token, scope)?;
         }
         self.rebalance(scope);

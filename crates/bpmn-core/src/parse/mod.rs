@@ -158,6 +158,7 @@ fn read_process<'x>(
         flows: Vec::new(),
         event_starts: Vec::new(),
         has_conditions: false,
+        has_calls: false,
         by_id: HashMap::new(),
         initial: None,
     };
@@ -227,6 +228,7 @@ fn read_process<'x>(
         element::check(reader, &definition, ix);
     }
     definition.find_starts();
+    definition.has_calls = definition.nodes.iter().any(|n| n.behavior.calls());
     definition.has_conditions = definition.nodes.iter().any(|n| n.behavior.condition().is_some());
     Some(definition)
 }
