@@ -25,8 +25,8 @@ const MANY_ROOTS: usize = 4_000;
 const SLOTS_AT_ONCE: usize = 256;
 
 /// Where roots are found by slot, and of which rows: instances that run and that have ended, and what has no
-/// instance (standalone tasks, timer starts). Every tree has a row in one of them as long as it has any.
-const HEADS: [(&str, bool); 8] = [
+/// instance (standalone tasks, timer starts, evaluations for clients). Every tree has a row in one of them as long as it has any.
+const HEADS: [(&str, bool); 9] = [
     ("process_instance", false),
     ("history_process", false),
     ("task", true),
@@ -35,6 +35,7 @@ const HEADS: [(&str, bool); 8] = [
     ("history_task", true),
     ("history_job", true),
     ("history_incident", true),
+    ("history_decision", true),
 ];
 
 /// Whether a table's rows are units of their own, found by slot.
