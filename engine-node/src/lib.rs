@@ -4,6 +4,7 @@
 //! The same code runs in `stellwerk engine-node`, `stellwerk dev` and tests.
 pub mod app;
 pub mod auth;
+pub mod connector_options;
 pub mod failpoint;
 mod fresh;
 pub mod history_options;
@@ -35,6 +36,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use topology::ShardName;
 
+pub use connector_options::ConnectorOptions;
 pub use hosts::Worker;
 pub use options::{JavaOptions, Options};
 pub use script_options::ScriptOptions;

@@ -65,6 +65,11 @@ impl Metrics {
             "Work refused because too much waited for a connection, or for too long",
             stats.refused.clone(),
         );
+        registry.register(
+            "connector_calls",
+            "Calls of connectors, by the status of the response; 0 where there was none",
+            engine.settings().connector_calls.clone(),
+        );
         registry.register_collector(Box::new(EngineNumbers(engine.clone())));
         (metrics, Arc::new(registry))
     }

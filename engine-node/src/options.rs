@@ -11,7 +11,8 @@ use crate::{
         Settings,
         history::{LevelName, Told},
     },
-    hosts::Hosts,
+    connector_options::ConnectorOptions,
+    hosts::{Calls, Hosts, Http, Mail},
     java::JavaTopics,
     job_options::JobOptions,
     script_options::ScriptOptions,
@@ -119,6 +120,8 @@ pub struct Options {
     #[command(flatten)]
     pub scripts: ScriptOptions,
     #[command(flatten)]
+    pub connectors: ConnectorOptions,
+    #[command(flatten)]
     pub history_care: HistoryOptions,
     #[command(flatten)]
     pub common: Common,
@@ -213,6 +216,7 @@ impl Default for Options {
             java: JavaOptions::default(),
             jobs: JobOptions::default(),
             scripts: ScriptOptions::default(),
+            connectors: ConnectorOptions::default(),
             history_care: HistoryOptions::default(),
             common: Common::default(),
         }
@@ -302,6 +306,7 @@ impl Options {
     pub fn settings(&self, node: &str) -> Result<Settings, ConfigError> {
         let sizing = sizing();
         let (jobs, activate) = self.jobs.settings(sizing.cpus)?;
+        let calls = Calls::default();
         Ok(Settings {
             node: node.to_owned(),
             writers: self.writers.map_or(sizing.writers, usize::from),
@@ -317,7 +322,12 @@ impl Options {
             cleanup: self.history_care.cleanup(),
             runner: Arc::new(Hosts {
                 scripts: self.scripts.scripts(sizing.cpus),
+                http: Http::new(self.connectors.filter(), self.connectors.limits())
+                    .map_err(|why| ConfigError::new("connector-allow", why))?,
+                mail: Mail::new(&self.connectors.mail).map_err(|why| ConfigError::new("smtp-host", why))?,
+                calls: calls.clone(),
             }),
+            connector_calls: calls,
             java: Arc::new(self.java.topics()?),
             strict_deploy: self.java.strict_deploy,
             enforce_history_ttl: self.java.enforce_history_ttl,

@@ -36,6 +36,8 @@ pub struct Options {
     pub java: engine_node::JavaOptions,
     #[command(flatten)]
     pub scripts: ScriptOptions,
+    #[command(flatten)]
+    pub connectors: engine_node::ConnectorOptions,
     /// Whether jobs run by themselves
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     pub job_executor_activate: bool,
@@ -146,6 +148,7 @@ async fn start_node(
     options.job_executor_activate = own.job_executor_activate;
     options.node_name = Some(format!("{shard}-dev"));
     options.java = own.java.clone();
+    options.connectors = own.connectors.clone();
     options.scripts = ScriptOptions {
         worker: crate::role::script_worker()?,
         ..own.scripts.clone()

@@ -68,3 +68,11 @@ impl TypedValue {
 
 /// Variables by name, in the client's order.
 pub type Variables = Vec<(String, TypedValue)>;
+
+/// A `java.util.HashMap` of texts, as the reference writes one.
+pub fn string_map(entries: Vec<(String, String)>) -> TypedValue {
+    let entries = entries
+        .into_iter()
+        .map(|(name, text)| (name, expr::Value::Str(text)));
+    crate::collections::written("java.util.HashMap", expr::Value::Map(entries.collect()))
+}

@@ -17,7 +17,7 @@ const START: Duration = Duration::from_secs(30);
 /// What a worker is.
 #[derive(Clone, Debug)]
 pub enum Program {
-    /// A program, started with nothing in its environment.
+    /// A program, started with nothing but `PATH` in its environment.
     Process { path: PathBuf, args: Vec<String> },
     /// JavaScript in a thread of this process: for tests, where the program that could be started again is a test. It
     /// can't be killed.
@@ -58,6 +58,7 @@ impl Worker {
         let mut process = Command::new(path)
             .args(args)
             .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -92,9 +92,8 @@ const OTHERWISE: &[(&str, &str)] = &[
     ("no applicable overload", "no applicable overload"),
 ];
 
-#[test]
-fn scripts_do_what_the_reference_does() {
-    let file: Json = serde_json::from_str(include_str!("recorded.json")).unwrap();
+/// The calls of a file's cases.
+fn calls(file: &Json, language: &str) -> Vec<Call> {
     let variables = file["variables"].as_object().unwrap();
     let variables: Vec<Variable> = variables
         .iter()
@@ -124,19 +123,22 @@ fn scripts_do_what_the_reference_does() {
         execution.insert(name.to_owned(), value);
     }
     let cases = file["cases"].as_array().unwrap();
-    let calls: Vec<Call> = cases
-        .iter()
-        .map(|case| Call {
-            language: "javascript".to_owned(),
-            source: case["script"].as_str().unwrap().to_owned(),
-            time_ms: 5000,
-            variables: variables.clone(),
-            execution: execution.clone(),
-            ..Call::default()
-        })
-        .collect();
+    let call = |case: &Json| Call {
+        language: language.to_owned(),
+        source: case["script"].as_str().unwrap().to_owned(),
+        time_ms: 5000,
+        variables: variables.clone(),
+        execution: execution.clone(),
+        ..Call::default()
+    };
+    cases.iter().map(call).collect()
+}
+
+/// Compares answers with what was recorded.
+fn compare(file: &Json, answers: Vec<Answer>) {
+    let cases = file["cases"].as_array().unwrap();
     let mut wrong = Vec::new();
-    for (case, answer) in cases.iter().zip(answers(&calls)) {
+    for (case, answer) in cases.iter().zip(answers) {
         let (wanted, got) = match &answer.outcome {
             Outcome::Failed { message } => {
                 let wanted = case["error"].as_str().unwrap_or("none");
@@ -189,4 +191,37 @@ fn scripts_do_what_the_reference_does() {
         cases.len(),
         wrong.join("\n")
     );
+}
+
+#[test]
+fn scripts_do_what_the_reference_does() {
+    let file: Json = serde_json::from_str(include_str!("recorded.json")).unwrap();
+    let answers = answers(&calls(&file, "javascript"));
+    compare(&file, answers);
+}
+
+/// Groovy of the reference, on the host for it: `./test long java` builds it.
+#[cfg(feature = "long")]
+#[tokio::test]
+async fn s4_10_groovy_does_what_the_reference_s_does() {
+    let jar = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../deploy/groovy-host/target/groovy-host.jar"
+    );
+    let program = script_host::Program::Process {
+        path: "java".into(),
+        args: vec!["-jar".to_owned(), jar.to_owned()],
+    };
+    let limits = script_host::Limits {
+        workers: 1,
+        time: std::time::Duration::from_secs(20),
+        ..Default::default()
+    };
+    let pool = script_host::Pool::new(program, limits);
+    let file: Json = serde_json::from_str(include_str!("recorded-groovy.json")).unwrap();
+    let mut answers = Vec::new();
+    for call in calls(&file, "groovy") {
+        answers.push(pool.call(call).await.unwrap());
+    }
+    compare(&file, answers);
 }

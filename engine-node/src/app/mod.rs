@@ -150,6 +150,8 @@ pub struct Settings {
     pub unhandled_errors_fail: bool,
     /// Does what steps ask for: scripts and connectors.
     pub runner: Arc<dyn outside::Runner>,
+    /// How calls of connectors ended, for metrics.
+    pub connector_calls: crate::hosts::Calls,
     /// Topics that stand for Java code.
     pub java: Arc<crate::java::JavaTopics>,
     /// Whether models that need what this node lacks are refused.
@@ -176,6 +178,7 @@ impl Default for Settings {
             history: history::Told::default(),
             unhandled_errors_fail: false,
             runner: Arc::new(outside::NoRunner),
+            connector_calls: Default::default(),
             java: Arc::default(),
             strict_deploy: false,
             enforce_history_ttl: false,

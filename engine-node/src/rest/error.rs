@@ -65,7 +65,7 @@ fn rejected(rejection: Rejection) -> ApiError {
         Rejection::NotValid(text) => ApiError::bad_user_request("NotValidException", text),
         Rejection::BadRequest(text) => ApiError::bad_user_request("BadUserRequestException", text),
         Rejection::Failure { message, .. } if is_cast(&message) => cast(message),
-        Rejection::Failure { message, .. } if of_decision(&message).is_some() => decision(message),
+        Rejection::Failure { message, .. } if of_library(&message).is_some() => foreign(message),
         Rejection::Failure { message, .. } => ApiError::engine(message),
         Rejection::NeedsValues(_) | Rejection::NeedsInstances(_) | Rejection::Asks(..) => {
             ApiError::unavailable(rejection.to_string())
@@ -78,8 +78,8 @@ fn is_cast(message: &str) -> bool {
     message.starts_with("class ") && message.contains(" cannot be cast to class ")
 }
 
-/// The Java exception of a failed decision or number, which isn't one of the engine's and passes on as it is.
-fn of_decision(message: &str) -> Option<&'static str> {
+/// The Java exception of a failed decision, number or connector, which isn't one of the engine's and passes on as it is.
+fn of_library(message: &str) -> Option<&'static str> {
     let kinds = [
         // A loop's number that is none.
         ("For input string: ", "NumberFormatException"),
@@ -88,6 +88,8 @@ fn of_decision(message: &str) -> Option<&'static str> {
         ("DMN-01002", "DmnEvaluationException"),
         ("DMN-01003", "DmnEvaluationException"),
         ("DMN-01", "DmnEngineException"),
+        ("HTCL-", "ConnectorRequestException"),
+        ("No connector found for connector id", "ConnectorException"),
     ];
     kinds
         .iter()
@@ -95,8 +97,8 @@ fn of_decision(message: &str) -> Option<&'static str> {
         .map(|(_, kind)| *kind)
 }
 
-fn decision(message: String) -> ApiError {
-    let kind = of_decision(&message).unwrap_or("DmnEngineException");
+fn foreign(message: String) -> ApiError {
+    let kind = of_library(&message).unwrap_or("DmnEngineException");
     ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, kind, message)
 }
 
@@ -135,8 +137,8 @@ pub fn wrapped(prefix: impl Into<String>, status: StatusCode) -> impl Fn(EngineE
             ApiError::rest(StatusCode::BAD_REQUEST, format!("{prefix}: {text}"))
         }
         EngineError::Rejected(Rejection::Failure { message, .. }) if is_cast(&message) => cast(message),
-        EngineError::Rejected(Rejection::Failure { message, .. }) if of_decision(&message).is_some() => {
-            decision(message)
+        EngineError::Rejected(Rejection::Failure { message, .. }) if of_library(&message).is_some() => {
+            foreign(message)
         }
         EngineError::Rejected(rejection) => ApiError::rest(status, format!("{prefix}: {rejection}")),
         other => api(other),

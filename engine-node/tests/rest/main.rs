@@ -5,6 +5,7 @@ mod both_databases;
 mod budget;
 mod calls;
 mod commands;
+mod connectors;
 mod deployments;
 mod echo;
 mod executor;
