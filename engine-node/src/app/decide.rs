@@ -287,6 +287,27 @@ impl Engine {
     }
 }
 
+/// Evaluates a script in FEEL.
+///
+/// # Errors
+/// The reference's text.
+pub(crate) fn feel_script(source: &str, variables: &Variables) -> Result<TypedValue, String> {
+    let now = now();
+    let place = Place {
+        variables: variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), value))
+            .collect(),
+        now,
+        objects: true,
+        random: std::cell::Cell::new(now.unsigned_abs()),
+    };
+    let expression =
+        feel::Expression::parse(source).map_err(|why| format!("Unable to compile script: {why}"))?;
+    let value = expression.eval(&place)?;
+    from_feel(&Typed { value, typed: false })
+}
+
 /// A value of a decision as a variable.
 fn from_feel(value: &Typed) -> Result<TypedValue, String> {
     Ok(match value.stored()? {

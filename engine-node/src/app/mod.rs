@@ -10,7 +10,7 @@ pub mod cleanup;
 pub mod commands;
 pub mod conditions;
 pub mod correlate;
-mod decide;
+pub(crate) mod decide;
 pub mod decisions;
 pub mod error;
 pub mod executor;

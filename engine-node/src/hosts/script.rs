@@ -20,6 +20,8 @@ const JAVASCRIPT: &[&str] = &[
     "graaljs",
 ];
 const GROOVY: &str = "groovy";
+/// Evaluated here: it has no loops and reads nothing but variables.
+const FEEL: &str = "feel";
 
 /// What runs JavaScript.
 #[derive(Clone, Debug, Default)]
@@ -65,7 +67,7 @@ impl Scripts {
     pub fn runs(&self, language: &str) -> bool {
         match language.to_lowercase().as_str() {
             GROOVY => self.groovy.is_ok(),
-            language => language == "juel" || JAVASCRIPT.contains(&language),
+            language => language == "juel" || language == FEEL || JAVASCRIPT.contains(&language),
         }
     }
 
@@ -84,6 +86,7 @@ impl Scripts {
         };
         let pool = match language.as_str() {
             GROOVY => self.groovy.as_ref().map_err(|why| missing(&format!(". {why}")))?,
+            FEEL => return feel(script, source),
             known if JAVASCRIPT.contains(&known) => &self.javascript,
             _ => return Err(missing("")),
         };
@@ -116,6 +119,27 @@ fn groovy_program(java: PathBuf, jar: &std::path::Path, memory: u64) -> Program 
         jar.display().to_string(),
     ]);
     Program::Process { path: java, args }
+}
+
+fn feel(script: &Script, source: &str) -> Result<Ran, String> {
+    let missing = script
+        .bindings
+        .iter()
+        .find(|b| b.value.is_none() && source.contains(&b.name));
+    if let Some(binding) = missing {
+        return Ok(Ran {
+            needs: Some(binding.name.clone()),
+            ..Ran::default()
+        });
+    }
+    let given = script.bindings.iter();
+    let variables: Variables = given
+        .filter_map(|b| Some((b.name.clone(), b.value.clone()?)))
+        .collect();
+    Ok(Ran {
+        value: Some(crate::app::decide::feel_script(source, &variables)?),
+        ..Ran::default()
+    })
 }
 
 fn call(script: &Script, language: String, source: String) -> Call {
