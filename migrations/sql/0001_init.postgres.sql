@@ -673,6 +673,21 @@ BEGIN
     SELECT 3, coalesce("definition_id", '00000000-0000-0000-0000-000000000000'), TG_ARGV[0]::bigint * count(*) FROM changed GROUP BY 2;
     RETURN NULL;
 END $$;
+-- An instance that migrates counts for another definition. Of all updates only these change one.
+CREATE FUNCTION count_migrated_running() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO counter ("kind", "definition_id", "delta")
+    VALUES (CASE WHEN OLD."recorded" THEN 0 ELSE 2 END, OLD."definition_id", -1),
+        (CASE WHEN NEW."recorded" THEN 0 ELSE 2 END, NEW."definition_id", 1);
+    RETURN NULL;
+END $$;
+CREATE FUNCTION count_migrated_tasks() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO counter ("kind", "definition_id", "delta") VALUES (3, OLD."definition_id", -1), (3, NEW."definition_id", 1);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER count_migrated AFTER UPDATE OF "definition_id" ON process_instance FOR EACH ROW WHEN (OLD."definition_id" <> NEW."definition_id") EXECUTE FUNCTION count_migrated_running();
+CREATE TRIGGER count_migrated AFTER UPDATE OF "definition_id" ON task FOR EACH ROW WHEN (OLD."definition_id" <> NEW."definition_id") EXECUTE FUNCTION count_migrated_tasks();
 CREATE TRIGGER count_added AFTER INSERT ON process_instance REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION count_running('1');
 CREATE TRIGGER count_removed AFTER DELETE ON process_instance REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION count_running('-1');
 CREATE TRIGGER count_added AFTER INSERT ON history_process REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION count_ended('1');

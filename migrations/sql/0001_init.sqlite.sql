@@ -667,5 +667,17 @@ CREATE TRIGGER task_removed AFTER DELETE ON task BEGIN
     INSERT INTO counter ("kind", "definition_id", "delta") VALUES (3, coalesce(OLD."definition_id", zeroblob(16)), -1)
     ON CONFLICT ("kind", "definition_id") DO UPDATE SET "delta" = "delta" + excluded."delta";
 END;
+CREATE TRIGGER process_instance_migrated AFTER UPDATE OF "definition_id" ON process_instance WHEN OLD."definition_id" <> NEW."definition_id" BEGIN
+    INSERT INTO counter ("kind", "definition_id", "delta") VALUES (CASE WHEN OLD."recorded" = 1 THEN 0 ELSE 2 END, OLD."definition_id", -1)
+    ON CONFLICT ("kind", "definition_id") DO UPDATE SET "delta" = "delta" + excluded."delta";
+    INSERT INTO counter ("kind", "definition_id", "delta") VALUES (CASE WHEN NEW."recorded" = 1 THEN 0 ELSE 2 END, NEW."definition_id", 1)
+    ON CONFLICT ("kind", "definition_id") DO UPDATE SET "delta" = "delta" + excluded."delta";
+END;
+CREATE TRIGGER task_migrated AFTER UPDATE OF "definition_id" ON task WHEN OLD."definition_id" <> NEW."definition_id" BEGIN
+    INSERT INTO counter ("kind", "definition_id", "delta") VALUES (3, OLD."definition_id", -1)
+    ON CONFLICT ("kind", "definition_id") DO UPDATE SET "delta" = "delta" + excluded."delta";
+    INSERT INTO counter ("kind", "definition_id", "delta") VALUES (3, NEW."definition_id", 1)
+    ON CONFLICT ("kind", "definition_id") DO UPDATE SET "delta" = "delta" + excluded."delta";
+END;
 
 INSERT INTO applied ("name", "value") VALUES ('log', 0), ('slots', 0);

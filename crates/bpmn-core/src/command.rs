@@ -2,7 +2,7 @@
 use crate::{
     Id, IdSource, Millis,
     ask::{Ask, Given},
-    change::Instruction,
+    change::{Instruction, migration::MigrationPlan},
     history::History,
     instance::{Instance, JobKind},
     value::Variables,
@@ -181,6 +181,30 @@ pub enum Command {
         skip_outputs: bool,
         /// Called instances stay, on their own.
         skip_called: bool,
+    },
+    /// Makes the instance one of another definition.
+    Migrate {
+        target: Id,
+        plan: MigrationPlan,
+        skip_listeners: bool,
+        skip_mappings: bool,
+    },
+    /// Leaves the activity that an execution waits in.
+    SignalExecution {
+        execution: Id,
+        variables: Variables,
+    },
+    /// Raises an incident at an execution's activity.
+    CreateIncident {
+        execution: Id,
+        kind: String,
+        configuration: Option<String>,
+        message: Option<String>,
+    },
+    /// Sets or removes an operator's note on an incident.
+    Annotate {
+        incident: Id,
+        text: Option<String>,
     },
     /// Resolves an incident by hand.
     ResolveIncident {

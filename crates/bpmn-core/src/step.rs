@@ -191,6 +191,23 @@ impl<'a> Ctx<'a, '_> {
                     keeps_called: skip_called,
                 })
             }
+            Command::Migrate {
+                target,
+                plan,
+                skip_listeners,
+                skip_mappings,
+            } => {
+                self.skip(skip_listeners, skip_mappings);
+                self.migrate(target, &plan)
+            }
+            Command::SignalExecution { execution, variables } => self.signal_execution(execution, &variables),
+            Command::CreateIncident {
+                execution,
+                kind,
+                configuration,
+                message,
+            } => self.create_incident(execution, kind, configuration, message),
+            Command::Annotate { incident, text } => self.annotate(incident, text),
             Command::Modify {
                 instructions,
                 skip_listeners,

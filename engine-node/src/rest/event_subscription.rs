@@ -17,7 +17,8 @@ pub fn routes() -> Router<App> {
         .route("/event-subscription/count", get(count))
 }
 
-fn dto(row: SubscriptionRow) -> EventSubscription {
+/// A subscription on the wire.
+pub fn dto(row: SubscriptionRow) -> EventSubscription {
     EventSubscription {
         id: row.id.to_string(),
         event_type: event_subscription::word(row.kind),

@@ -9,7 +9,11 @@ use crate::{
     query::{Where, incident},
     store::Entity,
 };
-use axum::{Router, response::Response, routing::get};
+use axum::{
+    Router,
+    response::Response,
+    routing::{get, put},
+};
 use bpmn_core::{command::Command, instance::Incident as IncidentRow};
 use rest_api::{ApiError, ApiResult, Date, incident::Incident};
 
@@ -19,9 +23,14 @@ pub fn routes() -> Router<App> {
         .route("/incident", get(list))
         .route("/incident/count", get(count))
         .route("/incident/{id}", get(one).delete(resolve))
+        .route(
+            "/incident/{id}/annotation",
+            put(annotate).delete(clear_annotation),
+        )
 }
 
-fn dto(view: &CatalogView, row: IncidentRow) -> Incident {
+/// An incident on the wire.
+pub fn dto(view: &CatalogView, row: IncidentRow) -> Incident {
     let job_definition =
         instance_view::job_definition_id(view, row.definition_id, &row.element, row.job_kind);
     Incident {
@@ -88,6 +97,28 @@ async fn resolve(call: Call) -> ApiResult<Response> {
         .app
         .engine
         .entity_command(&call.caller, Entity::Incident, found.id, command, render)
+        .await;
+    result.map(answer).map_err(error::unknown(missing, error::api))
+}
+
+async fn annotate(call: Call) -> ApiResult<Response> {
+    let text = call.body()?.text("annotation")?;
+    set_annotation(&call, text).await
+}
+
+async fn clear_annotation(call: Call) -> ApiResult<Response> {
+    set_annotation(&call, None).await
+}
+
+async fn set_annotation(call: &Call, text: Option<String>) -> ApiResult<Response> {
+    let missing = || ApiError::bad_user_request("BadUserRequestException", "incident is null").with_code(0);
+    let incident = call.id("id").ok_or_else(missing)?;
+    let render =
+        Box::new(|_: &bpmn_core::instance::Instance, _: &bpmn_core::command::Outcome| Answer::no_content());
+    let command = Command::Annotate { incident, text };
+    let engine = &call.app.engine;
+    let result = engine
+        .entity_command(&call.caller, Entity::Incident, incident, command, render)
         .await;
     result.map(answer).map_err(error::unknown(missing, error::api))
 }

@@ -11,6 +11,7 @@ pub mod engine;
 pub mod error;
 pub mod event_subscription;
 pub mod execution;
+pub mod execution_command;
 pub mod external_task;
 pub mod fetch;
 pub mod form;
@@ -28,6 +29,7 @@ pub mod job_definition;
 pub mod lists;
 pub mod message;
 pub mod message_trigger;
+pub mod migration;
 pub mod modification;
 pub mod process_definition;
 pub mod process_instance;
@@ -65,6 +67,7 @@ pub fn router(app: App) -> Router {
         .merge(engine::routes())
         .merge(event_subscription::routes())
         .merge(execution::routes())
+        .merge(execution_command::routes())
         .merge(external_task::routes())
         .merge(fetch::routes())
         .merge(form::routes())
@@ -80,6 +83,7 @@ pub fn router(app: App) -> Router {
         .merge(job_definition::routes())
         .merge(message::routes())
         .merge(message_trigger::routes())
+        .merge(migration::routes())
         .merge(modification::routes())
         .merge(process_definition::routes())
         .merge(process_instance::routes())

@@ -1,7 +1,9 @@
 //! Changes of running instances by operators: modification.
 mod cancel;
+mod execution;
 mod find;
 mod instantiate;
+pub mod migration;
 mod modify;
 
 use crate::value::Variables;

@@ -357,6 +357,16 @@ pub(crate) trait Behavior: Debug + Send + Sync {
         Ok(())
     }
 
+    /// The topic of its external tasks, for activities that workers do.
+    fn topic(&self) -> Option<&Expression> {
+        None
+    }
+
+    /// Whether it repeats an activity one after the other.
+    fn is_sequential(&self) -> bool {
+        false
+    }
+
     /// The timer that makes its jobs, for timer events.
     fn timer(&self) -> Option<&TimerDefinition> {
         None

@@ -163,6 +163,10 @@ impl Behavior for MultiInstance {
         true
     }
 
+    fn is_sequential(&self) -> bool {
+        self.sequential
+    }
+
     /// One instance, whatever collection or cardinality say.
     fn open(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Id, Rejection> {
         ctx.change_token(token, |row| row.state = TokenState::Scope)?;

@@ -116,6 +116,10 @@ impl Behavior for External {
     fn error_rules(&self) -> &[ErrorRule] {
         &self.errors
     }
+
+    fn topic(&self) -> Option<&Expression> {
+        Some(&self.topic)
+    }
 }
 
 /// Evaluates an expression, perhaps into a variable.

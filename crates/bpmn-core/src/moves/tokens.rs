@@ -90,6 +90,17 @@ impl<'a> Ctx<'a, '_> {
         }
     }
 
+    /// Gives a token another execution, with all that names it.
+    pub(crate) fn change_execution(&mut self, token: Id, new: Id) {
+        let Some(old) = self.inst.tokens.get(token).map(|t| t.execution_id) else {
+            return;
+        };
+        if old != new {
+            self.inst.tokens.update(token, |row| row.execution_id = new);
+            self.move_execution(token, old, new);
+        }
+    }
+
     fn move_execution(&mut self, token: Id, old: Id, new: Id) {
         let of_token = By::Token(token);
         self.inst

@@ -10,7 +10,10 @@ use crate::{
 };
 use bpmn_core::{
     Id,
-    change::{Instruction, StartAt},
+    change::{
+        Instruction, StartAt,
+        migration::{MigrationInstruction, MigrationPlan},
+    },
     command::{Command, Rejection, TaskChange},
     instance::{EventKind, Instance},
     parse,
@@ -136,6 +139,10 @@ impl World {
             ["start", "at", element] => start(twin, Some(element), None, variables),
             ["start-form"] => twin.start(None, Command::StartForm { variables }).map(drop),
             ["start", "key", key] => start(twin, None, Some(key), variables),
+            ["migrate", key, ref pairs @ ..] => {
+                let command = migration(twin.definition_id(key), pairs, variables);
+                twin.step_in(inst, command).map(drop)
+            }
             _ => run_command(twin, inst, words, variables),
         };
         let seen = if words[0].starts_with("start") { 0 } else { seen };
@@ -253,6 +260,28 @@ fn variables(json: &str) -> Variables {
 
 fn missing(kind: &'static str) -> Rejection {
     Rejection::BadRequest(format!("the scenario has no such {kind}"))
+}
+
+/// `a>b` for each activity; `a>b!` makes its event anew.
+fn migration(target: Id, pairs: &[&str], variables: Variables) -> Command {
+    let instructions = pairs.iter().map(|pair| {
+        let (source, target) = pair.split_once('>').unwrap();
+        MigrationInstruction {
+            source: source.to_owned(),
+            target: target.trim_end_matches('!').to_owned(),
+            update_event_trigger: target.ends_with('!'),
+        }
+    });
+    let plan = MigrationPlan {
+        instructions: instructions.collect(),
+        variables,
+    };
+    Command::Migrate {
+        target,
+        plan,
+        skip_listeners: false,
+        skip_mappings: false,
+    }
 }
 
 /// `before A`, `after A`, `flow F`, `cancel A`.

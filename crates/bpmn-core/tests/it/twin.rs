@@ -175,6 +175,14 @@ impl Twin {
             .expect("no such definition")
     }
 
+    /// The row id of the definition of that key.
+    pub fn definition_id(&self, key: &str) -> Id {
+        let mut all = std::iter::once(&self.definition).chain(&self.called).enumerate();
+        all.find(|(_, definition)| definition.key == key)
+            .map(|(at, definition)| reference(definition, at).id)
+            .expect("no such definition")
+    }
+
     /// The instance; panics before the first start.
     pub fn instance(&self) -> &Instance {
         self.instance.as_ref().expect("no instance has been started")

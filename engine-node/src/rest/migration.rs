@@ -1,0 +1,288 @@
+//! `/migration`: plans generated and validated, and carried out on instances.
+use super::{
+    call::{Call, json, no_content},
+    error, selection,
+};
+use crate::{
+    App,
+    app::{Answer, Deployed, EngineError, writer::Decide},
+};
+use axum::{Router, response::Response, routing::post};
+use bpmn_core::{
+    Id,
+    change::migration::{self, MigrationInstruction, MigrationPlan, Unmapped},
+    command::Command,
+    instance::Instance,
+};
+use http::StatusCode;
+use rest_api::{ApiError, ApiResult, filters::Filters, variable};
+use serde_json::{Map, Value, json as object};
+use std::sync::Arc;
+
+/// Routes of this resource.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/migration/generate", post(generate))
+        .route("/migration/validate", post(validate))
+        .route("/migration/execute", post(execute))
+}
+
+/// A plan with its definitions.
+struct Given {
+    source: Arc<Deployed>,
+    target: Arc<Deployed>,
+    plan: MigrationPlan,
+}
+
+/// The definitions that a plan is between.
+fn definitions(call: &Call, body: &Filters) -> ApiResult<(Arc<Deployed>, Arc<Deployed>)> {
+    let view = call.catalog();
+    let refused = |text: String| ApiError::invalid_request(text).with_code(0);
+    let mut given = Vec::new();
+    for (member, word) in [
+        ("sourceProcessDefinitionId", "Source"),
+        ("targetProcessDefinitionId", "Target"),
+    ] {
+        let id = body.text(member)?;
+        given.push((
+            id.ok_or_else(|| refused(format!("{word} process definition id is null")))?,
+            word,
+        ));
+    }
+    let mut found = Vec::new();
+    for (id, word) in given {
+        let deployed = view.by_rest_id(&id).filter(|d| d.published).cloned();
+        found.push(deployed.ok_or_else(|| {
+            refused(format!(
+                "ENGINE-23008 {word} process definition with id '{id}' does not exist"
+            ))
+        })?);
+    }
+    match found[..] {
+        [ref source, ref target] => Ok((source.clone(), target.clone())),
+        _ => Err(ApiError::internal("a plan is between two definitions")),
+    }
+}
+
+fn instruction(item: &Value) -> ApiResult<MigrationInstruction> {
+    let first = |member: &str, getter: &str| {
+        let list = item.get(member).and_then(Value::as_array).ok_or_else(|| {
+            ApiError::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "NullPointerException",
+                format!(
+                    "Cannot invoke \"java.util.List.get(int)\" because the return value of \
+                     \"org.camunda.bpm.engine.rest.dto.migration.MigrationInstructionDto.{getter}()\" is null"
+                ),
+            )
+        })?;
+        Ok::<_, ApiError>(
+            list.first()
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned(),
+        )
+    };
+    Ok(MigrationInstruction {
+        source: first("sourceActivityIds", "getSourceActivityIds")?,
+        target: first("targetActivityIds", "getTargetActivityIds")?,
+        update_event_trigger: item.get("updateEventTrigger") == Some(&Value::Bool(true)),
+    })
+}
+
+fn given(call: &Call, body: &Filters) -> ApiResult<Given> {
+    let (source, target) = definitions(call, body)?;
+    let items = body.array("instructions")?.into_iter().flatten();
+    let instructions = items.map(instruction).collect::<ApiResult<_>>()?;
+    let variables =
+        variable::read_all(body.raw("variables")).map_err(|e| e.api("Cannot migrate process instances"))?;
+    Ok(Given {
+        source,
+        target,
+        plan: MigrationPlan {
+            instructions,
+            variables,
+        },
+    })
+}
+
+fn shown(instruction: &MigrationInstruction) -> Value {
+    object!({
+        "sourceActivityIds": [instruction.source],
+        "targetActivityIds": [instruction.target],
+        "updateEventTrigger": instruction.update_event_trigger,
+    })
+}
+
+async fn generate(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let (source, target) = definitions(&call, &body)?;
+    let update = body.on("updateEventTriggers")?;
+    let instructions = migration::generate(&source.definition, &target.definition, update);
+    // Given back as they came, with the members that the reference's DTO has.
+    let variables = body.object("variables")?.map(|all| {
+        let each = all.iter().map(|(name, value)| {
+            let member = |m: &str| value.get(m).cloned().unwrap_or(Value::Null);
+            let shown =
+                object!({"type": member("type"), "value": member("value"), "valueInfo": member("valueInfo")});
+            (name.clone(), shown)
+        });
+        Value::Object(each.collect::<Map<_, _>>())
+    });
+    Ok(json(&object!({
+        "sourceProcessDefinitionId": source.row.rest_id,
+        "targetProcessDefinitionId": target.row.rest_id,
+        "instructions": instructions.iter().map(shown).collect::<Vec<_>>(),
+        "variables": variables,
+    })))
+}
+
+/// What is wrong with a plan, as REST shows it, and in one text.
+fn report(given: &Given) -> (Value, String) {
+    let failures = migration::validate(&given.source.definition, &given.target.definition, &given.plan);
+    let mut reports = Vec::new();
+    let mut text = String::new();
+    for (instruction, failures) in given.plan.instructions.iter().zip(failures) {
+        if failures.is_empty() {
+            continue;
+        }
+        text += &format!(
+            "\t Migration instruction MigrationInstructionImpl{{sourceActivityId='{}', targetActivityId='{}', \
+             updateEventTrigger='{}'}} is not valid:\n",
+            instruction.source, instruction.target, instruction.update_event_trigger
+        );
+        failures
+            .iter()
+            .for_each(|failure| text += &format!("\t\t{failure}\n"));
+        reports.push(object!({"instruction": shown(instruction), "failures": failures}));
+    }
+    (
+        object!({"instructionReports": reports, "variableReports": {}}),
+        text,
+    )
+}
+
+async fn validate(call: Call) -> ApiResult<Response> {
+    let given = given(&call, &call.body()?)?;
+    Ok(json(&report(&given).0))
+}
+
+/// Migrates instances of this shard, all looked at before any is changed; the router asks every shard that may have
+/// some.
+async fn execute(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let Some(plan) = body.object("migrationPlan")? else {
+        return Err(ApiError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "NullPointerException",
+            "Cannot invoke \"org.camunda.bpm.engine.rest.dto.migration.MigrationPlanDto.getSourceProcessDefinitionId()\" \
+             because \"migrationPlanDto\" is null",
+        ));
+    };
+    let given = given(&call, &Filters::from_body(plan.clone()))?;
+    let (reports, text) = report(&given);
+    if !text.is_empty() {
+        let message = format!(
+            "ENGINE-23001 Migration plan for process definition '{}' to '{}' is not valid:\n{text}",
+            given.source.row.rest_id, given.target.row.rest_id
+        );
+        let error = ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "MigrationPlanValidationException",
+            message,
+        );
+        return Err(error.with_code(0).with("validationReport", reports));
+    }
+    let words = selection::Words {
+        empty: "Process instance ids cannot empty",
+        null: "Process instance ids cannot be null",
+        of: "process instance ids",
+        hidden: false,
+    };
+    let found = selection::instances(&call, &body, &words).await?;
+    let mut ids: Vec<Id> = Vec::new();
+    for id in found {
+        let id = id.map_err(|unknown| gone(&unknown))?;
+        let instance = call.app.engine.load(id).await.map_err(error::api)?;
+        let instance = instance.ok_or_else(|| gone(&id.to_string()))?;
+        check(&call, &given, &instance)?;
+        ids.push(id);
+    }
+    let command = Command::Migrate {
+        target: given.target.row.id,
+        plan: given.plan.clone(),
+        skip_listeners: body.on("skipCustomListeners")?,
+        skip_mappings: body.on("skipIoMappings")?,
+    };
+    let source = given.source.row.id;
+    for id in ids {
+        let command = command.clone();
+        // Looked at again when it is written: it may have become another since.
+        let decide: Decide =
+            Box::new(
+                move |instance: &Instance| match instance.process.definition_id == source {
+                    true => Ok(command.clone()),
+                    false => Err(EngineError::Busy(format!(
+                        "instance {id} has just been migrated by somebody else"
+                    ))),
+                },
+            );
+        let render = Box::new(|_: &_, _: &_| Answer::no_content());
+        let done = call.app.engine.decide(&call.caller, id, decide, render).await;
+        done.map_err(error::unknown(|| gone(&id.to_string()), error::api))?;
+    }
+    Ok(no_content())
+}
+
+fn gone(id: &str) -> ApiError {
+    ApiError::engine(format!(
+        "ENGINE-23003 Process instance '{id}' cannot be migrated. The process instance does not exist"
+    ))
+}
+
+/// Refuses an instance that the plan doesn't fit.
+fn check(call: &Call, given: &Given, instance: &Instance) -> ApiResult<()> {
+    let process = &instance.process;
+    if process.definition_id != given.source.row.id {
+        let own = super::instance_view::definition_id(&call.catalog(), process.definition_id);
+        return Err(ApiError::engine(format!(
+            "ENGINE-23002 Process instance '{}' cannot be migrated. Its process definition '{own}' does not match the source \
+             process definition of the migration plan '{}'",
+            process.id, given.source.row.rest_id
+        )));
+    }
+    let left = migration::unmapped(&given.source.definition, instance, &given.plan);
+    if left.is_empty() {
+        return Ok(());
+    }
+    const WHY: &str = "There is no migration instruction for this instance's activity";
+    let mut message = format!("ENGINE-23004 Cannot migrate process instance '{}':\n", process.id);
+    let (mut activities, mut transitions) = (Vec::new(), Vec::new());
+    for Unmapped {
+        id,
+        transition,
+        element,
+    } in left
+    {
+        let (word, member, list) = match transition {
+            true => ("transition", "transitionInstanceId", &mut transitions),
+            false => ("activity", "activityInstanceId", &mut activities),
+        };
+        message += &format!("\tCannot migrate {word} instance '{id}':\n\t\t{WHY}\n");
+        list.push(
+            object!({"migrationInstruction": null, member: id, "sourceScopeId": element, "failures": [WHY]}),
+        );
+    }
+    let report = object!({
+        "processInstanceId": process.id.to_string(),
+        "failures": [],
+        "activityInstanceValidationReports": activities,
+        "transitionInstanceValidationReports": transitions,
+    });
+    let error = ApiError::new(
+        StatusCode::BAD_REQUEST,
+        "MigratingProcessInstanceValidationException",
+        message,
+    );
+    Err(error.with_code(0).with("validationReport", report))
+}
