@@ -22,8 +22,9 @@ pub const ROLE: &str = "script-worker";
 /// The stack that a thread needs which serves scripts, in bytes.
 pub const THREAD_STACK: usize = 8 << 20;
 
-/// What a worker may use beside its scripts' memory, in bytes.
-const OWN_MEMORY: u64 = 256 << 20;
+/// What a worker may use beside its scripts' memory, in bytes: the program's allocator reserves a gigabyte, which it
+/// doesn't use, when it first needs more.
+const OWN_MEMORY: u64 = 2304 << 20;
 
 /// The worker's whole program: serves calls on standard input until it is closed.
 ///
