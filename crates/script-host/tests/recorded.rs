@@ -40,7 +40,7 @@ fn wire(rest: &Json) -> Value {
     };
     let info = |name: &str| rest["valueInfo"][name].as_str().map(str::to_owned);
     Value {
-        kind: if kind == "Short" { "Integer" } else { kind }.to_owned(),
+        kind: kind.to_owned(),
         value,
         type_name: info("objectTypeName"),
         format: info("serializationDataFormat"),
