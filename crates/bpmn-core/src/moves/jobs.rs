@@ -26,7 +26,7 @@ impl Ctx<'_, '_> {
         let execution = self.execution_of(token)?;
         let held = self.def.job_setting(&node.id, kind).is_some_and(|s| s.suspended);
         let process = &self.inst.process;
-        self.inst.jobs.insert(Job {
+        let mut job = Job {
             id,
             root_id: process.root_id,
             instance_id: Some(process.id),
@@ -51,7 +51,9 @@ impl Ctx<'_, '_> {
             repeat,
             tenant_id: process.tenant_id.clone(),
             recorded: self.recording.keeps(Kind::Job),
-        });
+        };
+        job.retries = self.tries(&job);
+        self.inst.jobs.insert(job);
         if due.is_none_or(|due| due <= self.env.now) {
             self.outcome.due_jobs.push(id);
         }

@@ -74,11 +74,8 @@ impl Ctx<'_, '_> {
             };
             self.tell(HistoryRow::Detail(Arc::new(gone)));
         }
-        let activity = self
-            .inst
-            .tokens
-            .get(variable.scope_id)
-            .and_then(|t| t.activity_id);
+        let tokens = &self.inst.tokens;
+        let activity = tokens.get(variable.scope_id).and_then(|t| t.activity_id);
         self.tell_variable(variable, activity, true);
     }
 
@@ -88,6 +85,8 @@ impl Ctx<'_, '_> {
         if self.inst.variables.get(id).is_none_or(|v| v.value == value) {
             return;
         }
+        // Revisions are counted by commits: what one step does again has the revision of the first time.
+        let again = self.inst.variables.is_changed(id);
         let Some(old) = self.inst.variables.remove(id) else {
             return;
         };
@@ -102,7 +101,7 @@ impl Ctx<'_, '_> {
         self.note_change(old.scope_id, &old.name, "update");
         let version = Version {
             updated: Some(self.env.now),
-            revision: old.version.revision + 1,
+            revision: old.version.revision + i32::from(!again),
             version_id: if detailed { Some(self.new_id()) } else { None },
             writer_id: writer,
             recorded,

@@ -55,6 +55,11 @@ impl Ctx<'_, '_> {
         Ok(())
     }
 
+    /// How many tries a new job has: those of its cycle, if it has one.
+    pub(crate) fn tries(&mut self, job: &Job) -> i32 {
+        self.retry_cycle(job).map_or(job.retries, |cycle| cycle.tries)
+    }
+
     /// The cycle of the job's element, else the default. One that can't be evaluated or read is none: the job then
     /// has the usual tries.
     fn retry_cycle(&mut self, job: &Job) -> Option<RetryCycle> {

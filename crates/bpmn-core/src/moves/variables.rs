@@ -89,6 +89,8 @@ impl<'a> Ctx<'a, '_> {
             Some(t) if t.state == TokenState::Iteration => {
                 t.parent_id.and_then(|body| tokens.get(body)?.activity_id)
             }
+            // Between activities an execution has no activity instance.
+            Some(t) if matches!(t.state, TokenState::BeforeAsync | TokenState::AfterAsync) => Some(Id::NIL),
             token => token.and_then(|t| t.activity_id),
         }
     }
@@ -271,7 +273,8 @@ impl<'a> Ctx<'a, '_> {
             let value = self.mapped(name, value, Some(token));
             self.thrown = None;
             let value = value?;
-            let writer = self.writer(Some(token));
+            // The scope around sets it.
+            let writer = around.and_then(|scope| self.inst.tokens.get(scope)?.activity_id);
             self.set_visible(around, None, name, value, writer);
         }
         Ok(())

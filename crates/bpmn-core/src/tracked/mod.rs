@@ -240,6 +240,10 @@ impl<E: Entity> Tracked<E> {
         };
         changed.inspect(|_| count()).map(|entry| &*entry.row)
     }
+    /// Whether a row is new or has been changed since the last commit.
+    pub fn is_changed(&self, id: Id) -> bool {
+        either!(&self.rows, r => r.get(id).is_some_and(|entry| entry.changed))
+    }
     /// Whether the store already has a row of that id (so an upsert is an update).
     pub fn is_stored(&self, id: Id) -> bool {
         either!(&self.rows, r => r.get(id).map_or_else(|| r.was_stored(id), |entry| entry.stored))
