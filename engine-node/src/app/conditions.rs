@@ -1,6 +1,11 @@
 //! Conditional start events: evaluated on request, against variables that the request brings.
 use super::{Answer, Caller, Deployed, Engine, EngineError, commands::Start, writer::now};
-use bpmn_core::{Id, command::Outcome, instance::Instance, value::Variables};
+use bpmn_core::{
+    Id,
+    command::{Outcome, Rejection},
+    instance::Instance,
+    value::Variables,
+};
 use std::sync::{Arc, Mutex};
 
 /// A request to start whatever its variables satisfy.
@@ -56,12 +61,9 @@ impl Engine {
         if let Some(one) = &offer.definition {
             if one.definition.start_conditions().is_empty() {
                 let id = &one.row.rest_id;
-                return Err(EngineError::Invalid {
-                    kind: "ProcessEngineException",
-                    message: format!(
-                        "ENGINE-13042 Process definition with id '{id}' does not declare conditional start event."
-                    ),
-                });
+                return Err(failure(format!(
+                    "ENGINE-13042 Process definition with id '{id}' does not declare conditional start event."
+                )));
             }
             return Ok(vec![one.clone()]);
         }
@@ -77,15 +79,21 @@ impl Engine {
             .cloned()
             .collect();
         if found.is_empty() {
-            return Err(EngineError::Invalid {
-                kind: "ProcessEngineException",
-                message: "ENGINE-13043 No subscriptions were found during evaluation of the conditional start events."
+            return Err(failure(
+                "ENGINE-13043 No subscriptions were found during evaluation of the conditional start events."
                     .to_owned(),
-            });
+            ));
         }
         found.sort_by_key(|d| d.row.id);
         Ok(found)
     }
+}
+
+fn failure(message: String) -> EngineError {
+    EngineError::Rejected(Rejection::Failure {
+        message,
+        element: None,
+    })
 }
 
 impl Caller {

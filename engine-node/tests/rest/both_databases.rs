@@ -175,7 +175,8 @@ async fn every_list_answers_alike_on_sqlite_and_postgresql() {
             let random = by.ends_with("Id") && by != "activityId" && by != "tenantId" && by != "definitionId";
             let timed = ["id", "configuration", "duration", "occurrence"].contains(&by)
                 || by.to_lowercase().contains("time")
-                || by == "created";
+                || by == "created"
+                || by == "lastUpdated";
             for order in ["asc", "desc"] {
                 let path = format!("{list}?sortBy={by}&sortOrder={order}");
                 let whole = rows(&sqlite, &path, false).await;

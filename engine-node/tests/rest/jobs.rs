@@ -16,12 +16,12 @@ async fn a_job_that_fails_three_times_is_an_incident_until_it_gets_retries() {
         "id": "ID", "processDefinitionId": "Many:1:ID", "processInstanceId": "ID", "executionId": "ID",
         "incidentTimestamp": "TIME", "incidentType": "failedJob", "activityId": "svc", "failedActivityId": "svc",
         "causeIncidentId": "ID", "rootCauseIncidentId": "ID", "configuration": "ID", "incidentMessage": CAUSE,
-        "tenantId": null, "jobDefinitionId": null, "annotation": null,
+        "tenantId": null, "jobDefinitionId": "ID", "annotation": null,
     }]);
     assert_eq!(crate::api::mask(&incidents), expected);
     let job = api.call("GET", "/job?activityId=svc").await;
     let expected = json!([{
-        "id": "ID", "jobDefinitionId": null, "processInstanceId": "ID", "processDefinitionId": "Many:1:ID",
+        "id": "ID", "jobDefinitionId": "ID", "processInstanceId": "ID", "processDefinitionId": "Many:1:ID",
         "processDefinitionKey": "Many", "executionId": "ID", "exceptionMessage": CAUSE, "failedActivityId": "svc",
         "retries": 0, "dueDate": null, "suspended": false, "priority": 0, "tenantId": null, "createTime": "TIME",
         "batchId": null,

@@ -111,7 +111,7 @@ async fn s3_37_the_printed_index_serves_a_query_by_definition_and_end_time() {
     assert!(told.contains("served by history_process_definition"), "{told}");
     run(
         &url,
-        "INSERT INTO history_process SELECT gen_random_uuid(), 1, 0, gen_random_uuid(), NULL,
+        "INSERT INTO history_process SELECT gen_random_uuid(), 1, 0, gen_random_uuid(), NULL, NULL,
            ('00000000-0000-0000-0000-0000000000' || lpad((n % 50)::text, 2, '0'))::uuid, NULL, n, NULL, 's', NULL, n, 'e',
            0::smallint, NULL, NULL FROM generate_series(1, 20000) n; ANALYZE history_process",
     )
