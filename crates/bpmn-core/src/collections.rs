@@ -108,7 +108,7 @@ pub(crate) fn iterated(declared: &str, mut value: Value) -> Value {
 }
 
 /// Puts entries in the order that the class iterates in.
-fn ordered<T>(class: &str, entries: &mut Vec<T>, key: impl Fn(&T) -> String) {
+fn ordered<T>(class: &str, entries: &mut [T], key: impl Fn(&T) -> String) {
     if class.contains(".Tree") {
         entries.sort_by(|a, b| key(a).encode_utf16().cmp(key(b).encode_utf16()));
     } else if class == "java.util.HashMap" || class == "java.util.HashSet" {

@@ -360,7 +360,7 @@ fn order(left: &Value, right: &Value) -> Result<Option<Ordering>, EvalError> {
     if either(left, right, |value| *value == Value::Null) {
         return Ok(None);
     }
-    if either(left, right, |value| is_double(value)) {
+    if either(left, right, is_double) {
         return Ok(double(left)?.partial_cmp(&double(right)?));
     }
     if either(left, right, is_integer) {
@@ -394,7 +394,7 @@ fn equal(left: &Value, right: &Value) -> Result<bool, EvalError> {
     if *left == Value::Null || *right == Value::Null {
         return Ok(left == right);
     }
-    if either(left, right, |value| is_double(value)) {
+    if either(left, right, is_double) {
         let (left, right) = (double(left)?, double(right)?);
         // As `Double.equals`: NaN equals itself, 0.0 and -0.0 differ.
         return Ok(left.to_bits() == right.to_bits() || left.is_nan() && right.is_nan());

@@ -1,6 +1,6 @@
 //! Changes of many instances and jobs of this shard at once: one command to each instance concerned, repeatable.
 use super::{Answer, Caller, Engine, EngineError};
-use crate::store::{Applied, Row, StoreError, Unit, schema::visible};
+use crate::store::{Applied, StoreError, Unit, schema::visible};
 use bpmn_core::{
     Id, Millis,
     command::{Command, JobChange, Rejection},
@@ -233,8 +233,10 @@ impl Engine {
 
     async fn found(&self, query: &SelectStatement) -> Result<Vec<Id>, EngineError> {
         let rows = self.inner.store.select(query).await?.rows;
-        let read = |row: &Box<dyn Row>| row.id(0);
-        Ok(rows.iter().map(read).collect::<Result<_, StoreError>>()?)
+        Ok(rows
+            .iter()
+            .map(|row| row.id(0))
+            .collect::<Result<_, StoreError>>()?)
     }
 }
 

@@ -147,7 +147,8 @@ pub fn element_of(alias: &'static str, column: &'static str) -> Expr {
     Expr::from(Func::coalesce([scalar(running), scalar(ended)]))
 }
 
-/// The execution of a variable's scope: the token's if it runs, else that of its activity instance.
+/// The execution of a variable's scope: that of its activity instance if it has ended (the token may have gone on
+/// since, with another execution), else the token's.
 pub fn execution_of(alias: &'static str) -> Expr {
     let running = Query::select()
         .expr(col("tk", "execution_id"))
@@ -166,8 +167,8 @@ pub fn execution_of(alias: &'static str) -> Expr {
         .limit(1)
         .take();
     Expr::from(Func::coalesce([
-        scalar(running),
         scalar(ended),
+        scalar(running),
         col(alias, "scope_id"),
     ]))
 }

@@ -2,7 +2,7 @@
 use super::{call::Call, error};
 use crate::{
     query::{Listing, Where, history_process, process_instance},
-    store::{Row, StoreError},
+    store::StoreError,
 };
 use bpmn_core::Id;
 use http::{HeaderName, HeaderValue};
@@ -75,6 +75,6 @@ pub async fn instances(call: &Call, body: &Filters, words: &Words) -> ApiResult<
 /// The ids of everything in a list.
 pub async fn ids(call: &Call, listing: &Listing) -> ApiResult<Vec<Id>> {
     let snapshot = call.select(&listing.page(Paging::default())).await?;
-    let rows = snapshot.rows.iter().map(|row: &Box<dyn Row>| row.id(0));
+    let rows = snapshot.rows.iter().map(|row| row.id(0));
     rows.collect::<Result<_, StoreError>>().map_err(error::store)
 }

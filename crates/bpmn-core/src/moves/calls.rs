@@ -173,9 +173,8 @@ impl<'a> Ctx<'a, '_> {
     /// The current instance has run to its end: who called it goes on.
     pub(crate) fn complete(&mut self) -> Result<(), Rejection> {
         self.end_process(EndState::Completed, None)?;
-        match self.caller() {
-            Some((caller, token)) => self.go_on_in(caller, token),
-            None => {}
+        if let Some((caller, token)) = self.caller() {
+            self.go_on_in(caller, token)
         }
         Ok(())
     }

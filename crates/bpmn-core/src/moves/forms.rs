@@ -20,10 +20,10 @@ impl<'a> Ctx<'a, '_> {
     ) -> Result<(), Rejection> {
         let mut rest = submitted.clone();
         for field in at.form.fields.iter().filter(|field| !field.business_key) {
-            let value = match rest.iter().position(|(name, _)| *name == field.id) {
-                Some(at) => Some(rest.remove(at).1),
-                None => None,
-            };
+            let value = rest
+                .iter()
+                .position(|(name, _)| *name == field.id)
+                .map(|at| rest.remove(at).1);
             let given = value.clone().unwrap_or(TypedValue::Null);
             for constraint in &field.constraints {
                 if !self.keeps_to(constraint, field, &given, at, token, task)? {

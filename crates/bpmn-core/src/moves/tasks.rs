@@ -87,10 +87,9 @@ impl Ctx<'_, '_> {
     /// A task has been changed from outside; `assignee` is who it was assigned to before.
     pub(crate) fn task_updated(&mut self, task: Id, assignee: Option<String>) -> Result<(), Rejection> {
         let now = self.env.now;
-        self.inst
-            .tasks
-            .get_mut(task)
-            .map(|row| row.last_updated = Some(now));
+        if let Some(row) = self.inst.tasks.get_mut(task) {
+            row.last_updated = Some(now);
+        }
         self.notify_task(task, TaskEvent::Update)?;
         // A listener may have changed it too.
         let after = self.inst.tasks.get(task).map(|row| row.assignee.clone());

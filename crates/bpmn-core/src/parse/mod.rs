@@ -91,10 +91,10 @@ fn read(xml: &[u8], validate: bool) -> Result<Vec<Definition>, ParseErrors> {
     let mut reader = Reader::new(&doc);
     if validate {
         schema::validate(&mut reader, root);
-        if let Err(failure) = checks::check(&mut reader, root) {
-            if !reader.has_errors() {
-                return Err(refused(failure, Refusal::Failed));
-            }
+        if let Err(failure) = checks::check(&mut reader, root)
+            && !reader.has_errors()
+        {
+            return Err(refused(failure, Refusal::Failed));
         }
     }
     let mut definitions = Vec::new();
@@ -176,10 +176,8 @@ fn read_process<'x>(
             match tag {
                 "sequenceFlow" => flows.push(child),
                 "association" => associations.push(child),
-                "intermediateThrowEvent" | "intermediateCatchEvent" => {
-                    if links.read(reader, child) {
-                        continue;
-                    }
+                "intermediateThrowEvent" | "intermediateCatchEvent" if links.read(reader, child) => {
+                    continue;
                 }
                 _ => {}
             }

@@ -107,10 +107,10 @@ impl<'x> Checks<'_, 'x> {
             if is_async(self, above) {
                 self.retry_cycle(xml)?;
             }
-            if is_async(self, activity) {
-                if let Some(characteristics) = element(xml, "multiInstanceLoopCharacteristics")? {
-                    self.retry_cycle(characteristics)?;
-                }
+            if is_async(self, activity)
+                && let Some(characteristics) = element(xml, "multiInstanceLoopCharacteristics")?
+            {
+                self.retry_cycle(characteristics)?;
             }
         } else if is_async(self, activity) {
             self.retry_cycle(xml)?;
@@ -199,8 +199,8 @@ impl<'x> Checks<'_, 'x> {
         };
         for flow in elements(parent, "sequenceFlow").filter(|f| f.attribute("sourceRef") == Some(id)) {
             let target = flow.attribute("targetRef");
-            let siblings = parent.children().filter(|c| c.is_element());
-            let Some(sibling) = siblings.filter(|s| s.attribute("id") == target).last() else {
+            let mut siblings = parent.children().filter(|c| c.is_element());
+            let Some(sibling) = siblings.rfind(|s| s.attribute("id") == target) else {
                 continue;
             };
             if sibling.tag_name().name() == "intermediateCatchEvent" {

@@ -294,10 +294,10 @@ impl<'x> Checks<'_, 'x> {
         self.at(activity).kind = "cancelBoundaryCatch";
         let id = self.at(activity).id.clone();
         let mut transaction = event_scope;
-        if self.at(transaction).behavior == Behavior::MultiInstance {
-            if let Some(&inner) = self.at(transaction).children.first() {
-                transaction = inner;
-            }
+        if self.at(transaction).behavior == Behavior::MultiInstance
+            && let Some(&inner) = self.at(transaction).children.first()
+        {
+            transaction = inner;
         }
         if self.at(transaction).kind != "transaction" {
             self.error_in(

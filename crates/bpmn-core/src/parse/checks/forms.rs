@@ -78,10 +78,10 @@ impl<'x> Checks<'_, 'x> {
     }
 
     fn form_type(&mut self, xml: Xml<'x, 'x>) {
-        if let Some(name) = xml.attribute("type") {
-            if !matches!(name, "string" | "long" | "date" | "boolean" | "enum") {
-                self.error(format!("unknown type '{name}'"), xml);
-            }
+        if let Some(name) = xml.attribute("type")
+            && !matches!(name, "string" | "long" | "date" | "boolean" | "enum")
+        {
+            self.error(format!("unknown type '{name}'"), xml);
         }
     }
 

@@ -192,10 +192,10 @@ impl<'x> Checks<'_, 'x> {
     pub fn create(&mut self, id: Option<String>, scope: Ix) -> Check<'x, Ix> {
         let process = self.current();
         let ix = process.activities.len();
-        if let Some(id) = &id {
-            if process.by_id.insert(id.clone(), ix).is_some() {
-                return Err(Stop::Unexpected(format!("duplicate activity id '{id}'")));
-            }
+        if let Some(id) = &id
+            && process.by_id.insert(id.clone(), ix).is_some()
+        {
+            return Err(Stop::Unexpected(format!("duplicate activity id '{id}'")));
         }
         process.activities.push(Activity {
             id,
@@ -249,11 +249,11 @@ impl<'x> Checks<'_, 'x> {
             let Some(source) = source.filter(|&at| self.at(at).kind == "compensationBoundaryCatch") else {
                 continue;
             };
-            if target.is_none() {
-                if let Some(at) = handlers.iter().position(|(id, _)| *id == target_id) {
-                    let (_, handler) = handlers.remove(at);
-                    target = self.compensation_handler(handler, source, scope)?;
-                }
+            if target.is_none()
+                && let Some(at) = handlers.iter().position(|(id, _)| *id == target_id)
+            {
+                let (_, handler) = handlers.remove(at);
+                target = self.compensation_handler(handler, source, scope)?;
             }
             if let Some(target) = target {
                 self.compensates(association, source, target);

@@ -53,17 +53,17 @@ impl<'x> Checks<'_, 'x> {
         self.version(xml, "decisionRefBinding", "version", "decisionRefVersion")?;
         self.version(xml, "decisionRefBinding", "versionTag", "decisionRefVersionTag")?;
         self.expression_attribute(xml, "decisionRefTenantId")?;
-        if let Some(mapper) = extension(xml, "mapDecisionResult") {
-            if !matches!(
+        if let Some(mapper) = extension(xml, "mapDecisionResult")
+            && !matches!(
                 mapper,
                 "singleEntry" | "singleResult" | "collectEntries" | "resultList"
-            ) {
-                let message = format!(
-                    "No decision result mapper found for name '{mapper}'. Supported mappers are 'singleEntry', \
+            )
+        {
+            let message = format!(
+                "No decision result mapper found for name '{mapper}'. Supported mappers are 'singleEntry', \
                      'singleResult', 'collectEntries' and 'resultList'."
-                );
-                self.error(message, xml);
-            }
+            );
+            self.error(message, xml);
         }
         self.at(activity).behavior = Behavior::Other;
         self.execution_listeners(xml)?;

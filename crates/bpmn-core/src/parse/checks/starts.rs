@@ -86,14 +86,14 @@ impl<'x> Checks<'_, 'x> {
         } else if let Some(message) = message {
             self.at(activity).kind = "messageStartEvent";
             let name = self.message(message, id)?;
-            if let Some(name) = name.filter(|n| !n.trim().is_empty()) {
-                if !expr::Expression::parse(name).is_ok_and(|e| e.is_literal()) {
-                    let message_text = format!(
-                        "Invalid message name '{name}' for element 'messageEventDefinition': expressions in the \
+            if let Some(name) = name.filter(|n| !n.trim().is_empty())
+                && !expr::Expression::parse(name).is_ok_and(|e| e.is_literal())
+            {
+                let message_text = format!(
+                    "Invalid message name '{name}' for element 'messageEventDefinition': expressions in the \
                          message start event name are not allowed!"
-                    );
-                    self.error_in(message_text, message, &[id]);
-                }
+                );
+                self.error_in(message_text, message, &[id]);
             }
             self.subscribe(0, activity, "message", name, true, start)
         } else if let Some(signal) = signal {

@@ -93,11 +93,11 @@ impl<'x> Checks<'_, 'x> {
         match performers.as_slice() {
             [] => {}
             [performer] => {
-                if let Some(assignment) = element(*performer, "resourceAssignmentExpression")? {
-                    if let Some(expression) = element(assignment, "formalExpression")? {
-                        self.expression(&text_of(expression))?;
-                        has_assignee = true;
-                    }
+                if let Some(assignment) = element(*performer, "resourceAssignmentExpression")?
+                    && let Some(expression) = element(assignment, "formalExpression")?
+                {
+                    self.expression(&text_of(expression))?;
+                    has_assignee = true;
                 }
             }
             _ => {

@@ -116,14 +116,14 @@ impl<'x> Validator<'_, 'x> {
             );
             self.error(node, message);
         }
-        if let Type::Complex(at) = ty {
-            if schema.types[at].is_abstract {
-                let message = format!(
-                    "cvc-type.2: The type definition cannot be abstract for element {}.",
-                    self.tag(node)
-                );
-                self.error(node, message);
-            }
+        if let Type::Complex(at) = ty
+            && schema.types[at].is_abstract
+        {
+            let message = format!(
+                "cvc-type.2: The type definition cannot be abstract for element {}.",
+                self.tag(node)
+            );
+            self.error(node, message);
         }
         self.attributes(node, ty);
         self.open.push(Open {

@@ -139,7 +139,7 @@ pub(super) fn is_name(text: &str) -> bool {
     chars.next().is_some_and(starts)
         && chars.all(|c| {
             starts(c)
-                || c.is_numeric() && c.to_digit(10).is_some()
+                || c.is_ascii_digit()
                 || matches!(c, '-' | '.' | '\u{b7}')
                 || is_digit(c)
                 || is_combining(c)
