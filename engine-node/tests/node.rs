@@ -557,7 +557,7 @@ async fn a_shard_that_does_not_apply_is_marked_named_and_caught_up_later() {
     let cluster = cluster_of(&["s1", "s2", "s3"]).await;
     let options = |name: &str| Options {
         shard: Some(name.into()),
-        replication_timeout: Duration::from_millis(100),
+        replication_timeout: Duration::from_secs(1),
         ..Options::on_database(&dir.database(name))
     };
     let one = try_node(options("s1"), Some(&cluster)).await.unwrap();
