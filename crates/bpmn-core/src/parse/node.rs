@@ -11,7 +11,7 @@ use crate::{
 use roxmltree::Node as Xml;
 
 /// Flow nodes that the reference runs; it passes over all others.
-const KNOWN: &[&str] = &[
+pub(super) const KNOWN: &[&str] = &[
     "boundaryEvent",
     "businessRuleTask",
     "callActivity",

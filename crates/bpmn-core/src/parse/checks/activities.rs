@@ -4,37 +4,13 @@ use super::{
     scope::{Behavior, Ix},
     text_of, truth,
 };
-use crate::xml::extension;
+use crate::{parse::node, xml::extension};
 use roxmltree::Node as Xml;
-
-/// Tags of elements that become activities.
-const KINDS: &[&str] = &[
-    "boundaryEvent",
-    "businessRuleTask",
-    "callActivity",
-    "endEvent",
-    "eventBasedGateway",
-    "exclusiveGateway",
-    "inclusiveGateway",
-    "intermediateCatchEvent",
-    "intermediateThrowEvent",
-    "manualTask",
-    "parallelGateway",
-    "receiveTask",
-    "scriptTask",
-    "sendTask",
-    "serviceTask",
-    "startEvent",
-    "subProcess",
-    "task",
-    "transaction",
-    "userTask",
-];
 
 /// The word for an element's activity while nothing more is known.
 pub(super) fn kind_of(xml: Xml<'_, '_>) -> &'static str {
     let tag = xml.tag_name().name();
-    KINDS
+    node::KNOWN
         .iter()
         .find(|kind| **kind == tag)
         .copied()

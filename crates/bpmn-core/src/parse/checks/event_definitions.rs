@@ -90,6 +90,12 @@ impl<'x> Checks<'_, 'x> {
         Ok(())
     }
 
+    /// An event inside of a scope that waits for a condition.
+    pub fn catch_condition(&mut self, xml: Xml<'x, 'x>, event_scope: Ix, activity: Ix) -> Check<'x> {
+        let text = self.condition(xml, activity)?;
+        self.subscribe(event_scope, activity, "conditional", Some(&text), false, xml)
+    }
+
     /// The condition that an event waits for.
     pub fn condition(&mut self, xml: Xml<'x, 'x>, activity: Ix) -> Check<'x, String> {
         let id = self.at(activity).id.clone();

@@ -49,15 +49,7 @@ impl<'x> Checks<'_, 'x> {
             self.link_target(xml, link)?;
         } else if let Some(condition) = condition {
             self.at(activity).kind = "intermediateConditional";
-            let text = self.condition(condition, activity)?;
-            self.subscribe(
-                event_scope,
-                activity,
-                "conditional",
-                Some(&text),
-                false,
-                condition,
-            )?;
+            self.catch_condition(condition, event_scope, activity)?;
         } else {
             self.error("Unsupported intermediate catch event type", xml);
         }
@@ -268,15 +260,7 @@ impl<'x> Checks<'_, 'x> {
             }
         } else if let Some(condition) = condition {
             self.at(activity).kind = "boundaryConditional";
-            let text = self.condition(condition, activity)?;
-            self.subscribe(
-                event_scope,
-                activity,
-                "conditional",
-                Some(&text),
-                false,
-                condition,
-            )?;
+            self.catch_condition(condition, event_scope, activity)?;
         } else {
             self.error("Unsupported boundary event type", xml);
         }

@@ -196,15 +196,7 @@ impl<'x> Checks<'_, 'x> {
             self.catch_escalation(escalation, activity, true)?;
         } else if let Some(condition) = condition {
             self.at(activity).kind = "conditionalStartEvent";
-            let text = self.condition(condition, activity)?;
-            self.subscribe(
-                event_scope,
-                activity,
-                "conditional",
-                Some(&text),
-                false,
-                condition,
-            )?;
+            self.catch_condition(condition, event_scope, activity)?;
         } else {
             self.error(
                 "start event of event subprocess must be of type 'error', 'message', 'timer', 'signal', \
