@@ -155,24 +155,14 @@ pub async fn read(engine: &Engine, definitions: &[String], begun: &[i64]) -> Res
             ));
         }
         for instance in instances {
-            let id = text(&instance, "id");
-            for row in engine
-                .list(&format!(
-                    "/history/detail?deserializeValues=false&processInstanceId={id}"
-                ))
-                .await?
-            {
-                let mut value = row.clone();
-                value["name"] = row["variableName"].clone();
-                value["type"] = row["variableType"].clone();
-                let owner = name(&row, "activityInstanceId");
-                let shown = match text(&row, "type") {
-                    "variableUpdate" => super::state::value(&value),
-                    other => format!("{other}{}", members(&row, &["fieldId", "fieldValue"])),
-                };
+            let path = format!(
+                "/history/detail?deserializeValues=false&sortBy=occurrence&sortOrder=asc&processInstanceId={}",
+                text(&instance, "id")
+            );
+            for (row, shown, revision) in told(engine.list(&path).await?) {
                 lines.push(format!(
-                    "detail {shown} of {owner} r{} {}",
-                    row["revision"],
+                    "detail {shown} of {} r{revision} {}",
+                    name(&row, "activityInstanceId"),
                     step(&row, "time")
                 ));
             }
@@ -180,6 +170,35 @@ pub async fn read(engine: &Engine, definitions: &[String], begun: &[i64]) -> Res
     }
     lines.sort();
     Ok(lines)
+}
+
+/// Details in their order as they are compared: with what they show and the number of their revision. A value that
+/// repeats the one before is another revision and detail for the reference and nothing here, so it is left out, and the
+/// revisions of the variable that remain are numbered anew.
+fn told(rows: Vec<Value>) -> Vec<(Value, String, usize)> {
+    // What each variable showed last, its revision then, and the number given to that.
+    let mut last: HashMap<String, (String, Value, usize)> = HashMap::new();
+    let mut told = Vec::new();
+    for row in rows {
+        if text(&row, "type") != "variableUpdate" {
+            let shown = text(&row, "type").to_owned() + &members(&row, &["fieldId", "fieldValue"]);
+            told.push((row, shown, 0));
+            continue;
+        }
+        let mut value = row.clone();
+        value["name"] = row["variableName"].clone();
+        value["type"] = row["variableType"].clone();
+        let shown = super::state::value(&value);
+        let number = match last.get(text(&row, "variableInstanceId")) {
+            None => 0,
+            Some((before, ..)) if *before == shown => continue,
+            Some((_, revision, number)) => number + usize::from(*revision != row["revision"]),
+        };
+        let variable = text(&row, "variableInstanceId").to_owned();
+        last.insert(variable, (shown.clone(), row["revision"].clone(), number));
+        told.push((row, shown, number));
+    }
+    told
 }
 
 /// What a row of a log tells of.
@@ -194,4 +213,41 @@ fn kind(row: &Value) -> &'static str {
         .into_iter()
         .find(|(member, _)| row[*member] == true)
         .map_or("-", |(_, kind)| kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_repeated_value_is_left_out_and_revisions_are_numbered_anew() {
+        let row = |variable: &str, value: i32, revision: i32| {
+            json!({
+                "type": "variableUpdate", "variableInstanceId": variable, "variableName": variable,
+                "variableType": "Integer", "value": value, "revision": revision,
+            })
+        };
+        let rows = vec![
+            row("a", 1, 0),
+            row("b", 1, 0),
+            row("a", 1, 1),
+            row("a", 2, 2),
+            row("a", 1, 2),
+            row("a", 1, 3),
+            row("a", 2, 4),
+        ];
+        let told: Vec<String> = told(rows)
+            .into_iter()
+            .map(|(_, shown, number)| format!("{shown} r{number}"))
+            .collect();
+        let expected = [
+            "a Integer 1 r0",
+            "b Integer 1 r0",
+            "a Integer 2 r1",
+            "a Integer 1 r1",
+            "a Integer 2 r2",
+        ];
+        assert_eq!(told, expected);
+    }
 }
