@@ -6,6 +6,7 @@ mod all {
     mod day_two;
     mod deploy_files;
     mod dev;
+    mod echo_loop;
     #[cfg(feature = "long")]
     mod java_worker;
     #[cfg(feature = "long")]
@@ -13,4 +14,5 @@ mod all {
     mod operations;
     mod order_process;
     mod rows;
+    mod trips;
 }

@@ -54,11 +54,23 @@ pub struct Cluster {
     etcd_port: u16,
     pub directory: PathBuf,
     client: reqwest::Client,
+    node_options: Vec<String>,
 }
 
 impl Cluster {
     /// Starts shards `a`, `b`, … with that many nodes each on databases of one PostgreSQL server, and the routers.
     pub async fn start(name: &str, shards: usize, nodes: usize, routers: usize) -> Result<Cluster> {
+        Cluster::start_with(name, shards, nodes, routers, &[]).await
+    }
+
+    /// As [`Cluster::start`]; every node gets these options too.
+    pub async fn start_with(
+        name: &str,
+        shards: usize,
+        nodes: usize,
+        routers: usize,
+        node_options: &[&str],
+    ) -> Result<Cluster> {
         let directory = std::env::temp_dir().join(format!("stellwerk-{name}-{}", std::process::id()));
         fs::create_dir_all(&directory)?;
         fs::write(directory.join("secret"), "cluster-secret-of-the-tests")?;
@@ -77,6 +89,7 @@ impl Cluster {
             etcd_port,
             directory,
             client,
+            node_options: node_options.iter().map(|o| (*o).to_owned()).collect(),
         };
         cluster.etcd_ready().await?;
         for shard in ["a", "b", "c", "d", "e", "f", "g", "h"].iter().take(shards) {
@@ -137,7 +150,8 @@ impl Cluster {
             .arg("--admin-password-file")
             .arg(self.directory.join("password"))
             .arg("--cluster-secret-file")
-            .arg(self.directory.join("secret"));
+            .arg(self.directory.join("secret"))
+            .args(&self.node_options);
         let process = Process::start(&self.directory, &format!("node-{shard}{number}"), command)?;
         self.nodes.entry(shard.to_owned()).or_default().push(Server {
             process,
@@ -147,7 +161,8 @@ impl Cluster {
         Ok(())
     }
 
-    fn start_router(&self) -> Result<Server> {
+    /// Starts one more router; it isn't among [`Cluster::routers`].
+    pub fn start_router(&self) -> Result<Server> {
         let (port, admin) = (free_port()?, free_port()?);
         let mut command = stellwerk()?;
         command

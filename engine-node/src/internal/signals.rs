@@ -4,16 +4,17 @@ use crate::{
     App,
     app::{Caller, EngineError, signals::Told},
 };
-use axum::{Json, Router, extract::State, routing::post};
+use axum::{Router, body::Bytes, extract::State, routing::post};
 use http::StatusCode;
-use rest_api::ApiResult;
+use rest_api::{ApiError, ApiResult};
 
 pub(super) fn routes() -> Router<App> {
     Router::new().route("/signal", post(hear))
 }
 
 /// 204 once everybody here has heard it; a recipient that fails for good counts.
-async fn hear(State(app): State<App>, Json(told): Json<Told>) -> ApiResult<StatusCode> {
+async fn hear(State(app): State<App>, body: Bytes) -> ApiResult<StatusCode> {
+    let told: Told = serde_json::from_slice(&body).map_err(|e| ApiError::invalid_request(e.to_string()))?;
     app.replication.ensure_applied().await.map_err(api)?;
     let signal = told.signal().map_err(api)?;
     match app.engine.signal(&Caller::default(), &signal).await {
