@@ -11,6 +11,7 @@ mod all {
     mod java_worker;
     #[cfg(feature = "long")]
     mod jmeter;
+    mod messages;
     mod operations;
     mod order_process;
     mod rows;

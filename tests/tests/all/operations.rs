@@ -1,4 +1,5 @@
 //! A day in a cluster's life, on PostgreSQL and etcd: two shards of two nodes, two routers.
+use super::messages;
 use anyhow::{Context, Result, ensure};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -56,6 +57,9 @@ async fn day(cluster: &mut Cluster) -> Result<()> {
     what_one_node_starts_every_node_shows(cluster, &routers).await?;
     workers_at_routers_and_nodes_get_each_task_once(cluster, &routers).await?;
     incidents_of_all_shards_are_listed_and_retried(cluster, &routers[0]).await?;
+    messages::deploy(cluster, &routers[0]).await?;
+    messages::s4_14_keys_alone_find_the_one_instance_on_any_shard(cluster, &routers).await?;
+    messages::s4_13_a_message_that_comes_twice_at_once_is_taken_once(cluster, &routers).await?;
     start_timers_fire_once_in_the_cluster(cluster, &routers[1]).await?;
     schemas_are_known(cluster).await?;
     a_restarting_database_leaks_nothing(cluster, &routers[0]).await?;

@@ -25,7 +25,10 @@ fn functions(directory: &Path, names: &mut BTreeSet<String>) {
             let text = fs::read_to_string(&path).expect("source file");
             names.extend(text.lines().filter_map(|line| {
                 // Contract tests are functions that a macro makes tests of.
-                let line = line.trim_start().trim_start_matches("pub(super) ");
+                let line = line
+                    .trim_start()
+                    .trim_start_matches("pub(super) ")
+                    .trim_start_matches("pub ");
                 let rest = line.strip_prefix("async fn ").or(line.strip_prefix("fn "))?;
                 Some(rest.split('(').next()?.to_owned())
             }));
