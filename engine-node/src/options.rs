@@ -76,6 +76,9 @@ pub struct Options {
     /// Writers that gather commands into batches, each for its part of the slots; the default follows from the CPUs
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub writers: Option<u16>,
+    /// About how much memory warm instances may take, 0 for none; the default is an eighth of what there is
+    #[arg(long, value_name = "SIZE", value_parser = service::size)]
+    pub instance_cache: Option<u64>,
     /// Connections that each of the pools keeps open while idle
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub pool_min_idle: u32,
@@ -201,6 +204,7 @@ impl Default for Options {
             insecure_no_auth: false,
             pool_size: 10,
             writers: None,
+            instance_cache: None,
             pool_min_idle: 0,
             pool_idle_timeout: std::time::Duration::from_secs(600),
             pool_max_lifetime: std::time::Duration::from_secs(1800),
@@ -310,7 +314,7 @@ impl Options {
         Ok(Settings {
             node: node.to_owned(),
             writers: self.writers.map_or(sizing.writers, usize::from),
-            cache_bytes: sizing.cache_bytes as usize,
+            cache_bytes: self.instance_cache.unwrap_or(sizing.cache_bytes) as usize,
             jobs,
             executor_active: self.job_executor_activate && activate != Some(false),
             default_retries: self.default_job_retries.max(1),

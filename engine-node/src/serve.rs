@@ -182,7 +182,7 @@ pub async fn start(
         memory_mib = sizing.memory.map(|bytes| bytes >> 20),
         writers = settings.writers,
         core_threads = settings.jobs.core_threads,
-        cache_mib = sizing.cache_bytes >> 20,
+        cache_mib = settings.cache_bytes >> 20,
         pool = options.pool_size,
         "sized by the CPUs and the memory that this process may use"
     );

@@ -15,6 +15,20 @@ fn scenarios() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("compat")
 }
 
+/// A node alone that runs no job by itself.
+const QUIET_NODE: [&str; 10] = [
+    "engine-node",
+    "--database-url",
+    "DATABASE",
+    "--listen",
+    "127.0.0.1:PORT",
+    "--admin-listen",
+    "none",
+    "--job-executor-activate",
+    "false",
+    "--unsafe-durability",
+];
+
 /// Starts a role of the binary in a directory of its own and replays against it.
 async fn against(
     name: &str,
@@ -73,22 +87,29 @@ async fn compat_three_shards_behind_a_router_answer_as_the_reference() -> Result
 
 #[tokio::test(flavor = "multi_thread")]
 async fn compat_recorded_cases_go_on_one_node_as_on_the_reference() -> Result<()> {
-    let node = [
-        "engine-node",
-        "--database-url",
-        "DATABASE",
-        "--listen",
-        "127.0.0.1:PORT",
-        "--admin-listen",
-        "none",
-        "--job-executor-activate",
-        "false",
-        "--unsafe-durability",
-    ];
     let directory = cases();
     let pending = differential::pending(&directory)?;
-    against("cases", &node, async |base| {
+    against("cases", &QUIET_NODE, async |base| {
         differential::replay(&base, differential::read_all(&directory)?, &pending).await
+    })
+    .await
+}
+
+/// Every fourth: nothing of an instance outlasts a step but what was stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn compat_recorded_cases_go_on_when_instances_are_reloaded_for_every_step() -> Result<()> {
+    let node = [&QUIET_NODE[..], &["--instance-cache", "0"]].concat();
+    let directory = cases();
+    let pending = differential::pending(&directory)?;
+    let cases = differential::read_all(&directory)?;
+    let sample = cases
+        .into_iter()
+        .skip(1)
+        .step_by(4)
+        .filter(|c| !pending.contains(&c.name))
+        .collect();
+    against("reloaded-cases", &node, async |base| {
+        differential::replay(&base, sample, &pending).await
     })
     .await
 }
