@@ -5,7 +5,7 @@ use crate::{
     convert,
     ctx::Ctx,
     definition::{Mapping, MappingValue, Node},
-    instance::{Recorded, TokenState, Variable, Version},
+    instance::{Recorded, Token, TokenState, Variable, Version},
     moves::Scene,
     tracked::By,
     value::{TypedValue, Variables},
@@ -76,22 +76,52 @@ impl<'a> Ctx<'a, '_> {
         seen
     }
 
-    /// The activity instance that sets variables at a token; `None`: the process instance, or none yet.
+    /// The activity instance that the execution of a token (`None`: the process instance) is in, as the reference
+    /// remembers it: who sets variables there. `None`: the process instance; [`Id::NIL`]: none, as between activities.
     pub(crate) fn writer(&self, token: Option<Id>) -> Option<Id> {
-        let tokens = &self.inst.tokens;
-        let token = match token {
-            Some(token) => tokens.get(token),
-            // A token alone in the instance shares its execution.
-            None => tokens.first(By::Execution(self.inst.process.id)),
+        let Some(row) = token.and_then(|id| self.inst.tokens.get(id)) else {
+            return self.shown_in(None, None);
         };
-        match token {
-            // Nobody's yet but the body's, whatever its variables are shown in later.
-            Some(t) if t.state == TokenState::Iteration => {
-                t.parent_id.and_then(|body| tokens.get(body)?.activity_id)
-            }
-            // Between activities an execution has no activity instance.
-            Some(t) if matches!(t.state, TokenState::BeforeAsync | TokenState::AfterAsync) => Some(Id::NIL),
-            token => token.and_then(|t| t.activity_id),
+        match row.state {
+            TokenState::Iteration => self.shown_in(Some(row.id), self.own_activity(row.id)),
+            TokenState::Scope => self.shown_in(Some(row.id), row.activity_id),
+            // Only a new instance is nobody yet where its start is told.
+            _ if row.activity_id.is_none() && self.scene == Some(Scene::Start) => None,
+            _ => Some(Self::entered(row)),
+        }
+    }
+
+    /// The activity instance of the execution of a scope whose own is `own`. What is alone in it and no scope shares
+    /// that execution; of a scope alone in it the execution remembers the activity instance, if others may be inside.
+    fn shown_in(&self, scope: Option<Id>, own: Option<Id>) -> Option<Id> {
+        let mut inside = self.tokens_in(scope);
+        let (Some(only), None) = (inside.next(), inside.next()) else {
+            return own;
+        };
+        let contains = matches!(only.state, TokenState::Scope | TokenState::Compensating);
+        match only.state {
+            TokenState::Iteration => own,
+            _ if self.in_scope_activity(only) && !contains => own,
+            _ => Some(Self::entered(only)),
+        }
+    }
+
+    /// The activity instance that a token has entered and not left.
+    fn entered(row: &Token) -> Id {
+        match row.state {
+            TokenState::BeforeAsync | TokenState::AfterAsync => Id::NIL,
+            _ => row.activity_id.unwrap_or(Id::NIL),
+        }
+    }
+
+    /// The activity instance of a scope itself; of an iteration the body's, whatever its variables are shown in later.
+    fn own_activity(&self, scope: Id) -> Option<Id> {
+        let row = self.inst.tokens.get(scope)?;
+        match row.state {
+            TokenState::Iteration => row
+                .parent_id
+                .and_then(|body| self.inst.tokens.get(body)?.activity_id),
+            _ => row.activity_id,
         }
     }
 
@@ -225,9 +255,9 @@ impl<'a> Ctx<'a, '_> {
         }
     }
 
-    /// Sets a variable in exactly that scope, by the activity instance of the scope's token.
+    /// Sets a variable in exactly that scope, by the scope's activity instance.
     pub(crate) fn set_in(&mut self, scope: Id, name: &str, value: TypedValue) {
-        let writer = self.writer(Some(scope));
+        let writer = self.own_activity(scope);
         self.set_local(scope, None, name, value, writer);
     }
 
