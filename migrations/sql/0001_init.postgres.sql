@@ -54,6 +54,7 @@ CREATE TABLE variable (
     "revision" integer NOT NULL,
     "version_id" uuid,
     "writer_id" uuid,
+    "shown_id" uuid,
     "recorded" smallint NOT NULL,
     "initial" boolean NOT NULL,
     PRIMARY KEY ("id")
@@ -271,6 +272,7 @@ CREATE TABLE history_variable (
     "revision" integer NOT NULL,
     "version_id" uuid,
     "writer_id" uuid,
+    "shown_id" uuid,
     "recorded" smallint NOT NULL,
     "initial" boolean NOT NULL,
     "ended" bigint NOT NULL,

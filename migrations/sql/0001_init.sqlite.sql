@@ -54,6 +54,7 @@ CREATE TABLE variable (
     "revision" INTEGER NOT NULL,
     "version_id" BLOB,
     "writer_id" BLOB,
+    "shown_id" BLOB,
     "recorded" INTEGER NOT NULL,
     "initial" INTEGER NOT NULL,
     PRIMARY KEY ("id")
@@ -268,6 +269,7 @@ CREATE TABLE history_variable (
     "revision" INTEGER NOT NULL,
     "version_id" BLOB,
     "writer_id" BLOB,
+    "shown_id" BLOB,
     "recorded" INTEGER NOT NULL,
     "initial" INTEGER NOT NULL,
     "ended" INTEGER NOT NULL,

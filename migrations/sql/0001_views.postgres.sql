@@ -423,7 +423,7 @@ SELECT
     NULL::bigint AS sequence_counter_,
     p."tenant_id" AS tenant_id_,
     NULL::timestamp AS removal_time_
-FROM token x JOIN process_instance p ON p."id" = x."instance_id" LEFT JOIN token pt ON pt."id" = x."parent_id" LEFT JOIN task k ON k."token_id" = x."id" AND k."instance_id" = x."instance_id" LEFT JOIN definition d ON d."id" = p."definition_id" LEFT JOIN element el ON el."definition_id" = p."definition_id" AND el."element" = x."element" WHERE x."activity_id" IS NOT NULL AND p."recorded" AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
+FROM token x JOIN process_instance p ON p."id" = x."instance_id" LEFT JOIN token pt ON pt."id" = x."parent_id" LEFT JOIN task k ON k."token_id" = x."id" AND k."instance_id" = x."instance_id" LEFT JOIN definition d ON d."id" = p."definition_id" LEFT JOIN element el ON el."definition_id" = p."definition_id" AND el."element" = x."element" WHERE x."activity_id" IS NOT NULL AND NOT (x."state" = 6 OR (x."state" = 7 AND x."execution_id" = x."id")) AND p."recorded" AND x."slot" NOT IN (SELECT "slot" FROM hidden_slot);
 
 CREATE VIEW ACT_HI_TASKINST AS
 SELECT
@@ -494,7 +494,7 @@ SELECT
     x."root_id"::text AS root_proc_inst_id_,
     x."instance_id"::text AS proc_inst_id_,
     coalesce((SELECT tk."execution_id" FROM token tk WHERE tk."id" = x."scope_id"), x."scope_id")::text AS execution_id_,
-    CASE WHEN x."activity_id" IS NULL THEN x."instance_id"::text ELSE coalesce((SELECT tk."element" || ':' FROM token tk WHERE tk."instance_id" = x."instance_id" AND tk."activity_id" = x."activity_id" LIMIT 1), (SELECT ha."element" || ':' FROM history_activity ha WHERE ha."root_id" = x."root_id" AND ha."id" = x."activity_id" LIMIT 1), '') || x."activity_id"::text END AS act_inst_id_,
+    CASE WHEN x."shown_id" = '00000000-0000-0000-0000-000000000000' THEN NULL WHEN x."shown_id" IS NOT NULL THEN coalesce((SELECT tk."element" || ':' FROM token tk WHERE tk."instance_id" = x."instance_id" AND tk."activity_id" = x."shown_id" LIMIT 1), (SELECT ha."element" || ':' FROM history_activity ha WHERE ha."root_id" = x."root_id" AND ha."id" = x."shown_id" LIMIT 1), '') || x."shown_id"::text ELSE CASE WHEN x."activity_id" IS NULL THEN x."instance_id"::text ELSE coalesce((SELECT tk."element" || ':' FROM token tk WHERE tk."instance_id" = x."instance_id" AND tk."activity_id" = x."activity_id" LIMIT 1), (SELECT ha."element" || ':' FROM history_activity ha WHERE ha."root_id" = x."root_id" AND ha."id" = x."activity_id" LIMIT 1), '') || x."activity_id"::text END END AS act_inst_id_,
     NULL::text AS case_def_key_,
     NULL::text AS case_def_id_,
     NULL::text AS case_inst_id_,
@@ -521,7 +521,7 @@ SELECT
     x."root_id"::text AS root_proc_inst_id_,
     x."instance_id"::text AS proc_inst_id_,
     coalesce((SELECT tk."execution_id" FROM token tk WHERE tk."id" = x."scope_id"), x."scope_id")::text AS execution_id_,
-    coalesce((SELECT tk."element" || ':' || tk."activity_id"::text FROM token tk WHERE tk."id" = x."scope_id"), x."instance_id"::text) AS act_inst_id_,
+    CASE WHEN x."shown_id" = '00000000-0000-0000-0000-000000000000' THEN NULL WHEN x."shown_id" IS NOT NULL THEN coalesce((SELECT tk."element" || ':' FROM token tk WHERE tk."instance_id" = x."instance_id" AND tk."activity_id" = x."shown_id" LIMIT 1), (SELECT ha."element" || ':' FROM history_activity ha WHERE ha."root_id" = x."root_id" AND ha."id" = x."shown_id" LIMIT 1), '') || x."shown_id"::text ELSE coalesce((SELECT tk."element" || ':' || tk."activity_id"::text FROM token tk WHERE tk."id" = x."scope_id"), x."instance_id"::text) END AS act_inst_id_,
     NULL::text AS case_def_key_,
     NULL::text AS case_def_id_,
     NULL::text AS case_inst_id_,

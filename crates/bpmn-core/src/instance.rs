@@ -130,6 +130,9 @@ pub struct Version {
     pub version_id: Option<Id>,
     /// Activity instance that set the present value; `None`: the process instance; [`Id::NIL`]: none.
     pub writer_id: Option<Id>,
+    /// Activity instance that history shows the variable in, fixed by who makes it, where that isn't its scope's; the
+    /// process instance's id: that; [`Id::NIL`]: none.
+    pub shown_id: Option<Id>,
     pub recorded: Recorded,
     /// Set by the start of the process instance.
     pub initial: bool,

@@ -1,7 +1,7 @@
 //! Historic activity instances: running ones are tokens in their activity, ended ones are rows of history.
 use super::{Kind, Listing, SortBy, Where, col, null, of_definition};
 use crate::store::{Row, StoreError, schema::visible};
-use bpmn_core::Id;
+use bpmn_core::{Id, instance::TokenState};
 use rest_api::{ApiResult, known};
 use sea_query::{Expr, ExprTrait, Func, JoinType, Query, SelectStatement, UnionType};
 
@@ -68,6 +68,14 @@ pub fn row(row: &dyn Row) -> Result<ActivityRow, StoreError> {
     })
 }
 
+/// What only compensation keeps, also while it compensates, is no activity instance that history knows.
+fn known() -> Expr {
+    let (kept, compensates) = (TokenState::EventScope as i16, TokenState::Compensating as i16);
+    let own = col("t", "execution_id").equals(("t", "id"));
+    let compensates = col("t", "state").eq(compensates).and(own);
+    col("t", "state").eq(kept).or(compensates).not()
+}
+
 fn running() -> SelectStatement {
     let mut query = Query::select();
     let parent = Expr::from(Func::coalesce([
@@ -123,6 +131,7 @@ fn running() -> SelectStatement {
                 .and(col("k", "instance_id").equals(("t", "instance_id"))),
         )
         .and_where(col("t", "activity_id").is_not_null())
+        .and_where(known())
         .and_where(col("p", "recorded").eq(true))
         .and_where(visible("t"))
         .take()

@@ -10,7 +10,7 @@ use rest_api::{
     filters::{Operator, VariableFilter},
     known,
 };
-use sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement, UnionType};
+use sea_query::{Condition, Expr, ExprTrait, Func, Query, SelectStatement, UnionType};
 use serde_json::Value;
 
 /// The alias that conditions on values speak of.
@@ -26,7 +26,7 @@ pub struct VariableRow {
     pub value: TypedValue,
     pub created: i64,
     pub deleted: bool,
-    /// Activity instance of its scope and its element; `None`: the process instance.
+    /// Activity instance that it is shown in and its element; `None`: the process instance.
     pub activity_id: Option<Id>,
     pub element: Option<String>,
     pub execution_id: Option<Id>,
@@ -82,8 +82,8 @@ fn columns(content: bool) -> Vec<Expr> {
     columns.extend([
         col(V, "created"),
         col(V, "deleted"),
-        col(V, "activity_id"),
-        history::element_of(V, "activity_id"),
+        col(V, "shown_id"),
+        history::element_of(V, "shown_id"),
         history::execution_of(V),
         history::of_instance(V, "definition_id"),
         history::of_instance(V, "tenant_id"),
@@ -99,7 +99,9 @@ fn base() -> SelectStatement {
         gone.expr_as(col("e", name), name);
         running.expr_as(col("r", name), name);
     }
+    let shown = |alias: &'static str, own: Expr| Expr::from(Func::coalesce([col(alias, "shown_id"), own]));
     gone.expr_as(col("e", "activity_id"), "activity_id")
+        .expr_as(shown("e", col("e", "activity_id")), "shown_id")
         .expr_as(col("e", "deleted"), "deleted")
         .from_as("history_variable", "e")
         .and_where(visible("e"))
@@ -110,7 +112,8 @@ fn base() -> SelectStatement {
         .and_where(col("st", "id").equals(("r", "scope_id")))
         .take();
     running
-        .expr_as(super::scalar(activity), "activity_id")
+        .expr_as(super::scalar(activity.clone()), "activity_id")
+        .expr_as(shown("r", super::scalar(activity)), "shown_id")
         .expr_as(Expr::cust("FALSE"), "deleted")
         .from_as("variable", "r")
         .and_where(visible("r"))
@@ -136,7 +139,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     history::tenants(&mut w, V)?;
     w.ids("taskIdIn", col(V, "task_id"))?;
     if let Some(list) = w.filters.list("activityInstanceIdIn")?.filter(|l| !l.is_empty()) {
-        w.and(history::activity_in(V, "activity_id", &list));
+        w.and(history::activity_in(V, "shown_id", &list));
     }
     executions(&mut w, "executionIdIn")?;
     if let Some(types) = w.filters.list("variableTypeIn")?.filter(|l| !l.is_empty()) {

@@ -135,6 +135,7 @@ pub(crate) fn variable(v: &Variable, at: Place) -> Vec<Cell> {
         version.revision,
         version.version_id,
         version.writer_id,
+        version.shown_id,
         version.recorded as i16,
         version.initial,
     ]);
@@ -158,6 +159,7 @@ pub(crate) fn read_variable(r: &mut Reader) -> Result<Variable, StoreError> {
             revision: r.i32()?,
             version_id: r.id_opt()?,
             writer_id: r.id_opt()?,
+            shown_id: r.id_opt()?,
             recorded: r
                 .i16()
                 .and_then(|n| Recorded::from_i16(n).ok_or_else(|| unknown("recording", n)))?,

@@ -141,6 +141,7 @@ fn variable(h: &HistoricVariable, kept: Kept) -> Vec<Cell> {
         v.version.revision,
         v.version.version_id,
         v.version.writer_id,
+        v.version.shown_id,
         v.version.recorded as i16,
         v.version.initial,
         h.ended,

@@ -131,7 +131,8 @@ table!(
         c("id", Uuid), c("slot", Small), c("root_id", Uuid), c("instance_id", Uuid), c("scope_id", Uuid),
         n("task_id", Uuid), c("name", Text), c("type", Text), n("text", Text), n("number", Big), n("float", Float),
         n("bytes", Bytes), n("info", Text), n("large_id", Uuid), c("created", Big), n("updated", Big),
-        c("revision", Int), n("version_id", Uuid), n("writer_id", Uuid), c("recorded", Small), c("initial", Bool),
+        c("revision", Int), n("version_id", Uuid), n("writer_id", Uuid), n("shown_id", Uuid),
+        c("recorded", Small), c("initial", Bool),
     ]
 );
 table!(
@@ -216,13 +217,14 @@ table!(
     ]
 );
 table!(
-    /// Variables that are gone, with their last value. `activity_id` is null for the process instance.
+    /// Variables that are gone, with their last value. `activity_id` is the scope's, null for the process instance.
     HISTORY_VARIABLE, "history_variable", History, ["root_id", "id"], [
         c("id", Uuid), c("slot", Small), c("retention", Small), c("root_id", Uuid), n("instance_id", Uuid),
         c("scope_id", Uuid), n("activity_id", Uuid), n("task_id", Uuid), c("name", Text), c("type", Text),
         n("text", Text), n("number", Big), n("float", Float), n("bytes", Bytes), n("info", Text),
         n("large_id", Uuid), c("created", Big), n("updated", Big), c("revision", Int), n("version_id", Uuid),
-        n("writer_id", Uuid), c("recorded", Small), c("initial", Bool), c("ended", Big), c("deleted", Bool),
+        n("writer_id", Uuid), n("shown_id", Uuid), c("recorded", Small), c("initial", Bool), c("ended", Big),
+        c("deleted", Bool),
     ]
 );
 table!(

@@ -99,8 +99,14 @@ impl Ctx<'_, '_> {
         let value = self.kept(value, recorded);
         let detailed = recorded == Recorded::Detail;
         self.note_change(old.scope_id, &old.name, "update");
+        // A variable of this step is shown where its last value is set.
+        let shown_id = match again && old.version.created == self.env.now {
+            true => self.shown_apart(old.scope_id, old.task_id),
+            false => old.version.shown_id,
+        };
         let version = Version {
             updated: Some(self.env.now),
+            shown_id,
             revision: old.version.revision + i32::from(!again),
             version_id: if detailed { Some(self.new_id()) } else { None },
             writer_id: writer,

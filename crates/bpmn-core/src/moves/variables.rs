@@ -114,6 +114,36 @@ impl<'a> Ctx<'a, '_> {
         }
     }
 
+    /// The activity instance that history shows a variable in which is made in a scope, if it isn't the scope's own, as
+    /// the reference looks for it: above what may contain others, which knows it only once that has been entered; else
+    /// in the execution itself.
+    pub(crate) fn shown_apart(&self, scope: Id, task: Option<Id>) -> Option<Id> {
+        let row = self.inst.tokens.get(scope).filter(|_| task.is_none())?;
+        let process = self.inst.process.id;
+        let own_of = |scope: Option<Id>| scope.and_then(|scope| self.own_activity(scope));
+        let above = || Some(own_of(row.parent_id).unwrap_or(process));
+        let node = self.def.definition.node(&row.element);
+        let contains = node.is_some_and(|n| n.behavior.is_composite());
+        match row.state {
+            TokenState::Iteration => self.writer(Some(scope)),
+            TokenState::EventScope => {
+                let shown = self.shown_in(row.parent_id, own_of(row.parent_id));
+                Some(shown.unwrap_or(process))
+            }
+            TokenState::Scope => None,
+            _ if contains => above(),
+            _ if node.is_some_and(|n| self.is_bare_handler(row, n)) => above(),
+            _ if self.in_scope_activity(row) => None,
+            _ => Some(Self::entered(row)),
+        }
+    }
+
+    /// Whether a compensation handler has an execution that only compensation gives it.
+    fn is_bare_handler(&self, row: &Token, node: &Node) -> bool {
+        let around = row.parent_id.and_then(|id| self.inst.tokens.get(id));
+        !node.is_scope() && around.is_some_and(|t| t.state == TokenState::Compensating)
+    }
+
     /// The activity instance of a scope itself; of an iteration the body's, whatever its variables are shown in later.
     fn own_activity(&self, scope: Id) -> Option<Id> {
         let row = self.inst.tokens.get(scope)?;
@@ -145,6 +175,7 @@ impl<'a> Ctx<'a, '_> {
                 let version = Version {
                     created: self.env.now,
                     writer_id: writer,
+                    shown_id: self.shown_apart(scope, task),
                     recorded,
                     initial: self.starting,
                     ..Version::default()

@@ -70,6 +70,7 @@ fn version(recorded: Recorded, revision: i32, updated: Option<Millis>) -> Versio
         revision,
         version_id: (revision > 0).then(|| id(slot(3))),
         writer_id: None,
+        shown_id: None,
         recorded,
         initial: revision == 0,
     }
