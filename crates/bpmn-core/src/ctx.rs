@@ -74,6 +74,8 @@ pub struct Ctx<'a, 'b> {
     pub(crate) own_only: bool,
     /// Why the instance is being deleted.
     pub(crate) delete_reason: Option<String>,
+    /// Why the task of the activity that is being canceled is deleted, if not because of that.
+    pub(crate) task_reason: Option<String>,
     /// Changes of variables that conditional events have not been told of yet.
     pub(crate) changes: Vec<Change>,
     /// Large values that were touched and aren't at hand.
@@ -110,6 +112,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
             termination: Termination::default(),
             own_only: false,
             delete_reason: None,
+            task_reason: None,
             changes: Vec::new(),
             needs: RefCell::default(),
             decided: BTreeMap::new(),

@@ -189,6 +189,7 @@ impl<'a> Ctx<'a, '_> {
                     reason,
                     external: true,
                     keeps_called: skip_called,
+                    interrupts: false,
                 })
             }
             Command::Migrate {

@@ -22,6 +22,7 @@ impl Ctx<'_, '_> {
                 reason: None,
                 external: true,
                 keeps_called: false,
+                interrupts: false,
             }),
         }
     }
@@ -53,6 +54,7 @@ impl Ctx<'_, '_> {
             reason: Some(REASON.to_owned()),
             external: true,
             keeps_called: false,
+            interrupts: false,
         };
         let present = |instruction: &Instruction| match instruction {
             Instruction::CancelPresent(activity) => self.tokens_at(activity),

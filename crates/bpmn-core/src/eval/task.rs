@@ -34,7 +34,7 @@ impl Place<'_, '_, '_> {
                 Some(Scene::Task(event)) => Value::from(event.word()),
                 _ => Value::Null,
             },
-            "deleteReason" => text(ctx.delete_reason.clone()),
+            "deleteReason" => text(ctx.why_tasks_end().map(str::to_owned)),
             "suspended" => Value::Bool(task.suspended),
             "formKey" => text(task.form_key.clone()),
             _ => return None,

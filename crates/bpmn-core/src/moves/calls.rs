@@ -25,6 +25,8 @@ pub(crate) struct Termination {
     pub external: bool,
     /// Whether called instances stay, on their own.
     pub keeps_called: bool,
+    /// Whether what runs in a scope is interrupted, and the scope stays.
+    pub interrupts: bool,
 }
 
 impl Termination {
@@ -40,6 +42,7 @@ impl Termination {
     pub fn interrupting(by: &str) -> Termination {
         Termination {
             reason: Some(format!("Interrupting activity Activity({by}) executed.")),
+            interrupts: true,
             ..Termination::default()
         }
     }

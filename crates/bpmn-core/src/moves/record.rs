@@ -131,6 +131,11 @@ impl Ctx<'_, '_> {
         }
     }
 
+    /// Why tasks are deleted, where somebody says so.
+    pub(crate) fn why_tasks_end(&self) -> Option<&str> {
+        self.task_reason.as_deref().or(self.delete_reason.as_deref())
+    }
+
     /// Takes out a user task that has ended.
     pub(crate) fn end_task(&mut self, id: Id, activity: Option<Id>) {
         let Some(task) = self.inst.tasks.remove(id) else {
@@ -140,7 +145,7 @@ impl Ctx<'_, '_> {
         if task.recorded {
             let reason = match self.completing == Some(id) {
                 true => COMPLETED,
-                false => self.delete_reason.as_deref().unwrap_or(DELETED),
+                false => self.why_tasks_end().unwrap_or(DELETED),
             };
             let row = HistoricTask {
                 task,

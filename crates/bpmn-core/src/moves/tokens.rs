@@ -306,6 +306,11 @@ impl<'a> Ctx<'a, '_> {
         }
         // Where the scope's own execution has the task, the reference deletes it before the activity ends.
         let early = row.parent_id == scope && row.execution_id == self.scope_execution(scope);
+        let reason = match early && self.termination.interrupts {
+            true => self.termination.reason.clone(),
+            false => None,
+        };
+        let before = std::mem::replace(&mut self.task_reason, reason);
         if early {
             self.tasks_deleted(token)?;
         }
@@ -317,6 +322,7 @@ impl<'a> Ctx<'a, '_> {
         };
         self.end_activity(token, node, ended)?;
         self.tasks_told = told;
+        self.task_reason = before;
         self.remove_token(token);
         Ok(())
     }
