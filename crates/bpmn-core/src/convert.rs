@@ -5,7 +5,7 @@ use expr::{Java, Value};
 /// A variable as expressions see it.
 pub(crate) fn to_value(value: &TypedValue) -> Value {
     match value {
-        TypedValue::Null => Value::Null,
+        TypedValue::Null | TypedValue::NullOf(_) => Value::Null,
         TypedValue::Boolean(v) => Value::Bool(*v),
         TypedValue::Short(v) => Value::Short(*v),
         TypedValue::Integer(v) => Value::Int(*v),

@@ -6,6 +6,8 @@ use topology::Id;
 #[derive(Clone, Debug, PartialEq)]
 pub enum TypedValue {
     Null,
+    /// A null of a type, by its word.
+    NullOf(&'static str),
     Boolean(bool),
     Short(i16),
     Integer(i32),
@@ -39,6 +41,7 @@ impl TypedValue {
     pub fn name(&self) -> &'static str {
         match self {
             TypedValue::Null => "Null",
+            TypedValue::NullOf(name) => name,
             TypedValue::Boolean(_) => "Boolean",
             TypedValue::Short(_) => "Short",
             TypedValue::Integer(_) => "Integer",
@@ -56,7 +59,42 @@ impl TypedValue {
     }
 }
 
+/// Types of which there is a null without anything else.
+const BARE: [&str; 10] = [
+    "Boolean", "Short", "Integer", "Long", "Double", "String", "Date", "Bytes", "Json", "Xml",
+];
+
 impl TypedValue {
+    /// The null of a type that is known by its word and says nothing but that; else that of no type.
+    pub fn null_of(name: &str) -> TypedValue {
+        let found = BARE.into_iter().find(|known| *known == name);
+        found.map_or(TypedValue::Null, TypedValue::NullOf)
+    }
+
+    /// Whether it is a null of some type, or of none.
+    pub fn is_null(&self) -> bool {
+        matches!(self, TypedValue::Null | TypedValue::NullOf(_))
+    }
+
+    /// What history keeps of it when its variable is removed: its type.
+    pub(crate) fn emptied(&self) -> TypedValue {
+        match self {
+            TypedValue::Large(large) => large.shape().emptied(),
+            TypedValue::Object { format, .. } => TypedValue::Object {
+                text: None,
+                type_name: String::new(),
+                format: format.clone(),
+            },
+            TypedValue::File { .. } => TypedValue::File {
+                content: Vec::new(),
+                filename: String::new(),
+                mime_type: None,
+                encoding: None,
+            },
+            other => TypedValue::null_of(other.name()),
+        }
+    }
+
     /// The row of a large value that a variable has.
     pub fn large_id(&self) -> Option<Id> {
         match self {

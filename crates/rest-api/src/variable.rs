@@ -113,6 +113,12 @@ fn object(value: &Value, class: &str) -> TypedValue {
     }
 }
 
+/// The null of a type, whose word begins with a small letter here.
+fn null(word: &str) -> TypedValue {
+    let (first, rest) = word.split_at(word.len().min(1));
+    TypedValue::null_of(&(first.to_uppercase() + rest))
+}
+
 fn typed(kind: &str, value: &Value, info: &Map<String, Value>) -> Result<TypedValue, VariableError> {
     let mut letters = kind.chars();
     let first = letters.next().map(|c| c.to_ascii_lowercase()).into_iter();
@@ -132,7 +138,7 @@ fn typed(kind: &str, value: &Value, info: &Map<String, Value>) -> Result<TypedVa
         _ => return Err(VariableError::Message(format!("Unsupported value type '{kind}'"))),
     };
     if value.is_null() {
-        return Ok(TypedValue::Null);
+        return Ok(null(&word));
     }
     primitive(&word, value).ok_or_else(|| {
         let shown = match value {
@@ -207,7 +213,7 @@ fn serializable(
                 format,
             }
         }
-        (_, None) => TypedValue::Null,
+        (word, None) => null(word),
         ("json", Some(text)) => TypedValue::Json(text),
         (_, Some(text)) => TypedValue::Xml(text),
     })
@@ -280,7 +286,7 @@ pub fn content_shown(value: &TypedValue, style: Style) -> Option<Id> {
 /// The `value` member. Of a large value the content has to be put in before, if [`content_shown`] says so.
 pub fn plain(value: &TypedValue, style: Style) -> Value {
     match value {
-        TypedValue::Null | TypedValue::File { .. } => Value::Null,
+        TypedValue::Null | TypedValue::NullOf(_) | TypedValue::File { .. } => Value::Null,
         TypedValue::Boolean(b) => json!(b),
         TypedValue::Short(n) => json!(n),
         TypedValue::Integer(n) => json!(n),
@@ -345,7 +351,9 @@ pub fn info(value: &TypedValue) -> Value {
         TypedValue::Object {
             type_name, format, ..
         } => {
-            info.insert("objectTypeName".into(), json!(type_name));
+            if !type_name.is_empty() {
+                info.insert("objectTypeName".into(), json!(type_name));
+            }
             info.insert("serializationDataFormat".into(), json!(format));
         }
         TypedValue::File {
@@ -404,6 +412,14 @@ mod tests {
                 json!({"type":"Null","value":null,"valueInfo":{}}),
             ),
             (json!({}), json!({"type":"Null","value":null,"valueInfo":{}})),
+            (
+                json!({"value": null, "type": "integer"}),
+                json!({"type":"Integer","value":null,"valueInfo":{}}),
+            ),
+            (
+                json!({"value": null, "type": "Json"}),
+                json!({"type":"Json","value":null,"valueInfo":{}}),
+            ),
             (
                 json!({"value": "2026-01-02T03:04:05.678+0000", "type": "Date"}),
                 json!({"type":"Date","value":"2026-01-02T03:04:05.678+0000","valueInfo":{}}),

@@ -329,7 +329,7 @@ fn from_feel(value: &Typed) -> Result<TypedValue, String> {
 /// A variable as decisions see it.
 fn to_feel(value: &TypedValue, objects: bool) -> Value {
     match value {
-        TypedValue::Null => Value::Null,
+        TypedValue::Null | TypedValue::NullOf(_) => Value::Null,
         TypedValue::Boolean(v) => Value::Boolean(*v),
         TypedValue::Short(v) => Value::Short(*v),
         TypedValue::Integer(v) => Value::Integer(*v),

@@ -385,7 +385,7 @@ fn method(name: Option<&str>) -> Result<Method, String> {
 /// A text, which nothing else is made into, as in the reference.
 pub(super) fn text(value: Option<&TypedValue>) -> Result<Option<String>, String> {
     match value {
-        None | Some(TypedValue::Null) => Ok(None),
+        None | Some(TypedValue::Null | TypedValue::NullOf(_)) => Ok(None),
         Some(TypedValue::String(text)) => Ok(Some(text.clone())),
         Some(other) => Err(cast(class_of(other), "java.lang.String")),
     }
@@ -394,7 +394,7 @@ pub(super) fn text(value: Option<&TypedValue>) -> Result<Option<String>, String>
 /// The entries of a map.
 pub(super) fn entries(value: Option<&TypedValue>) -> Result<Vec<(String, Json)>, String> {
     match value {
-        None | Some(TypedValue::Null) => Ok(Vec::new()),
+        None | Some(TypedValue::Null | TypedValue::NullOf(_)) => Ok(Vec::new()),
         Some(TypedValue::Object { text: Some(text), .. }) => {
             match serde_json::from_str::<Map<String, Json>>(text) {
                 Ok(map) => Ok(map.into_iter().collect()),

@@ -11,7 +11,7 @@ pub fn to_wire(value: &TypedValue) -> Value {
         ..Value::default()
     };
     let wire = match value {
-        TypedValue::Null => plain(Json::Null),
+        TypedValue::Null | TypedValue::NullOf(_) => plain(Json::Null),
         TypedValue::Boolean(v) => plain((*v).into()),
         TypedValue::Short(v) => plain((*v).into()),
         TypedValue::Integer(v) => plain((*v).into()),
@@ -37,6 +37,7 @@ pub fn to_wire(value: &TypedValue) -> Value {
     };
     let kind = match value {
         TypedValue::File { .. } => "Bytes",
+        TypedValue::NullOf(_) => "Null",
         other => other.name(),
     };
     Value {

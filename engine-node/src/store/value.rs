@@ -8,11 +8,15 @@ use bpmn_core::{
     value::TypedValue,
 };
 
+/// What the column `info` says of a null of a type.
+const NULL: &str = r#"{"null":true}"#;
+
 /// A value as the columns text, number, float, bytes, info.
 pub(crate) fn value(value: &TypedValue) -> [Cell; 5] {
     use Cell::Null;
     match value {
         TypedValue::Null => [Null, Null, Null, Null, Null],
+        TypedValue::NullOf(_) => [Null, Null, Null, Null, Cell::Text(NULL.to_owned())],
         TypedValue::Boolean(b) => [Null, Cell::Int((*b).into()), Null, Null, Null],
         TypedValue::Short(n) => [Null, (*n).into(), Null, Null, Null],
         TypedValue::Integer(n) => [Null, (*n).into(), Null, Null, Null],
@@ -102,6 +106,9 @@ pub fn typed_value(
     info: Option<String>,
 ) -> Result<TypedValue, StoreError> {
     let damaged = || StoreError::Internal(format!("a stored variable of type {name} is damaged"));
+    if info.as_deref() == Some(NULL) {
+        return Ok(TypedValue::null_of(name));
+    }
     let info = match info {
         Some(info) => serde_json::from_str(&info).map_err(|_| damaged())?,
         None => serde_json::Value::Null,

@@ -6,7 +6,6 @@ use crate::{
     definition::Node,
     moves::ScriptEnd,
     script::Script,
-    value::TypedValue,
     xml::{Reader, extension},
 };
 use roxmltree::Node as Xml;
@@ -39,7 +38,7 @@ impl Behavior for ScriptTask {
     fn enter(&self, _: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
         match ctx.run_script(&self.script, Some(token), None)? {
             ScriptEnd::Value(value) => {
-                if let Some(name) = self.result.as_ref().filter(|_| value != TypedValue::Null) {
+                if let Some(name) = self.result.as_ref().filter(|_| !value.is_null()) {
                     ctx.set_variable(Some(token), None, name, value);
                 }
                 Ok(Next::Leave)

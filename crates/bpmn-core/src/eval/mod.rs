@@ -74,7 +74,7 @@ impl<'a> Ctx<'a, '_> {
             }
             self.touch(token, None, variable);
             match self.find_variable(token, None, variable).map(|v| &v.value) {
-                None | Some(TypedValue::Xml(_)) => {}
+                None | Some(TypedValue::Xml(_) | TypedValue::NullOf(_)) => {}
                 Some(value) => return Ok(value.clone()),
             }
         }

@@ -114,7 +114,7 @@ impl FieldKind {
     pub(crate) fn variable(&self, value: TypedValue) -> Result<TypedValue, String> {
         let text = crate::convert::to_value(&value).to_text();
         Ok(match (self, value) {
-            (_, TypedValue::Null) => TypedValue::Null,
+            (_, TypedValue::Null | TypedValue::NullOf(_)) => TypedValue::Null,
             (FieldKind::Other, value)
             | (FieldKind::Text, value @ TypedValue::String(_))
             | (FieldKind::Long, value @ TypedValue::Long(_))
@@ -158,7 +158,9 @@ impl FieldKind {
     /// It isn't of that type.
     pub(crate) fn shown(&self, value: TypedValue) -> Result<TypedValue, String> {
         match (self, value) {
-            (FieldKind::Date(_), TypedValue::Null) => Ok(TypedValue::String(String::new())),
+            (FieldKind::Date(_), TypedValue::Null | TypedValue::NullOf(_)) => {
+                Ok(TypedValue::String(String::new()))
+            }
             (FieldKind::Date(pattern), TypedValue::Date(date)) => {
                 Ok(TypedValue::String(write_date(date, pattern).unwrap_or_default()))
             }
@@ -195,7 +197,7 @@ impl Constraint {
             )),
         };
         match (self.name.as_str(), value) {
-            (_, TypedValue::Null) => Ok(true),
+            (_, TypedValue::Null | TypedValue::NullOf(_)) => Ok(true),
             ("min" | "max", TypedValue::Long(n)) => compared(*n as f64, "Long"),
             ("min" | "max", TypedValue::Integer(n)) => compared((*n).into(), "Integer"),
             ("min" | "max", TypedValue::Short(n)) => compared((*n).into(), "Short"),

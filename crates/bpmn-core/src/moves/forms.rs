@@ -63,10 +63,10 @@ impl<'a> Ctx<'a, '_> {
         task: Option<Id>,
     ) -> Result<bool, Rejection> {
         match (constraint.name.as_str(), value) {
-            ("readonly", value) => Ok(*value == TypedValue::Null),
-            ("required", TypedValue::Null) => {
+            ("readonly", value) => Ok(value.is_null()),
+            ("required", TypedValue::Null | TypedValue::NullOf(_)) => {
                 if let Some(variable) = self.find_variable(token, task, &field.id) {
-                    return Ok(variable.value != TypedValue::Null);
+                    return Ok(!variable.value.is_null());
                 }
                 let Some(default) = &field.default else {
                     return Ok(false);

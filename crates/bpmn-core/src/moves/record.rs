@@ -51,7 +51,7 @@ impl Ctx<'_, '_> {
         }
     }
 
-    /// Takes out a variable by name. Where values are told, one of type `Null` tells of it, as in the reference.
+    /// Takes out a variable by name. Where values are told, a null of its type tells of it, as in the reference.
     pub(crate) fn delete_variable(&mut self, id: Id, writer: Option<Id>) {
         let Some(variable) = self.inst.variables.remove(id) else {
             return;
@@ -68,7 +68,7 @@ impl Ctx<'_, '_> {
             };
             let gone = Variable {
                 name: variable.name.clone(),
-                value: TypedValue::Null,
+                value: variable.value.emptied(),
                 version,
                 ..*variable
             };

@@ -28,6 +28,8 @@ pub(super) async fn values_come_back_as_they_were(f: Fixture) {
     let text = "Ä/ß 漢字 🚆 \u{1}\u{ffff} '\"\\ %_";
     let values = [
         TypedValue::Null,
+        TypedValue::NullOf("String"),
+        TypedValue::NullOf("Double"),
         TypedValue::Boolean(true),
         TypedValue::Boolean(false),
         TypedValue::Short(i16::MIN),
