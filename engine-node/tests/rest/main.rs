@@ -1,6 +1,7 @@
 //! The REST API of a node on SQLite, through the real router. Expected bodies are the reference's (Camunda 7.24, same
 //! calls), with ids and times masked.
 mod api;
+mod appending;
 mod both_databases;
 mod budget;
 mod calls;
