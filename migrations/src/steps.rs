@@ -11,24 +11,32 @@ pub struct Step {
 }
 
 pub(crate) fn steps() -> Vec<Step> {
-    vec![Step {
-        version: 1,
-        name: "init",
-        postgres: concat!(
-            include_str!("../sql/0001_init.postgres.sql"),
-            "\n",
-            include_str!("../sql/0001_views.postgres.sql"),
-            "\n",
-            include_str!("../sql/0001_decisions.postgres.sql")
-        ),
-        sqlite: concat!(
-            include_str!("../sql/0001_init.sqlite.sql"),
-            "\n",
-            include_str!("../sql/0001_views.sqlite.sql"),
-            "\n",
-            include_str!("../sql/0001_decisions.sqlite.sql")
-        ),
-    }]
+    vec![
+        Step {
+            version: 1,
+            name: "init",
+            postgres: concat!(
+                include_str!("../sql/0001_init.postgres.sql"),
+                "\n",
+                include_str!("../sql/0001_views.postgres.sql"),
+                "\n",
+                include_str!("../sql/0001_decisions.postgres.sql")
+            ),
+            sqlite: concat!(
+                include_str!("../sql/0001_init.sqlite.sql"),
+                "\n",
+                include_str!("../sql/0001_views.sqlite.sql"),
+                "\n",
+                include_str!("../sql/0001_decisions.sqlite.sql")
+            ),
+        },
+        Step {
+            version: 2,
+            name: "failed_activity",
+            postgres: include_str!("../sql/0002_failed_activity.postgres.sql"),
+            sqlite: include_str!("../sql/0002_failed_activity.sqlite.sql"),
+        },
+    ]
 }
 
 /// A step after the newest that only expands (a table, a column, an index), for tests: today's code must work on it.

@@ -119,6 +119,11 @@ pub enum Command {
         variables: Variables,
         local_variables: Variables,
     },
+    /// Delivers an event that was thrown asynchronously to a subscription.
+    TriggerLater {
+        subscription: Id,
+        variables: Variables,
+    },
     /// Runs a job now. A rejection of kind `Failure` is the job's failure; the caller then sends `FailJob`.
     ExecuteJob {
         job: Id,
@@ -126,6 +131,8 @@ pub enum Command {
     /// Counts a failed try: retries − 1, at 0 an incident `failedJob`. `lock` is cleared.
     FailJob {
         job: Id,
+        /// Where it stood, as the rejection said.
+        element: Option<String>,
         message: String,
         stacktrace: String,
     },
@@ -272,7 +279,7 @@ pub enum Rejection {
     Failure {
         /// Camunda's text where we know it.
         message: String,
-        /// Element being run.
+        /// Activity that ran: `failedActivityId` of a job.
         element: Option<String>,
     },
     /// It touches large values whose contents aren't at hand: lend them to the instance and step again.
@@ -360,4 +367,6 @@ pub struct SignalThrown {
     /// Of instances that it starts.
     pub business_key: Option<String>,
     pub variables: Variables,
+    /// Whether each recipient hears it in a job.
+    pub later: bool,
 }

@@ -80,6 +80,8 @@ pub struct Ctx<'a, 'b> {
     pub(crate) changes: Vec<Change>,
     /// Large values that were touched and aren't at hand.
     pub(crate) needs: RefCell<Vec<Id>>,
+    /// The activity that runs now; after a failure, the one that failed.
+    pub(crate) at: Option<&'a str>,
     /// Results of decisions that tokens have evaluated in this step: `decisionResult` of expressions.
     pub(crate) decided: BTreeMap<Id, Decided>,
 }
@@ -115,6 +117,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
             task_reason: None,
             changes: Vec::new(),
             needs: RefCell::default(),
+            at: None,
             decided: BTreeMap::new(),
         }
     }
@@ -135,6 +138,36 @@ impl<'a, 'b> Ctx<'a, 'b> {
         Rejection::Failure {
             message: message.into(),
             element: Some(node.id.clone()),
+        }
+    }
+
+    /// Runs something of an activity. After a failure it stays the one that ran, as the reference tells of it
+    /// (`failedActivityId`): also where that is another than the element whose expression was wrong.
+    pub(crate) fn running<T>(
+        &mut self,
+        node: &'a Node,
+        run: impl FnOnce(&mut Self) -> Result<T, Rejection>,
+    ) -> Result<T, Rejection> {
+        let before = self.at.replace(&node.id);
+        let result = run(self)?;
+        self.at = before;
+        Ok(result)
+    }
+
+    /// A failure, with the activity that ran. What is refused within a job is a failure of the job.
+    pub(crate) fn located(&self, rejection: Rejection, in_job: bool) -> Rejection {
+        let message = match rejection {
+            Rejection::Failure { message, .. } => message,
+            Rejection::Suspended(message) | Rejection::NotValid(message) | Rejection::BadRequest(message)
+                if in_job =>
+            {
+                message
+            }
+            other => return other,
+        };
+        Rejection::Failure {
+            message,
+            element: self.at.map(str::to_owned),
         }
     }
 
@@ -253,6 +286,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
     fn take(&mut self, token: Id, flow: FlowIx) -> Result<(), Rejection> {
         let definition = self.def.definition;
         let taken = &definition.flows[flow];
+        self.at = Some(&definition.nodes[taken.source].id);
         self.notify(&taken.take, Scene::Take(flow), Some(token))?;
         if !self.undisturbed(token)? {
             return Ok(());
@@ -262,6 +296,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
 
     fn arrive(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
         self.steps += 1;
+        self.at = Some(&node.id);
         if self.steps > self.env.max_steps {
             let message = format!(
                 "the process passed {} elements without reaching a wait state",
@@ -295,6 +330,10 @@ impl<'a, 'b> Ctx<'a, 'b> {
 
     /// Starts the activity instance: after arriving, or by the job of asyncBefore.
     pub(crate) fn begin(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
+        self.running(node, |ctx| ctx.begin_here(token, node))
+    }
+
+    fn begin_here(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
         if node.parent.is_none() && node.behavior.start().is_some() {
             let definition = self.def.definition;
             self.notify(&definition.listeners.start, Scene::Start, Some(token))?;
@@ -366,6 +405,11 @@ impl<'a, 'b> Ctx<'a, 'b> {
     /// The flows are chosen first: as in the reference, conditions don't see what end listeners and output
     /// parameters set.
     pub(crate) fn leave(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
+        self.active_execution(self.token(token)?.execution_id)?;
+        self.running(node, |ctx| ctx.leave_here(token, node))
+    }
+
+    fn leave_here(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
         if !self.undisturbed(token)? {
             return Ok(());
         }
@@ -422,21 +466,51 @@ impl<'a, 'b> Ctx<'a, 'b> {
 
     /// The job of asyncAfter runs.
     pub(crate) fn resume_after(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
-        let definition = self.def.definition;
-        let chosen = self.token(token)?.data.clone();
-        let flow = node.outgoing.iter().copied();
-        let flow = flow
-            .into_iter()
-            .find(|&ix| chosen.as_ref() == Some(&definition.flows[ix].id));
+        let flow = self.chosen_flow(token, node)?;
+        if self.token(token)?.ended_by_error().is_some() {
+            let ended = Ended {
+                canceled: false,
+                complete_scope: true,
+            };
+            self.end_activity(token, node, ended)?;
+            return self.running(node, |ctx| ctx.end_token(token));
+        }
         self.change_token(token, |row| {
             row.state = TokenState::Waiting;
             row.data = None;
         })?;
         match flow {
             Some(flow) => self.push(Work::Take(token, flow)),
-            None => self.end_token(token)?,
+            None => self.running(node, |ctx| ctx.end_token(token))?,
         }
         Ok(())
+    }
+
+    /// The flow that a token after its element is to take.
+    pub(crate) fn chosen_flow(&self, token: Id, node: &Node) -> Result<Option<FlowIx>, Rejection> {
+        let chosen = self.token(token)?.data.as_ref();
+        let flows = &self.def.definition.flows;
+        let mut outgoing = node.outgoing.iter().copied();
+        Ok(outgoing.find(|&ix| chosen == Some(&flows[ix].id)))
+    }
+
+    /// Waits for the job of asyncAfter as an error that nobody has caught does: the activity instance has ended, but what
+    /// belongs to it goes with the job only.
+    pub(crate) fn wait_uncaught(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
+        let ended = Ended {
+            canceled: false,
+            complete_scope: true,
+        };
+        self.running(node, |ctx| {
+            ctx.notify(&node.listeners.end, Scene::End, Some(token))?;
+            ctx.tell_activity(token, node, ended)
+        })?;
+        self.change_token(token, |row| {
+            row.state = TokenState::AfterAsync;
+            row.data = row.activity_id.take().map(|activity| activity.to_string());
+        })?;
+        self.add_job(token, node, JobKind::AsyncAfter, None, None)
+            .map(drop)
     }
 
     /// Removes a token whose activity instance has ended; the last one of a scope completes the scope.
@@ -474,6 +548,9 @@ impl<'a, 'b> Ctx<'a, 'b> {
         delete_reason: Option<String>,
     ) -> Result<(), Rejection> {
         let definition = self.def.definition;
+        if let Some(last) = self.last.as_deref().and_then(|last| definition.node(last)) {
+            self.at = Some(&last.id);
+        }
         self.notify(&definition.listeners.end, Scene::ProcessEnd, None)?;
         if state == EndState::Completed {
             self.pass_outputs()?;
@@ -483,6 +560,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
         } else {
             None
         };
+        self.end_waits(self.here());
         self.end_all_variables();
         self.end_all_incidents();
         if self.inst.process.recorded {

@@ -97,9 +97,20 @@ pub struct Token {
     pub activity_id: Option<Id>,
     /// When that activity instance started.
     pub started: Millis,
-    /// What it has to remember beyond this: after its element (`AfterAsync`) the sequence flow to take, in an event
-    /// scope the id of the subscription that compensates it.
+    /// What it has to remember beyond this: after its element (`AfterAsync`) the sequence flow to take, or the activity
+    /// instance that an error has ended and whose tasks and variables are still there; in an event scope the id of the subscription that compensates it.
     pub data: Option<String>,
+}
+
+impl Token {
+    /// The activity instance that an error has ended which nobody caught, while what belongs to it waits for the job of
+    /// asyncAfter.
+    pub(crate) fn ended_by_error(&self) -> Option<Id> {
+        match self.state {
+            TokenState::AfterAsync => self.data.as_deref()?.parse().ok(),
+            _ => None,
+        }
+    }
 }
 
 /// A variable in a scope: the process instance, an inner scope, a token's activity, or a task.
@@ -230,16 +241,26 @@ pub enum JobKind {
     Timer = 2,
     /// A timer start event: belongs to a definition, not to an instance.
     TimerStart = 3,
+    /// A signal that was thrown asynchronously reaches who waits for it.
+    Event = 4,
 }
 
 impl JobKind {
     /// The kind of a stored number.
     pub fn from_i16(number: i16) -> Option<JobKind> {
         use JobKind::*;
-        [AsyncBefore, AsyncAfter, Timer, TimerStart]
+        [AsyncBefore, AsyncAfter, Timer, TimerStart, Event]
             .into_iter()
             .find(|k| *k as i16 == number)
     }
+}
+
+/// What the job log tells of a job's creation, whatever has changed since.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Made {
+    pub retries: i32,
+    pub due: Option<Millis>,
+    pub priority: i64,
 }
 
 /// A job. Its lock is changed by acquisition without touching the instance's revision.
@@ -265,11 +286,40 @@ pub struct Job {
     pub lock_expires: Option<Millis>,
     pub error_message: Option<String>,
     pub stacktrace: Option<String>,
+    /// Where it stood when it failed last: REST's `failedActivityId`. `None` also if nothing ran yet.
+    pub failed_element: Option<String>,
+    /// As it was made.
+    pub made: Made,
     /// For repeating timers: the remaining cycle, as the timer parser wrote it.
     pub repeat: Option<String>,
     pub tenant_id: Option<String>,
     /// Whether the job log tells of it.
     pub recorded: bool,
+}
+
+impl Job {
+    /// How it is now.
+    pub fn present(&self) -> Made {
+        Made {
+            retries: self.retries,
+            due: self.due,
+            priority: self.priority,
+        }
+    }
+
+    /// The job as one that is made as it is now, and hasn't run.
+    #[must_use]
+    pub fn fresh(self) -> Job {
+        Job {
+            lock_owner: None,
+            lock_expires: None,
+            error_message: None,
+            stacktrace: None,
+            failed_element: None,
+            made: self.present(),
+            ..self
+        }
+    }
 }
 
 /// What a subscription waits for.
@@ -322,6 +372,8 @@ pub struct Incident {
     pub configuration: Option<String>,
     /// Kind of the job that failed.
     pub job_kind: Option<JobKind>,
+    /// Where it stood when it failed; a call activity whose called instance has the incident.
+    pub failed_element: Option<String>,
     /// An operator's note.
     pub annotation: Option<String>,
     pub created: Millis,

@@ -56,6 +56,7 @@ pub fn step(
         });
     }
     let home = inst.process.id;
+    let in_job = matches!(cmd, Command::ExecuteJob { .. });
     let mut ctx = Ctx::new(def, inst, env);
     let result = ctx
         .command(cmd)
@@ -66,7 +67,7 @@ pub fn step(
     if !needs.is_empty() {
         return Err(Rejection::NeedsValues(needs));
     }
-    result?;
+    result.map_err(|rejection| ctx.located(rejection, in_job))?;
     let mut outcome = ctx.outcome;
     outcome.others = ctx.others.into_values().map(|member| member.inst).collect();
     // Jobs that were made and canceled within this step are nobody's business.
@@ -127,28 +128,21 @@ impl<'a> Ctx<'a, '_> {
                 subscription,
                 variables,
                 local_variables,
-            } => {
-                let row = self.inst.subscriptions.get(subscription);
-                let row = row.ok_or(Rejection::NotFound {
-                    kind: "Event subscription",
-                    id: subscription,
-                })?;
-                let (token, execution, element) = (row.token_id, row.execution_id, row.element.clone());
-                self.active_execution(execution)?;
-                let scope = self.scope_of(token);
-                self.set_variables(scope, &variables);
-                match scope {
-                    Some(token) => self.set_local_variables(token, &local_variables),
-                    None => self.set_variables(None, &local_variables),
-                }
-                self.occurred(token, &element)
-            }
+            } => self.trigger(subscription, &variables, &local_variables),
+            Command::TriggerLater {
+                subscription,
+                variables,
+            } => match self.trigger_later(subscription)? {
+                true => Ok(()),
+                false => self.trigger(subscription, &variables, &Variables::new()),
+            },
             Command::ExecuteJob { job } => self.execute_job(job),
             Command::FailJob {
                 job,
+                element,
                 message,
                 stacktrace,
-            } => self.fail_job(job, message, stacktrace),
+            } => self.fail_job(job, element, message, stacktrace),
             Command::SetJobRetries { job, retries, due } => self.set_job_retries(job, retries, due),
             Command::SetJobSuspended { job, suspended } => {
                 self.job_mut(job)?.suspended = suspended;
@@ -310,11 +304,37 @@ impl<'a> Ctx<'a, '_> {
         Ok(())
     }
 
+    /// Whether the job of a suspended instance runs all the same. The reference looks at suspension when it carries an
+    /// activity out, not on a sequence flow: so it fails at the activity behind the flow, and goes as far as to the
+    /// next job.
+    fn passes_suspension(&mut self, kind: JobKind, token: Id) -> Result<bool, Rejection> {
+        let behind = match kind {
+            JobKind::AsyncBefore => Some(self.node_of(token)?).filter(|n| !n.incoming.is_empty()),
+            JobKind::AsyncAfter => {
+                let node = self.node_of(token)?;
+                let flow = self.chosen_flow(token, node)?;
+                let behind = flow.map(|flow| self.node(self.def.definition.flows[flow].target));
+                if behind.is_some_and(|n| n.async_before && !n.behavior.interrupts_scope()) {
+                    return Ok(true);
+                }
+                behind.map(|behind| match behind.behavior.interrupts_scope() {
+                    true => node,
+                    false => behind,
+                })
+            }
+            JobKind::Timer | JobKind::TimerStart | JobKind::Event => None,
+        };
+        self.at = behind.map(|node| node.id.as_str());
+        Ok(false)
+    }
+
     fn execute_job(&mut self, job: Id) -> Result<(), Rejection> {
         let not_found = Rejection::NotFound { kind: "Job", id: job };
         let row = self.inst.jobs.get(job).ok_or(not_found.clone())?.clone();
         let (kind, token) = (row.kind, row.token_id.ok_or(not_found)?);
-        self.active_execution(row.execution_id.unwrap_or(self.inst.process.id))?;
+        if self.inst.process.suspended && !self.passes_suspension(kind, token)? {
+            return self.active_execution(row.execution_id.unwrap_or(self.inst.process.id));
+        }
         self.end_job(job, RunState::Successful);
         match kind {
             JobKind::AsyncBefore => self.begin(token, self.node_of(token)?),
@@ -327,10 +347,38 @@ impl<'a> Ctx<'a, '_> {
                     false => self.occurred(token, &row.element),
                 }
             }
+            // Who waits no longer hears nothing.
+            JobKind::Event => match self.waits_for_signal(token, &row.element) {
+                true => self.occurred(token, &row.element),
+                false => Ok(()),
+            },
             JobKind::TimerStart => Err(Rejection::BadRequest(
                 "a timer start job starts an instance, it isn't of one".to_owned(),
             )),
         }
+    }
+
+    fn trigger(
+        &mut self,
+        subscription: Id,
+        variables: &Variables,
+        local_variables: &Variables,
+    ) -> Result<(), Rejection> {
+        let row = self.subscription(subscription)?;
+        let (token, execution, element) = (row.token_id, row.execution_id, row.element.clone());
+        self.active_execution(execution)?;
+        let scope = self.scope_of(token);
+        self.set_variables(scope, variables);
+        match scope {
+            Some(token) => self.set_local_variables(token, local_variables),
+            None => self.set_variables(None, local_variables),
+        }
+        self.occurred(token, &element)
+    }
+
+    fn waits_for_signal(&self, host: Id, element: &str) -> bool {
+        let mut waits = self.inst.subscriptions.by(By::Token(host));
+        waits.any(|s| s.kind == EventKind::Signal && s.element == element)
     }
 
     /// The place a scope id names: a token (`None`: the instance) and perhaps a task.

@@ -143,6 +143,7 @@ impl World {
         let message = "failed".to_owned();
         costs.push(self.run(Command::FailJob {
             job,
+            element: None,
             message,
             stacktrace: String::new(),
         }));

@@ -198,12 +198,14 @@ impl Group {
             }
             Task::TimerStartFailed {
                 job,
+                next,
                 incident,
                 history,
             } => {
                 self.unit.start_history.extend(history.iter().cloned());
                 self.unit.start_jobs_gone.push(job.id);
                 self.unit.start_jobs.push((**job).clone());
+                self.unit.start_jobs.extend(next.as_deref().cloned());
                 self.unit
                     .start_incidents
                     .extend(incident.iter().map(|i| (**i).clone()));

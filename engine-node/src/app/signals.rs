@@ -59,6 +59,8 @@ pub struct Signal {
     pub tenants: Tenants,
     /// The throw, if a process has thrown it.
     pub thrown: Option<Thrown>,
+    /// Whether executions hear it in jobs.
+    pub later: bool,
 }
 
 /// A throw of a process.
@@ -79,6 +81,8 @@ pub struct Told {
     variables: serde_json::Value,
     tenant_id: Option<String>,
     thrown: Thrown,
+    #[serde(default)]
+    later: bool,
 }
 
 impl Told {
@@ -98,6 +102,7 @@ impl Told {
                 None => Tenants::Without,
             },
             thrown: Some(self.thrown),
+            later: self.later,
         })
     }
 }
@@ -125,6 +130,7 @@ pub fn row(signal: &SignalThrown, root: Option<Id>) -> OutboxRow {
             at: created,
             by: signal.instance,
         },
+        later: signal.later,
     };
     OutboxRow {
         slot: signal.id.slot().unwrap_or(Slot::from_bits(0)),
@@ -156,10 +162,16 @@ impl Engine {
             if signal.thrown.is_some_and(|t| t.by == instance) {
                 continue;
             }
-            let command = Command::Trigger {
-                subscription,
-                variables: signal.variables.clone(),
-                local_variables: Variables::new(),
+            let command = match signal.later {
+                true => Command::TriggerLater {
+                    subscription,
+                    variables: signal.variables.clone(),
+                },
+                false => Command::Trigger {
+                    subscription,
+                    variables: signal.variables.clone(),
+                    local_variables: Variables::new(),
+                },
             };
             let caller = &caller.hearing(signal, subscription);
             let heard = self

@@ -54,9 +54,10 @@ pub enum Task {
         incidents_gone: Vec<Id>,
         history: Vec<HistoricJob>,
     },
-    /// A timer start job that failed: the changed job and perhaps an incident.
+    /// A timer start job that failed: the changed job, the next one if the timer repeats, and perhaps an incident.
     TimerStartFailed {
         job: Box<Job>,
+        next: Option<Box<Job>>,
         incident: Option<Box<Incident>>,
         history: Vec<HistoricJob>,
     },

@@ -34,13 +34,14 @@ pub struct IncidentRow {
     /// Kind of the job that failed.
     pub job_kind: Option<JobKind>,
     pub annotation: Option<String>,
+    pub failed_element: Option<String>,
     /// End of the root of its tree.
     pub root_ended: Option<i64>,
     /// The log entry of the failure that raised it.
     pub log_id: Option<Id>,
 }
 
-const COLUMNS: [&str; 17] = [
+const COLUMNS: [&str; 18] = [
     "id",
     "root_id",
     "instance_id",
@@ -58,6 +59,7 @@ const COLUMNS: [&str; 17] = [
     "state",
     "job_kind",
     "annotation",
+    "failed_element",
 ];
 
 /// Reads a row of [`listing`].
@@ -80,8 +82,9 @@ pub fn row(row: &dyn Row) -> Result<IncidentRow, StoreError> {
         state: row.i64(14)?,
         job_kind: job_kind(row.i64_opt(15)?)?,
         annotation: row.text_opt(16)?,
-        root_ended: row.i64_opt(17)?,
-        log_id: row.id_opt(18)?,
+        failed_element: row.text_opt(17)?,
+        root_ended: row.i64_opt(18)?,
+        log_id: row.id_opt(19)?,
     })
 }
 
@@ -143,11 +146,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     w.date("endTimeBefore", |d| col(H, "ended").lte(d))?;
     w.date("endTimeAfter", |d| col(H, "ended").gte(d))?;
     w.text("activityId", col(H, "element"))?;
-    if let Some(element) = w.filters.text("failedActivityId")? {
-        let failed = col(H, "kind").eq(super::incident::FAILED_JOB);
-        let failed = failed.and(col(H, "message").is_not_null());
-        w.and(failed.and(col(H, "element").eq(element)));
-    }
+    w.text("failedActivityId", col(H, "failed_element"))?;
     w.id("causeIncidentId", col(H, "cause_id"))?;
     w.id("rootCauseIncidentId", col(H, "root_cause_id"))?;
     w.text("configuration", col(H, "configuration"))?;

@@ -4,7 +4,7 @@ use super::{Kind, Listing, SortBy, Where, col, history, of_definition};
 use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::{Id, instance::RunState};
 use rest_api::{ApiResult, known};
-use sea_query::{CaseStatement, Expr, ExprTrait, Func, Order, Query, SelectStatement, UnionType};
+use sea_query::{CaseStatement, Expr, ExprTrait, Func, Query, SelectStatement, UnionType};
 
 const H: &str = "h";
 /// `state` of a creation, as in the reference; failures and ends have [`RunState`]'s.
@@ -17,7 +17,7 @@ pub enum Log {
     ExternalTask,
 }
 
-/// Columns of both logs, then `kind`, `due`, `node` of jobs or `topic`, `worker_id`, `activity_id` of external tasks.
+/// Columns of both logs, then [`Log::own`].
 const SHARED: [&str; 14] = [
     "id",
     "root_id",
@@ -53,34 +53,22 @@ pub struct LogRow {
     pub tenant_id: Option<String>,
     /// End of the root of its tree.
     pub root_ended: Option<i64>,
-    /// Of a job: its kind, due date and the node that ran it.
+    /// Of a job: its kind, due date, the node that ran it, and where it failed.
     pub kind: i64,
     pub due: Option<i64>,
     pub node: Option<String>,
+    pub failed_element: Option<String>,
     /// Of an external task.
     pub topic: String,
     pub worker_id: Option<String>,
     pub activity_id: Option<Id>,
 }
 
-/// A column of the first row of history about a job: as the job was when it was made.
-fn at_first(alias: &'static str, subject: &'static str, column: &'static str) -> Expr {
-    let query = Query::select()
-        .expr(col("fr", column))
-        .from_as("history_job", "fr")
-        .and_where(col("fr", "root_id").equals((alias, "root_id")))
-        .and_where(col("fr", "job_id").equals((alias, subject)))
-        .order_by(("fr", "id"), Order::Asc)
-        .limit(1)
-        .take();
-    super::scalar(query)
-}
-
 impl Log {
-    fn own(self) -> [&'static str; 3] {
+    fn own(self) -> &'static [&'static str] {
         match self {
-            Log::Job => ["kind", "due", "node"],
-            Log::ExternalTask => ["topic", "worker_id", "activity_id"],
+            Log::Job => &["kind", "due", "node", "failed_element"],
+            Log::ExternalTask => &["topic", "worker_id", "activity_id"],
         }
     }
 
@@ -117,6 +105,7 @@ impl Log {
             kind: 0,
             due: None,
             node: None,
+            failed_element: None,
             topic: String::new(),
             worker_id: None,
             activity_id: None,
@@ -126,6 +115,7 @@ impl Log {
                 read.kind = row.i64(14)?;
                 read.due = row.i64_opt(15)?;
                 read.node = row.text_opt(16)?;
+                read.failed_element = row.text_opt(17)?;
             }
             Log::ExternalTask => {
                 read.topic = row.text(14)?;
@@ -148,8 +138,12 @@ impl Log {
                 "time" if creation => col(alias, "created"),
                 "state" if creation => Expr::cust("0"),
                 "error_message" | "details" if creation => Expr::cust("CAST(NULL AS text)"),
+                // As it was made, where that is another than now.
                 "retries" if creation && self == Log::Job => {
-                    Expr::from(Func::coalesce([at_first(alias, subject, name), col(alias, name)]))
+                    Expr::from(Func::coalesce([col(alias, "made_retries"), col(alias, name)]))
+                }
+                "priority" if creation && self == Log::Job => {
+                    Expr::from(Func::coalesce([col(alias, "made_priority"), col(alias, name)]))
                 }
                 // An external task has no tries before its first failure.
                 "retries" if creation && self == Log::ExternalTask => Expr::cust("CAST(NULL AS integer)"),
@@ -162,17 +156,13 @@ impl Log {
             };
             query.expr_as(cell, name);
         }
-        for name in self.own() {
+        for &name in self.own() {
             let cell = match name {
-                "worker_id" if creation => Expr::cust("CAST(NULL AS text)"),
+                "worker_id" | "failed_element" if creation => Expr::cust("CAST(NULL AS text)"),
                 "node" if table == running => col(alias, "lock_owner"),
-                // A failure gives a job another due date.
                 "due" if creation => Expr::Case(Box::new(
                     CaseStatement::new()
-                        .case(
-                            at_first(alias, subject, "id").is_not_null(),
-                            at_first(alias, subject, name),
-                        )
+                        .case(col(alias, "made_retries").is_not_null(), col(alias, "made_due"))
                         .finally(col(alias, name)),
                 )),
                 _ => col(alias, name),
@@ -199,7 +189,7 @@ impl Log {
     fn columns(self) -> Vec<Expr> {
         let mut columns: Vec<Expr> = SHARED[..13].iter().map(|name| col(H, name)).collect();
         columns.push(super::history_process::root_ended(H));
-        columns.extend(self.own().map(|name| col(H, name)));
+        columns.extend(self.own().iter().map(|name| col(H, name)));
         columns
     }
 
@@ -288,10 +278,7 @@ impl Log {
 fn jobs(w: &mut Where<'_>) -> ApiResult<()> {
     w.id("jobId", col(H, "subject"))?;
     w.text("jobExceptionMessage", col(H, "error_message"))?;
-    if let Some(elements) = w.filters.list("failedActivityIdIn")?.filter(|l| !l.is_empty()) {
-        let failed = col(H, "state").eq(RunState::Failed as i16);
-        w.and(failed.and(col(H, "element").is_in(elements)));
-    }
+    w.texts("failedActivityIdIn", col(H, "failed_element"))?;
     if let Some(id) = w.filters.text("deploymentId")? {
         w.definitions(col(H, "definition_id"), |d| d.row.deployment_id.to_string() == id);
     }

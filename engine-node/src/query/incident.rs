@@ -10,7 +10,7 @@ const I: &str = "i";
 /// Type of the incident of a job without tries left.
 pub const FAILED_JOB: &str = "failedJob";
 
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 15] = [
     "id",
     "instance_id",
     "execution_id",
@@ -25,6 +25,7 @@ const COLUMNS: [&str; 14] = [
     "tenant_id",
     "job_kind",
     "annotation",
+    "failed_element",
 ];
 
 /// Reads a row of [`listing`].
@@ -44,6 +45,7 @@ pub fn row(row: &dyn Row) -> Result<Incident, StoreError> {
         tenant_id: row.text_opt(11)?,
         job_kind: job_kind(row.i64_opt(12)?)?,
         annotation: row.text_opt(13)?,
+        failed_element: row.text_opt(14)?,
         recorded: false,
     })
 }
@@ -67,10 +69,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     w.date("incidentTimestampBefore", |d| col(I, "created").lt(d))?;
     w.date("incidentTimestampAfter", |d| col(I, "created").gt(d))?;
     w.text("activityId", col(I, "element"))?;
-    if let Some(element) = w.filters.text("failedActivityId")? {
-        let failed = col(I, "kind").eq(FAILED_JOB).and(col(I, "message").is_not_null());
-        w.and(failed.and(col(I, "element").eq(element)));
-    }
+    w.text("failedActivityId", col(I, "failed_element"))?;
     w.id("causeIncidentId", col(I, "cause_id"))?;
     w.id("rootCauseIncidentId", col(I, "root_cause_id"))?;
     w.text("configuration", col(I, "configuration"))?;

@@ -3,7 +3,7 @@ use super::{Kind, Listing, SortBy, Where, col, of_definition};
 use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::{
     Id,
-    instance::{Job, JobKind},
+    instance::{Job, JobKind, Made},
 };
 use rest_api::{
     ApiError, ApiResult, date,
@@ -14,7 +14,7 @@ use sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
 
 const J: &str = "j";
 
-const COLUMNS: [&str; 20] = [
+const COLUMNS: [&str; 21] = [
     "id",
     "root_id",
     "instance_id",
@@ -35,6 +35,7 @@ const COLUMNS: [&str; 20] = [
     "stacktrace",
     "repeat",
     "tenant_id",
+    "failed_element",
 ];
 
 /// Reads a row of [`listing`].
@@ -61,6 +62,8 @@ pub fn row(row: &dyn Row) -> Result<Job, StoreError> {
         stacktrace: row.text_opt(17)?,
         repeat: row.text_opt(18)?,
         tenant_id: row.text_opt(19)?,
+        failed_element: row.text_opt(20)?,
+        made: Made::default(),
         recorded: false,
     })
 }
@@ -81,11 +84,8 @@ pub fn listing(mut w: Where<'_>, now: i64) -> ApiResult<Listing> {
     w.id("executionId", col(J, "execution_id"))?;
     w.definition(col(J, "definition_id"))?;
     w.text("activityId", col(J, "element"))?;
-    let failed = || col(J, "error_message").is_not_null();
-    if let Some(element) = w.filters.text("failedActivityId")? {
-        w.and(failed().and(col(J, "element").eq(element)));
-    }
-    w.switch("withException", failed())?;
+    w.text("failedActivityId", col(J, "failed_element"))?;
+    w.switch("withException", col(J, "error_message").is_not_null())?;
     w.text("exceptionMessage", col(J, "error_message"))?;
     w.switch("withRetriesLeft", col(J, "retries").gt(0))?;
     w.switch("noRetriesLeft", col(J, "retries").eq(0))?;
@@ -124,12 +124,12 @@ fn kinds(w: &mut Where<'_>) -> ApiResult<()> {
             "Parameter timers cannot be used together with parameter messages.",
         ));
     }
-    let of = |kinds: [JobKind; 2]| col(J, "kind").is_in(kinds.map(|kind| kind as i16));
+    let of = |kinds: &[JobKind]| col(J, "kind").is_in(kinds.iter().map(|kind| *kind as i16));
     if timers {
-        w.and(of([JobKind::Timer, JobKind::TimerStart]));
+        w.and(of(&[JobKind::Timer, JobKind::TimerStart]));
     }
     if messages {
-        w.and(of([JobKind::AsyncBefore, JobKind::AsyncAfter]));
+        w.and(of(&[JobKind::AsyncBefore, JobKind::AsyncAfter, JobKind::Event]));
     }
     Ok(())
 }

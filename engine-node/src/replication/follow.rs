@@ -48,6 +48,10 @@ impl Replication {
         }
         self.load_catalog(applied).await?;
         self.published.fetch_max(published, Ordering::AcqRel);
+        // Whoever waits for this entry is to find the jobs of its timer start events; what fails is tried again later.
+        if let Err(error) = self.arm_start_timers().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "start timers not armed");
+        }
         self.log.confirm(applied).await?;
         Ok(applied)
     }

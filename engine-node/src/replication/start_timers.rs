@@ -155,7 +155,7 @@ impl Replication {
                 Ok(Some((due, repeat))) => {
                     let id = job_id(row.id, &start.element, row.home);
                     let set = deployed.job_definition(&start.element, JobKind::TimerStart);
-                    unit.start_jobs.push(Job {
+                    let job = Job {
                         id,
                         root_id: id,
                         instance_id: None,
@@ -174,10 +174,13 @@ impl Replication {
                         lock_expires: None,
                         error_message: None,
                         stacktrace: None,
+                        failed_element: None,
+                        made: Default::default(),
                         repeat,
                         tenant_id: row.tenant_id.clone(),
                         recorded: self.engine.tells(&row.key, bpmn_core::history::Kind::Job),
-                    });
+                    };
+                    unit.start_jobs.push(job.fresh());
                 }
                 Ok(None) => {}
                 Err(error) => {

@@ -11,7 +11,6 @@ use crate::{
     query::{
         Where,
         history_incident::{self, DELETED, IncidentRow, OPEN, RESOLVED},
-        incident::FAILED_JOB,
     },
 };
 use axum::{Router, response::Response, routing::get};
@@ -37,9 +36,7 @@ fn dto(view: &CatalogView, row: IncidentRow) -> HistoricIncident {
         create_time: Date(row.created),
         end_time: row.ended.map(Date),
         removal_time: removal(view, row.definition_id, row.root_ended),
-        // Only a job that has failed, not one whose tries were set to none, tells where; and a call activity does.
-        failed_activity_id: (row.cause_id != row.id || row.kind == FAILED_JOB && row.message.is_some())
-            .then(|| row.element.clone()),
+        failed_activity_id: row.failed_element,
         incident_type: row.kind,
         activity_id: row.element,
         cause_incident_id: row.cause_id.to_string(),

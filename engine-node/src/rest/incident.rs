@@ -39,11 +39,8 @@ pub fn dto(view: &CatalogView, row: IncidentRow) -> Incident {
         process_instance_id: row.instance_id.map(|id| id.to_string()),
         execution_id: row.execution_id.map(|id| id.to_string()),
         incident_timestamp: Date(row.created),
-        activity_id: row.element.clone(),
-        // Only a job that has failed, not one whose tries were set to none, tells where; and a call activity does.
-        failed_activity_id: (row.cause_id != row.id
-            || row.kind == incident::FAILED_JOB && row.message.is_some())
-        .then_some(row.element),
+        activity_id: row.element,
+        failed_activity_id: row.failed_element,
         incident_type: row.kind,
         cause_incident_id: row.cause_id.to_string(),
         root_cause_incident_id: row.root_cause_id.to_string(),

@@ -55,7 +55,7 @@ fn dto(view: &CatalogView, job: JobRow) -> Job {
         process_definition_id: Some(instance_view::definition_id(view, job.definition_id)),
         process_definition_key: instance_view::definition_key(view, job.definition_id),
         execution_id: job.execution_id.map(|id| id.to_string()),
-        failed_activity_id: job.error_message.is_some().then(|| job.element.clone()),
+        failed_activity_id: job.failed_element,
         exception_message: job.error_message,
         retries: job.retries,
         due_date: job.due.map(Date),

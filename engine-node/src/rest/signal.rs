@@ -55,6 +55,7 @@ async fn signal(call: Call) -> ApiResult<Response> {
             (None, false) => Tenants::Any,
         },
         thrown: None,
+        later: false,
     };
     call.app
         .engine

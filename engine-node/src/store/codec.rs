@@ -310,13 +310,35 @@ pub(crate) fn job(j: &Job, slot: Slot) -> Vec<Cell> {
         &j.repeat,
         &j.tenant_id,
         j.recorded,
+        &j.failed_element,
+        made(j).map(|made| made.retries),
+        made(j).and_then(|made| made.due),
+        made(j).map(|made| made.priority),
     ]
+}
+
+/// How a job was made, if that isn't how it is.
+pub(super) fn made(j: &Job) -> Option<Made> {
+    Some(j.made).filter(|made| *made != j.present())
+}
+
+fn read_made(r: &mut Reader) -> Result<Option<Made>, StoreError> {
+    let (retries, due, priority) = (r.int_opt()?, r.int_opt()?, r.int_opt()?);
+    let Some((retries, priority)) = retries.zip(priority) else {
+        return Ok(None);
+    };
+    let retries = i32::try_from(retries).map_err(|_| StoreError::Internal(format!("retries {retries}")))?;
+    Ok(Some(Made {
+        retries,
+        due,
+        priority,
+    }))
 }
 
 pub(crate) fn read_job(r: &mut Reader) -> Result<Job, StoreError> {
     let id = r.id()?;
     r.next();
-    Ok(Job {
+    let mut job = Job {
         id,
         root_id: r.id()?,
         instance_id: r.id_opt()?,
@@ -340,7 +362,11 @@ pub(crate) fn read_job(r: &mut Reader) -> Result<Job, StoreError> {
         repeat: r.text_opt()?,
         tenant_id: r.text_opt()?,
         recorded: r.bool()?,
-    })
+        failed_element: r.text_opt()?,
+        made: Made::default(),
+    };
+    job.made = read_made(r)?.unwrap_or(job.present());
+    Ok(job)
 }
 
 pub(crate) fn subscription(s: &EventSubscription, at: Place) -> Vec<Cell> {
@@ -394,6 +420,7 @@ pub(crate) fn incident(i: &Incident, at: Place) -> Vec<Cell> {
         i.job_kind.map(|kind| kind as i16),
         &i.annotation,
         i.recorded,
+        &i.failed_element,
     ]
 }
 
@@ -414,6 +441,7 @@ pub(crate) fn read_incident(r: &mut Reader) -> Result<Incident, StoreError> {
         job_kind: job_kind(r.int_opt()?)?,
         annotation: r.text_opt()?,
         recorded: r.bool()?,
+        failed_element: r.text_opt()?,
     })
 }
 

@@ -2,7 +2,7 @@
 use super::{
     cell::Cell,
     change::Written,
-    codec::Place,
+    codec::{Place, made},
     value::{self, large_id, value},
 };
 use bpmn_core::{Id, instance::*, large::Content};
@@ -196,6 +196,7 @@ fn incident(h: &HistoricIncident, kept: Kept) -> Vec<Cell> {
         &i.annotation,
         h.ended,
         if h.resolved { 1i16 } else { 2 },
+        &i.failed_element,
     ]
 }
 
@@ -222,6 +223,10 @@ pub(super) fn job(h: &HistoricJob, kept: Kept) -> Vec<Cell> {
         &h.stacktrace,
         &j.lock_owner,
         &j.tenant_id,
+        &j.failed_element,
+        made(j).map(|made| made.retries),
+        made(j).and_then(|made| made.due),
+        made(j).map(|made| made.priority),
     ]
 }
 

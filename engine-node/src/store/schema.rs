@@ -162,13 +162,14 @@ table!(
     ]
 );
 table!(
-    /// Jobs; a timer start has no instance.
+    /// Jobs; a timer start has no instance. `made_…`: null where the job is still as it was made.
     JOB, "job", SlotBound, ["id"], [
         c("id", Uuid), c("slot", Small), c("root_id", Uuid), n("instance_id", Uuid), n("token_id", Uuid),
         n("execution_id", Uuid), c("definition_id", Uuid), c("element", Text), c("kind", Small), n("due", Big),
         c("retries", Int), c("exclusive", Bool), c("priority", Big), c("suspended", Bool), c("created", Big),
         n("lock_owner", Text), n("lock_expires", Big), n("error_message", Text), n("stacktrace", Text),
-        n("repeat", Text), n("tenant_id", Text), c("recorded", Bool),
+        n("repeat", Text), n("tenant_id", Text), c("recorded", Bool), n("failed_element", Text),
+        n("made_retries", Int), n("made_due", Big), n("made_priority", Big),
     ]
 );
 table!(
@@ -185,7 +186,7 @@ table!(
         c("id", Uuid), c("slot", Small), c("root_id", Uuid), n("instance_id", Uuid), n("execution_id", Uuid),
         c("definition_id", Uuid), c("kind", Text), c("element", Text), n("message", Text), n("configuration", Text),
         c("created", Big), c("cause_id", Uuid), c("root_cause_id", Uuid), n("tenant_id", Text), n("job_kind", Small),
-        n("annotation", Text), c("recorded", Bool),
+        n("annotation", Text), c("recorded", Bool), n("failed_element", Text),
     ]
 );
 table!(
@@ -243,7 +244,7 @@ table!(
         n("execution_id", Uuid), c("definition_id", Uuid), c("kind", Text), c("element", Text),
         n("message", Text), n("configuration", Text), c("created", Big), c("cause_id", Uuid),
         c("root_cause_id", Uuid), n("tenant_id", Text), n("job_kind", Small), n("annotation", Text),
-        c("ended", Big), c("state", Small),
+        c("ended", Big), c("state", Small), n("failed_element", Text),
     ]
 );
 table!(
@@ -253,7 +254,8 @@ table!(
         n("instance_id", Uuid), n("execution_id", Uuid), c("definition_id", Uuid), c("element", Text),
         c("kind", Small), n("due", Big), c("retries", Int), c("priority", Big), c("created", Big),
         c("time", Big), c("state", Small), n("error_message", Text), n("stacktrace", Text), n("node", Text),
-        n("tenant_id", Text),
+        n("tenant_id", Text), n("failed_element", Text), n("made_retries", Int), n("made_due", Big),
+        n("made_priority", Big),
     ]
 );
 table!(

@@ -55,6 +55,7 @@ impl Ctx<'_, '_> {
             message,
             configuration,
             job_kind: None,
+            failed_element: None,
             annotation: None,
             created: self.env.now,
             cause_id: id,

@@ -16,16 +16,16 @@ struct EventBasedGateway;
 impl Behavior for EventBasedGateway {
     fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
         for event in ctx.events_behind(at) {
+            let event = ctx.node(event);
+            event.behavior.attach(event, token, ctx)?;
+        }
+        for event in ctx.events_behind(at) {
             if let Some(condition) = ctx.node(event).behavior.condition()
                 && ctx.holds(condition, Some(token))?
             {
                 ctx.go_on_at(token, event)?;
                 return Ok(Next::Wait);
             }
-        }
-        for event in ctx.events_behind(at) {
-            let event = ctx.node(event);
-            event.behavior.attach(event, token, ctx)?;
         }
         Ok(Next::Wait)
     }

@@ -5,7 +5,7 @@ use crate::{
     ctx::Ctx,
     definition::Node,
     parameter::Inputs,
-    xml::{Reader, bpmn_child},
+    xml::{Reader, bpmn_child, extension},
 };
 use expr::Expression;
 use roxmltree::Node as Xml;
@@ -22,6 +22,8 @@ pub(super) const SPEC: ElementSpec = ElementSpec {
 pub(super) struct SignalThrowEvent {
     name: Expression,
     payload: Inputs,
+    /// Whether recipients hear it in jobs.
+    later: bool,
 }
 
 impl SignalThrowEvent {
@@ -30,7 +32,8 @@ impl SignalThrowEvent {
         let name = signal_name(reader, xml)?;
         let event = bpmn_child(xml, "signalEventDefinition")?;
         let payload = Inputs::read(reader, event, id)?;
-        Some(SignalThrowEvent { name, payload })
+        let later = extension(event, "async") == Some("true");
+        Some(SignalThrowEvent { name, payload, later })
     }
 }
 
@@ -38,7 +41,7 @@ impl Behavior for SignalThrowEvent {
     fn enter(&self, _: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
         let (business_key, variables) = self.payload.collect(token, ctx)?;
         let name = ctx.eval_text(&self.name, Some(token))?.unwrap_or_default();
-        ctx.throw_signal(name, business_key, variables)?;
+        ctx.throw_signal(name, business_key, variables, self.later)?;
         Ok(Next::Leave)
     }
 }

@@ -239,6 +239,7 @@ impl<'a> Ctx<'a, '_> {
                 message: None,
                 configuration: None,
                 job_kind: None,
+                failed_element: Some(row.element.clone()),
                 annotation: None,
                 created: ctx.env.now,
                 cause_id: cause,

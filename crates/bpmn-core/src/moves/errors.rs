@@ -71,6 +71,9 @@ impl Ctx<'_, '_> {
         self.outcome.warnings.push(format!(
             "{thrown}, but no catching boundary event was defined. Execution is ended (none end event semantics)."
         ));
+        if node.async_after {
+            return self.wait_uncaught(token, node);
+        }
         self.end_activity(
             token,
             node,

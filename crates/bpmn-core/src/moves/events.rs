@@ -86,6 +86,8 @@ impl<'a> Ctx<'a, '_> {
             let message = format!("the definition has no element '{element}'");
             return Err(Rejection::BadRequest(message));
         };
+        // Conditions are told of variables that are set in a suspended instance too.
+        self.active_execution(self.execution_of(host)?)?;
         let node = self.node(event);
         if let Some(around) = node.parent
             && self.node(around).event_subprocess
@@ -139,6 +141,12 @@ impl<'a> Ctx<'a, '_> {
             self.termination = Termination::interrupting(&self.node(ix).id);
             self.cancel_within(scope, None)?;
             self.end_waits(host);
+        }
+        // A condition may hold before the scope around has been entered.
+        if let Some(token) = scope
+            && self.token(token)?.state == TokenState::Waiting
+        {
+            self.change_token(token, |row| row.state = TokenState::Scope)?;
         }
         self.spawn(scope, ix);
         self.rebalance(scope);

@@ -5,7 +5,7 @@ use crate::{
     ctx::Ctx,
     definition::Node,
     history::Kind,
-    instance::{Incident, Job, JobKind},
+    instance::{Incident, Job, JobKind, Made},
     timer::{self, TimerKind},
 };
 use expr::Value;
@@ -48,12 +48,14 @@ impl Ctx<'_, '_> {
             lock_expires: None,
             error_message: None,
             stacktrace: None,
+            failed_element: None,
+            made: Made::default(),
             repeat,
             tenant_id: process.tenant_id.clone(),
             recorded: self.recording.keeps(Kind::Job),
         };
         job.retries = self.tries(&job);
-        self.inst.jobs.insert(job);
+        self.inst.jobs.insert(job.fresh());
         if due.is_none_or(|due| due <= self.env.now) {
             self.outcome.due_jobs.push(id);
         }
@@ -65,8 +67,8 @@ impl Ctx<'_, '_> {
         node.behavior.start().is_some() && node.parent.is_some_and(|p| self.node(p).event_subprocess)
     }
 
-    /// Adds the next job of a timer that fires again: of a boundary event, or an event subprocess, that doesn't
-    /// interrupt.
+    /// Adds the next job of a timer that fires again: of a boundary event that doesn't interrupt, of an event subprocess
+    /// (if that interrupts, the job ends with all else) or of a task's listener.
     pub(crate) fn repeat_timer(&mut self, fired: &Job) -> Result<(), Rejection> {
         let (Some(repeat), Some(token)) = (&fired.repeat, fired.token_id) else {
             return Ok(());
@@ -74,10 +76,11 @@ impl Ctx<'_, '_> {
         let Some(event) = self.def.definition.node(&fired.element) else {
             return Ok(());
         };
-        let waits_on = event.attached_to.is_some() || self.is_event_start(event);
-        let listens = event.has_timeout();
-        let once = (event.interrupting || !waits_on) && !listens;
-        if once || self.scope_of(token).is_some_and(|t| self.is_event_scope(t)) {
+        let again = match event.attached_to {
+            Some(_) => !event.interrupting,
+            None => self.is_event_start(event) || event.has_timeout(),
+        };
+        if !again || self.scope_of(token).is_some_and(|t| self.is_event_scope(t)) {
             return Ok(());
         }
         let now = self.env.now;
@@ -91,19 +94,16 @@ impl Ctx<'_, '_> {
             .def
             .job_setting(&fired.element, fired.kind)
             .is_some_and(|s| s.suspended);
-        self.inst.jobs.insert(Job {
+        let job = Job {
             id,
             due: Some(due),
             suspended: self.inst.process.suspended || held,
             created: now,
-            lock_owner: None,
-            lock_expires: None,
-            error_message: None,
-            stacktrace: None,
             repeat,
             recorded: self.recording.keeps(Kind::Job),
             ..fired.clone()
-        });
+        };
+        self.inst.jobs.insert(job.fresh());
         if due <= now {
             self.outcome.due_jobs.push(id);
         }
@@ -121,7 +121,8 @@ impl Ctx<'_, '_> {
     ) -> Result<(), Rejection> {
         let id = self.new_id();
         let process = &self.inst.process;
-        self.inst.incidents.insert(Incident {
+        let job = self.inst.jobs.get(cause);
+        let incident = Incident {
             id,
             instance_id: Some(process.id),
             execution_id: execution,
@@ -130,14 +131,16 @@ impl Ctx<'_, '_> {
             element: element.to_owned(),
             message,
             configuration: Some(cause.to_string()),
-            job_kind: self.inst.jobs.get(cause).map(|job| job.kind),
+            job_kind: job.map(|job| job.kind),
+            failed_element: job.and_then(|job| job.failed_element.clone()),
             annotation: None,
             created: self.env.now,
             cause_id: id,
             root_cause_id: id,
             tenant_id: process.tenant_id.clone(),
             recorded: self.recording.keeps(Kind::Incident),
-        });
+        };
+        self.inst.incidents.insert(incident);
         self.raise_in_caller(kind, id, id)
     }
 }

@@ -68,6 +68,7 @@ impl Ctx<'_, '_> {
         match kind {
             JobKind::AsyncBefore | JobKind::AsyncAfter => "async-continuation",
             JobKind::TimerStart => "timer-start-event",
+            JobKind::Event => "event",
             JobKind::Timer if of_boundary => "timer-transition",
             JobKind::Timer => "timer-intermediate-transition",
         }

@@ -3,21 +3,30 @@ use crate::{
     Millis,
     command::Rejection,
     ctx::Ctx,
-    instance::Job,
+    instance::{Job, JobKind},
     timer::{Interval, TimerError},
 };
 use expr::Value;
 use topology::Id;
 
 impl Ctx<'_, '_> {
-    /// Counts a failed try of a job, by the element's retry cycle if it has one.
-    pub(crate) fn fail_job(&mut self, job: Id, message: String, stacktrace: String) -> Result<(), Rejection> {
+    /// Counts a failed try of a job, by the element's retry cycle if it has one; `at`: where it failed.
+    pub(crate) fn fail_job(
+        &mut self,
+        job: Id,
+        at: Option<String>,
+        message: String,
+        stacktrace: String,
+    ) -> Result<(), Rejection> {
         let row = self
             .inst
             .jobs
             .get(job)
             .cloned()
             .ok_or(Rejection::NotFound { kind: "Job", id: job })?;
+        // A repeating timer goes on all the same, once. When that can't be told, it was what failed.
+        let repeats = row.kind == JobKind::Timer && row.repeat.is_some();
+        let goes_on = repeats && self.repeat_timer(&row).is_ok();
         let now = self.env.now;
         let mut retries = row.retries;
         let mut due = row.due;
@@ -31,6 +40,7 @@ impl Ctx<'_, '_> {
         }
         let failed = Job {
             retries,
+            failed_element: at.clone(),
             ..row.clone()
         };
         self.tell_job_failure(failed, &message, &stacktrace);
@@ -40,6 +50,10 @@ impl Ctx<'_, '_> {
             row.due = due;
             row.error_message = Some(message.clone());
             row.stacktrace = Some(stacktrace);
+            row.failed_element = at;
+            if goes_on {
+                row.repeat = None;
+            }
             row.lock_owner = None;
             row.lock_expires = None;
         }

@@ -2,7 +2,7 @@
 use crate::{
     command::{Rejection, SignalThrown},
     ctx::Ctx,
-    instance::EventKind,
+    instance::{EventKind, EventSubscription, JobKind},
     parameter::Inputs,
     value::Variables,
 };
@@ -28,12 +28,13 @@ impl Inputs {
 }
 
 impl Ctx<'_, '_> {
-    /// Throws a signal. Who waits for it in this instance goes on in this step.
+    /// Throws a signal. Who waits for it in this instance goes on in this step, or (`later`) in a job of its own.
     pub(crate) fn throw_signal(
         &mut self,
         name: String,
         business_key: Option<String>,
         variables: Variables,
+        later: bool,
     ) -> Result<(), Rejection> {
         let waiting: Vec<Id> = self
             .inst
@@ -49,6 +50,7 @@ impl Ctx<'_, '_> {
             name,
             business_key,
             variables: variables.clone(),
+            later,
         };
         self.outcome.signals.push(thrown);
         for id in waiting {
@@ -57,9 +59,31 @@ impl Ctx<'_, '_> {
                 continue;
             };
             let (host, element) = (row.token_id, row.element.clone());
+            if later && self.trigger_later(id)? {
+                continue;
+            }
             self.set_variables(self.scope_of(host), &variables);
             self.occurred(host, &element)?;
         }
         Ok(())
+    }
+
+    /// Makes the job in which an asynchronous signal reaches a subscription, without its variables. False: it is to be
+    /// told at once; the reference makes jobs for catch events only.
+    pub(crate) fn trigger_later(&mut self, subscription: Id) -> Result<bool, Rejection> {
+        let row = self.subscription(subscription)?;
+        let (host, node) = (row.token_id, self.def.definition.node(&row.element));
+        let Some(node) = node.filter(|node| node.activity_type == "intermediateSignalCatch") else {
+            return Ok(false);
+        };
+        self.add_job(host, node, JobKind::Event, None, None)?;
+        Ok(true)
+    }
+
+    pub(crate) fn subscription(&self, id: Id) -> Result<&EventSubscription, Rejection> {
+        self.inst.subscriptions.get(id).ok_or(Rejection::NotFound {
+            kind: "Event subscription",
+            id,
+        })
     }
 }

@@ -137,9 +137,11 @@ impl Ctx<'_, '_> {
     pub(crate) fn task_timed_out(&mut self, token: Id) -> Result<(), Rejection> {
         let tasks = self.inst.tasks.ids_by(By::Token(token));
         let tasks: Vec<Id> = tasks.into_iter().collect();
-        tasks
-            .into_iter()
-            .try_for_each(|task| self.notify_task(task, TaskEvent::Timeout).map(drop))
+        self.running(self.node_of(token)?, |ctx| {
+            tasks
+                .into_iter()
+                .try_for_each(|task| ctx.notify_task(task, TaskEvent::Timeout).map(drop))
+        })
     }
 
     /// Takes a candidate in or out.

@@ -86,7 +86,11 @@ impl<'a> Ctx<'a, '_> {
         let new = if alone { of_scope } else { token };
         if old != new {
             self.inst.tokens.update(token, |row| row.execution_id = new);
-            self.move_execution(token, old, new);
+            self.move_execution(token, new);
+            // As in the reference incidents stay with an execution that stays.
+            if alone {
+                self.move_incidents(token, old, new);
+            }
         }
     }
 
@@ -97,11 +101,12 @@ impl<'a> Ctx<'a, '_> {
         };
         if old != new {
             self.inst.tokens.update(token, |row| row.execution_id = new);
-            self.move_execution(token, old, new);
+            self.move_execution(token, new);
+            self.move_incidents(token, old, new);
         }
     }
 
-    fn move_execution(&mut self, token: Id, old: Id, new: Id) {
+    fn move_execution(&mut self, token: Id, new: Id) {
         let of_token = By::Token(token);
         self.inst
             .tasks
@@ -110,6 +115,9 @@ impl<'a> Ctx<'a, '_> {
         self.inst
             .subscriptions
             .update_by(of_token, |s| s.execution_id = new);
+    }
+
+    fn move_incidents(&mut self, token: Id, old: Id, new: Id) {
         if self.inst.incidents.is_empty() {
             return;
         }
@@ -129,6 +137,10 @@ impl<'a> Ctx<'a, '_> {
     /// Ends a token's activity instance: runs its end listeners, sets its output parameters (as in the reference also when it is canceled),
     /// writes its history row, and removes what belonged to it: tasks, jobs, subscriptions, incidents, local variables.
     pub(crate) fn end_activity(&mut self, token: Id, node: &'a Node, how: Ended) -> Result<(), Rejection> {
+        self.running(node, |ctx| ctx.end_activity_here(token, node, how))
+    }
+
+    fn end_activity_here(&mut self, token: Id, node: &'a Node, how: Ended) -> Result<(), Rejection> {
         if self.token(token)?.activity_id.is_some() {
             if how.canceled {
                 self.cancel_called(token)?;
@@ -138,9 +150,34 @@ impl<'a> Ctx<'a, '_> {
             self.canceling = before;
         }
         let row = self.token(token)?.clone();
-        if row.activity_id.is_some() && !self.skip_outputs {
+        let ended = row.ended_by_error();
+        let activity = row.activity_id.or(ended);
+        if activity.is_some() && !self.skip_outputs {
             self.map_outputs(token, node)?;
         }
+        self.tell_activity(token, node, how)?;
+        self.tasks_deleted(token)?;
+        let was_scope = self.in_scope_activity(&row) || ended.is_some();
+        self.end_entities(token, activity);
+        if node.behavior.called(&row).is_some() {
+            self.end_incidents_at(row.execution_id, &node.id);
+        }
+        if was_scope {
+            self.end_variables(By::Scope(token), activity);
+            self.remove_event_scopes(token);
+        }
+        let execution = self.base_execution(token)?;
+        self.change_token(token, |row| {
+            row.activity_id = None;
+            row.execution_id = execution;
+            row.state = TokenState::Waiting;
+            row.data = None;
+        })
+    }
+
+    /// Tells history of an activity instance that has ended.
+    pub(crate) fn tell_activity(&mut self, token: Id, node: &Node, how: Ended) -> Result<(), Rejection> {
+        let row = self.token(token)?.clone();
         let told = self.recording.keeps(Kind::Activity) && node.behavior.is_told();
         if let Some(activity) = row.activity_id.filter(|_| told) {
             let task = self.inst.tasks.first(By::Token(token));
@@ -165,23 +202,7 @@ impl<'a> Ctx<'a, '_> {
             };
             self.inst.history.push(HistoryRow::Activity(entry));
         }
-        self.tasks_deleted(token)?;
-        let was_scope = self.in_scope_activity(&row);
-        self.end_entities(token, row.activity_id);
-        if node.behavior.called(&row).is_some() {
-            self.end_incidents_at(row.execution_id, &node.id);
-        }
-        if was_scope {
-            self.end_variables(By::Scope(token), row.activity_id);
-            self.remove_event_scopes(token);
-        }
-        let execution = self.base_execution(token)?;
-        self.change_token(token, |row| {
-            row.activity_id = None;
-            row.execution_id = execution;
-            row.state = TokenState::Waiting;
-            row.data = None;
-        })
+        Ok(())
     }
 
     /// Removes a token, whose activity has ended, with everything that belongs to it.

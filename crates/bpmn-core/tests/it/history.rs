@@ -151,6 +151,7 @@ fn failing_job(told: History) -> Twin {
         let stacktrace = message.clone();
         twin.step(Command::FailJob {
             job,
+            element: Some("b".to_owned()),
             message,
             stacktrace,
         })

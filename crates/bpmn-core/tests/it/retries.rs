@@ -39,6 +39,7 @@ fn failures(cycle: &str) -> String {
         let stacktrace = String::new();
         let fail = Command::FailJob {
             job,
+            element: None,
             message,
             stacktrace,
         };

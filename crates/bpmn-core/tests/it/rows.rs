@@ -163,6 +163,7 @@ fn failures(twin: &mut Twin) -> Vec<(i32, Option<i64>)> {
         let now = twin.now;
         twin.step(Command::FailJob {
             job,
+            element: None,
             message,
             stacktrace,
         })

@@ -147,10 +147,11 @@ impl World {
         };
         let seen = if words[0].starts_with("start") { 0 } else { seen };
         let mut out = String::new();
-        if let (["job", element], Err(Rejection::Failure { message, .. })) = (words, &result) {
+        if let (["job", element], Err(Rejection::Failure { message, element: at })) = (words, &result) {
             out += &format!("failed: {message}\n");
             let fail = Command::FailJob {
                 job: job(twin.any(inst).unwrap(), element).unwrap(),
+                element: at.clone(),
                 message: message.clone(),
                 stacktrace: String::new(),
             };

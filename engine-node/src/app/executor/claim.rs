@@ -214,6 +214,8 @@ mod tests {
             lock_expires: None,
             error_message: None,
             stacktrace: None,
+            failed_element: None,
+            made: Default::default(),
             repeat: None,
             tenant_id: None,
             recorded: false,

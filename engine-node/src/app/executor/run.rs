@@ -133,8 +133,17 @@ fn missing(job: Id) -> EngineError {
 fn fail(job: Id, failure: &Rejection) -> Command {
     Command::FailJob {
         job,
+        element: failed_element(failure),
         stacktrace: stacktrace(failure),
         message: failure.to_string(),
+    }
+}
+
+/// The activity that ran when a job failed.
+fn failed_element(failure: &Rejection) -> Option<String> {
+    match failure {
+        Rejection::Failure { element, .. } => element.clone(),
+        _ => None,
     }
 }
 

@@ -27,7 +27,7 @@ impl Engine {
         let slot = self.any_owned_slot()?;
         let next = match self.next_firing(&deployed, &job) {
             Ok(next) => next.map(Box::new),
-            Err(failure) => return self.fail_timer_start(job, failure).await,
+            Err(failure) => return self.fail_timer_start(job, None, failure).await,
         };
         let start = Start {
             by: None,
@@ -44,13 +44,13 @@ impl Engine {
         let task = Task::TimerStart {
             start: Box::new(start),
             gone: job.id,
-            next,
+            next: next.clone(),
             incidents_gone: Vec::new(),
             history,
         };
         match self.submit(&Caller::default(), slot, task, nothing()).await {
             Ok(_) => Ok(()),
-            Err(EngineError::Rejected(failure)) => self.fail_timer_start(job, failure).await,
+            Err(EngineError::Rejected(failure)) => self.fail_timer_start(job, next, failure).await,
             Err(other) => Err(other),
         }
     }
@@ -110,7 +110,7 @@ impl Engine {
         let set = deployed.job_definition(&job.element, job.kind);
         Ok(next.map(|(due, repeat)| {
             let id = self.new_id(job.id.slot().unwrap_or(bpmn_core::Slot::from_bits(0)));
-            Job {
+            let job = Job {
                 id,
                 root_id: id,
                 due: Some(due),
@@ -119,13 +119,10 @@ impl Engine {
                 suspended: set.is_some_and(|j| j.suspended),
                 priority: set.and_then(|j| j.priority).unwrap_or(timer.priority),
                 created: now(),
-                lock_owner: None,
-                lock_expires: None,
-                error_message: None,
-                stacktrace: None,
                 recorded: self.tells(&deployed.row.key, Kind::Job),
                 ..job.clone()
-            }
+            };
+            job.fresh()
         }))
     }
 
@@ -142,7 +139,13 @@ impl Engine {
         }
     }
 
-    async fn fail_timer_start(&self, mut job: Job, failure: Rejection) -> Result<(), EngineError> {
+    /// Counts a failed try. A timer that fires again goes on all the same, once: `next` is its next job.
+    async fn fail_timer_start(
+        &self,
+        mut job: Job,
+        next: Option<Box<Job>>,
+        failure: Rejection,
+    ) -> Result<(), EngineError> {
         let Some(slot) = job.id.slot() else {
             return Err(EngineError::NotFound {
                 entity: Entity::Job,
@@ -153,6 +156,11 @@ impl Engine {
         let mut history = Vec::new();
         job.error_message = Some(failure.to_string());
         job.stacktrace = Some(stacktrace(&failure));
+        // In the reference the instance is started by a command of its own, so the job doesn't know where it failed.
+        job.failed_element = None;
+        if next.is_some() {
+            job.repeat = None;
+        }
         if self.tells(&key, Kind::JobFailed) {
             history.push(self.run_of(&job, slot, RunState::Failed));
         }
@@ -171,6 +179,7 @@ impl Engine {
                 message: job.error_message.clone(),
                 configuration: Some(job.id.to_string()),
                 job_kind: Some(job.kind),
+                failed_element: job.failed_element.clone(),
                 annotation: None,
                 created: now(),
                 cause_id: id,
@@ -181,6 +190,7 @@ impl Engine {
         });
         let task = Task::TimerStartFailed {
             job: Box::new(job),
+            next,
             incident,
             history,
         };

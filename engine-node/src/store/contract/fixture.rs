@@ -296,6 +296,11 @@ pub(super) fn job(instance: Option<Id>, slot: Slot) -> Job {
         lock_expires: None,
         error_message: None,
         stacktrace: None,
+        failed_element: None,
+        made: Made {
+            retries: 3,
+            ..Made::default()
+        },
         repeat: None,
         tenant_id: None,
         recorded: false,
@@ -332,6 +337,7 @@ pub(super) fn incident(instance: Option<Id>, slot: Slot, configuration: Option<I
         root_cause_id: own,
         tenant_id: None,
         job_kind: Some(JobKind::Timer),
+        failed_element: Some("inner".into()),
         annotation: None,
         recorded: false,
     }

@@ -60,16 +60,17 @@ pub(super) async fn this_build_works_on_the_next_schema(f: Fixture) {
     if f.postgres {
         let mut other = Db::connect(&url).await.unwrap();
         let (a, b) = tokio::join!(next.apply(&mut db), next.apply(&mut other));
-        assert_eq!(a.unwrap().len() + b.unwrap().len(), 2);
+        assert_eq!(a.unwrap().len() + b.unwrap().len(), next.serves().first as usize);
     } else {
-        assert_eq!(next.apply(&mut db).await.unwrap(), ["init", "test_next"]);
+        let applied = next.apply(&mut db).await.unwrap();
+        assert_eq!((applied[0], *applied.last().unwrap()), ("init", "test_next"));
     }
     assert_eq!(next.apply(&mut db).await.unwrap(), [""; 0]);
     assert_eq!(next.plan(&mut db).await.unwrap(), "");
     let status = Schema::current().status(&mut db).await.unwrap();
     assert_eq!(
         (status.version, status.pending.len(), status.drift.len()),
-        (2, 0, 0)
+        (next.serves().first, 0, 0)
     );
     db.close().await.unwrap();
 
@@ -116,22 +117,27 @@ pub(super) async fn a_foreign_or_strange_schema_is_refused(f: Fixture) {
     assert!(refusal(&url, Schema::current()).await.contains("act_ru_task"));
 
     // Too old and too new name both versions.
+    let newest = Schema::current().serves().first;
+    let (second, third_version) = (newest + 1, newest + 2);
     let at = |version: i32| {
         let mut step = test_next();
         step.version = version;
         step
     };
-    let next = Schema::current().and(at(2));
+    let next = Schema::current().and(at(second));
     assert_eq!(
         refusal(&f.url, next).await,
-        "the schema has version 1, this build serves 2 to 3; bring the schema to 2 first"
+        format!(
+            "the schema has version {newest}, this build serves {second} to {third_version}; bring the schema to {second} \
+             first"
+        )
     );
     let url = f.empty();
     let mut db = Db::connect(&url).await.unwrap();
-    let mut third = at(3);
+    let mut third = at(third_version);
     (third.postgres, third.sqlite) = ("CREATE TABLE third (a int);", "CREATE TABLE third (a int);");
     Schema::current()
-        .and(at(2))
+        .and(at(second))
         .and(third)
         .apply(&mut db)
         .await
@@ -139,7 +145,9 @@ pub(super) async fn a_foreign_or_strange_schema_is_refused(f: Fixture) {
     db.close().await.unwrap();
     assert_eq!(
         refusal(&url, Schema::current()).await,
-        "the schema has version 3, this build serves 1 to 2; use a newer build"
+        format!(
+            "the schema has version {third_version}, this build serves {newest} to {second}; use a newer build"
+        )
     );
 
     run(&f.url, "UPDATE schema_version SET checksum = 'x'").await;
@@ -149,7 +157,8 @@ pub(super) async fn a_foreign_or_strange_schema_is_refused(f: Fixture) {
             .contains("another script")
     );
     let mut db = Db::connect(&f.url).await.unwrap();
-    assert_eq!(Schema::current().status(&mut db).await.unwrap().drift, [1]);
+    let drift = Schema::current().status(&mut db).await.unwrap().drift;
+    assert_eq!(drift, Vec::from_iter(1..=newest));
     assert!(matches!(
         Schema::current().apply(&mut db).await,
         Err(SchemaError::Drift { version: 1, .. })
@@ -164,17 +173,17 @@ pub(super) async fn a_foreign_or_strange_schema_is_refused(f: Fixture) {
     };
     assert!(open(&url, off).await.err().unwrap().to_string().contains("empty"));
     // A step that fails leaves nothing behind, and the next try goes on.
-    let mut broken = at(2);
+    let mut broken = at(second);
     (broken.postgres, broken.sqlite) = (
         "CREATE TABLE half (a int); SELECT nothing;",
         "CREATE TABLE half (a int); SELECT nothing;",
     );
     let mut db = Db::connect(&url).await.unwrap();
     assert!(Schema::current().and(broken).apply(&mut db).await.is_err());
-    assert_eq!(Schema::current().status(&mut db).await.unwrap().version, 1);
+    assert_eq!(Schema::current().status(&mut db).await.unwrap().version, newest);
     assert!(!tables(&mut db).await.contains_key("half"));
     assert_eq!(
-        Schema::current().and(at(2)).apply(&mut db).await.unwrap(),
+        Schema::current().and(at(second)).apply(&mut db).await.unwrap(),
         ["test_next"]
     );
     db.close().await.unwrap();
