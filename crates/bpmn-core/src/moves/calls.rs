@@ -201,8 +201,9 @@ impl<'a> Ctx<'a, '_> {
             return Ok(());
         };
         let (state, reason) = (self.termination.state(), self.termination.reason.clone());
-        // The reason of a deletion is that of the instance's tasks, not of those called.
+        // The reason of a deletion or interruption is that of the instance's tasks, not of those called.
         let of_tasks = self.delete_reason.take();
+        let interrupts = std::mem::take(&mut self.termination.interrupts);
         self.within(called, |ctx| {
             if ctx.inst.ended {
                 return Ok(());
@@ -216,6 +217,7 @@ impl<'a> Ctx<'a, '_> {
             ctx.end_process(state, reason)
         })?;
         self.delete_reason = of_tasks;
+        self.termination.interrupts = interrupts;
         Ok(())
     }
 
