@@ -79,16 +79,16 @@ impl Ctx<'_, '_> {
         self.tell_variable(variable, activity, true);
     }
 
-    /// Gives a variable another value; the old one goes to history. The same value changes nothing.
-    pub(crate) fn replace_value(&mut self, id: Id, value: TypedValue, writer: Option<Id>) {
+    /// Gives a variable another value; the old one goes to history. The same value changes nothing: false.
+    pub(crate) fn replace_value(&mut self, id: Id, value: TypedValue, writer: Option<Id>) -> bool {
         let value = value.folded();
         if self.inst.variables.get(id).is_none_or(|v| v.value == value) {
-            return;
+            return false;
         }
         // Revisions are counted by commits: what one step does again has the revision of the first time.
         let again = self.inst.variables.is_changed(id);
         let Some(old) = self.inst.variables.remove(id) else {
-            return;
+            return false;
         };
         let before = old.version.recorded;
         // What history doesn't know from the beginning it doesn't get to know.
@@ -129,6 +129,7 @@ impl Ctx<'_, '_> {
         } else {
             self.release(&old.value);
         }
+        true
     }
 
     /// Why tasks are deleted, where somebody says so.

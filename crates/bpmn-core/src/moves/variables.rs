@@ -165,7 +165,12 @@ impl<'a> Ctx<'a, '_> {
         writer: Option<Id>,
     ) {
         match self.local_variable(scope, task, name).map(|v| v.id) {
-            Some(id) => self.replace_value(id, value, writer),
+            Some(id) => {
+                // Conditional events are told that it was set, also to what it was, as in the reference.
+                if !self.replace_value(id, value, writer) {
+                    self.note_change(scope, name, "update");
+                }
+            }
             None => {
                 self.note_change(scope, name, "create");
                 let id = self.new_id();
