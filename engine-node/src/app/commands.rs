@@ -4,7 +4,7 @@ use super::{
     batcher::Batcher,
     writer::{Decide, Task, Work},
 };
-use crate::store::{Entity, SlotRow, SlotState};
+use crate::store::{Entity, SlotRow, SlotState, StoreError};
 use bpmn_core::{
     Id, Slot,
     change::Instruction,
@@ -46,6 +46,8 @@ pub type Render = Box<dyn Fn(&Instance, &Outcome) -> Answer + Send + Sync>;
 pub struct Owned {
     rows: Vec<Option<(SlotState, u32)>>,
     owned: Vec<Slot>,
+    /// Version of the slot rows, and connections lost until they were read: both unchanged, so are the rows.
+    seen: Option<(i64, u64)>,
 }
 
 impl Owned {
@@ -60,7 +62,11 @@ impl Owned {
             .filter(|r| r.state == SlotState::Owned)
             .map(|r| r.slot)
             .collect();
-        Owned { rows, owned }
+        Owned {
+            rows,
+            owned,
+            seen: None,
+        }
     }
 
     /// The epoch known for a slot, 0 if it was never here.
@@ -95,12 +101,26 @@ impl Owned {
 }
 
 impl Inner {
-    /// Reads the slot table again; trouble is logged and leaves the old picture, which the write checks anyway.
+    /// Reads the slot table again if it has changed; trouble is logged and leaves the old picture, which the write
+    /// checks anyway.
     pub async fn refresh_owned(&self) {
-        match self.store.slots().await {
-            Ok(rows) => self.owned.store(Arc::new(Owned::new(&rows))),
-            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "slot table not read"),
+        if let Err(error) = self.read_owned().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "slot table not read");
         }
+    }
+
+    async fn read_owned(&self) -> Result<(), StoreError> {
+        // The version before the rows: they are at least as new.
+        let lost = self.store.lost_connections();
+        let seen = Some((self.store.slots_version().await?, lost));
+        if self.owned.load().seen != seen {
+            let rows = self.store.slots().await?;
+            self.owned.store(Arc::new(Owned {
+                seen,
+                ..Owned::new(&rows)
+            }));
+        }
+        Ok(())
     }
 
     /// The writer of a slot.

@@ -10,7 +10,7 @@ mod start_timers;
 mod suspend;
 
 use crate::{
-    app::{Caller, Engine, EngineError, needs},
+    app::{Caller, Engine, EngineError, commands::Owned, needs},
     store::{DeploymentRow, Store, UserRow},
 };
 use bpmn_core::{Id, command::Rejection, hash_order::hash_order};
@@ -70,7 +70,7 @@ pub struct Replication {
     /// Raised whenever something was applied: caches of users look at it.
     generation: Arc<AtomicU64>,
     /// Log index and owned slots for which the start timers are known to be armed.
-    timers_seen: Mutex<Option<(u64, u64)>>,
+    timers_seen: Mutex<Option<(u64, Arc<Owned>)>>,
     /// Definitions that are the newest again, and the newer one that was deleted last, as far as this node saw it.
     newest_again: Mutex<HashMap<Id, Id>>,
     /// Since when (by this node) a deployment waits to be published.

@@ -15,7 +15,6 @@ use bpmn_core::{
 use sea_query::{Alias, Expr, ExprTrait, Query};
 use std::{
     collections::{HashMap, HashSet},
-    hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
 };
 
@@ -25,14 +24,10 @@ impl Replication {
     pub async fn arm_start_timers(&self) -> Result<(), EngineError> {
         let view = self.engine.catalog().view();
         let owned = self.engine.owned();
-        let seen = (view.applied, slots_hash(owned.slots()));
-        if self
-            .timers_seen
-            .lock()
-            .unwrap_or_else(|e| e.into_inner())
-            .as_ref()
-            == Some(&seen)
-        {
+        let is_seen =
+            |(applied, slots): &(u64, Arc<Owned>)| *applied == view.applied && Arc::ptr_eq(slots, &owned);
+        let seen = || self.timers_seen.lock().unwrap_or_else(|e| e.into_inner());
+        if seen().as_ref().is_some_and(is_seen) {
             return Ok(());
         }
         let mut complete = self.tidy_jobs(&owned).await?;
@@ -42,7 +37,7 @@ impl Replication {
             }
         }
         if complete {
-            *self.timers_seen.lock().unwrap_or_else(|e| e.into_inner()) = Some(seen);
+            *seen() = Some((view.applied, owned));
         }
         Ok(())
     }
@@ -198,13 +193,6 @@ impl Replication {
             _ => Ok(false),
         }
     }
-}
-
-/// Tells one set of owned slots from another, within this process.
-fn slots_hash(slots: &[Slot]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    slots.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// The id of a definition's first start timer job: the same from every node.

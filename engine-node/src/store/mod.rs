@@ -518,6 +518,8 @@ pub trait Store: Housekeeping {
     async fn setting(&self, name: &str) -> Result<Option<String>, StoreError>;
     /// Sets it; without `replace` only if nothing is set yet. Gives what is set now.
     async fn put_setting(&self, name: &str, value: &str, replace: bool) -> Result<String, StoreError>;
+    /// Raised with every change of slot rows.
+    async fn slots_version(&self) -> Result<i64, StoreError>;
     /// Slot rows. A fresh stand-alone database owns every slot at epoch 1.
     async fn slots(&self) -> Result<Vec<SlotRow>, StoreError>;
     /// One slot's row; stores override this with a read of that row alone.

@@ -54,6 +54,12 @@ impl<B: Backend> SqlStore<B> {
         each(self.backend.read(sql).await?, read_slot)
     }
 
+    /// See [`Store::slots_version`].
+    pub(crate) async fn read_slots_version(&self) -> Result<i64, StoreError> {
+        let sql = self.sql("SELECT \"value\" FROM applied WHERE \"name\" = 'slots'");
+        Ok(self.number(sql).await?.unwrap_or(0))
+    }
+
     /// Gives an unstamped database without slot rows every slot at epoch 1.
     pub(crate) async fn own_all_if_fresh(&self) -> Result<(), StoreError> {
         let mut transaction = self.change_version().await?;

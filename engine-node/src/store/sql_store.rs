@@ -327,6 +327,10 @@ impl<B: Backend> Store for SqlStore<B> {
         self.write_setting(name, value, replace).await
     }
 
+    async fn slots_version(&self) -> Result<i64, StoreError> {
+        self.read_slots_version().await
+    }
+
     async fn slots(&self) -> Result<Vec<SlotRow>, StoreError> {
         self.slot_rows().await
     }
