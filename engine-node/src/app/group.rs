@@ -48,8 +48,8 @@ pub(super) struct Member {
     pub base: Option<Arc<Instance>>,
     /// The base is from the cache.
     pub warm: bool,
-    /// The working copy after the commands that succeeded.
-    working: Option<Instance>,
+    /// The working copy after the commands that succeeded. Boxed: a node of the map has room for eleven members.
+    working: Option<Box<Instance>>,
 }
 
 impl Member {
@@ -63,7 +63,7 @@ impl Member {
     }
 
     fn current(&self) -> Option<&Instance> {
-        self.working.as_ref().or(self.base.as_deref())
+        self.working.as_deref().or(self.base.as_deref())
     }
 }
 
@@ -256,7 +256,7 @@ impl Group {
         if let Some(before) = member.current() {
             self.unit.lock_guards.extend(lock_guards(before, &after));
         }
-        member.working = Some(after);
+        member.working = Some(Box::new(after));
     }
 
     /// Steps its works once more from the bases as they are now.
@@ -276,8 +276,9 @@ impl Group {
             return;
         }
         for member in self.members.values_mut() {
-            if let Some(mut instance) = member.working.take() {
-                self.claims.push(inner.executor.claim(&mut instance));
+            if let Some(instance) = member.working.take() {
+                let mut instance = *instance;
+                self.claims.extend(inner.executor.claim(&mut instance));
                 self.unit.instances.push(InstanceWrite { instance });
             }
         }
@@ -298,7 +299,7 @@ impl Group {
             }
             Err(_) => true,
         };
-        let mut working = self.members.values().filter_map(|m| m.working.as_ref());
+        let mut working = self.members.values().filter_map(|m| m.working.as_deref());
         self.works.iter().any(refused) || working.any(writes_jobs)
     }
 

@@ -10,7 +10,7 @@ use bpmn_core::{
     Id, Slot,
     tracked::{Entity, Tracked},
 };
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// What is done with rows of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -367,19 +367,17 @@ impl Change {
 /// Parts a batch into waves in which no two units touch the same thing; a unit of a later wave sees what those
 /// before it did. Gives the indexes of each wave.
 pub(crate) fn waves(changes: &[(usize, Change)]) -> Vec<Vec<usize>> {
-    let mut waves: Vec<(HashSet<Touched>, Vec<usize>)> = Vec::new();
+    let mut waves: Vec<Vec<usize>> = Vec::new();
+    let mut last: HashMap<Touched, usize> = HashMap::new();
     for (position, (_, change)) in changes.iter().enumerate() {
-        let touched: HashSet<Touched> = change.touches().collect();
         // After the last wave that touches the same.
-        let first = waves
-            .iter()
-            .rposition(|(seen, _)| !seen.is_disjoint(&touched))
-            .map_or(0, |w| w + 1);
-        if first == waves.len() {
-            waves.push((HashSet::new(), Vec::new()));
+        let before = change.touches().filter_map(|touched| last.get(&touched)).max();
+        let wave = before.map_or(0, |wave| wave + 1);
+        if wave == waves.len() {
+            waves.push(Vec::new());
         }
-        waves[first].0.extend(touched);
-        waves[first].1.push(position);
+        waves[wave].push(position);
+        last.extend(change.touches().map(|touched| (touched, wave)));
     }
-    waves.into_iter().map(|(_, members)| members).collect()
+    waves
 }

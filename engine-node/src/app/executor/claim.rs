@@ -17,7 +17,7 @@ use std::{
 const SOON_MS: Millis = 60_000;
 
 /// Jobs written with this node's lock: run once they are committed. Dropped before that, they are given back.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Claims {
     executor: Option<Arc<Executor>>,
     jobs: Vec<Ready>,
@@ -74,11 +74,11 @@ fn decide(instance: &Instance, now: Millis, held: impl Fn(Id) -> bool) -> Decisi
 }
 
 impl Executor {
-    /// Locks what an instance's write brings and this node can run at once. Call with the instance as it will be
-    /// written, and keep the claims until it is.
-    pub fn claim(self: &Arc<Executor>, instance: &mut Instance) -> Claims {
+    /// Locks what an instance's write brings and this node can run at once; `None` where it writes no jobs. Call with
+    /// the instance as it will be written, and keep the claims until it is.
+    pub fn claim(self: &Arc<Executor>, instance: &mut Instance) -> Option<Claims> {
         if instance.ended || instance.jobs.upserts().next().is_none() {
-            return Claims::default();
+            return None;
         }
         let at = now();
         let mut state = self.state();
@@ -91,7 +91,7 @@ impl Executor {
             next: decision.next,
         };
         if decision.claim.is_empty() {
-            return claims;
+            return Some(claims);
         }
         let settings = self.settings.load();
         let takes = self.takes() && !self.backlog.load(Ordering::Relaxed);
@@ -120,7 +120,7 @@ impl Executor {
                     .fetch_add(rejected as u64, Ordering::Relaxed);
             }
         }
-        claims
+        Some(claims)
     }
 }
 
