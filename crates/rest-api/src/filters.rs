@@ -56,8 +56,9 @@ impl Filters {
 
     /// A member as it came; null is none.
     pub fn raw(&self, name: &str) -> Option<&Value> {
-        self.marks().insert(name.to_owned());
-        self.members.get(name).filter(|v| !v.is_null())
+        let (name, value) = self.members.get_key_value(name)?;
+        self.marks().insert(name.clone());
+        Some(value).filter(|v| !v.is_null())
     }
 
     /// Names of the filters that select something: not null, not `false`, not empty, not about order or paging.
