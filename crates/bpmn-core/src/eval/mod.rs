@@ -72,8 +72,8 @@ impl<'a> Ctx<'a, '_> {
             if let Some(value) = self.answer(variable) {
                 return Ok(value.clone());
             }
-            self.touch(token, None, variable);
-            match self.find_variable(token, None, variable).map(|v| &v.value) {
+            let found = self.touch(token, None, variable);
+            match found.and_then(|id| self.inst.variables.get(id)).map(|v| &v.value) {
                 None | Some(TypedValue::Xml(_) | TypedValue::NullOf(_)) => {}
                 Some(value) => return Ok(value.clone()),
             }
@@ -83,14 +83,17 @@ impl<'a> Ctx<'a, '_> {
         storable(name, value, element.as_deref()).map_err(|message| Rejection::Failure { message, element })
     }
 
-    /// An expression reads a variable: its object is written anew, as the reference does at the command's end.
-    pub(crate) fn touch(&mut self, token: Option<Id>, task: Option<Id>, name: &str) {
-        let found = self.find_variable(token, task, name);
-        if let Some((id, scope, again)) = found.and_then(|v| Some((v.id, v.scope_id, reread(&v.value)?))) {
+    /// An expression reads a variable, whose id this gives: its object is written anew, as the reference does at the
+    /// command's end.
+    pub(crate) fn touch(&mut self, token: Option<Id>, task: Option<Id>, name: &str) -> Option<Id> {
+        let found = self.find_variable(token, task, name)?;
+        let (id, scope, again) = (found.id, found.scope_id, reread(&found.value));
+        if let Some(again) = again {
             let scope = Some(scope).filter(|scope| *scope != self.inst.process.id);
             let writer = self.writer(scope);
             self.replace_value(id, again, writer);
         }
+        Some(id)
     }
 
     /// The element a token stands on.
@@ -110,7 +113,6 @@ impl<'a> Ctx<'a, '_> {
         task: Option<Id>,
         run: impl FnOnce(&mut Place<'_, 'a, '_>) -> Result<T, EvalError>,
     ) -> Result<T, Rejection> {
-        let element = self.element_of(token);
         let result = run(&mut Place {
             ctx: self,
             token,
@@ -122,7 +124,7 @@ impl<'a> Ctx<'a, '_> {
         }
         result.map_err(|cause| Rejection::Failure {
             message: cause.message,
-            element,
+            element: self.element_of(token),
         })
     }
 
@@ -242,10 +244,9 @@ impl Context for Place<'_, '_, '_> {
         if let Some(value) = self.ctx.answer(name) {
             return Some(to_value(value));
         }
-        self.ctx.touch(self.token, self.task, name);
-        self.ctx
-            .find_variable(self.token, self.task, name)
-            .map(|v| self.ctx.seen(&v.value))
+        let id = self.ctx.touch(self.token, self.task, name)?;
+        let found = self.ctx.inst.variables.get(id);
+        found.map(|v| self.ctx.seen(&v.value))
     }
 
     fn update(&mut self, name: &str, value: Value) {

@@ -238,10 +238,12 @@ impl<'a> Ctx<'a, '_> {
 
     /// Whether a token's activity runs as a compensation handler.
     pub(crate) fn compensates(&self, token: Id, node: &Node) -> Result<bool, Rejection> {
+        if !node.for_compensation || node.event_subprocess {
+            return Ok(false);
+        }
         let around = self.token(token)?.parent_id;
         let state = around.and_then(|s| self.inst.tokens.get(s)).map(|t| t.state);
-        let handler = node.for_compensation && !node.event_subprocess;
-        Ok(handler && state == Some(TokenState::Compensating))
+        Ok(state == Some(TokenState::Compensating))
     }
 
     /// Lets an iteration show the activity instance that its variables are seen in: the activity's if it shares the

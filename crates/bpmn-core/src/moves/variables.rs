@@ -15,18 +15,15 @@ use topology::Id;
 
 impl<'a> Ctx<'a, '_> {
     /// The scopes a token sees, from inside out; the last is the process instance.
-    fn scopes(&self, token: Option<Id>) -> Vec<Id> {
-        if self.own_only {
-            return vec![self.local_scope(token)];
-        }
-        let mut scopes = Vec::new();
-        let mut at = token;
-        while let Some(token) = at.and_then(|id| self.inst.tokens.get(id)) {
-            scopes.push(token.id);
-            at = token.parent_id;
-        }
-        scopes.push(self.inst.process.id);
-        scopes
+    fn scopes(&self, token: Option<Id>) -> impl Iterator<Item = Id> + '_ {
+        let tokens = &self.inst.tokens;
+        let (first, last) = match self.own_only {
+            true => (None, self.local_scope(token)),
+            false => (token, self.inst.process.id),
+        };
+        let first = first.and_then(|id| tokens.get(id));
+        let around = std::iter::successors(first, |row| row.parent_id.and_then(|id| tokens.get(id)));
+        around.map(|row| row.id).chain([last])
     }
 
     /// Where "local" variables of a token's execution live: with the token if it has an execution of its own,
@@ -53,7 +50,6 @@ impl<'a> Ctx<'a, '_> {
         let of_task = task.and_then(|task| self.local_variable(task, Some(task), name));
         of_task.or_else(|| {
             self.scopes(token)
-                .into_iter()
                 .find_map(|scope| self.local_variable(scope, None, name))
         })
     }
@@ -299,8 +295,8 @@ impl<'a> Ctx<'a, '_> {
 
     /// The value of the innermost visible variable of that name, as expressions see it.
     pub(crate) fn variable(&mut self, token: Option<Id>, name: &str) -> Result<Value, Rejection> {
-        self.touch(token, None, name);
-        let found = self.find_variable(token, None, name);
+        let found = self.touch(token, None, name);
+        let found = found.and_then(|id| self.inst.variables.get(id));
         let value = found.map_or(Value::Null, |v| self.seen(&v.value));
         let needs = self.needs.take();
         match needs.is_empty() {
