@@ -3,7 +3,7 @@ use super::{Kind, Listing, SortBy, Where, col, null, of_definition};
 use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::{Id, instance::TokenState};
 use rest_api::{ApiResult, known};
-use sea_query::{Expr, ExprTrait, Func, JoinType, Query, SelectStatement, UnionType};
+use sea_query::{CaseStatement, Expr, ExprTrait, Func, JoinType, Query, SelectStatement, UnionType};
 
 const H: &str = "h";
 
@@ -68,20 +68,30 @@ pub fn row(row: &dyn Row) -> Result<ActivityRow, StoreError> {
     })
 }
 
-/// What only compensation keeps, also while it compensates, is no activity instance that history knows.
+/// A token that is compensation's copy of a scope, not the event that throws.
+fn is_copy(token: &'static str) -> Expr {
+    let own = col(token, "execution_id").equals((token, "id"));
+    col(token, "state").eq(TokenState::Compensating as i16).and(own)
+}
+
+/// What only compensation keeps, also while it compensates, is no activity instance that history knows. An iteration
+/// has the id of one that another token runs, or that has ended.
 fn known() -> Expr {
-    let (kept, compensates) = (TokenState::EventScope as i16, TokenState::Compensating as i16);
-    let own = col("t", "execution_id").equals(("t", "id"));
-    let compensates = col("t", "state").eq(compensates).and(own);
-    col("t", "state").eq(kept).or(compensates).not()
+    let others = [TokenState::EventScope as i16, TokenState::Iteration as i16];
+    col("t", "state").is_in(others).or(is_copy("t")).not()
 }
 
 fn running() -> SelectStatement {
     let mut query = Query::select();
-    let parent = Expr::from(Func::coalesce([
-        col("pt", "activity_id"),
-        col("t", "instance_id"),
-    ]));
+    // An iteration or a throwing event is not the activity around: that is the body, or what the event lies in.
+    let throws = col("pt", "state")
+        .eq(TokenState::Compensating as i16)
+        .and(is_copy("pt").not());
+    let outer = col("pt", "state").eq(TokenState::Iteration as i16).or(throws);
+    let around = CaseStatement::new()
+        .case(outer, col("outer", "activity_id"))
+        .finally(col("pt", "activity_id"));
+    let parent = Expr::from(Func::coalesce([around.into(), col("t", "instance_id")]));
     let called = Query::select()
         .expr(col("c", "id"))
         .from_as("process_instance", "c")
@@ -120,6 +130,12 @@ fn running() -> SelectStatement {
             "token",
             "pt",
             col("pt", "id").equals(("t", "parent_id")),
+        )
+        .join_as(
+            JoinType::LeftJoin,
+            "token",
+            "outer",
+            col("outer", "id").equals(("pt", "parent_id")),
         )
         .join_as(
             JoinType::LeftJoin,
