@@ -41,6 +41,17 @@ pub fn api(error: EngineError) -> ApiError {
     }
 }
 
+/// The class of the exception that a failure is in the reference, if what an activity refers to isn't deployed.
+fn missing(message: &str) -> Option<&'static str> {
+    match message {
+        text if text.starts_with("no processes deployed with key") => Some("NullValueException"),
+        text if text.starts_with("no decision definition deployed with") => {
+            Some("DecisionDefinitionNotFoundException")
+        }
+        _ => None,
+    }
+}
+
 /// The store's trouble: 503, or 500 for what is our own fault; causes go to the log only.
 pub fn store(error: StoreError) -> ApiError {
     match &error {
@@ -66,7 +77,10 @@ fn rejected(rejection: Rejection) -> ApiError {
         Rejection::BadRequest(text) => ApiError::bad_user_request("BadUserRequestException", text),
         Rejection::Failure { message, .. } if is_cast(&message) => cast(message),
         Rejection::Failure { message, .. } if of_library(&message).is_some() => foreign(message),
-        Rejection::Failure { message, .. } => ApiError::engine(message),
+        Rejection::Failure { message, .. } => match missing(&message) {
+            Some(kind) => ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, kind, message).with_code(0),
+            None => ApiError::engine(message),
+        },
         Rejection::NeedsValues(_) | Rejection::NeedsInstances(_) | Rejection::Asks(..) => {
             ApiError::unavailable(rejection.to_string())
         }
