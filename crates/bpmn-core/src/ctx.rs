@@ -231,7 +231,13 @@ impl<'a, 'b> Ctx<'a, 'b> {
 
     /// Lets the activity of a caller's token go on: the instance that it called has ended.
     pub(crate) fn go_on_in(&mut self, caller: Id, token: Id) {
+        // Incidents that have ended in what was called are told before it is left, which ends the others.
+        let (ended, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.work)
+            .into_iter()
+            .partition(|(of, work)| *of == caller && matches!(work, Work::CauseEnded(..)));
+        self.work = others;
         self.work.push((caller, Work::Returned(token)));
+        self.work.extend(ended);
     }
 
     /// Tells the caller that an incident is gone, when all else is done.

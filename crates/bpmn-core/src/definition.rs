@@ -142,7 +142,8 @@ pub enum MappingValue {
     Text(Expression),
     Script(Script),
     List(Vec<MappingValue>),
-    Map(Vec<(String, MappingValue)>),
+    /// Keys are expressions too.
+    Map(Vec<(Expression, MappingValue)>),
 }
 
 /// A definition together with what the shell knows of it.

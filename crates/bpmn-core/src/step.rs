@@ -102,7 +102,7 @@ impl<'a> Ctx<'a, '_> {
             } => {
                 let (token, _) = self.active_task(task)?;
                 self.set_variables(Some(token), &variables);
-                self.throw_error(token, &code, message.as_deref())
+                self.report_error(token, &code, message.as_deref())
             }
             Command::TaskEscalation {
                 task,
@@ -283,6 +283,7 @@ impl<'a> Ctx<'a, '_> {
             let user = self.env.user.map(|user| TypedValue::String(user.to_owned()));
             self.set_local(here, None, name, user.unwrap_or(TypedValue::Null), writer);
         }
+        self.attach_process_events(true)?;
         if let Some(ix) = form {
             self.submit_form(self.node(ix), None, None, variables)?;
         } else {
@@ -291,7 +292,7 @@ impl<'a> Ctx<'a, '_> {
             }
         }
         self.starting = false;
-        self.attach_process_events()?;
+        self.attach_process_events(false)?;
         self.look_at_conditions(self.here())
     }
 

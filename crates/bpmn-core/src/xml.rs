@@ -48,7 +48,10 @@ impl<'x> Reader<'x> {
             match node.tag_name().name() {
                 "message" => drop(reader.messages.insert(id, node.attribute("name"))),
                 "signal" => drop(reader.signals.insert(id, node.attribute("name"))),
-                "escalation" => drop(reader.escalations.insert(id, node.attribute("escalationCode"))),
+                "escalation" => {
+                    let code = node.attribute("escalationCode").filter(|code| !code.is_empty());
+                    reader.escalations.insert(id, code);
+                }
                 "error" => {
                     let code = node
                         .attribute("errorCode")

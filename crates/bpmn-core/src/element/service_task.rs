@@ -1,5 +1,5 @@
 //! The service task: an external task for workers, an expression, or Java code ([`crate::java_code`]).
-use super::{Behavior, ElementSpec, ErrorRule, Next};
+use super::{Behavior, ElementSpec, ErrorRule, Next, user_task::not_a_text};
 use crate::{
     command::Rejection,
     connector::ConnectorCall,
@@ -8,7 +8,7 @@ use crate::{
     java_code::{self, Code, JavaCode},
     xml::{Reader, extension, extensions},
 };
-use expr::Expression;
+use expr::{Expression, Value};
 use roxmltree::Node as Xml;
 use topology::Id;
 
@@ -103,7 +103,14 @@ struct External {
 
 impl Behavior for External {
     fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
-        let topic = ctx.eval_text(&self.topic, Some(token))?.unwrap_or_default();
+        let topic = match self.topic.is_literal() {
+            true => self.topic.text().to_owned(),
+            false => match ctx.eval(&self.topic, Some(token))? {
+                Value::Null => String::new(),
+                Value::Str(topic) => topic,
+                other => return Err(Ctx::failure(at, not_a_text(&other))),
+            },
+        };
         let priority = ctx.task_priority(token, at, self.priority.as_ref())?;
         ctx.add_external_task(token, at, topic, priority)?;
         Ok(Next::Wait)

@@ -42,6 +42,10 @@ impl Behavior for SignalThrowEvent {
         let (business_key, variables) = self.payload.collect(token, ctx)?;
         let name = ctx.eval_text(&self.name, Some(token))?.unwrap_or_default();
         ctx.throw_signal(name, business_key, variables, self.later)?;
-        Ok(Next::Leave)
+        // Who catches it may interrupt it.
+        match ctx.inst.tokens.get(token) {
+            Some(_) => Ok(Next::Leave),
+            None => Ok(Next::Wait),
+        }
     }
 }

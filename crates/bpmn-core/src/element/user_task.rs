@@ -41,6 +41,7 @@ pub(super) const SPEC: ElementSpec = ElementSpec {
             priority: reader.expression_attribute(xml, "priority"),
             listeners: TaskListener::read_all(reader, xml, id),
             timeout: timeout(reader, xml, id),
+            properties: bpmn_child(xml, "property").is_some(),
         }))
     },
 };
@@ -131,6 +132,8 @@ struct UserTask {
     listeners: Vec<TaskListener>,
     /// When its timeout listener runs.
     timeout: Option<TimerDefinition>,
+    /// It declares properties. They do nothing, but the reference gives it a scope for them.
+    properties: bool,
 }
 
 impl Behavior for UserTask {
@@ -208,7 +211,7 @@ impl Behavior for UserTask {
     }
 
     fn is_scope(&self) -> bool {
-        self.timeout.is_some()
+        self.timeout.is_some() || self.properties
     }
 
     fn timer(&self) -> Option<&TimerDefinition> {
@@ -281,14 +284,14 @@ impl UserTask {
         }
     }
 
-    /// Users and groups; an expression may give a list, or a text with commas.
+    /// Users and groups, each once; an expression may give a list, or a text with commas.
     fn candidates(
         &self,
         at: &Node,
         token: Id,
         ctx: &mut Ctx<'_, '_>,
     ) -> Result<Vec<(bool, String)>, Rejection> {
-        let mut candidates = Vec::new();
+        let mut candidates: Vec<(bool, String)> = Vec::new();
         for (group, expression) in &self.candidates {
             let names: Vec<String> = match ctx.eval(expression, Some(token))? {
                 Value::List(items) => items.iter().map(Value::to_text).collect(),
@@ -298,7 +301,11 @@ impl UserTask {
                     return Err(Ctx::failure(at, message));
                 }
             };
-            candidates.extend(names.into_iter().map(|name| (*group, name)));
+            for candidate in names.into_iter().map(|name| (*group, name)) {
+                if !candidates.contains(&candidate) {
+                    candidates.push(candidate);
+                }
+            }
         }
         Ok(candidates)
     }
@@ -322,7 +329,7 @@ fn names(text: &str) -> Vec<String> {
 }
 
 /// Java's words for a value that is cast to a text.
-fn not_a_text(value: &Value) -> String {
+pub(super) fn not_a_text(value: &Value) -> String {
     let class = value.class_name();
     let module = match class.starts_with("java.") {
         true => format!("{class} and java.lang.String are in module java.base of loader 'bootstrap'"),

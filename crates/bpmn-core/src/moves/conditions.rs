@@ -28,13 +28,14 @@ impl Ctx<'_, '_> {
     }
 
     /// Whether a condition holds, seen from a token. In the reference, one that asks for a variable that isn't there
-    /// doesn't, nor does a script that fails; a value that is no boolean is a failure.
+    /// doesn't, nor does a script that fails; a value that is no boolean is a failure, as is a language that nobody runs.
     pub(crate) fn holds(&mut self, event: &ConditionalEvent, token: Option<Id>) -> Result<bool, Rejection> {
         match self.condition_holds(&event.condition, token) {
             Err(Rejection::Failure { message, .. })
                 if message.contains("Unknown property used in expression")
                     || matches!(event.condition, Condition::Script(_))
-                        && !message.starts_with("condition script returns") =>
+                        && !message.starts_with("condition script returns")
+                        && !message.starts_with("Can't find scripting engine") =>
             {
                 Ok(false)
             }

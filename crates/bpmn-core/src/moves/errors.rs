@@ -47,6 +47,24 @@ fn takes(caught: Option<&str>, code: &str) -> Option<bool> {
 }
 
 impl Ctx<'_, '_> {
+    /// Throws a BPMN error that a worker or user reports. What fails behind it is told as a failure of the report.
+    pub(crate) fn report_error(
+        &mut self,
+        token: Id,
+        code: &str,
+        message: Option<&str>,
+    ) -> Result<(), Rejection> {
+        self.throw_error(token, code, message)
+            .map_err(|cause| match cause {
+                Rejection::Failure { element, .. } => Rejection::Failure {
+                    // The blank is the reference's.
+                    message: format!("ENGINE-13033 Propagation of bpmn error {code} failed. "),
+                    element,
+                },
+                other => other,
+            })
+    }
+
     /// Throws a BPMN error at a token's activity. Nobody catching it ends the token as a none end event would.
     pub(crate) fn throw_error(
         &mut self,

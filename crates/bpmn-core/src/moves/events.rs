@@ -4,6 +4,7 @@ use crate::{
     command::Rejection,
     ctx::{Ctx, Ended},
     definition::{Node, NodeIx},
+    element::Start,
     instance::{EventKind, EventSubscription, RunState, TokenState},
     moves::Termination,
     tracked::By,
@@ -40,12 +41,16 @@ impl<'a> Ctx<'a, '_> {
         Ok(())
     }
 
-    /// Lets the event subprocesses of the process wait.
-    pub(crate) fn attach_process_events(&mut self) -> Result<(), Rejection> {
+    /// Lets the event subprocesses of the process wait: those for messages and signals before the instance has its
+    /// first variables, which their names can't use therefore, the others after.
+    pub(crate) fn attach_process_events(&mut self, before_variables: bool) -> Result<(), Rejection> {
         let host = self.host(None);
         for &ix in &self.def.definition.event_starts {
             let event = self.node(ix);
-            event.behavior.attach(event, host, self)?;
+            let named = matches!(event.behavior.start(), Some(Start::Message(_) | Start::Signal(_)));
+            if named == before_variables {
+                event.behavior.attach(event, host, self)?;
+            }
         }
         Ok(())
     }

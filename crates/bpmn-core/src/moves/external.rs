@@ -78,7 +78,7 @@ impl Ctx<'_, '_> {
                 self.set_local_variables(token, &local_variables);
                 if let Some(code) = self.error_by_rule(token)? {
                     let message = self.external(task)?.error_message.clone();
-                    return self.throw_error(token, &code, message.as_deref());
+                    return self.report_error(token, &code, message.as_deref());
                 }
                 self.completing = Some(task);
                 self.leave(token, self.node_of(token)?)
@@ -94,7 +94,7 @@ impl Ctx<'_, '_> {
                 active(row)?;
                 let token = row.token_id;
                 self.set_variables(Some(token), &variables);
-                self.throw_error(token, &code, message.as_deref())
+                self.report_error(token, &code, message.as_deref())
             }
             Command::FailExternalTask {
                 task,
@@ -121,7 +121,7 @@ impl Ctx<'_, '_> {
                 // An expression that fails doesn't keep a failure from being reported.
                 if let Ok(Some(code)) = self.error_by_rule(token).or_else(|cause| cause.unless_failure()) {
                     let message = self.external(task)?.error_message.clone();
-                    return self.throw_error(token, &code, message.as_deref());
+                    return self.report_error(token, &code, message.as_deref());
                 }
                 let row = self.external_mut(task)?;
                 row.lock_expires = Some(due);

@@ -376,11 +376,16 @@ impl<'a> Ctx<'a, '_> {
                 Ok(Value::List(items?))
             }
             MappingValue::Map(entries) => {
-                let entries: Result<Vec<(String, Value)>, Rejection> = entries
-                    .iter()
-                    .map(|(key, item)| Ok((key.clone(), self.collected(item, token)?)))
-                    .collect();
-                Ok(Value::Map(entries?))
+                let mut map: Vec<(String, Value)> = Vec::with_capacity(entries.len());
+                for (key, item) in entries {
+                    let key = self.eval(key, token)?.to_text();
+                    let item = self.collected(item, token)?;
+                    match map.iter_mut().find(|(other, _)| *other == key) {
+                        Some((_, there)) => *there = item,
+                        None => map.push((key, item)),
+                    }
+                }
+                Ok(Value::Map(map))
             }
         }
     }

@@ -262,7 +262,7 @@ fn nested_value(reader: &mut Reader<'_>, inner: Xml<'_, '_>, id: &str, depth: us
         "map" => {
             let mut entries = Vec::new();
             for entry in elements {
-                let key = entry.attribute("key").unwrap_or_default().to_owned();
+                let key = reader.expression(entry, id, entry.attribute("key").unwrap_or_default())?;
                 entries.push((key, value_at_depth(reader, entry, id, depth + 1)?));
             }
             Some(MappingValue::Map(entries))
