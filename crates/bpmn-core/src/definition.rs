@@ -381,9 +381,10 @@ impl Node {
     /// Whether the reference gives it a child execution of its own: it waits for events, has mappings or boundary
     /// events, or contains others.
     pub fn is_scope(&self) -> bool {
-        (self.behavior.is_scope() && !self.behind_gateway)
-            // A multi-instance body isolates the variables of parameters already.
-            || (self.has_mappings && self.body.is_none())
+        // A multi-instance body isolates the variables of parameters, and of a call, already.
+        let isolated = self.body.is_some();
+        (self.behavior.is_scope() && !self.behind_gateway && !(isolated && self.behavior.calls()))
+            || (self.has_mappings && !isolated)
             || self.has_event_boundary
     }
 }
