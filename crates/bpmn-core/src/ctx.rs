@@ -62,6 +62,8 @@ pub struct Ctx<'a, 'b> {
     pub(crate) answered: Option<Variables>,
     /// A BPMN error that a script has thrown, with the failure it has become.
     pub(crate) thrown: Option<BpmnError>,
+    /// The code of a BPMN error that a worker or a user has reported in this step.
+    pub(crate) failed_error: Option<String>,
     /// Whether listeners know that all tasks are deleted.
     pub(crate) tasks_told: bool,
     /// Whether an activity is being canceled.
@@ -108,6 +110,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
             scene: None,
             answered: None,
             thrown: None,
+            failed_error: None,
             tasks_told: false,
             canceling: false,
             skip_listeners: false,
@@ -223,7 +226,10 @@ impl<'a, 'b> Ctx<'a, 'b> {
                 }
                 Work::ScopeDone(None) if self.preserved == Some(instance) => {}
                 Work::ScopeDone(None) => self.complete()?,
-                Work::Returned(token) => self.leave(token, self.node_of(token)?)?,
+                Work::Returned(token) => {
+                    self.active_execution(self.token(token)?.execution_id)?;
+                    self.leave(token, self.node_of(token)?)?;
+                }
                 Work::CauseEnded(cause, resolved) => self.end_caused(cause, resolved),
             }
         }
@@ -369,6 +375,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
             row.started = now;
         })?;
         self.show_iteration(token, node, activity)?;
+        self.show_subprocess(token, node)?;
         self.map_inputs(token, node)?;
         self.attach_events(token, node)
     }
@@ -421,8 +428,11 @@ impl<'a, 'b> Ctx<'a, 'b> {
         }
         let flows = node.behavior.outgoing(node, token, self)?;
         self.remember(token, node)?;
-        let ends =
-            (node.outgoing.is_empty() && !self.compensates(token, node)?) || node.behavior.ends_token();
+        let compensates = self.ends_compensation(token, node)?;
+        let ends = (node.outgoing.is_empty() && !compensates) || node.behavior.ends_token();
+        // As in the reference, a handler sets no output parameters.
+        let before = self.skip_outputs;
+        self.skip_outputs |= compensates;
         self.end_activity(
             token,
             node,
@@ -431,11 +441,12 @@ impl<'a, 'b> Ctx<'a, 'b> {
                 complete_scope: ends,
             },
         )?;
+        self.skip_outputs = before;
         if !self.undisturbed(token)? {
             return Ok(());
         }
         let Some((first, rest)) = flows.split_first() else {
-            return match node.async_after {
+            return match node.async_after && !compensates {
                 true => self.wait_after(token, node, None),
                 false => self.end_token(token),
             };
@@ -560,6 +571,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
         self.notify(&definition.listeners.end, Scene::ProcessEnd, None)?;
         if state == EndState::Completed {
             self.pass_outputs()?;
+            self.map_last_outputs()?;
         }
         let end_element = if state == EndState::Completed {
             self.last.take()

@@ -98,7 +98,9 @@ pub struct Token {
     /// When that activity instance started.
     pub started: Millis,
     /// What it has to remember beyond this: after its element (`AfterAsync`) the sequence flow to take, or the activity
-    /// instance that an error has ended and whose tasks and variables are still there; in an event scope the id of the subscription that compensates it.
+    /// instance that an error has ended and whose tasks and variables are still there; in an event scope the id of the
+    /// subscription that compensates it; while it compensates REST's id of the activity instance that what is inside is
+    /// shown in (`None`: its own).
     pub data: Option<String>,
 }
 
@@ -110,6 +112,11 @@ impl Token {
             TokenState::AfterAsync => self.data.as_deref()?.parse().ok(),
             _ => None,
         }
+    }
+
+    /// REST's id of the activity instance it is in.
+    pub(crate) fn shown(&self) -> String {
+        format!("{}:{}", self.element, self.activity_id.unwrap_or(self.id))
     }
 }
 

@@ -67,7 +67,16 @@ pub fn step(
     if !needs.is_empty() {
         return Err(Rejection::NeedsValues(needs));
     }
-    result.map_err(|rejection| ctx.located(rejection, in_job))?;
+    let failed_error = ctx.failed_error.take();
+    result
+        .map_err(|cause| match (cause, failed_error) {
+            (Rejection::Failure { element, .. }, Some(code)) => Rejection::Failure {
+                message: format!("ENGINE-13033 Propagation of bpmn error {code} failed. "),
+                element,
+            },
+            (cause, _) => cause,
+        })
+        .map_err(|rejection| ctx.located(rejection, in_job))?;
     let mut outcome = ctx.outcome;
     outcome.others = ctx.others.into_values().map(|member| member.inst).collect();
     // Jobs that were made and canceled within this step are nobody's business.

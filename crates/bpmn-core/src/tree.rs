@@ -1,6 +1,6 @@
 //! The activity instance tree and the executions of an instance, as REST shows them.
 use crate::{
-    definition::DefinitionRef,
+    definition::{DefinitionRef, Node, NodeIx},
     instance::{Instance, Token, TokenState},
     tracked::By,
 };
@@ -72,6 +72,11 @@ pub fn activity_instance_tree(def: &DefinitionRef<'_>, inst: &Instance) -> Activ
         transitions: Vec::new(),
     };
     fill(def, inst, None, &mut root);
+    for token in inst.tokens.iter() {
+        if throws(def, token) {
+            compensated(def, inst, token, token, &mut root);
+        }
+    }
     root
 }
 
@@ -82,7 +87,6 @@ fn fill(def: &DefinitionRef<'_>, inst: &Instance, scope: Option<Id>, into: &mut 
     for token in tokens {
         match token.state {
             TokenState::Iteration => iteration(def, inst, token, into),
-            TokenState::Compensating => compensating(def, inst, token, alone, into),
             _ => add(def, inst, token, alone, into),
         }
     }
@@ -108,31 +112,116 @@ fn iteration(def: &DefinitionRef<'_>, inst: &Instance, token: &Token, into: &mut
     }
 }
 
-/// Who throws compensation, and beside it the handlers that run inside.
-fn compensating(
+/// Whether a token throws compensation that runs.
+fn throws(def: &DefinitionRef<'_>, token: &Token) -> bool {
+    let composite = |node: &Node| node.behavior.is_composite();
+    token.state == TokenState::Compensating && !def.definition.node(&token.element).is_some_and(composite)
+}
+
+/// Adds what runs inside a token that throws compensation, or inside an event scope there. It is shown in the scope it
+/// is drawn in; event scopes that the reference shows as one are what the last of them is.
+fn compensated(
     def: &DefinitionRef<'_>,
     inst: &Instance,
-    token: &Token,
-    alone: bool,
-    into: &mut ActivityInstance,
+    thrower: &Token,
+    holder: &Token,
+    root: &mut ActivityInstance,
 ) {
-    let composite = def
-        .definition
-        .node(&token.element)
-        .is_some_and(|n| n.behavior.is_composite());
-    if composite {
-        // An event scope: what compensates in it is shown in it.
-        let mut scope = instance(def, inst, token, &into.id);
-        fill(def, inst, Some(token.id), &mut scope);
-        into.children.push(scope);
-        return;
-    }
-    add(def, inst, token, alone, into);
-    for inner in inst.tokens.by(By::Parent(Some(token.id))) {
-        match inner.state {
-            TokenState::Compensating => compensating(def, inst, inner, true, into),
-            _ => add(def, inst, inner, true, into),
+    let inside: Vec<&Token> = inst.tokens.by(By::Parent(Some(holder.id))).collect();
+    let (scopes, handlers): (Vec<&Token>, Vec<&Token>) = inside
+        .into_iter()
+        .partition(|token| token.state == TokenState::Compensating && !throws(def, token));
+    let event_scope = holder.id != thrower.id;
+    for scope in scopes.into_iter().rev() {
+        let id = inside_of(holder);
+        if find(root, &id).is_none() {
+            let (node, outer) = drawn(def, inst, scope);
+            let parent = match event_scope {
+                true => shown(inst, holder),
+                false => flow_scope(def, inst, thrower, outer),
+            };
+            let mut child = instance(def, inst, scope, &parent);
+            if let Some(node) = node {
+                child.activity_id.clone_from(&node.id);
+                child.activity_name.clone_from(&node.name);
+                child.activity_type = node.activity_type.to_owned();
+            }
+            child.id = id;
+            attach(root, &parent, child);
         }
+        compensated(def, inst, thrower, scope, root);
+    }
+    for handler in handlers {
+        let node = def.definition.node(&handler.element);
+        let parent = match event_scope {
+            true => shown(inst, holder),
+            false => flow_scope(def, inst, thrower, node.and_then(|n| n.parent)),
+        };
+        // Subprocesses are shown as the last of them.
+        let id = inside_of(holder);
+        if handler.state == TokenState::Scope {
+            if find(root, &id).is_none() {
+                let mut child = instance(def, inst, handler, &parent);
+                child.id.clone_from(&id);
+                attach(root, &parent, child);
+            }
+            if let Some(into) = find(root, &id) {
+                fill(def, inst, Some(handler.id), into);
+            }
+        } else if let Some(into) = find(root, &parent) {
+            add(def, inst, handler, true, into);
+        }
+    }
+}
+
+/// The element an event scope is shown as, if it isn't its own, and the subprocess around. The scope of a
+/// multi-instance activity is shown as the body of a handler that would be repeated.
+fn drawn<'d>(def: &DefinitionRef<'d>, inst: &Instance, scope: &Token) -> (Option<&'d Node>, Option<NodeIx>) {
+    let definition = def.definition;
+    let own = definition.node(&scope.element);
+    let handlers = inst.tokens.by(By::Parent(Some(scope.id)));
+    let body = handlers.filter_map(|t| definition.node(&t.element)?.body).next();
+    let body = body.filter(|_| own.is_some_and(|n| n.repeats.is_some()));
+    (body.map(|ix| &definition.nodes[ix]), own.and_then(|n| n.parent))
+}
+
+/// REST's id of the activity instance that what is in a compensating token is shown in.
+fn inside_of(token: &Token) -> String {
+    token.data.clone().unwrap_or_else(|| token.shown())
+}
+
+/// REST's id of the activity instance that a scope is shown as: what runs inside a compensating token may share one.
+fn shown(inst: &Instance, scope: &Token) -> String {
+    let around = scope.parent_id.and_then(|id| inst.tokens.get(id));
+    let compensates = around.filter(|token| token.state == TokenState::Compensating);
+    compensates.map_or_else(|| scope.shown(), inside_of)
+}
+
+/// REST's id of the activity instance of a subprocess (`None`: of the process) around who throws compensation.
+fn flow_scope(def: &DefinitionRef<'_>, inst: &Instance, thrower: &Token, scope: Option<NodeIx>) -> String {
+    let Some(scope) = scope.map(|ix| &def.definition.nodes[ix]) else {
+        return inst.process.id.to_string();
+    };
+    let mut at = thrower.parent_id;
+    while let Some(token) = at.and_then(|id| inst.tokens.get(id)) {
+        if token.element == scope.id && token.state != TokenState::Iteration {
+            return shown(inst, token);
+        }
+        at = token.parent_id;
+    }
+    inst.process.id.to_string()
+}
+
+fn find<'t>(tree: &'t mut ActivityInstance, id: &str) -> Option<&'t mut ActivityInstance> {
+    if tree.id == id {
+        return Some(tree);
+    }
+    tree.children.iter_mut().find_map(|child| find(child, id))
+}
+
+fn attach(root: &mut ActivityInstance, parent: &str, child: ActivityInstance) {
+    if let Some(into) = find(root, parent) {
+        into.children.push(child);
     }
 }
 
@@ -147,17 +236,32 @@ fn add(def: &DefinitionRef<'_>, inst: &Instance, token: &Token, alone: bool, int
         into.execution_ids.push(token.id);
     }
     let mut child = instance(def, inst, token, &into.id);
-    if token.state == TokenState::Scope {
-        fill(def, inst, Some(token.id), &mut child);
+    match token.state {
+        TokenState::Scope => fill(def, inst, Some(token.id), &mut child),
+        // Event scopes that an event subprocess compensates are in no activity of their own.
+        TokenState::Compensating => {
+            let scopes = inst.tokens.by(By::Parent(Some(token.id)));
+            let idle = scopes.filter(|scope| {
+                let mut inside = inst.tokens.by(By::Parent(Some(scope.id)));
+                let subprocess = |t: &Token| {
+                    def.definition
+                        .node(&t.element)
+                        .is_some_and(|n| n.event_subprocess)
+                };
+                scope.state == TokenState::Compensating
+                    && inside.any(|t| t.state != scope.state && subprocess(t))
+            });
+            child.execution_ids.extend(idle.map(|scope| scope.id));
+        }
+        _ => {}
     }
     into.children.push(child);
 }
 
 fn instance(def: &DefinitionRef<'_>, inst: &Instance, token: &Token, parent: &str) -> ActivityInstance {
     let node = def.definition.node(&token.element);
-    let activity = token.activity_id.unwrap_or(token.id);
     ActivityInstance {
-        id: format!("{}:{activity}", token.element),
+        id: token.shown(),
         parent_id: Some(parent.to_owned()),
         activity_id: token.element.clone(),
         activity_name: node.and_then(|n| n.name.clone()),
@@ -198,6 +302,45 @@ fn incidents(def: &DefinitionRef<'_>, inst: &Instance, token: &Token, element: &
             element: i.element.clone(),
         })
         .collect()
+}
+
+/// REST's id of the activity instance that variables of a scope token are seen in, if there is one.
+pub fn activity_of_variables(def: &DefinitionRef<'_>, inst: &Instance, token: &Token) -> Option<String> {
+    let around = token.parent_id.and_then(|id| inst.tokens.get(id));
+    match (token.state, around) {
+        // As in the reference they belong to where the execution around is.
+        (TokenState::EventScope, Some(around)) if around.state == TokenState::EventScope => {
+            Some(around.shown())
+        }
+        (TokenState::EventScope, Some(around)) if around.state == TokenState::Compensating => {
+            Some(inside_of(around))
+        }
+        (TokenState::EventScope, around) => present_activity(def, inst, around),
+        (TokenState::Compensating, _) if !throws(def, token) => Some(shown(inst, token)),
+        (TokenState::Scope, _) => Some(shown(inst, token)),
+        // Between activities, or after those of an iteration, there is none.
+        _ => token.activity_id.map(|_| token.shown()),
+    }
+}
+
+/// REST's id of the activity instance that the execution of a scope (`None`: of the process instance) is in.
+fn present_activity(def: &DefinitionRef<'_>, inst: &Instance, scope: Option<&Token>) -> Option<String> {
+    let (own, execution) = match scope {
+        Some(scope) => (scope.shown(), scope.execution_id),
+        None => (inst.process.id.to_string(), inst.process.id),
+    };
+    let mut inside = inst.tokens.by(By::Parent(scope.map(|token| token.id)));
+    let (Some(only), None) = (inside.next(), inside.next()) else {
+        return Some(own);
+    };
+    let holds = |node: &Node| node.behavior.is_composite();
+    let within = matches!(only.state, TokenState::Scope | TokenState::Compensating)
+        || def.definition.node(&only.element).is_some_and(holds);
+    match only.state {
+        TokenState::Iteration => Some(own),
+        _ if within || only.execution_id == execution => only.activity_id.map(|_| only.shown()),
+        _ => Some(own),
+    }
 }
 
 /// The executions of an instance: itself, one for each concurrent token, one for each scope activity, and those that

@@ -97,6 +97,8 @@ fn of_library(message: &str) -> Option<&'static str> {
     let kinds = [
         // A loop's number that is none.
         ("For input string: ", "NumberFormatException"),
+        // An output parameter of what ends the process.
+        ("Cannot invoke \"", "NullPointerException"),
         ("FEEL/SCALA-", "FeelException"),
         ("DMN-03", "DmnHitPolicyException"),
         ("DMN-01002", "DmnEvaluationException"),

@@ -374,7 +374,7 @@ async fn bpmn_error(call: Call) -> ApiResult<Response> {
         message: message.clone(),
         variables: variables.clone(),
     };
-    run(&call, command, missing, error::api, no_content()).await
+    run(&call, command, missing, reported, no_content()).await
 }
 
 async fn bpmn_escalation(call: Call) -> ApiResult<Response> {
@@ -389,7 +389,15 @@ async fn bpmn_escalation(call: Call) -> ApiResult<Response> {
         code: code.clone(),
         variables: variables.clone(),
     };
-    run(&call, command, missing, error::api, no_content()).await
+    run(&call, command, missing, reported, no_content()).await
+}
+
+/// Why an error or an escalation can't be reported.
+fn reported(cause: EngineError) -> ApiError {
+    match cause {
+        EngineError::Rejected(Rejection::Suspended(text)) => ApiError::rest(StatusCode::BAD_REQUEST, text),
+        other => error::api(other),
+    }
 }
 
 /// Assignee, owner and candidates.

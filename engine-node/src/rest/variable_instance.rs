@@ -14,6 +14,7 @@ use axum::{Router, response::Response, routing::get};
 use bpmn_core::{
     Id,
     instance::{Instance, Variable},
+    tree,
 };
 use rest_api::{
     ApiError, ApiResult,
@@ -40,11 +41,10 @@ fn dto(
 ) -> VariableInstance {
     let token = instance.tokens.get(row.scope_id);
     let execution = token.map_or(row.scope_id, |token| token.execution_id);
-    // Between activities, or after those of an iteration, it belongs to none.
     let activity = match token {
-        Some(token) => token
-            .activity_id
-            .map(|activity| format!("{}:{activity}", token.element)),
+        Some(token) => view
+            .by_id(instance.process.definition_id)
+            .and_then(|found| tree::activity_of_variables(&found.reference(), instance, token)),
         None => Some(instance.process.id.to_string()),
     };
     VariableInstance {

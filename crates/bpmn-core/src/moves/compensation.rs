@@ -16,14 +16,17 @@ impl<'a> Ctx<'a, '_> {
     /// Remembers an activity that completes, if it has a handler: for a scope with everything in it that could be
     /// compensated.
     pub(crate) fn remember(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
-        let around = self.token(token)?.parent_id;
+        let around = self.flow_scope(token, node)?;
         let handler = node.compensation_handler.map(|ix| self.node(ix));
-        if node.behavior.is_composite() && !node.event_subprocess {
+        if node.behavior.is_composite() {
             let of_event = handler.is_some_and(|h| h.event_subprocess);
             let remembered = self.compensations(Some(token));
             if !remembered.is_empty() || of_event {
-                let scope = self.add_event_scope(token, node, &remembered)?;
-                let element = handler.filter(|h| h.event_subprocess).map_or(&node.id, |h| &h.id);
+                let scope = self.add_event_scope(token, around, node, &remembered)?;
+                // As in the reference a subprocess that is the handler runs once for what is inside, and once more.
+                let element = handler
+                    .filter(|h| h.behavior.is_composite() && node.repeats.is_none())
+                    .map_or(&node.id, |h| &h.id);
                 let subscription = self.add_compensation(around, element)?;
                 self.change_token(scope, |row| row.data = Some(subscription.to_string()))?;
             }
@@ -35,6 +38,37 @@ impl<'a> Ctx<'a, '_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The scope around a token's activity; of a handler the one it is drawn in, not where it was thrown.
+    fn flow_scope(&self, token: Id, node: &Node) -> Result<Option<Id>, Rejection> {
+        let around = self.token(token)?.parent_id;
+        if !self.compensates(token, node)? {
+            return Ok(around);
+        }
+        let Some(parent) = node.parent.map(|ix| self.node(ix)) else {
+            return Ok(None);
+        };
+        let mut at = around;
+        while let Some(row) = at.and_then(|id| self.inst.tokens.get(id)) {
+            if row.element == parent.id {
+                return Ok(at);
+            }
+            at = row.parent_id;
+        }
+        Ok(around)
+    }
+
+    /// The scope around a host of events; of what compensates the one around who throws.
+    pub(crate) fn around(&self, host: Id) -> Result<Option<Id>, Rejection> {
+        let mut around = self.token(host)?.parent_id;
+        while let Some(row) = around.and_then(|id| self.inst.tokens.get(id)) {
+            if row.state != TokenState::Compensating {
+                break;
+            }
+            around = row.parent_id;
+        }
+        Ok(around)
     }
 
     /// The scope that remembers what completes in an iteration: the multi-instance body.
@@ -77,10 +111,11 @@ impl<'a> Ctx<'a, '_> {
     fn add_event_scope(
         &mut self,
         token: Id,
-        node: &Node,
+        around: Option<Id>,
+        node: &'a Node,
         remembered: &[EventSubscription],
     ) -> Result<Id, Rejection> {
-        let around = self.inner_scope(self.token(token)?.parent_id);
+        let around = self.inner_scope(around);
         let (scope, activity) = (self.new_id(), self.new_id());
         self.inst.tokens.insert(Token {
             id: scope,
@@ -93,6 +128,14 @@ impl<'a> Ctx<'a, '_> {
             started: self.env.now,
             data: None,
         });
+        // The reference enters it as if the scope began once more: with input parameters and timers.
+        self.map_inputs(scope, node)?;
+        for &ix in node.event_starts.iter().chain(&node.boundary) {
+            let event = self.node(ix);
+            if event.behavior.timer().is_some() {
+                event.behavior.attach(event, scope, self)?;
+            }
+        }
         let own = self.inst.variables.by(By::Scope(token));
         let own: Vec<(String, TypedValue)> = own
             .filter(|v| v.task_id.is_none())
@@ -188,36 +231,128 @@ impl<'a> Ctx<'a, '_> {
 
     fn run_handlers(&mut self, token: Id, mut found: Vec<EventSubscription>) -> Result<(), Rejection> {
         self.change_token(token, |row| row.state = TokenState::Compensating)?;
-        // In the order of completion: what is put off last runs first.
-        found.sort_by_key(|s| s.id);
+        // All are there before the first runs, which may be done at once.
+        let mut places = Vec::new();
+        found.sort_by_key(|s| (s.created, s.id));
         for subscription in found {
-            let scope = self.event_scope_of(subscription.id);
-            self.inst.subscriptions.remove(subscription.id);
             let Some(handler) = self.def.definition.index(&subscription.element) else {
                 continue;
             };
-            match scope {
+            let (place, snapshot) = match self.event_scope_of(subscription.id) {
                 Some(scope) => {
                     self.change_token(scope, |row| {
                         row.parent_id = Some(token);
                         row.state = TokenState::Compensating;
                         row.data = None;
                     })?;
-                    if self.node(handler).event_subprocess {
-                        self.spawn(Some(scope), handler);
-                        continue;
-                    }
-                    let inner = self.compensations(Some(scope));
-                    if inner.is_empty() {
-                        self.compensated(scope)?;
-                    } else {
-                        self.run_handlers(scope, inner)?;
-                    }
+                    (scope, true)
                 }
-                None => drop(self.spawn(Some(token), handler)),
+                None => {
+                    let node = self.node(handler);
+                    (self.add_token(Some(token), node, TokenState::Waiting), false)
+                }
+            };
+            places.push((subscription, handler, place, snapshot));
+        }
+        // What was completed last is compensated first.
+        for (subscription, handler, place, snapshot) in places.into_iter().rev() {
+            self.inst.subscriptions.remove(subscription.id);
+            // A handler may have thrown an error that ended this one.
+            if self.inst.tokens.get(place).is_none() {
+                continue;
+            }
+            self.show_inside(token, place, snapshot)?;
+            let node = self.node(handler);
+            if snapshot && self.token(place)?.element == node.id {
+                let inner = self.compensations(Some(place));
+                if inner.is_empty() {
+                    self.compensated(place)?;
+                } else {
+                    self.run_handlers(place, inner)?;
+                }
+            } else if snapshot && node.event_subprocess {
+                self.spawn(Some(place), handler);
+            } else {
+                self.run_handler(place, node)
+                    .map_err(|cause| Self::while_handling(&subscription, place, cause))?;
             }
         }
         Ok(())
+    }
+
+    /// A handler runs where the completed scope's variables are kept, if that has any. Asynchronous continuations mean
+    /// nothing to it.
+    fn run_handler(&mut self, place: Id, node: &'a Node) -> Result<(), Rejection> {
+        let execution = self.base_execution(place)?;
+        self.change_token(place, |row| {
+            row.element.clone_from(&node.id);
+            row.state = TokenState::Waiting;
+            row.activity_id = None;
+            row.execution_id = execution;
+        })?;
+        self.begin(place, node)
+    }
+
+    /// A subprocess that begins as handler is what is shown inside who throws from now on.
+    pub(crate) fn show_subprocess(&mut self, token: Id, node: &Node) -> Result<(), Rejection> {
+        let row = self.token(token)?;
+        let around = row.parent_id.and_then(|id| self.inst.tokens.get(id));
+        let around = around.filter(|t| t.state == TokenState::Compensating && node.behavior.is_composite());
+        if let Some(around) = around.map(|t| t.id) {
+            let shown = row.shown();
+            self.change_token(around, |row| row.data = Some(shown))?;
+        }
+        Ok(())
+    }
+
+    /// Whether a token's activity tells who throws compensation that it has ended, and takes no flow: a handler, or an
+    /// event subprocess that compensates.
+    pub(crate) fn ends_compensation(&self, token: Id, node: &Node) -> Result<bool, Rejection> {
+        Ok(self.compensates(token, node)? || self.is_compensating_subprocess(token, node)?)
+    }
+
+    /// Whether a token is in an event subprocess that compensates the scope around.
+    pub(crate) fn is_compensating_subprocess(&self, token: Id, node: &Node) -> Result<bool, Rejection> {
+        let around = self.token(token)?.parent_id;
+        let around = around.and_then(|id| self.inst.tokens.get(id));
+        Ok(node.event_subprocess && around.is_some_and(|t| t.state == TokenState::Compensating))
+    }
+
+    /// Remembers which activity instance what is inside a compensating token is shown in: as in the reference that of
+    /// the scope compensated last, and its own again with an activity's handler.
+    fn show_inside(&mut self, token: Id, place: Id, snapshot: bool) -> Result<(), Rejection> {
+        let shown = match snapshot {
+            true => Some(self.token(place)?.shown()),
+            false if !self.node_of(token)?.behavior.is_composite() => return Ok(()),
+            false => None,
+        };
+        self.change_token(token, |row| row.data = shown)
+    }
+
+    /// The reference's words for a handler that fails at its start.
+    fn while_handling(subscription: &EventSubscription, place: Id, cause: Rejection) -> Rejection {
+        let Rejection::Failure { element, .. } = cause else {
+            return cause;
+        };
+        let EventSubscription {
+            id,
+            execution_id,
+            instance_id,
+            element: activity,
+            tenant_id,
+            created,
+            ..
+        } = subscription;
+        let tenant = tenant_id.as_deref().unwrap_or("null");
+        let created = expr::Value::Date(*created).to_text();
+        Rejection::Failure {
+            message: format!(
+                "Error while handling compensation event EventSubscriptionEntity[id={id}, eventType=compensate, \
+                 eventName=null, executionId={execution_id}, processInstanceId={instance_id}, activityId={activity}, \
+                 tenantId={tenant}, configuration={place}, revision=1, created={created}]"
+            ),
+            element,
+        }
     }
 
     /// A handler inside a throwing event or an event scope has ended: the last one ends that too.

@@ -66,11 +66,24 @@ impl Ctx<'_, '_> {
                     continue;
                 };
                 if event.is_told(&change.name, change.event) && self.holds(event, self.scope_of(host))? {
+                    self.active_host(host, &element)?;
                     self.occurred(host, &element)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// A condition that holds in a suspended instance refuses the change of the variable.
+    fn active_host(&self, host: Id, element: &str) -> Result<(), Rejection> {
+        let beside = self.def.definition.node(element);
+        let beside = beside.is_some_and(|n| n.attached_to.is_some() && !n.interrupting);
+        match self.scope_of(host) {
+            Some(token) if beside => {
+                self.active_execution(self.scope_execution(self.token(token)?.parent_id))
+            }
+            _ => self.active_execution(self.execution_of(host)?),
+        }
     }
 
     /// A scope has just begun: the conditional events that wait with it look once, whatever they are told of later.

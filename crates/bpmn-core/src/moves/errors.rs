@@ -47,22 +47,15 @@ fn takes(caught: Option<&str>, code: &str) -> Option<bool> {
 }
 
 impl Ctx<'_, '_> {
-    /// Throws a BPMN error that a worker or user reports. What fails behind it is told as a failure of the report.
+    /// Throws a BPMN error that a worker or a user reports: whatever fails then is a failure of that.
     pub(crate) fn report_error(
         &mut self,
         token: Id,
         code: &str,
         message: Option<&str>,
     ) -> Result<(), Rejection> {
+        self.failed_error = Some(code.to_owned());
         self.throw_error(token, code, message)
-            .map_err(|cause| match cause {
-                Rejection::Failure { element, .. } => Rejection::Failure {
-                    // The blank is the reference's.
-                    message: format!("ENGINE-13033 Propagation of bpmn error {code} failed. "),
-                    element,
-                },
-                other => other,
-            })
     }
 
     /// Throws a BPMN error at a token's activity. Nobody catching it ends the token as a none end event would.
@@ -92,6 +85,8 @@ impl Ctx<'_, '_> {
         if node.async_after {
             return self.wait_uncaught(token, node);
         }
+        // The reference doesn't tell who throws compensation that a handler with an execution of its own has ended so.
+        let untold = node.is_scope() && self.compensates(token, node)?;
         self.end_activity(
             token,
             node,
@@ -100,6 +95,10 @@ impl Ctx<'_, '_> {
                 complete_scope: true,
             },
         )?;
+        if untold {
+            self.remove_token(token);
+            return Ok(());
+        }
         self.end_token(token)
     }
 

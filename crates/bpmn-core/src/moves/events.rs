@@ -94,6 +94,9 @@ impl<'a> Ctx<'a, '_> {
         // Conditions are told of variables that are set in a suspended instance too.
         self.active_execution(self.execution_of(host)?)?;
         let node = self.node(event);
+        if self.is_kept(host) && (node.attached_to.is_none() || node.interrupting) {
+            return Ok(());
+        }
         if let Some(around) = node.parent
             && self.node(around).event_subprocess
             && node.behavior.start().is_some()
@@ -118,7 +121,7 @@ impl<'a> Ctx<'a, '_> {
             self.interrupt(host)?;
             self.send(host, event);
         } else {
-            let around = self.token(host)?.parent_id;
+            let around = self.around(host)?;
             self.spawn(around, event);
             self.rebalance(around);
         }
@@ -142,6 +145,14 @@ impl<'a> Ctx<'a, '_> {
     /// waits with the scope, boundary events too (as the reference does), but not what may compensate.
     fn start_event_subprocess(&mut self, host: Id, ix: NodeIx, start: NodeIx) -> Result<(), Rejection> {
         let scope = self.scope_of(host);
+        if let Some(scope) = scope {
+            // A condition may hold before anything else is inside.
+            self.change_token(scope, |row| {
+                if row.state == TokenState::Waiting {
+                    row.state = TokenState::Scope;
+                }
+            })?;
+        }
         if self.node(start).interrupting {
             self.termination = Termination::interrupting(&self.node(ix).id);
             self.cancel_within(scope, None)?;
@@ -202,9 +213,9 @@ impl<'a> Ctx<'a, '_> {
         Ok(())
     }
 
-    /// Whether a token stands in a scope that lives: not one that only compensation keeps.
-    pub(crate) fn is_event_scope(&self, token: Id) -> bool {
-        let row = self.inst.tokens.get(token);
-        row.is_some_and(|t| t.state == TokenState::EventScope)
+    /// Whether a host is a completed scope, which only compensation keeps or uses.
+    fn is_kept(&self, host: Id) -> bool {
+        let row = self.inst.tokens.get(host);
+        row.is_some_and(|t| matches!(t.state, TokenState::EventScope | TokenState::Compensating))
     }
 }

@@ -70,7 +70,7 @@ impl Ctx<'_, '_> {
     /// Adds the next job of a timer that fires again: of a boundary event that doesn't interrupt, of an event subprocess
     /// (if that interrupts, the job ends with all else) or of a task's listener.
     pub(crate) fn repeat_timer(&mut self, fired: &Job) -> Result<(), Rejection> {
-        let (Some(repeat), Some(token)) = (&fired.repeat, fired.token_id) else {
+        let Some(repeat) = &fired.repeat else {
             return Ok(());
         };
         let Some(event) = self.def.definition.node(&fired.element) else {
@@ -80,7 +80,7 @@ impl Ctx<'_, '_> {
             Some(_) => !event.interrupting,
             None => self.is_event_start(event) || event.has_timeout(),
         };
-        if !again || self.scope_of(token).is_some_and(|t| self.is_event_scope(t)) {
+        if !again {
             return Ok(());
         }
         let now = self.env.now;

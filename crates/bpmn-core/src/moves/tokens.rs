@@ -182,7 +182,11 @@ impl<'a> Ctx<'a, '_> {
         if let Some(activity) = row.activity_id.filter(|_| told) {
             let task = self.inst.tasks.first(By::Token(token));
             let process = &self.inst.process;
-            let parent = self.parent_activity(row.parent_id);
+            let parent = match self.is_compensating_subprocess(token, node)? {
+                // As in the reference it is told to be inside itself.
+                true => Some(activity),
+                false => self.parent_activity(row.parent_id),
+            };
             let entry = HistoricActivity {
                 id: activity,
                 instance_id: process.id,

@@ -342,6 +342,22 @@ impl<'a> Ctx<'a, '_> {
         Ok(())
     }
 
+    /// Output parameters of the activity that the process ends with: the reference evaluates them once more in the
+    /// process instance, and finds nothing around it to set them in.
+    pub(crate) fn map_last_outputs(&mut self) -> Result<(), Rejection> {
+        let last = self.last.as_ref().and_then(|id| self.def.definition.node(id));
+        let Some(node) = last.filter(|node| node.parent.is_none() && !self.skip_outputs) else {
+            return Ok(());
+        };
+        let Some(Mapping { name, value }) = node.outputs.first() else {
+            return Ok(());
+        };
+        self.mapped(name, value, None)?;
+        let message = "Cannot invoke \"org.camunda.bpm.engine.impl.core.variable.scope.AbstractVariableScope.setVariable\
+                       (String, Object)\" because \"outerScope\" is null";
+        Err(Self::failure(node, message))
+    }
+
     /// The value of a parameter.
     pub(crate) fn mapped(
         &mut self,
