@@ -75,8 +75,9 @@ fn process_dto(view: &CatalogView, row: ProcessRow) -> HistoricProcessInstance {
 fn activity_dto(view: &CatalogView, row: ActivityRow) -> HistoricActivityInstance {
     let deployed = view.by_id(row.definition_id);
     let node = deployed.and_then(|d| d.definition.node(&row.element));
-    // The parent is the process instance or the scope that the element lies in.
+    // The parent is the process instance or the scope that the element lies in; or, where one compensates, itself.
     let parent = match node.and_then(|n| n.parent).zip(deployed) {
+        _ if row.parent_id == row.id => format!("{}:{}", row.element, row.id),
         Some((scope, deployed)) if row.parent_id != row.instance_id => {
             format!("{}:{}", deployed.definition.nodes[scope].id, row.parent_id)
         }
