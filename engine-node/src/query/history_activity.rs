@@ -68,30 +68,18 @@ pub fn row(row: &dyn Row) -> Result<ActivityRow, StoreError> {
     })
 }
 
-/// A token that is compensation's copy of a scope, not the event that throws.
-fn is_copy(token: &'static str) -> Expr {
-    let own = col(token, "execution_id").equals((token, "id"));
-    col(token, "state").eq(TokenState::Compensating as i16).and(own)
-}
-
-/// What only compensation keeps, also while it compensates, is no activity instance that history knows. An iteration
-/// has the id of one that another token runs, or that has ended.
+/// What only compensation keeps, also while it compensates, is no activity instance that history knows, nor is an
+/// iteration.
 fn known() -> Expr {
-    let others = [TokenState::EventScope as i16, TokenState::Iteration as i16];
-    col("t", "state").is_in(others).or(is_copy("t")).not()
+    let none = [TokenState::EventScope as i16, TokenState::Iteration as i16];
+    let own = col("t", "execution_id").equals(("t", "id"));
+    let compensates = col("t", "state").eq(TokenState::Compensating as i16).and(own);
+    col("t", "state").is_in(none).or(compensates).not()
 }
 
 fn running() -> SelectStatement {
     let mut query = Query::select();
-    // An iteration or a throwing event is not the activity around: that is the body, or what the event lies in.
-    let throws = col("pt", "state")
-        .eq(TokenState::Compensating as i16)
-        .and(is_copy("pt").not());
-    let outer = col("pt", "state").eq(TokenState::Iteration as i16).or(throws);
-    let around = CaseStatement::new()
-        .case(outer, col("outer", "activity_id"))
-        .finally(col("pt", "activity_id"));
-    let parent = Expr::from(Func::coalesce([around.into(), col("t", "instance_id")]));
+    let parent = Expr::from(Func::coalesce([around(), col("t", "instance_id")]));
     let called = Query::select()
         .expr(col("c", "id"))
         .from_as("process_instance", "c")
@@ -151,6 +139,18 @@ fn running() -> SelectStatement {
         .and_where(col("p", "recorded").eq(true))
         .and_where(visible("t"))
         .take()
+}
+
+/// The activity instance around alias `t`, inside `pt` and that inside `outer`: what is in an iteration is in the body,
+/// and a handler of compensation beside who throws it.
+fn around() -> Expr {
+    let state = |state: TokenState| col("pt", "state").eq(state as i16);
+    let outer = Expr::from(Func::coalesce([col("outer", "state"), Expr::val(0)]));
+    let thrower = state(TokenState::Compensating).and(outer.ne(TokenState::Compensating as i16));
+    CaseStatement::new()
+        .case(state(TokenState::Iteration).or(thrower), col("outer", "activity_id"))
+        .finally(col("pt", "activity_id"))
+        .into()
 }
 
 fn base() -> SelectStatement {
