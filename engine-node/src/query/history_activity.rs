@@ -148,7 +148,10 @@ fn around() -> Expr {
     let outer = Expr::from(Func::coalesce([col("outer", "state"), Expr::val(0)]));
     let thrower = state(TokenState::Compensating).and(outer.ne(TokenState::Compensating as i16));
     CaseStatement::new()
-        .case(state(TokenState::Iteration).or(thrower), col("outer", "activity_id"))
+        .case(
+            state(TokenState::Iteration).or(thrower),
+            col("outer", "activity_id"),
+        )
         .finally(col("pt", "activity_id"))
         .into()
 }

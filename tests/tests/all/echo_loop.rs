@@ -67,8 +67,8 @@ impl Echo {
                 routers[turn % routers.len()].clone()
             };
             let sent = self.client.post(format!("{base}/message")).json(&body);
-            match sent.basic_auth(USER.0, Some(USER.1)).send().await {
-                Ok(response) => match response.status().as_u16() {
+            if let Ok(response) = sent.basic_auth(USER.0, Some(USER.1)).send().await {
+                match response.status().as_u16() {
                     204 | 400 => return,
                     502..=504 => {}
                     other => {
@@ -76,8 +76,7 @@ impl Echo {
                         let wrong = format!("echo of {chain}: {other} {text}");
                         return self.wrong.lock().unwrap().push(wrong);
                     }
-                },
-                Err(_) => {}
+                }
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -164,9 +163,10 @@ async fn scenario(cluster: &mut Cluster) -> Result<()> {
         (ended.len(), chains.len()) == (CHAINS, CHAINS),
         "ended: {ended:?}"
     );
-    let wrong = echo.wrong.lock().unwrap();
+    let wrong = echo.wrong.lock().unwrap().clone();
     ensure!(wrong.is_empty(), "{wrong:?}");
-    for (chain, last) in echo.rounds.lock().unwrap().iter() {
+    let rounds = echo.rounds.lock().unwrap().clone();
+    for (chain, last) in &rounds {
         ensure!(*last == ROUNDS - 1, "{chain} ended with round {last}");
     }
     let (_, incidents) = cluster
