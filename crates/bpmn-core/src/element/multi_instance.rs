@@ -11,6 +11,7 @@ use crate::{
     ctx::Ctx,
     definition::Node,
     instance::TokenState,
+    moves::Termination,
     value::TypedValue,
     xml::{Reader, bpmn_child, extension, text},
 };
@@ -147,7 +148,9 @@ impl Behavior for MultiInstance {
         set(ctx, body, ACTIVE, active);
         ctx.change_token(scope, |row| row.activity_id = None)?;
         if self.is_complete(at, scope, ctx)? || active <= 0 {
+            let before = std::mem::replace(&mut ctx.termination, Termination::completed());
             ctx.cancel_within(Some(body), None)?;
+            ctx.termination = before;
             ctx.leave_scope(body)?;
         } else {
             ctx.tell_conditions()?;

@@ -47,6 +47,14 @@ impl Termination {
         }
     }
 
+    /// The completion condition of a parallel multi-instance, where others still run.
+    pub fn completed() -> Termination {
+        Termination {
+            reason: Some("Multi instance completion condition satisfied.".to_owned()),
+            ..Termination::default()
+        }
+    }
+
     /// How a called instance ends.
     pub fn state(&self) -> EndState {
         match self.external {
