@@ -158,7 +158,7 @@ fn the_version_names_the_commit_and_the_schema_versions() -> Result<()> {
     let output = stellwerk()?.arg("--version").output()?;
     let text = String::from_utf8(output.stdout)?;
     assert!(
-        text.starts_with("stellwerk ") && text.contains("commit ") && text.contains("schema versions 1 to "),
+        text.starts_with("stellwerk ") && text.contains("commit ") && text.contains("schema versions "),
         "{text}"
     );
     Ok(())
