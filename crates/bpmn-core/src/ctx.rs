@@ -226,10 +226,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
                 }
                 Work::ScopeDone(None) if self.preserved == Some(instance) => {}
                 Work::ScopeDone(None) => self.complete()?,
-                Work::Returned(token) => {
-                    self.active_execution(self.token(token)?.execution_id)?;
-                    self.leave(token, self.node_of(token)?)?;
-                }
+                Work::Returned(token) => self.leave(token, self.node_of(token)?)?,
                 Work::CauseEnded(cause, resolved) => self.end_caused(cause, resolved),
             }
         }

@@ -161,8 +161,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Starts one more router; it isn't among [`Cluster::routers`].
-    pub fn start_router(&self) -> Result<Server> {
+    fn start_router(&self) -> Result<Server> {
         let (port, admin) = (free_port()?, free_port()?);
         let mut command = stellwerk()?;
         command

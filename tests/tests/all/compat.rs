@@ -15,8 +15,8 @@ fn scenarios() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("compat")
 }
 
-/// A node alone that runs no job by itself.
-const QUIET_NODE: [&str; 10] = [
+/// A node alone.
+const NODE: [&str; 7] = [
     "engine-node",
     "--database-url",
     "DATABASE",
@@ -24,10 +24,10 @@ const QUIET_NODE: [&str; 10] = [
     "127.0.0.1:PORT",
     "--admin-listen",
     "none",
-    "--job-executor-activate",
-    "false",
-    "--unsafe-durability",
 ];
+
+/// For a node that runs no job by itself.
+const QUIET: [&str; 3] = ["--job-executor-activate", "false", "--unsafe-durability"];
 
 /// Starts a role of the binary in a directory of its own and replays against it.
 async fn against(
@@ -67,16 +67,7 @@ async fn against(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn compat_one_node_alone_answers_as_the_reference() -> Result<()> {
-    let node = [
-        "engine-node",
-        "--database-url",
-        "DATABASE",
-        "--listen",
-        "127.0.0.1:PORT",
-        "--admin-listen",
-        "none",
-    ];
-    against("alone", &node, async |base| replay(&scenarios(), &base).await).await
+    against("alone", &NODE, async |base| replay(&scenarios(), &base).await).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,7 +80,7 @@ async fn compat_three_shards_behind_a_router_answer_as_the_reference() -> Result
 async fn compat_recorded_cases_go_on_one_node_as_on_the_reference() -> Result<()> {
     let directory = cases();
     let pending = differential::pending(&directory)?;
-    against("cases", &QUIET_NODE, async |base| {
+    against("cases", &[&NODE[..], &QUIET].concat(), async |base| {
         differential::replay(&base, differential::read_all(&directory)?, &pending).await
     })
     .await
@@ -98,7 +89,7 @@ async fn compat_recorded_cases_go_on_one_node_as_on_the_reference() -> Result<()
 /// Every fourth: nothing of an instance outlasts a step but what was stored.
 #[tokio::test(flavor = "multi_thread")]
 async fn compat_recorded_cases_go_on_when_instances_are_reloaded_for_every_step() -> Result<()> {
-    let node = [&QUIET_NODE[..], &["--instance-cache", "0"]].concat();
+    let node = [&NODE[..], &QUIET, &["--instance-cache", "0"]].concat();
     let directory = cases();
     let pending = differential::pending(&directory)?;
     let cases = differential::read_all(&directory)?;
