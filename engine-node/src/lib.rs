@@ -5,6 +5,7 @@
 pub mod app;
 pub mod auth;
 pub mod connector_options;
+mod database;
 pub mod failpoint;
 mod fresh;
 pub mod history_options;

@@ -79,6 +79,9 @@ pub struct Options {
     /// About how much memory warm instances may take, 0 for none; the default is an eighth of what there is
     #[arg(long, value_name = "SIZE", value_parser = service::size)]
     pub instance_cache: Option<u64>,
+    /// How long a start waits for a database that can't be reached; 0 gives up at once
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = service::duration)]
+    pub database_wait: std::time::Duration,
     /// Connections that each of the pools keeps open while idle
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub pool_min_idle: u32,
@@ -205,6 +208,7 @@ impl Default for Options {
             pool_size: 10,
             writers: None,
             instance_cache: None,
+            database_wait: std::time::Duration::from_secs(30),
             pool_min_idle: 0,
             pool_idle_timeout: std::time::Duration::from_secs(600),
             pool_max_lifetime: std::time::Duration::from_secs(1800),

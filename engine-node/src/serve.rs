@@ -1,9 +1,9 @@
 //! Starting, serving and stopping a node.
 use crate::{
-    App, AppParts, NodeFacts, SchemaVersions,
+    App, AppParts, NodeFacts,
     app::{Engine, cleanup, executor, fold, history, signals},
     auth::{self, Auth},
-    fresh,
+    database, fresh,
     internal::{self, trust},
     membership,
     metrics::Metrics,
@@ -11,7 +11,7 @@ use crate::{
     replication::{Replication, peers::Peers},
     rest, sink,
     sizing::sizing,
-    store::{self, Store},
+    store::Store,
     takeover,
 };
 use anyhow::Context;
@@ -24,7 +24,6 @@ use axum::{
 };
 use cluster::{Cluster, NodeLease, TopologyOption};
 use http::{StatusCode, Uri};
-use migrations::{Db, Schema};
 use prometheus_client::registry::Registry;
 use rest_api::ApiError;
 use service::{ConfigError, Readiness, Shutdown};
@@ -92,7 +91,7 @@ pub async fn start(
     };
     let url = advertised(&options, address, cluster.is_some())?;
     let name = options.node_name.clone().unwrap_or_else(|| node_name(&url));
-    let (store, schema) = open(&options, cluster.is_some()).await?;
+    let (store, schema) = database::open(&options, cluster.is_some()).await?;
     membership::check_stamp(&*store, cluster.as_ref(), &shard).await?;
 
     let drain = CancellationToken::new();
@@ -387,49 +386,4 @@ async fn stop(
     }
     store.close().await;
     Ok(())
-}
-
-/// 0 stands for none.
-fn unless_zero(duration: Duration) -> Option<Duration> {
-    Some(duration).filter(|d| !d.is_zero())
-}
-
-/// Opens the database, bringing an empty one to this build's schema.
-async fn open(options: &Options, in_cluster: bool) -> anyhow::Result<(Arc<dyn Store>, SchemaVersions)> {
-    let url = options.database_url()?;
-    let schema = Schema::current();
-    let serves = schema.serves();
-    let how = store::OpenOptions {
-        pool_size: options.pool_size,
-        pool_min_idle: options.pool_min_idle,
-        pool_idle_timeout: unless_zero(options.pool_idle_timeout),
-        pool_max_lifetime: unless_zero(options.pool_max_lifetime),
-        pool_acquire_timeout: options.pool_acquire_timeout,
-        query_timeout: options.query_timeout,
-        slow_statement: unless_zero(options.slow_statement),
-        unsafe_durability: options.unsafe_durability,
-        migrate_empty: true,
-        stand_alone: !in_cluster,
-        schema: schema.clone(),
-    };
-    let store = store::open(url, how)
-        .await
-        .with_context(|| format!("database {}", service::mask(url)))?;
-    let current = match url.contains(":memory:") {
-        true => serves.first,
-        false => {
-            let mut db = Db::connect(url).await?;
-            let current = schema.check(&mut db).await?;
-            db.close().await?;
-            current
-        }
-    };
-    Ok((
-        store,
-        SchemaVersions {
-            current,
-            min: serves.first,
-            max: serves.last,
-        },
-    ))
 }

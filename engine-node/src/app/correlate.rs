@@ -7,7 +7,7 @@ use super::{
 use crate::store::{Entity, Waiting, schema::visible};
 use bpmn_core::{
     Id, Slot,
-    command::{Command, Outcome},
+    command::{Command, Outcome, Rejection},
     instance::{EventKind, Instance},
     value::{TypedValue, Variables},
 };
@@ -152,6 +152,10 @@ impl Engine {
             .await
         {
             Err(EngineError::NotFound { .. }) => Err(no_match(&message.name)),
+            // Its instance lives on without it: another message was faster.
+            Err(EngineError::Rejected(Rejection::NotFound { id, .. })) if id == subscription => {
+                Err(no_match(&message.name))
+            }
             other => other,
         }
     }

@@ -35,6 +35,7 @@ pub use decision_rows::{DecisionRow, RequirementsRef, RequirementsRow};
 pub use housekeeping::Housekeeping;
 pub use open::{OpenError, OpenOptions, open};
 pub use schema::visible;
+pub(crate) use sql::is_connection;
 
 use async_trait::async_trait;
 use bpmn_core::{Id, Millis, Slot, instance::*, value::TypedValue};

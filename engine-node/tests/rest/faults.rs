@@ -2,8 +2,10 @@
 //! is lost, nothing happens twice, no job loses a try, and the node finds back by itself.
 use crate::api::Api;
 use axum::body::Body;
+use engine_node::options::Options;
 use http::Request;
 use serde_json::{Value, json};
+use service::Shutdown;
 use std::{
     collections::BTreeMap,
     sync::{
@@ -16,6 +18,7 @@ use testkit::{
     postgres::Server,
     proxy::{Lose, Proxy},
 };
+use tokio::net::TcpListener;
 
 /// Start, then a job, then the end.
 const JOB: &str = r#"<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"
@@ -235,6 +238,33 @@ async fn s2_28_a_virtual_address_that_flips_to_a_replica_gets_no_stale_answers()
     println!("served again after {took:?}");
     stop.store(true, Ordering::Relaxed);
     nothing_is_lost(&api, clients).await;
+}
+
+/// After a power cut node and database start at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_starts_before_its_database_waits_for_it() {
+    let server = Arc::new(server().await);
+    let url = server.create("late").unwrap();
+    server.crash().unwrap();
+    let impatient = Options {
+        database_wait: Duration::ZERO,
+        ..Options::on_database(&url)
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let shutdown = Shutdown::new(Duration::from_secs(1));
+    let refused = engine_node::start(impatient, listener, None, shutdown)
+        .await
+        .err();
+    assert!(format!("{:#}", refused.unwrap()).contains("the database can't be reached"));
+
+    let database = {
+        let server = server.clone();
+        tokio::task::spawn_blocking(move || server.start_again())
+    };
+    let api = node(&url).await;
+    api.deploy(JOB).await;
+    until_served(&api).await;
+    database.await.unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! Correlating messages.
 use crate::api::{Api, MANY, error};
+use engine_node::app::{Caller, EngineError, correlate::Message, executor::nothing};
 use serde_json::json;
 
 const MISMATCH: &str =
@@ -104,4 +105,25 @@ async fn a_bad_message_is_refused_as_by_the_reference() {
         api.json("POST", "/signal", json!({"name": "s"})).await.status,
         204
     );
+}
+
+/// Two routers found the same subscription; the slower delivery is no match, though the instance lives on.
+#[tokio::test]
+async fn s4_13_a_subscription_that_another_message_took_is_no_match() {
+    let api = Api::quiet().await;
+    api.deploy(MANY).await;
+    api.start("Many", json!({})).await;
+    let engine = &api.app.engine;
+    let message = Message {
+        name: "paid".into(),
+        ..Message::default()
+    };
+    let subscription = engine.probe(&message).await.unwrap().executions[0].subscription;
+    let caller = Caller::default();
+    let deliver = || engine.deliver(&caller, subscription, &message, nothing());
+    assert!(deliver().await.is_ok());
+    let late = deliver().await;
+    assert!(matches!(late, Err(EngineError::Mismatch(_))), "{:?}", late.err());
+    let rows = api.get("/process-instance/count").await;
+    assert_eq!(rows, json!({"count": 1}));
 }
