@@ -1,6 +1,6 @@
 //! Every option of a role is a flag `--some-option`, an environment variable `STELLWERK_SOME_OPTION` and a key
 //! `some-option` of the TOML file given by `--config FILE`; the first of these that is there wins. Roles only write a
-//! `#[derive(clap::Args)]` struct. Unknown keys and unknown `STELLWERK_…` variables are errors.
+//! `#[derive(clap::Args)]` struct. Where nothing else says `listen`, `PORT` does. Unknown keys and unknown `STELLWERK_…` variables are errors.
 //!
 //! An empty variable counts as absent (container files can't leave one out). An option that may be repeated takes an
 //! array in the file, and in its variable values separated by white space, or by its own delimiter if it has one.
@@ -20,7 +20,7 @@ pub type ReadFile<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
 ///
 /// * `name`: what usage texts call the program, such as `stellwerk router`
 /// * `args`: the arguments after the role's name
-/// * `env`: the process environment; only `STELLWERK_…` is looked at
+/// * `env`: the process environment; only `STELLWERK_…` and `PORT` are looked at
 /// * `read`: reads the file of `--config`
 ///
 /// # Errors
@@ -53,10 +53,11 @@ pub fn parse<A: Args>(
         .collect();
 
     let config = sources::config_path(&first, env);
-    let file = match &config {
+    let mut file = match &config {
         Some(path) => sources::read_file(&command, path, read)?,
         None => Vec::new(),
     };
+    file.extend(sources::platform(&command, env));
     let env = sources::read_env(&command, env)?;
 
     let mut origins = Origins::default();

@@ -69,6 +69,22 @@ pub(super) fn read_env(command: &Command, env: &[(String, String)]) -> Result<Ve
     Ok(found)
 }
 
+/// The address that a serverless platform asks for by `PORT` (S4-01), for a role that listens: every interface, for the
+/// platform's front end is another machine. It counts less than the file.
+pub(super) fn platform(command: &Command, env: &[(String, String)]) -> Option<Found> {
+    let (name, port) = env
+        .iter()
+        .find(|(name, value)| name == "PORT" && !value.is_empty())?;
+    let listens = options(command).contains_key("listen");
+    listens.then(|| {
+        (
+            "listen".to_owned(),
+            Origin::Env(name.clone()),
+            vec![format!("0.0.0.0:{port}")],
+        )
+    })
+}
+
 /// What the file gives.
 pub(super) fn read_file(
     command: &Command,

@@ -96,6 +96,20 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
 }
 
 #[test]
+fn s4_01_port_says_where_to_listen_if_nothing_else_does() {
+    let parsed = run::<Options>(&[], &[("PORT", "1234")], "").unwrap();
+    assert_eq!(parsed.options.listen.to_string(), "0.0.0.0:1234");
+    assert_eq!(parsed.origins.of("listen"), Origin::Env("PORT".into()));
+    let file = "listen = '127.0.0.1:3'";
+    assert_eq!(ok(&["--config=c.toml"], &[("PORT", "1234")], file).listen.port, 3);
+    let env = [("PORT", "1234"), ("STELLWERK_LISTEN", "127.0.0.1:2")];
+    assert_eq!(ok(&[], &env, "").listen.port, 2);
+    assert!(error(&[], &[("PORT", "x")], "").contains("environment variable PORT"));
+    // A role that doesn't listen takes no notice.
+    assert!(run::<Needs>(&["--database-url=u"], &[("PORT", "x")], "").is_ok());
+}
+
+#[test]
 fn the_file_may_be_named_by_the_environment() {
     assert_eq!(
         ok(&[], &[("STELLWERK_CONFIG", "c.toml")], "listen = '127.0.0.1:3'")
