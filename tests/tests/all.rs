@@ -1,6 +1,7 @@
 //! All tests that need the built binary or more than one crate, in one binary.
 mod all {
     mod compat;
+    mod contract;
     mod crash;
     mod database_tls;
     mod day_two;

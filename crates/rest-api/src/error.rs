@@ -196,6 +196,12 @@ impl ApiError {
         ApiError::new(StatusCode::NOT_IMPLEMENTED, "NotImplementedException", message)
     }
 
+    /// 501 for an operation of the reference that lies outside of what this engine does; `what` says which and why.
+    pub fn not_part(what: &str) -> ApiError {
+        let message = format!("{what}, which this engine does not have");
+        ApiError::new(StatusCode::NOT_IMPLEMENTED, "NotImplementedException", message)
+    }
+
     /// 503 with `Retry-After`: infrastructure trouble, never the caller's mistake.
     pub fn unavailable(message: impl Into<String>) -> ApiError {
         ApiError::new(

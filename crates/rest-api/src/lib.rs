@@ -13,6 +13,7 @@ pub mod job;
 pub mod job_definition;
 pub mod known;
 pub mod operations;
+pub mod parameters;
 pub mod runtime;
 pub mod task;
 pub mod variable;

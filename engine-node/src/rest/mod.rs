@@ -53,7 +53,7 @@ use axum::{
 use http::{HeaderValue, Method, Uri, header, uri::PathAndQuery};
 use rest_api::{
     ApiError,
-    operations::{self, NoMatch},
+    operations::{self, NoMatch, Operation},
 };
 use tower::ServiceExt;
 
@@ -101,10 +101,23 @@ pub fn router(app: App) -> Router {
 /// No route: an operation of the reference that isn't served is named with 501, the rest is as unknown as there.
 async fn unknown_path(method: Method, uri: Uri) -> ApiError {
     match operations::find(method.as_str(), uri.path()) {
-        Ok(found) => ApiError::not_implemented(&format!("{method} {}", found.operation.path)),
+        Ok(found) => not_served(&method, found.operation),
         Err(NoMatch::OtherMethods(_)) => ApiError::method_not_allowed(),
         Err(NoMatch::UnknownPath) => ApiError::unknown_path(),
     }
+}
+
+/// 501 for an operation of the reference without a route. Case management and Optimize's own interface are named as what
+/// they are: no release promises them.
+fn not_served(method: &Method, operation: &Operation) -> ApiError {
+    let what = format!("{method} {}", operation.path);
+    if operation.path.contains("/case-") {
+        return ApiError::not_part(&format!("{what} belongs to case management (CMMN)"));
+    }
+    if operation.path.starts_with("/optimize/") {
+        return ApiError::not_part(&format!("{what} is the interface for Camunda Optimize"));
+    }
+    ApiError::not_implemented(&what)
 }
 
 /// What holds for every operation: spelling of paths, media types, caching.

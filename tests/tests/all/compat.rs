@@ -11,12 +11,12 @@ fn cases() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("differential")
 }
 
-fn scenarios() -> PathBuf {
+pub(super) fn scenarios() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("compat")
 }
 
 /// A node alone.
-const NODE: [&str; 7] = [
+pub(super) const NODE: [&str; 7] = [
     "engine-node",
     "--database-url",
     "DATABASE",
@@ -27,10 +27,10 @@ const NODE: [&str; 7] = [
 ];
 
 /// For a node that runs no job by itself.
-const QUIET: [&str; 3] = ["--job-executor-activate", "false", "--unsafe-durability"];
+pub(super) const QUIET: [&str; 3] = ["--job-executor-activate", "false", "--unsafe-durability"];
 
 /// Starts a role of the binary in a directory of its own and replays against it.
-async fn against(
+pub(super) async fn against(
     name: &str,
     arguments: &[&str],
     replay: impl AsyncFnOnce(String) -> Result<usize>,
