@@ -136,11 +136,16 @@ pub async fn start(
     first_catch_up(&replication, cluster.is_some()).await?;
     first_user(&replication, &secrets, &drain).await?;
     open.store(true, Ordering::Release);
+    // Before it registers: a router that asks at once would take a node that is about to be ready for one that isn't.
+    ready.ready("database");
+    ready.ready("process");
+    if replication.has_caught_up() {
+        ready.ready("reference-log");
+    }
     let lease = match &cluster {
         Some(cluster) => Some(membership::register(cluster, &shard, &name, &url).await?),
         None => None,
     };
-    ready.ready("process");
     if let (Some(cluster), Ok(url)) = (&cluster, options.database_url())
         && !url.contains(":memory:")
     {

@@ -13,6 +13,7 @@ mod all {
     #[cfg(feature = "long")]
     mod jmeter;
     mod messages;
+    mod one_or_many;
     mod operations;
     mod order_process;
     mod rows;
