@@ -8,6 +8,7 @@ use crate::{
     history::Recording,
     instance::*,
     moves::{Change, Scene, Termination},
+    tracked::By,
     value::Variables,
     world::Decided,
 };
@@ -26,7 +27,8 @@ enum Work {
     /// The instance that a token's activity has called has ended.
     Returned(Id),
     /// An incident of a called instance is gone, resolved or not, and with it the one that it has caused here.
-    CauseEnded(Id, bool),
+    /// The last: whether it was that of a job.
+    CauseEnded(Id, bool, bool),
 }
 
 /// A step in progress: the current instance's working copy, the others of its tree, and the world outside.
@@ -68,6 +70,10 @@ pub struct Ctx<'a, 'b> {
     pub(crate) tasks_told: bool,
     /// Whether an activity is being canceled.
     pub(crate) canceling: bool,
+    /// Whether the tasks of the activity that ends stay.
+    pub(crate) keeps_tasks: bool,
+    /// What scopes end as, if they are canceled.
+    pub(crate) canceled_as: BTreeMap<Id, &'a Node>,
     /// Whether listeners are left out.
     pub(crate) skip_listeners: bool,
     /// Why activities are being canceled.
@@ -113,6 +119,8 @@ impl<'a, 'b> Ctx<'a, 'b> {
             failed_error: None,
             tasks_told: false,
             canceling: false,
+            keeps_tasks: false,
+            canceled_as: BTreeMap::new(),
             skip_listeners: false,
             termination: Termination::default(),
             own_only: false,
@@ -227,25 +235,27 @@ impl<'a, 'b> Ctx<'a, 'b> {
                 Work::ScopeDone(None) if self.preserved == Some(instance) => {}
                 Work::ScopeDone(None) => self.complete()?,
                 Work::Returned(token) => self.leave(token, self.node_of(token)?)?,
-                Work::CauseEnded(cause, resolved) => self.end_caused(cause, resolved),
+                Work::CauseEnded(cause, resolved, _) => self.end_caused(cause, resolved),
             }
         }
     }
 
     /// Lets the activity of a caller's token go on: the instance that it called has ended.
     pub(crate) fn go_on_in(&mut self, caller: Id, token: Id) {
-        // Incidents that have ended in what was called are told before it is left, which ends the others.
-        let (ended, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.work)
+        // As in the reference the incidents of external tasks are resolved before what was called ends, those of jobs
+        // when the job has run: then they are gone with the activity.
+        let (before, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.work)
             .into_iter()
-            .partition(|(of, work)| *of == caller && matches!(work, Work::CauseEnded(..)));
+            .partition(|(of, work)| *of == caller && matches!(work, Work::CauseEnded(_, _, false)));
         self.work = others;
         self.work.push((caller, Work::Returned(token)));
-        self.work.extend(ended);
+        self.work.extend(before);
     }
 
     /// Tells the caller that an incident is gone, when all else is done.
-    pub(crate) fn cause_ended(&mut self, caller: Id, cause: Id, resolved: bool) {
-        self.work.push((caller, Work::CauseEnded(cause, resolved)));
+    pub(crate) fn cause_ended(&mut self, caller: Id, cause: Id, resolved: bool, of_job: bool) {
+        self.work
+            .push((caller, Work::CauseEnded(cause, resolved, of_job)));
     }
 
     fn push(&mut self, work: Work) {
@@ -427,6 +437,9 @@ impl<'a, 'b> Ctx<'a, 'b> {
         self.remember(token, node)?;
         let compensates = self.ends_compensation(token, node)?;
         let ends = (node.outgoing.is_empty() && !compensates) || node.behavior.ends_token();
+        if flows.is_empty() && node.async_after && !compensates {
+            return self.wait_ended(token, node, ends);
+        }
         // As in the reference, a handler sets no output parameters.
         let before = self.skip_outputs;
         self.skip_outputs |= compensates;
@@ -443,10 +456,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
             return Ok(());
         }
         let Some((first, rest)) = flows.split_first() else {
-            return match node.async_after && !compensates {
-                true => self.wait_after(token, node, None),
-                false => self.end_token(token),
-            };
+            return self.end_token(token);
         };
         // Camunda keeps the arriving execution for the first flow and makes new ones for the others.
         let scope = self.token(token)?.parent_id;
@@ -458,7 +468,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
         if node.async_after {
             return ways
                 .into_iter()
-                .try_for_each(|(token, flow)| self.wait_after(token, node, Some(flow)));
+                .try_for_each(|(token, flow)| self.wait_after(token, node, flow));
         }
         // The list is a stack: the first flow is to run first.
         for (token, flow) in ways.into_iter().rev() {
@@ -467,12 +477,12 @@ impl<'a, 'b> Ctx<'a, 'b> {
         Ok(())
     }
 
-    /// Waits for the job of asyncAfter before a flow that has been chosen, or before the token ends.
-    fn wait_after(&mut self, token: Id, node: &'a Node, flow: Option<FlowIx>) -> Result<(), Rejection> {
-        let flow = flow.map(|ix| self.def.definition.flows[ix].id.clone());
+    /// Waits for the job of asyncAfter before a flow that has been chosen.
+    fn wait_after(&mut self, token: Id, node: &'a Node, flow: FlowIx) -> Result<(), Rejection> {
+        let flow = self.def.definition.flows[flow].id.clone();
         self.change_token(token, |row| {
             row.state = TokenState::AfterAsync;
-            row.data = flow;
+            row.data = Some(flow);
         })?;
         self.add_job(token, node, JobKind::AsyncAfter, None, None)
             .map(drop)
@@ -481,7 +491,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
     /// The job of asyncAfter runs.
     pub(crate) fn resume_after(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
         let flow = self.chosen_flow(token, node)?;
-        if self.token(token)?.ended_by_error().is_some() {
+        if self.token(token)?.ended().is_some() {
             let ended = Ended {
                 canceled: false,
                 complete_scope: true,
@@ -508,20 +518,38 @@ impl<'a, 'b> Ctx<'a, 'b> {
         Ok(outgoing.find(|&ix| chosen == Some(&flows[ix].id)))
     }
 
-    /// Waits for the job of asyncAfter as an error that nobody has caught does: the activity instance has ended, but what
-    /// belongs to it goes with the job only.
-    pub(crate) fn wait_uncaught(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
+    /// Waits for the job of asyncAfter without a flow to take: the activity instance has ended, but as in the reference
+    /// what belongs to it (its execution, variables, events around it) goes with the job only.
+    pub(crate) fn wait_ended(
+        &mut self,
+        token: Id,
+        node: &'a Node,
+        complete_scope: bool,
+    ) -> Result<(), Rejection> {
         let ended = Ended {
             canceled: false,
-            complete_scope: true,
+            complete_scope,
         };
         self.running(node, |ctx| {
             ctx.notify(&node.listeners.end, Scene::End, Some(token))?;
-            ctx.tell_activity(token, node, ended)
+            ctx.tell_activity(token, node, ended)?;
+            // What it waited for has come.
+            match ctx.completing {
+                Some(task) if ctx.inst.tasks.get(task).is_some() => ctx.end_task(task, None),
+                Some(task) if ctx.inst.external_tasks.get(task).is_some() => ctx.end_external_task(task),
+                _ => {}
+            }
+            Ok(())
         })?;
+        let activity = self.token(token)?.activity_id;
+        self.inst.variables.update_by(By::Scope(token), |variable| {
+            variable.version.shown_id = variable.version.shown_id.or(activity);
+        });
         self.change_token(token, |row| {
             row.state = TokenState::AfterAsync;
-            row.data = row.activity_id.take().map(|activity| activity.to_string());
+            row.activity_id = None;
+            // One whose task was left there may be ended again.
+            row.data = activity.map_or(row.data.take(), |activity| Some(activity.to_string()));
         })?;
         self.add_job(token, node, JobKind::AsyncAfter, None, None)
             .map(drop)

@@ -348,13 +348,6 @@ impl Definition {
         expression.and_then(crate::eval::number).unwrap_or(0)
     }
 
-    /// Whether something at one element, such as an incident, belongs to the activity at another: it is the same, or
-    /// a boundary event of it.
-    pub fn belongs_to(&self, element: &str, activity: &str) -> bool {
-        let host = |at: &str| Some(self.nodes[self.node(at)?.attached_to?].id.as_str());
-        element == activity || host(element) == Some(activity)
-    }
-
     fn starts(&self) -> impl Iterator<Item = (&Node, Start<'_>)> {
         self.nodes
             .iter()

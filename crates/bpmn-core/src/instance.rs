@@ -98,16 +98,16 @@ pub struct Token {
     /// When that activity instance started.
     pub started: Millis,
     /// What it has to remember beyond this: after its element (`AfterAsync`) the sequence flow to take, or the activity
-    /// instance that an error has ended and whose tasks and variables are still there; in an event scope the id of the
+    /// instance that has ended and whose tasks and variables are still there; in an event scope the id of the
     /// subscription that compensates it; while it compensates REST's id of the activity instance that what is inside is
     /// shown in (`None`: its own).
     pub data: Option<String>,
 }
 
 impl Token {
-    /// The activity instance that an error has ended which nobody caught, while what belongs to it waits for the job of
+    /// The activity instance that has ended without a flow to take, while what belongs to it waits for the job of
     /// asyncAfter.
-    pub(crate) fn ended_by_error(&self) -> Option<Id> {
+    pub(crate) fn ended(&self) -> Option<Id> {
         match self.state {
             TokenState::AfterAsync => self.data.as_deref()?.parse().ok(),
             _ => None,

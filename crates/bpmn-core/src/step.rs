@@ -343,7 +343,16 @@ impl<'a> Ctx<'a, '_> {
         let row = self.inst.jobs.get(job).ok_or(not_found.clone())?.clone();
         let (kind, token) = (row.kind, row.token_id.ok_or(not_found)?);
         if self.inst.process.suspended && !self.passes_suspension(kind, token)? {
-            return self.active_execution(row.execution_id.unwrap_or(self.inst.process.id));
+            // In the reference a scope activity has its execution by then.
+            let begins = match kind {
+                JobKind::AsyncBefore => self.node_of(token)?.is_scope(),
+                _ => false,
+            };
+            let execution = match begins {
+                true => self.new_id(),
+                false => row.execution_id.unwrap_or(self.inst.process.id),
+            };
+            return self.active_execution(execution);
         }
         self.end_job(job, RunState::Successful);
         match kind {

@@ -67,7 +67,10 @@ pub fn activity_instance_tree(def: &DefinitionRef<'_>, inst: &Instance) -> Activ
         process_instance_id: id,
         process_definition_id: def.rest_id.to_owned(),
         execution_ids: vec![id],
-        incidents: Vec::new(),
+        incidents: match shares(inst, None, id) {
+            true => Vec::new(),
+            false => incidents(inst, id),
+        },
         children: Vec::new(),
         transitions: Vec::new(),
     };
@@ -107,6 +110,7 @@ fn iteration(def: &DefinitionRef<'_>, inst: &Instance, token: &Token, into: &mut
         let own = inner.execution_id != token.execution_id;
         if own {
             into.execution_ids.push(token.execution_id);
+            into.incidents.extend(incidents(inst, token.execution_id));
         }
         add(def, inst, inner, true, into);
     }
@@ -227,6 +231,10 @@ fn attach(root: &mut ActivityInstance, parent: &str, child: ActivityInstance) {
 
 fn add(def: &DefinitionRef<'_>, inst: &Instance, token: &Token, alone: bool, into: &mut ActivityInstance) {
     if token.activity_id.is_none() {
+        if token.ended().is_some() && !alone && token.execution_id != token.id {
+            into.execution_ids.push(token.id);
+            into.incidents.extend(incidents(inst, token.id));
+        }
         let shown = transition(def, inst, token, &token.element, &into.id);
         into.transitions.push(shown);
         return;
@@ -234,6 +242,7 @@ fn add(def: &DefinitionRef<'_>, inst: &Instance, token: &Token, alone: bool, int
     // A concurrent execution above a scope activity belongs to the scope around both.
     if !alone && token.execution_id != token.id {
         into.execution_ids.push(token.id);
+        into.incidents.extend(incidents(inst, token.id));
     }
     let mut child = instance(def, inst, token, &into.id);
     match token.state {
@@ -269,7 +278,10 @@ fn instance(def: &DefinitionRef<'_>, inst: &Instance, token: &Token, parent: &st
         process_instance_id: inst.process.id,
         process_definition_id: def.rest_id.to_owned(),
         execution_ids: vec![token.execution_id],
-        incidents: incidents(def, inst, token, &token.element),
+        incidents: match shares(inst, Some(token.id), token.execution_id) {
+            true => Vec::new(),
+            false => incidents(inst, token.execution_id),
+        },
         children: Vec::new(),
         transitions: Vec::new(),
     }
@@ -290,18 +302,23 @@ fn transition(
         activity_name: node.and_then(|n| n.name.clone()),
         activity_type: node.map_or("", |n| n.activity_type).to_owned(),
         execution_id: token.execution_id,
-        incidents: incidents(def, inst, token, element),
+        incidents: incidents(inst, token.execution_id),
     }
 }
 
-fn incidents(def: &DefinitionRef<'_>, inst: &Instance, token: &Token, element: &str) -> Vec<IncidentRef> {
-    let all = inst.incidents.by(By::Execution(token.execution_id));
-    all.filter(|i| def.definition.belongs_to(&i.element, element))
-        .map(|i| IncidentRef {
-            id: i.id,
-            element: i.element.clone(),
-        })
-        .collect()
+/// Whether what runs in a scope has the scope's execution, whose incidents then are shown there.
+fn shares(inst: &Instance, scope: Option<Id>, execution: Id) -> bool {
+    let mut inside = inst.tokens.by(By::Parent(scope));
+    inside.any(|token| token.execution_id == execution)
+}
+
+fn incidents(inst: &Instance, execution: Id) -> Vec<IncidentRef> {
+    let all = inst.incidents.by(By::Execution(execution));
+    all.map(|i| IncidentRef {
+        id: i.id,
+        element: i.element.clone(),
+    })
+    .collect()
 }
 
 /// REST's id of the activity instance that variables of a scope token are seen in, if there is one.

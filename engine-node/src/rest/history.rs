@@ -13,12 +13,16 @@ use crate::{
     },
 };
 use axum::{Router, response::Response, routing::get};
-use bpmn_core::Id;
+use bpmn_core::{
+    Id,
+    definition::{Definition, Node},
+};
 use rest_api::{
     ApiError, ApiResult, Date,
     filters::Filters,
     history::{HistoricActivityInstance, HistoricProcessInstance},
 };
+use std::sync::Arc;
 
 /// Routes of this resource.
 pub fn routes() -> Router<App> {
@@ -72,6 +76,24 @@ fn process_dto(view: &CatalogView, row: ProcessRow) -> HistoricProcessInstance {
     }
 }
 
+/// The element that an activity instance began as. One that lies directly in the process can't be one of an element
+/// inside another: it was canceled where it waited for that, which the reference then tells of.
+fn begun_as(definition: Option<&Arc<Definition>>, row: &ActivityRow) -> String {
+    let contains =
+        |node: &Node| ["subProcess", "multiInstanceBody", "transaction"].contains(&node.activity_type);
+    let node = definition.and_then(|d| d.node(&row.element));
+    let told = node.filter(|n| row.canceled && row.parent_id == row.instance_id && contains(n));
+    match (definition, told) {
+        (Some(definition), Some(mut node)) => {
+            while let Some(around) = node.parent {
+                node = &definition.nodes[around];
+            }
+            node.id.clone()
+        }
+        _ => row.element.clone(),
+    }
+}
+
 fn activity_dto(view: &CatalogView, row: ActivityRow) -> HistoricActivityInstance {
     let deployed = view.by_id(row.definition_id);
     let node = deployed.and_then(|d| d.definition.node(&row.element));
@@ -83,8 +105,9 @@ fn activity_dto(view: &CatalogView, row: ActivityRow) -> HistoricActivityInstanc
         }
         _ => row.parent_id.to_string(),
     };
+    let begun = begun_as(deployed.map(|d| &d.definition), &row);
     HistoricActivityInstance {
-        id: format!("{}:{}", row.element, row.id),
+        id: format!("{begun}:{}", row.id),
         parent_activity_instance_id: parent,
         activity_name: node.and_then(|n| n.name.clone()),
         activity_type: node.map_or("", |n| n.activity_type).to_owned(),

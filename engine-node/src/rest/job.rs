@@ -124,7 +124,16 @@ async fn stacktrace(call: Call) -> ApiResult<Response> {
     }
 }
 
-/// The reference answers 404 to whatever goes wrong while a job runs by hand.
+/// What went wrong while a job ran by hand: 404 as in the reference, and 500 where one of Java's own exceptions went
+/// through.
+fn failed(message: String) -> ApiError {
+    let of_java = ["Cannot invoke \"", "For input string: "];
+    match of_java.iter().any(|words| message.starts_with(words)) {
+        true => ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "RestException", message),
+        false => ApiError::not_found(message),
+    }
+}
+
 async fn execute(call: Call) -> ApiResult<Response> {
     let missing = || {
         ApiError::not_found(format!(
@@ -134,7 +143,7 @@ async fn execute(call: Call) -> ApiResult<Response> {
     };
     let id = call.id("id").ok_or_else(missing)?;
     let failed = |error| match error {
-        EngineError::Rejected(rejection) => ApiError::not_found(rejection.to_string()),
+        EngineError::Rejected(rejection) => failed(rejection.to_string()),
         other => error::api(other),
     };
     let executed = call.app.engine.execute_job(&call.caller, id).await;

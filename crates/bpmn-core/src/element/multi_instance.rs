@@ -147,7 +147,12 @@ impl Behavior for MultiInstance {
         let active = counter(at, body, ACTIVE, ctx)? - 1;
         set(ctx, body, ACTIVE, active);
         ctx.change_token(scope, |row| row.activity_id = None)?;
-        if self.is_complete(at, scope, ctx)? || active <= 0 {
+        // An iteration may have ended twice, as an uncaught error leaves its task.
+        let all_ended = active <= 0
+            && ctx
+                .tokens_in(Some(body))
+                .all(|t| ctx.tokens_within(Some(t.id)) == 0);
+        if self.is_complete(at, scope, ctx)? || all_ended {
             let before = std::mem::replace(&mut ctx.termination, Termination::completed());
             ctx.cancel_within(Some(body), None)?;
             ctx.termination = before;

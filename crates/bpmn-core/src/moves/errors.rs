@@ -6,9 +6,10 @@
 use crate::{
     command::Rejection,
     ctx::{Ctx, Ended},
-    definition::NodeIx,
+    definition::{Node, NodeIx},
     element::{Catch, ErrorCatch, EscalationCatch},
-    instance::TokenState,
+    instance::{TokenState, UserTask},
+    tracked::By,
     value::TypedValue,
 };
 use topology::Id;
@@ -83,8 +84,12 @@ impl Ctx<'_, '_> {
             "{thrown}, but no catching boundary event was defined. Execution is ended (none end event semantics)."
         ));
         if node.async_after {
-            return self.wait_uncaught(token, node);
+            return self.wait_ended(token, node, true);
         }
+        if self.ends_again(token)? {
+            return Ok(());
+        }
+        self.keeps_tasks = true;
         // The reference doesn't tell who throws compensation that a handler with an execution of its own has ended so.
         let untold = node.is_scope() && self.compensates(token, node)?;
         self.end_activity(
@@ -100,6 +105,53 @@ impl Ctx<'_, '_> {
             return Ok(());
         }
         self.end_token(token)
+    }
+
+    /// The tasks of an activity that an uncaught error ends stay with its execution, as in the reference: in a
+    /// multi-instance that is an iteration's or the body's, and goes with the body.
+    pub(crate) fn keep_tasks(&mut self, token: Id, node: &Node) -> Result<(), Rejection> {
+        let row = self.token(token)?;
+        let around = row.parent_id.and_then(|id| self.inst.tokens.get(id));
+        let Some(around) = around.filter(|_| node.body.is_some() && !node.is_scope()) else {
+            return Ok(());
+        };
+        let (around, execution) = (around.id, around.execution_id);
+        for id in self.inst.tasks.ids_by(By::Token(token)) {
+            if let Some(task) = self.inst.tasks.remove(id) {
+                self.inst.tasks.insert(UserTask {
+                    token_id: Some(around),
+                    execution_id: Some(execution),
+                    ..(*task).clone()
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends what runs where an uncaught error has left a task in a multi-instance ([`Ctx::keep_tasks`]): as in the
+    /// reference an iteration that has ended counts once more, and of a body the activity that runs now ends, whose task
+    /// stays too. False: the token is in its activity.
+    pub(crate) fn ends_again(&mut self, token: Id) -> Result<bool, Rejection> {
+        let row = self.token(token)?;
+        let body = match row.state {
+            TokenState::Iteration => row.parent_id.unwrap_or(token),
+            TokenState::Scope => token,
+            _ => return Ok(false),
+        };
+        if let Some(task) = self.completing {
+            self.end_task(task, None);
+        }
+        if body != token {
+            let node = self.node_of(body)?;
+            return node.behavior.inner_ended(node, token, self);
+        }
+        let inner = self.tokens_in(Some(body)).next().map(|t| t.id);
+        if let Some(inner) = inner {
+            let node = self.node_of(inner)?;
+            self.keeps_tasks = true;
+            self.leave(inner, node)?;
+        }
+        Ok(true)
     }
 
     /// Whether a BPMN error at a token's activity is caught; then the handler has taken over.

@@ -81,7 +81,9 @@ impl Ctx<'_, '_> {
                 continue;
             }
             let from = match (row.state, &row.data) {
-                (TokenState::AfterAsync, Some(flow)) => self.def.definition.flow(flow).map(|f| f.target),
+                (TokenState::AfterAsync, Some(flow)) if row.ended().is_none() => {
+                    self.def.definition.flow(flow).map(|f| f.target)
+                }
                 _ => self.def.definition.index(&row.element),
             };
             if from.is_some_and(|from| self.leads_to(from, gateway)) {

@@ -270,7 +270,7 @@ impl Ctx<'_, '_> {
             return false;
         };
         if let Some((caller, _)) = self.caller() {
-            self.cause_ended(caller, id, resolved);
+            self.cause_ended(caller, id, resolved, incident.kind == "failedJob");
         }
         if incident.recorded {
             let row = HistoricIncident {

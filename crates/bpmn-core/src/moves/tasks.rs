@@ -42,7 +42,10 @@ impl Ctx<'_, '_> {
         }
         self.notify_task(task, TaskEvent::Complete)?;
         self.completing = Some(task);
-        self.leave(token, self.node_of(token)?)
+        match self.ends_again(token)? {
+            true => Ok(()),
+            false => self.leave(token, self.node_of(token)?),
+        }
     }
 
     /// Changes a task's fields.

@@ -51,7 +51,7 @@ impl<'a> Ctx<'a, '_> {
         if token.state == TokenState::Iteration {
             return true;
         }
-        token.activity_id.is_some()
+        (token.activity_id.is_some() || token.ended().is_some())
             && (token.state == TokenState::Scope
                 || self
                     .def
@@ -150,12 +150,15 @@ impl<'a> Ctx<'a, '_> {
             self.canceling = before;
         }
         let row = self.token(token)?.clone();
-        let ended = row.ended_by_error();
+        let ended = row.ended();
         let activity = row.activity_id.or(ended);
         if activity.is_some() && !self.skip_outputs {
             self.map_outputs(token, node)?;
         }
         self.tell_activity(token, node, how)?;
+        if std::mem::take(&mut self.keeps_tasks) {
+            self.keep_tasks(token, node)?;
+        }
         self.tasks_deleted(token)?;
         let was_scope = self.in_scope_activity(&row) || ended.is_some();
         self.end_entities(token, activity);
@@ -178,9 +181,14 @@ impl<'a> Ctx<'a, '_> {
     /// Tells history of an activity instance that has ended.
     pub(crate) fn tell_activity(&mut self, token: Id, node: &Node, how: Ended) -> Result<(), Rejection> {
         let row = self.token(token)?.clone();
+        // Only there can history tell an id that names another element.
+        let own = self.node_of(token)?;
+        let node = if own.parent.is_none() { node } else { own };
         let told = self.recording.keeps(Kind::Activity) && node.behavior.is_told();
         if let Some(activity) = row.activity_id.filter(|_| told) {
+            // A task in what contains others has been left there.
             let task = self.inst.tasks.first(By::Token(token));
+            let task = task.filter(|_| !node.behavior.is_composite());
             let process = &self.inst.process;
             let parent = match self.is_compensating_subprocess(token, node)? {
                 // As in the reference it is told to be inside itself.
@@ -197,7 +205,7 @@ impl<'a> Ctx<'a, '_> {
                 element: node.id.clone(),
                 task_id: task.map(|t| t.id),
                 assignee: task.and_then(|t| t.assignee.clone()),
-                called_instance_id: node.behavior.called(&row),
+                called_instance_id: node.behavior.called(&row).or_else(|| called_inside(&row)),
                 started: row.started,
                 ended: self.env.now,
                 canceled: how.canceled,
@@ -234,7 +242,7 @@ impl<'a> Ctx<'a, '_> {
                 .is_some_and(|n| n.behavior.is_composite()),
             _ => false,
         };
-        match outer {
+        match outer || around.ended().is_some() {
             true => self.parent_activity(around.parent_id),
             false => around.activity_id,
         }
@@ -320,17 +328,88 @@ impl<'a> Ctx<'a, '_> {
         order
     }
 
+    /// The element that a canceled token's activity instance ends as: its own, or what [`Ctx::name_scope`] says.
+    pub(crate) fn ended_as(&mut self, token: Id) -> Result<&'a Node, Rejection> {
+        match self.canceled_as.remove(&token) {
+            Some(node) => Ok(node),
+            None => self.node_of(token),
+        }
+    }
+
+    /// A token is canceled, as `node`: says what the activity instance of the scope around ends as, if that is canceled
+    /// too. In the reference an execution ends the activity instance of its scope as whatever activity it stands at:
+    /// that around what was canceled first in it, or, where its only token waits before or after an activity that
+    /// contains others, that one, with its listeners and output parameters.
+    fn name_scope(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
+        let row = self.token(token)?;
+        let Some(scope) = row.parent_id else {
+            return Ok(());
+        };
+        let around = self.token(scope)?;
+        // What throws compensation stands where it is.
+        if around.state == TokenState::Compensating {
+            return Ok(());
+        }
+        let waits = matches!(row.state, TokenState::BeforeAsync | TokenState::AfterAsync);
+        let shares = row.execution_id == around.execution_id && around.state == TokenState::Scope;
+        let named = match waits && shares && node.behavior.is_composite() {
+            true => Some(node),
+            false => node.parent.map(|ix| self.node(ix)),
+        };
+        let scope = match around.state {
+            TokenState::Iteration => around.parent_id.unwrap_or(scope),
+            _ => scope,
+        };
+        if let Some(named) = named {
+            self.canceled_as.entry(scope).or_insert(named);
+        }
+        Ok(())
+    }
+
+    /// Cancels what waits after an activity that has ended without a flow to take: in the reference its execution ends
+    /// the scope around, which then ends as the one around that.
+    fn cancel_after_end(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
+        let scope = self.token(token)?.parent_id;
+        let around = node.parent.map(|ix| self.node(ix));
+        let (Some(scope), Some(around)) = (scope, around) else {
+            return Ok(());
+        };
+        if let Some(named) = around.parent.map(|ix| self.node(ix))
+            && node.is_scope()
+        {
+            self.canceled_as.entry(scope).or_insert(named);
+        }
+        Ok(())
+    }
+
     /// Cancels a token that has nothing inside; `scope` is what is being emptied.
     pub(crate) fn cancel_token(&mut self, token: Id, scope: Option<Id>) -> Result<(), Rejection> {
         let row = self.token(token)?;
         // No activity instance of its own; or that of an event scope, which history doesn't know.
-        let node = self.node_of(token)?;
+        let own = self.node_of(token)?;
         if row.state == TokenState::Iteration
-            || (row.state == TokenState::Compensating && node.behavior.is_composite())
+            || (row.state == TokenState::Compensating && own.behavior.is_composite())
         {
             self.remove_token(token);
             return Ok(());
         }
+        let called = own.behavior.called(row).filter(|_| !own.is_scope());
+        let (around, shares) = (
+            row.parent_id,
+            row.execution_id == self.scope_execution(row.parent_id),
+        );
+        let has_ended = row.ended().is_some();
+        let node = self.ended_as(token)?;
+        if has_ended && !own.behavior.is_composite() {
+            self.cancel_after_end(token, own)?;
+        } else {
+            self.name_scope(token, node)?;
+        }
+        // The execution that has called another instance is that of a sequential multi-instance, too.
+        if let Some((around, called)) = around.filter(|_| shares).zip(called) {
+            self.change_token(around, |row| row.data = Some(called.to_string()))?;
+        }
+        let row = self.token(token)?;
         // Where the scope's own execution has the task, the reference deletes it before the activity ends.
         let early = row.parent_id == scope && row.execution_id == self.scope_execution(scope);
         let reason = match early && self.termination.interrupts {
@@ -352,5 +431,13 @@ impl<'a> Ctx<'a, '_> {
         self.task_reason = before;
         self.remove_token(token);
         Ok(())
+    }
+}
+
+/// The instance that a canceled sequential multi-instance was calling.
+fn called_inside(row: &Token) -> Option<Id> {
+    match row.state {
+        TokenState::Scope => row.data.as_ref()?.parse().ok(),
+        _ => None,
     }
 }

@@ -575,6 +575,11 @@ fn name_executions(state: &mut State, nodes: &[Node], executions: &[Value], rows
             .or_insert_with(|| format!("<execution {name}>"));
         state.execution_names.insert(id, name);
     }
+    // Concurrent executions of an instance may be named as it is: a step means its own.
+    for root in nodes.iter().filter(|n| n.parent.is_none()) {
+        let name = state.execution(&root.id).to_owned();
+        state.executions.insert(name, root.id.clone());
+    }
 }
 
 fn depth<'n>(nodes: &'n [Node], mut node: &'n Node) -> usize {
