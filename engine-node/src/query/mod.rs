@@ -414,6 +414,34 @@ impl<'a> Where<'a> {
         Ok(())
     }
 
+    /// `orQueries` of a POST: of each object one filter at least must fit. `read` adds the filters that an object may
+    /// have; an object without any is no condition, as in the reference (7.24).
+    pub fn or_queries(
+        &mut self,
+        known: &[&str],
+        read: impl Fn(&mut Where<'_>) -> ApiResult<()>,
+    ) -> ApiResult<()> {
+        for object in self.filters.array_if_post("orQueries")?.into_iter().flatten() {
+            let Some(members) = object.as_object() else {
+                return Err(ApiError::invalid_request(""));
+            };
+            let filters = Filters::from_body(members.clone());
+            let mut one = Where {
+                filters: &filters,
+                view: self.view,
+                condition: Condition::any(),
+            };
+            read(&mut one)?;
+            // The reference passes over both inside of an object.
+            let _ = (filters.raw("orQueries"), filters.raw("sorting"));
+            let condition = one.finish(known)?;
+            if !condition.is_empty() {
+                self.condition = std::mem::replace(&mut self.condition, Condition::all()).add(condition);
+            }
+        }
+        Ok(())
+    }
+
     /// The conditions, after every filter that was given and not read has been refused.
     pub fn finish(self, known: &[&str]) -> ApiResult<Condition> {
         self.filters.refuse_rest(known)?;

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::Id;
-use rest_api::{ApiError, ApiResult, filters::variable_filters, known};
+use rest_api::{ApiResult, filters::variable_filters, known};
 use sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
 
 const P: &str = "p";
@@ -36,22 +36,8 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     let counted = w.only_definitions(&[]).map(|definitions| {
         counters::count(&[Counted::Recorded, Counted::Unrecorded], definitions.as_deref())
     });
-    if let Some(ids) = w.filters.list("processInstanceIds")? {
-        if ids.is_empty() && w.filters.is_post() {
-            return Err(super::empty_list("process instance ids"));
-        }
-        w.and(col(P, "id").is_in(super::uuids(&ids)));
-    }
     conditions(&mut w)?;
-    for filter in variable_filters(w.filters, "variables")? {
-        let ignore = variable::IgnoreCase::of(w.filters)?;
-        w.and(variable::exists(
-            &filter,
-            ignore,
-            variable::of_instance((P, "id")),
-        )?);
-    }
-    variable::IgnoreCase::of(w.filters)?;
+    w.or_queries(known::PROCESS_INSTANCE, conditions)?;
     let filters = w.filters;
     let condition = w.finish(known::PROCESS_INSTANCE)?;
     let names = ["id", "definition_id", "business_key", "suspended", "tenant_id"];
@@ -81,6 +67,21 @@ fn sort(by: &str) -> Option<SortBy> {
 }
 
 fn conditions(w: &mut Where<'_>) -> ApiResult<()> {
+    if let Some(ids) = w.filters.list("processInstanceIds")? {
+        if ids.is_empty() && w.filters.is_post() {
+            return Err(super::empty_list("process instance ids"));
+        }
+        w.and(col(P, "id").is_in(super::uuids(&ids)));
+    }
+    for filter in variable_filters(w.filters, "variables")? {
+        let ignore = variable::IgnoreCase::of(w.filters)?;
+        w.and(variable::exists(
+            &filter,
+            ignore,
+            variable::of_instance((P, "id")),
+        )?);
+    }
+    variable::IgnoreCase::of(w.filters)?;
     w.text("businessKey", col(P, "business_key"))?;
     w.like("businessKeyLike", col(P, "business_key"))?;
     w.definition(col(P, "definition_id"))?;
@@ -124,12 +125,6 @@ fn conditions(w: &mut Where<'_>) -> ApiResult<()> {
         if w.filters.has(name) {
             w.and(super::never());
         }
-    }
-    if w.filters
-        .array_if_post("orQueries")?
-        .is_some_and(|queries| !queries.is_empty())
-    {
-        return Err(ApiError::not_implemented("the filter 'orQueries'"));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use rest_api::{
     filters::{Filters, Operator, VariableFilter},
     known,
 };
-use sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
+use sea_query::{Condition, Expr, ExprTrait, Func, Query, SelectStatement};
 use serde_json::Value;
 
 /// How names and values are compared.
@@ -170,6 +170,17 @@ pub fn listing(w: Where<'_>) -> ApiResult<Listing> {
     w.ids("processInstanceIdIn", col("v", "instance_id"))?;
     w.ids("taskIdIn", col("v", "task_id"))?;
     w.ids("variableScopeIdIn", col("v", "scope_id"))?;
+    w.ids("executionIdIn", execution())?;
+    if let Some(list) = w.filters.list("activityInstanceIdIn")?.filter(|l| !l.is_empty()) {
+        w.and(activity().is_in(super::history::activities(&list)));
+    }
+    w.texts("tenantIdIn", tenant())?;
+    // Neither batches nor cases have variables here.
+    for name in ["batchIdIn", "caseInstanceIdIn", "caseExecutionIdIn"] {
+        if w.filters.list(name)?.is_some_and(|list| !list.is_empty()) {
+            w.and(super::never());
+        }
+    }
     w.filters.flag("deserializeValues")?;
     let ignore = IgnoreCase::of(w.filters)?;
     for filter in rest_api::filters::variable_filters(w.filters, "variableValues")? {
@@ -186,8 +197,43 @@ pub fn listing(w: Where<'_>) -> ApiResult<Listing> {
     Listing::new(base(condition), columns, col("v", "id")).sorted(filters, &|by| match by {
         "variableName" => Some((col("v", "name"), super::Kind::Text)),
         "variableType" => Some((col("v", "type"), super::Kind::Text)),
+        "activityInstanceId" => Some((activity(), super::Kind::Id)),
+        "tenantId" => Some((tenant(), super::Kind::Text)),
         _ => None,
     })
+}
+
+/// A column of the token whose scope variable `v` lies in; null for the process instance and for a task's own.
+fn of_scope(column: &'static str) -> Expr {
+    let token = Query::select()
+        .expr(col("vt", column))
+        .from_as("token", "vt")
+        .and_where(col("vt", "id").equals(("v", "scope_id")))
+        .take();
+    super::scalar(token)
+}
+
+/// The execution of variable `v`, as rows show it.
+fn execution() -> Expr {
+    Func::coalesce([of_scope("execution_id"), col("v", "scope_id")]).into()
+}
+
+/// The activity instance of variable `v`; of the process instance its own.
+fn activity() -> Expr {
+    let process = Expr::case(
+        col("v", "scope_id").equals(("v", "instance_id")),
+        col("v", "instance_id"),
+    );
+    Func::coalesce([of_scope("activity_id"), process.into()]).into()
+}
+
+fn tenant() -> Expr {
+    let process = Query::select()
+        .expr(col("vp", "tenant_id"))
+        .from_as("process_instance", "vp")
+        .and_where(col("vp", "id").equals(("v", "instance_id")))
+        .take();
+    super::scalar(process)
 }
 
 fn base(condition: Condition) -> SelectStatement {
