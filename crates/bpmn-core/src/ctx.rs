@@ -70,6 +70,8 @@ pub struct Ctx<'a, 'b> {
     pub(crate) tasks_told: bool,
     /// Whether an activity is being canceled.
     pub(crate) canceling: bool,
+    /// An instruction makes a scope in an execution that is in no activity instance.
+    pub(crate) opens_nowhere: bool,
     /// Whether the tasks of the activity that ends stay.
     pub(crate) keeps_tasks: bool,
     /// What scopes end as, if they are canceled.
@@ -119,6 +121,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
             failed_error: None,
             tasks_told: false,
             canceling: false,
+            opens_nowhere: false,
             keeps_tasks: false,
             canceled_as: BTreeMap::new(),
             skip_listeners: false,

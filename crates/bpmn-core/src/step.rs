@@ -348,6 +348,9 @@ impl<'a> Ctx<'a, '_> {
                 JobKind::AsyncBefore => self.node_of(token)?.is_scope(),
                 _ => false,
             };
+            if kind == JobKind::Timer {
+                return self.active_host(token, &row.element);
+            }
             let execution = match begins {
                 true => self.new_id(),
                 false => row.execution_id.unwrap_or(self.inst.process.id),
@@ -384,8 +387,8 @@ impl<'a> Ctx<'a, '_> {
         local_variables: &Variables,
     ) -> Result<(), Rejection> {
         let row = self.subscription(subscription)?;
-        let (token, execution, element) = (row.token_id, row.execution_id, row.element.clone());
-        self.active_execution(execution)?;
+        let (token, element) = (row.token_id, row.element.clone());
+        self.active_host(token, &element)?;
         let scope = self.scope_of(token);
         self.set_variables(scope, variables);
         match scope {

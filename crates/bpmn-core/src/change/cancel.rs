@@ -79,8 +79,10 @@ impl Ctx<'_, '_> {
 
     /// Cancels all that runs in the process instance, which itself waits for further instructions.
     fn cancel_everything(&mut self) -> Result<(), Rejection> {
-        self.active_execution(self.inst.process.id)?;
+        // Tasks of the process instance's own execution are told why.
+        let before = std::mem::replace(&mut self.termination.interrupts, true);
         self.cancel_within(None, None)?;
+        self.termination.interrupts = before;
         self.last = None;
         Ok(())
     }

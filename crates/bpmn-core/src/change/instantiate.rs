@@ -46,8 +46,13 @@ impl Ctx<'_, '_> {
         let Some(mut scope) = self.make_room(target, &way)? else {
             return Ok(());
         };
+        // In the reference the execution around the outermost one is in no activity instance then.
+        let mut nowhere = self.inst.stored || self.tokens_within(None) > 0;
         for &ix in &way.missing {
-            scope = match self.open(scope, ix)? {
+            self.opens_nowhere = std::mem::take(&mut nowhere);
+            let opened = self.open(scope, ix)?;
+            self.opens_nowhere = false;
+            scope = match opened {
                 Some(inner) => Some(inner),
                 None => return Ok(()),
             };
@@ -85,9 +90,8 @@ impl Ctx<'_, '_> {
                     let why = format!("Activity '{id}' does not exist: activity is null");
                     refused(instruction, why)
                 })?;
+                // The flows of a repeated activity are its body's, as in the reference.
                 let node = self.node(found);
-                // The flows of a repeated activity are its body's.
-                let node = node.body.map_or(node, |body| self.node(body));
                 match node.outgoing[..] {
                     [flow] => Ok(Target::Flow(flow)),
                     [] => Err(failed(format!(

@@ -62,6 +62,11 @@ impl Ctx<'_, '_> {
         };
         let present: Vec<Vec<Id>> = instructions.iter().map(present).collect();
         for (instruction, present) in instructions.iter().zip(present) {
+            // In the reference one for a single activity instance has no reason.
+            self.termination.reason = match instruction {
+                Instruction::CancelActivityInstance(_) => None,
+                _ => Some(REASON.to_owned()),
+            };
             match instruction {
                 Instruction::Start {
                     at,

@@ -74,8 +74,9 @@ impl Ctx<'_, '_> {
         Ok(())
     }
 
-    /// A condition that holds in a suspended instance refuses the change of the variable.
-    fn active_host(&self, host: Id, element: &str) -> Result<(), Rejection> {
+    /// Refuses what happens to a host in a suspended instance, in the name of the execution that it would go on in: for
+    /// an event beside an activity that of the scope around. A condition that holds refuses the change of the variable.
+    pub(crate) fn active_host(&self, host: Id, element: &str) -> Result<(), Rejection> {
         let beside = self.def.definition.node(element);
         let beside = beside.is_some_and(|n| n.attached_to.is_some() && !n.interrupting);
         match self.scope_of(host) {

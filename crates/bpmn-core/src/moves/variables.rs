@@ -127,6 +127,7 @@ impl<'a> Ctx<'a, '_> {
                 Some(shown.unwrap_or(process))
             }
             TokenState::Scope => None,
+            _ if contains && self.opens_nowhere => Some(Id::NIL),
             _ if contains => above(),
             _ if node.is_some_and(|n| self.is_bare_handler(row, n)) => above(),
             _ if self.in_scope_activity(row) => None,

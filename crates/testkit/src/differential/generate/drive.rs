@@ -9,8 +9,16 @@ use anyhow::Result;
 const MAX_STEPS: usize = 14;
 
 /// Deploys and starts the process, goes on at random until nothing is left, and notes it all.
-pub async fn record(run: &mut Run<'_>, case: &mut Case, model: String, seed: u64) -> Result<()> {
+/// With `changes` operators meddle: modification, assignment, retries.
+pub async fn record(
+    run: &mut Run<'_>,
+    case: &mut Case,
+    model: String,
+    seed: u64,
+    changes: bool,
+) -> Result<()> {
     let mut dice = Dice::new(seed ^ 0x5eed);
+    let elements = if changes { elements(&model) } else { Vec::new() };
     let deployed = run.step(&deploys(model)).await?;
     let refused = deployed.refused.is_some();
     case.steps.push(deployed);
@@ -30,10 +38,106 @@ pub async fn record(run: &mut Run<'_>, case: &mut Case, model: String, seed: u64
             .await?,
         );
         next = (case.steps.len() < MAX_STEPS)
-            .then(|| choose(run, &mut dice))
+            .then(|| {
+                let change = (!elements.is_empty() && dice.once_in(3))
+                    .then(|| change(run, &mut dice, &elements))
+                    .flatten();
+                change.or_else(|| choose(run, &mut dice))
+            })
             .flatten();
     }
     Ok(())
+}
+
+/// What of the main process an operator may start.
+fn elements(model: &str) -> Vec<String> {
+    const NONE: [&str; 4] = ["boundary", "start", "event-sub", "process"];
+    let main = model
+        .lines()
+        .skip(1)
+        .take_while(|line| !line.starts_with("process "));
+    let words = main.filter_map(|line| {
+        let mut words = line.split_whitespace();
+        words.next().zip(words.next())
+    });
+    let named = words.filter(|(kind, id)| {
+        let plain = |c: char| c.is_ascii_alphanumeric();
+        !NONE.contains(kind)
+            && id.len() < 5
+            && id.chars().all(plain)
+            && id.ends_with(|c: char| c.is_ascii_digit())
+    });
+    let kinds = [
+        "user",
+        "external",
+        "service",
+        "receive",
+        "task",
+        "manual",
+        "xor",
+        "and",
+        "sub",
+        "catch",
+        "throw",
+        "end",
+        "call",
+        "script-task",
+        "tx",
+        "event-gateway",
+    ];
+    named
+        .filter(|(kind, _)| kinds.contains(kind))
+        .map(|(_, id)| id.to_owned())
+        .collect()
+}
+
+/// What an operator may do.
+fn change(run: &Run<'_>, dice: &mut Dice, elements: &[String]) -> Option<String> {
+    let state = &run.state;
+    if !run.is_main_running() {
+        return None;
+    }
+    let tasks: Vec<&String> = state.tasks.keys().collect();
+    let how = dice.below(12);
+    if how < 4 && !tasks.is_empty() {
+        let task = tasks[dice.below(tasks.len())];
+        return Some(match how {
+            0 => format!("claim {task} ann"),
+            1 => format!("delegate {task} bob"),
+            2 => format!("resolve {task}"),
+            _ => format!("assignee {task} kim"),
+        });
+    }
+    if how == 4 {
+        return Some("remove x".to_owned());
+    }
+    let running: Vec<&String> = state
+        .nodes
+        .keys()
+        .filter(|name| elements.iter().any(|e| name.split('.').next() == Some(e)))
+        .collect();
+    let element = &elements[dice.below(elements.len())];
+    let start = match dice.below(4) {
+        0 => "startAfterActivity",
+        _ => "startBeforeActivity",
+    };
+    let start = format!("{{\"type\":\"{start}\",\"activityId\":\"{element}\"}}");
+    let cancel = (!running.is_empty()).then(|| {
+        let name = running[dice.below(running.len())];
+        match dice.below(2) {
+            0 => format!(
+                "{{\"type\":\"cancel\",\"activityId\":\"{}\"}}",
+                name.split('.').next().unwrap_or_default()
+            ),
+            _ => format!("{{\"type\":\"cancel\",\"activityInstanceId\":\"<{name}>\"}}"),
+        }
+    });
+    let instructions = match (cancel, dice.below(3)) {
+        (Some(cancel), 0) => cancel,
+        (Some(cancel), 1) => format!("{cancel},{start}"),
+        _ => start,
+    };
+    Some(format!("modify {{\"instructions\":[{instructions}]}}"))
 }
 
 /// One of the things that can be done, none when all has ended.

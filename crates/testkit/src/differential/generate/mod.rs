@@ -1,6 +1,7 @@
 //! Random cases: a block-structured process from a seed, and steps chosen from what each recorded state offers.
 mod drive;
 pub mod model;
+mod rich;
 
 use super::{
     case::{Case, Resource, Step},
@@ -39,7 +40,7 @@ impl Dice {
 }
 
 /// What generated processes may be about: each has more of some elements.
-pub const THEMES: [&str; 8] = [
+pub const THEMES: [&str; 11] = [
     "tasks",
     "gateways",
     "boundary",
@@ -48,6 +49,9 @@ pub const THEMES: [&str; 8] = [
     "compensation",
     "calls",
     "mixed",
+    "data",
+    "events",
+    "changes",
 ];
 
 /// Generates a case and records it on an engine.
@@ -58,7 +62,7 @@ pub async fn generate(engine: &Engine, theme: &str, seed: u64) -> Result<Case> {
         ..Case::default()
     };
     let mut run = Run::new(engine);
-    let result = drive::record(&mut run, &mut case, model, seed).await;
+    let result = drive::record(&mut run, &mut case, model, seed, theme == "changes").await;
     if result.is_ok() {
         case.history = run.history().await?;
     }

@@ -9,6 +9,7 @@ use std::fmt::Write;
 pub fn process(theme: &str, seed: u64) -> String {
     let mut builder = Builder {
         dice: Dice::new(seed),
+        rich: ["data", "events", "changes"].contains(&theme),
         weights: weights(theme),
         count: 0,
         quiet: false,
@@ -44,6 +45,8 @@ enum Block {
     Call,
     Loop,
     Multi,
+    Split,
+    Link,
 }
 use Block::*;
 
@@ -84,6 +87,28 @@ fn weights(theme: &str) -> Vec<(Block, usize)> {
             (Fork, 1),
             (Multi, 1),
         ],
+        "data" => vec![
+            (Leaf, 3),
+            (Sequence, 5),
+            (Split, 2),
+            (Exclusive, 1),
+            (Sub, 1),
+            (Multi, 1),
+            (Call, 1),
+        ],
+        "events" => vec![
+            (Leaf, 1),
+            (Sequence, 2),
+            (Sub, 3),
+            (Boundary, 3),
+            (Fork, 2),
+            (Split, 1),
+            (Link, 1),
+            (Inclusive, 1),
+            (EventGateway, 1),
+            (Compensation, 2),
+            (Transaction, 1),
+        ],
         _ => vec![
             (Leaf, 1),
             (Sequence, 4),
@@ -103,16 +128,16 @@ fn weights(theme: &str) -> Vec<(Block, usize)> {
 }
 
 #[derive(Default)]
-struct Scope {
+pub(super) struct Scope {
     elements: Vec<Element>,
 }
 
-struct Element {
+pub(super) struct Element {
     id: String,
     head: String,
     flows: Vec<String>,
-    inside: Vec<String>,
-    scope: Option<Scope>,
+    pub(super) inside: Vec<String>,
+    pub(super) scope: Option<Scope>,
 }
 
 impl Scope {
@@ -135,13 +160,13 @@ impl Scope {
         }
     }
 
-    fn flow(&mut self, from: &str, to: &str, how: &str) {
+    pub(super) fn flow(&mut self, from: &str, to: &str, how: &str) {
         if let Some(element) = self.elements.iter_mut().find(|e| e.id == from) {
             element.flows.push(format!(" > {to}{how}"));
         }
     }
 
-    fn add(&mut self, id: &str, head: String) -> &mut Element {
+    pub(super) fn add(&mut self, id: &str, head: String) -> &mut Element {
         let element = Element {
             id: id.to_owned(),
             head,
@@ -156,10 +181,12 @@ impl Scope {
 }
 
 /// First and last element of a block.
-type Ends = (String, String);
+pub(super) type Ends = (String, String);
 
-struct Builder {
-    dice: Dice,
+pub(super) struct Builder {
+    pub(super) dice: Dice,
+    /// Whether there is more than tasks with plain parameters ([`super::rich`]).
+    rich: bool,
     weights: Vec<(Block, usize)>,
     count: usize,
     /// In what an event runs: throws nothing.
@@ -170,17 +197,17 @@ struct Builder {
 }
 
 impl Builder {
-    fn id(&mut self, prefix: &str) -> String {
+    pub(super) fn id(&mut self, prefix: &str) -> String {
         self.count += 1;
         format!("{prefix}{}", self.count)
     }
 
-    fn pick(&mut self, from: &[&'static str]) -> &'static str {
+    pub(super) fn pick(&mut self, from: &[&'static str]) -> &'static str {
         self.dice.pick(from)
     }
 
     /// Asynchronous continuations, sometimes.
-    fn asynchronous(&mut self) -> &'static str {
+    pub(super) fn asynchronous(&mut self) -> &'static str {
         match self.dice.below(14) {
             0 => " async",
             1 => " after",
@@ -203,7 +230,7 @@ impl Builder {
         scope
     }
 
-    fn end(&mut self, scope: &mut Scope, top: bool) -> String {
+    pub(super) fn end(&mut self, scope: &mut Scope, top: bool) -> String {
         let end = self.id("e");
         let event = match self.dice.below(18) {
             0 => " terminate",
@@ -219,7 +246,7 @@ impl Builder {
         end
     }
 
-    fn block(&mut self, scope: &mut Scope, depth: u32) -> Ends {
+    pub(super) fn block(&mut self, scope: &mut Scope, depth: u32) -> Ends {
         if depth == 0 || self.budget == 0 {
             return self.leaf(scope);
         }
@@ -253,12 +280,17 @@ impl Builder {
             Call => self.call(scope, depth),
             Loop => self.again(scope, depth),
             Multi => self.multi(scope, depth),
+            Split => self.split(scope, depth),
+            Link => self.link(scope, depth),
         }
     }
 
     /// Parameters, listeners and the like, sometimes.
     fn extras(&mut self, id: &str, element: &mut Element) {
         let multi = element.inside.iter().any(|l| l.starts_with("multi"));
+        if self.rich && self.dice.once_in(3) {
+            return self.rich_extras(id, element, multi);
+        }
         match self.dice.below(14) {
             0 | 1 => {
                 element.inside.push("in in : ${x}".to_owned());
@@ -280,7 +312,10 @@ impl Builder {
         }
     }
 
-    fn leaf(&mut self, scope: &mut Scope) -> Ends {
+    pub(super) fn leaf(&mut self, scope: &mut Scope) -> Ends {
+        if self.rich && self.dice.once_in(3) {
+            return self.rich_leaf(scope);
+        }
         let asynchronous = self.asynchronous();
         let kind = self.dice.below(24);
         let (prefix, head) = match kind {
@@ -627,7 +662,10 @@ impl Builder {
         let id = self.id("a");
         match head {
             "sub" => {
-                let inner = self.scope(depth - 1, false);
+                let mut inner = self.scope(depth - 1, false);
+                if self.rich && self.dice.once_in(3) {
+                    self.undoing_sub(&mut inner);
+                }
                 scope.add(&id, format!("sub {id}")).scope = Some(inner);
             }
             "multi" => {
