@@ -1,5 +1,7 @@
 //! Who a client is: HTTP Basic with the engine's users, or nobody.
 use crate::{
+    app::writer::now,
+    logins::Logins,
     options::AuthKind,
     rest::caller::User,
     store::{Store, StoreError, UserRow},
@@ -42,6 +44,23 @@ struct Inner {
     verdicts: quick_cache::sync::Cache<([u8; 32], u64), Option<Arc<str>>>,
     generation: Arc<AtomicU64>,
     verifying: Semaphore,
+    logins: Logins,
+}
+
+/// Why there is no verdict to be remembered.
+enum Undecided {
+    /// The user failed too often and has to wait.
+    Locked,
+    Store(StoreError),
+}
+
+/// How a password was judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judged {
+    Right,
+    Wrong,
+    /// Not looked at: the user failed too often and has to wait.
+    Locked,
 }
 
 impl Auth {
@@ -55,6 +74,7 @@ impl Auth {
                 verdicts,
                 generation,
                 verifying: Semaphore::new(AT_ONCE),
+                logins: Logins::default(),
             }),
         }
     }
@@ -67,26 +87,48 @@ impl Auth {
         let hash: [u8; 32] = Sha256::digest(header.as_bytes()).into();
         let key = (hash, self.inner.generation.load(Ordering::Acquire));
         // Requests with the same header wait for one verification.
-        self.inner
-            .verdicts
-            .get_or_insert_async(&key, self.verify(header))
-            .await
+        let verdict = self.inner.verdicts.get_or_insert_async(&key, self.verify(header));
+        match verdict.await {
+            Ok(verdict) => Ok(verdict),
+            Err(Undecided::Locked) => Ok(None),
+            Err(Undecided::Store(error)) => Err(error),
+        }
     }
 
-    async fn verify(&self, header: &HeaderValue) -> Result<Option<Arc<str>>, StoreError> {
+    async fn verify(&self, header: &HeaderValue) -> Result<Option<Arc<str>>, Undecided> {
         let Some((name, password)) = credentials(header) else {
             return Ok(None);
         };
-        let user = self.inner.store.user(&name).await?;
-        let right = user.as_ref().map(|u| u.password_hash.clone());
+        match self.judge(&name, password).await.map_err(Undecided::Store)? {
+            Judged::Right => Ok(Some(name.into())),
+            Judged::Wrong => Ok(None),
+            Judged::Locked => Err(Undecided::Locked),
+        }
+    }
+
+    /// Judges a user's password, as the reference's `checkPassword`: each failure makes the user wait longer.
+    ///
+    /// # Errors
+    /// The database can't be reached.
+    pub async fn judge(&self, name: &str, password: String) -> Result<Judged, StoreError> {
+        let user = self.inner.store.user(name).await?;
+        if let Some(user) = &user
+            && self.inner.logins.is_locked(user, now())
+        {
+            return Ok(Judged::Locked);
+        }
+        let stored = user.as_ref().map(|u| u.password_hash.clone());
         let _permit = self.inner.verifying.acquire().await;
         let checked = tokio::task::spawn_blocking(move || {
             // An unknown user takes as long as a wrong password.
-            let stored = right.as_deref().unwrap_or_else(|| nobody());
-            verify_password(&password, stored) && right.is_some()
+            let hash = stored.as_deref().unwrap_or_else(|| nobody());
+            verify_password(&password, hash) && stored.is_some()
         });
         let right = checked.await.map_err(|e| StoreError::Internal(e.to_string()))?;
-        Ok(right.then(|| name.into()))
+        if let Some(user) = &user {
+            self.inner.logins.tried(user, right, now());
+        }
+        Ok(if right { Judged::Right } else { Judged::Wrong })
     }
 }
 
@@ -136,6 +178,7 @@ pub fn new_user(id: &str, password: &str) -> anyhow::Result<UserRow> {
         last_name: None,
         email: None,
         password_hash: hash_password(password)?,
+        unlocks: 0,
     })
 }
 

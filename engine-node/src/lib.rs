@@ -13,6 +13,7 @@ mod hosts;
 pub mod internal;
 pub mod java;
 pub mod job_options;
+mod logins;
 pub mod membership;
 pub mod metrics;
 pub mod options;

@@ -6,7 +6,7 @@ use engine_node::{
     app::{Caller, EngineError, IdempotencyKey},
     options::AuthKind,
     replication::NewDeployment,
-    store::{DefinitionRow, DeploymentRow},
+    store::{DefinitionRow, DeploymentRow, IdentityChange},
 };
 use service::{Secret, Shutdown};
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -422,7 +422,11 @@ async fn s0_16_the_same_users_work_on_every_shard_and_others_get_401() {
         assert_eq!(node.app.engine.store().user_count().await.unwrap(), 1);
     }
     let changed = engine_node::auth::new_user("jonny", "changed").unwrap();
-    nodes[0].0.app.replication.put_user(changed).await.unwrap();
+    let change = move |_| {
+        let changed = changed.clone();
+        async move { Ok::<_, engine_node::app::EngineError>(vec![IdentityChange::PutUser(changed)]) }
+    };
+    nodes[0].0.app.replication.change_identity(change).await.unwrap();
     until("the other shard knows the new password", async || {
         let request = client
             .get(format!("{}/version", nodes[1].0.base_url))

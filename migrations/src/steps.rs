@@ -36,6 +36,12 @@ pub(crate) fn steps() -> Vec<Step> {
             postgres: include_str!("../sql/0002_failed_activity.postgres.sql"),
             sqlite: include_str!("../sql/0002_failed_activity.sqlite.sql"),
         },
+        Step {
+            version: 3,
+            name: "identity",
+            postgres: include_str!("../sql/0003_identity.postgres.sql"),
+            sqlite: include_str!("../sql/0003_identity.sqlite.sql"),
+        },
     ]
 }
 

@@ -608,3 +608,44 @@ pub const DEFINITION: &[&str] = &[
     "withoutTenantId",
     "withoutVersionTag",
 ];
+/// `/user`
+pub const USER: &[&str] = &[
+    "email",
+    "emailLike",
+    "firstName",
+    "firstNameLike",
+    "id",
+    "idIn",
+    "lastName",
+    "lastNameLike",
+    "memberOfGroup",
+    "memberOfTenant",
+];
+/// `/group`
+pub const GROUP: &[&str] = &[
+    "id",
+    "idIn",
+    "member",
+    "memberOfTenant",
+    "name",
+    "nameLike",
+    "type",
+];
+/// `/tenant`
+pub const TENANT: &[&str] = &[
+    "groupMember",
+    "id",
+    "includingGroupsOfUser",
+    "name",
+    "nameLike",
+    "userMember",
+];
+/// `/authorization`
+pub const AUTHORIZATION: &[&str] = &[
+    "groupIdIn",
+    "id",
+    "resourceId",
+    "resourceType",
+    "type",
+    "userIdIn",
+];

@@ -1,4 +1,5 @@
 //! What router and nodes share of the Camunda 7 REST API: the table of operations, error bodies, DTOs.
+pub mod authorization;
 pub mod date;
 pub mod decision;
 pub mod definition;
@@ -8,6 +9,7 @@ pub mod external_task;
 pub mod filters;
 pub mod history;
 pub mod history_log;
+pub mod identity;
 pub mod incident;
 pub mod job;
 pub mod job_definition;

@@ -24,6 +24,10 @@ pub fn filters_of(path: &str) -> &'static [&'static str] {
         "/history/external-task-log" => HISTORY_EXTERNAL_TASK_LOG,
         "/history/identity-link-log" => HISTORY_IDENTITY_LINK,
         "/deployment" => DEPLOYMENT,
+        "/user" => USER,
+        "/group" => GROUP,
+        "/tenant" => TENANT,
+        "/authorization" => AUTHORIZATION,
         "/process-definition" => DEFINITION,
         _ => &[],
     }

@@ -1,6 +1,7 @@
 //! From the filters of a list to one SELECT, the same for both databases. Knows columns, not JSON bodies of rows.
 //!
 //! Definitions are found in the catalog, so a filter by key becomes `definition_id IN (…)`.
+pub mod authorization;
 pub mod counters;
 pub mod decision;
 pub mod definition;
@@ -8,6 +9,7 @@ pub mod deployment;
 pub mod event_subscription;
 pub mod execution;
 pub mod external_task;
+pub mod group;
 mod history;
 pub mod history_activity;
 pub mod history_decision;
@@ -17,6 +19,7 @@ pub mod history_log;
 pub mod history_process;
 pub mod history_task;
 pub mod history_variable;
+mod identity;
 pub mod incident;
 pub mod job;
 pub mod job_definition;
@@ -25,7 +28,11 @@ pub mod memory;
 mod plans;
 pub mod process_instance;
 pub mod task;
+pub mod tenant;
+pub mod user;
 pub mod variable;
+
+use identity::{id_texts, of_group, of_tenant};
 
 use crate::{
     app::{CatalogView, Deployed},

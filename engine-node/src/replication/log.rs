@@ -81,8 +81,8 @@ impl LocalLog {
 
     /// Whether the database shows what the entry does: another node may have taken its index.
     async fn holds(&self, reference: &Reference) -> Result<bool, EngineError> {
-        if let Reference::PutUser(user) = reference {
-            return Ok(self.store.user(&user.id).await?.as_ref() == Some(user));
+        if let Reference::Identity(changes) = reference {
+            return Ok(self.store.identity_holds(changes).await?);
         }
         let deployments = self.store.deployments().await?;
         let known = |id: &Id| deployments.iter().find(|(d, _)| d.id == *id);
@@ -124,7 +124,7 @@ impl LocalLog {
                 .flat_map(|(d, _)| &d.decisions)
                 .find(|d| d.id == *decision)
                 .is_none_or(|d| d.history_ttl_days == *days),
-            Reference::PutUser(_) => true,
+            Reference::Identity(_) => true,
         })
     }
 }

@@ -2,6 +2,7 @@
 //! by every shard in order, published once every shard has it.
 mod delete;
 mod follow;
+mod identity;
 mod log;
 mod payload;
 pub mod peers;
@@ -11,7 +12,7 @@ mod suspend;
 
 use crate::{
     app::{Caller, Engine, EngineError, commands::Owned, needs},
-    store::{DeploymentRow, Store, UserRow},
+    store::{DeploymentRow, Store},
 };
 use bpmn_core::{Id, command::Rejection, hash_order::hash_order};
 use cluster::Cluster;
@@ -229,46 +230,6 @@ impl Replication {
             {
                 self.publish(index).await?;
                 return Ok((without_contents(row), true));
-            }
-        }
-        Err(EngineError::Busy(
-            "the reference log is being changed by too many others".into(),
-        ))
-    }
-
-    /// Creates or changes a user on every shard.
-    pub async fn put_user(&self, user: UserRow) -> Result<(), EngineError> {
-        let payload = Payload::PutUser {
-            user: payload::User::new(&user),
-        };
-        self.to_the_end(|me| async move { me.replicate(payload).await })
-            .await
-    }
-
-    /// Creates the user if there is none at all; whether it did. Of several nodes that try, one does.
-    pub async fn put_first_user(&self, user: UserRow) -> Result<bool, EngineError> {
-        let _turn = self.appending.lock().await;
-        for _ in 0..TRIES {
-            let head = self.catch_up().await?;
-            if self.store.user_count().await? > 0 {
-                return Ok(false);
-            }
-            let payload = Payload::PutUser {
-                user: payload::User::new(&user),
-            };
-            if let Appended::At(_) = self
-                .log
-                .append(
-                    head,
-                    New {
-                        payload,
-                        idempotency: None,
-                    },
-                )
-                .await?
-            {
-                self.catch_up().await?;
-                return Ok(true);
             }
         }
         Err(EngineError::Busy(

@@ -1,7 +1,7 @@
 //! The bytes of a log entry: JSON, the same on every shard, named by their SHA-256.
 mod decisions;
 
-use crate::store::{DefinitionRow, DeploymentRow, Reference, ResourceRow, UserRow};
+use crate::store::{DefinitionRow, DeploymentRow, IdentityChange, Reference, ResourceRow, UserRow};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bpmn_core::{Id, Slot};
 use decisions::{Decision, Requirements};
@@ -39,8 +39,13 @@ pub enum Payload {
         decision: Id,
         days: Option<i32>,
     },
+    /// Users, groups, tenants, memberships, authorizations.
+    Identity {
+        changes: Vec<IdentityChange>,
+    },
+    /// A user, as earlier releases wrote it.
     PutUser {
-        user: User,
+        user: UserRow,
     },
 }
 
@@ -86,16 +91,6 @@ struct Definition {
     home: Slot,
 }
 
-/// A user; the password as argon2 PHC string.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct User {
-    id: String,
-    first_name: Option<String>,
-    last_name: Option<String>,
-    email: Option<String>,
-    password_hash: String,
-}
-
 /// A payload that can't be read: a newer release's, or damaged.
 #[derive(Debug, thiserror::Error)]
 #[error("payload of a reference log entry can't be read: {0}")]
@@ -112,6 +107,7 @@ impl Payload {
             Payload::SetJobPriority { .. } => "set-job-priority",
             Payload::SetHistoryTtl { .. } => "set-history-ttl",
             Payload::SetDecisionHistoryTtl { .. } => "set-decision-history-ttl",
+            Payload::Identity { .. } => "identity",
             Payload::PutUser { .. } => "put-user",
         }
     }
@@ -160,7 +156,8 @@ impl Payload {
             Payload::SetDecisionHistoryTtl { decision, days } => {
                 Reference::SetDecisionHistoryTtl { decision, days }
             }
-            Payload::PutUser { user } => Reference::PutUser(user.row()),
+            Payload::Identity { changes } => Reference::Identity(changes),
+            Payload::PutUser { user } => Reference::Identity(vec![IdentityChange::PutUser(user)]),
         })
     }
 }
@@ -282,29 +279,6 @@ impl Definition {
     }
 }
 
-impl User {
-    /// From a row.
-    pub fn new(row: &UserRow) -> User {
-        User {
-            id: row.id.clone(),
-            first_name: row.first_name.clone(),
-            last_name: row.last_name.clone(),
-            email: row.email.clone(),
-            password_hash: row.password_hash.clone(),
-        }
-    }
-
-    fn row(self) -> UserRow {
-        UserRow {
-            id: self.id,
-            first_name: self.first_name,
-            last_name: self.last_name,
-            email: self.email,
-            password_hash: self.password_hash,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -380,6 +354,26 @@ mod tests {
         assert_eq!((payload.encode().1, digest.len()), (digest, 64));
         match Payload::decode(&bytes).unwrap().reference().unwrap() {
             Reference::Deploy(back) => assert_eq!(*back, row),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_user_s_entry_of_an_earlier_release_is_still_read() {
+        let earlier = br#"{"kind":"put-user","user":{"id":"anna","first_name":null,"last_name":null,
+            "email":"a@b","password_hash":"$argon2id$"}}"#;
+        let Reference::Identity(changes) = Payload::decode(earlier).unwrap().reference().unwrap() else {
+            panic!("no identity entry");
+        };
+        let [IdentityChange::PutUser(user)] = &changes[..] else {
+            panic!("{changes:?}");
+        };
+        assert_eq!((user.email.as_deref(), user.unlocks), (Some("a@b"), 0));
+        let now = Payload::Identity {
+            changes: changes.clone(),
+        };
+        match Payload::decode(&now.encode().0).unwrap().reference().unwrap() {
+            Reference::Identity(back) => assert_eq!(back, changes),
             other => panic!("{other:?}"),
         }
     }

@@ -41,6 +41,12 @@ pub fn api(error: EngineError) -> ApiError {
     }
 }
 
+impl From<EngineError> for ApiError {
+    fn from(error: EngineError) -> ApiError {
+        api(error)
+    }
+}
+
 /// The class of the exception that a failure is in the reference, if what an activity refers to isn't deployed.
 fn missing(message: &str) -> Option<&'static str> {
     match message {

@@ -1,5 +1,7 @@
 //! The Camunda 7 REST API on axum, one file per resource. Handlers translate: what a request means is said by
 //! `app`, what a list finds by `query`.
+pub mod authorization;
+pub mod available;
 pub mod call;
 pub mod caller;
 pub mod condition;
@@ -15,6 +17,7 @@ pub mod execution_command;
 pub mod external_task;
 pub mod fetch;
 pub mod form;
+pub mod group;
 pub mod history;
 pub mod history_cleanup;
 pub mod history_decision;
@@ -22,6 +25,7 @@ pub mod history_incident;
 pub mod history_log;
 pub mod history_task;
 pub mod history_variable;
+pub mod identity;
 pub mod incident;
 pub mod instance_view;
 pub mod job;
@@ -41,6 +45,8 @@ pub mod signal;
 pub mod statistics;
 pub mod suspension;
 pub mod task;
+pub mod tenant;
+pub mod user;
 pub mod variable_instance;
 
 use crate::App;
@@ -60,6 +66,7 @@ use tower::ServiceExt;
 /// The API as a router whose paths start behind the REST root (`/process-instance`, `/engine/default/task` …).
 pub fn router(app: App) -> Router {
     let resources = Router::new()
+        .merge(authorization::routes())
         .merge(condition::routes())
         .merge(decision_definition::routes())
         .merge(decision_requirements::routes())
@@ -71,6 +78,7 @@ pub fn router(app: App) -> Router {
         .merge(external_task::routes())
         .merge(fetch::routes())
         .merge(form::routes())
+        .merge(group::routes())
         .merge(history::routes())
         .merge(history_cleanup::routes())
         .merge(history_decision::routes())
@@ -78,6 +86,7 @@ pub fn router(app: App) -> Router {
         .merge(history_log::routes())
         .merge(history_task::routes())
         .merge(history_variable::routes())
+        .merge(identity::routes())
         .merge(incident::routes())
         .merge(job::routes())
         .merge(job_definition::routes())
@@ -91,6 +100,8 @@ pub fn router(app: App) -> Router {
         .merge(signal::routes())
         .merge(statistics::routes())
         .merge(task::routes())
+        .merge(tenant::routes())
+        .merge(user::routes())
         .merge(variable_instance::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_path)

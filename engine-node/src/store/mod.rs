@@ -13,6 +13,7 @@ mod codec_history;
 mod contract;
 pub(crate) mod decision_rows;
 pub mod housekeeping;
+mod identity;
 mod jobs;
 mod load;
 mod locks;
@@ -33,12 +34,14 @@ pub mod value;
 
 pub use decision_rows::{DecisionRow, RequirementsRef, RequirementsRow};
 pub use housekeeping::Housekeeping;
+pub use identity::{AuthorizationRow, GroupMember, GroupRow, IdentityChange, TenantMember, TenantRow};
 pub use open::{OpenError, OpenOptions, open};
 pub use schema::visible;
 pub(crate) use sql::is_connection;
 
 use async_trait::async_trait;
 use bpmn_core::{Id, Millis, Slot, instance::*, value::TypedValue};
+use serde::{Deserialize, Serialize};
 use topology::Coverage;
 
 /// Why the store could not do its work. A refusal of one unit is no error: see [`Applied`].
@@ -338,14 +341,17 @@ pub struct JobDefinitionRow {
 }
 
 /// A user of the engine, replicated by the reference log.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UserRow {
     pub id: String,
     pub first_name: Option<String>,
     pub last_name: Option<String>,
     pub email: Option<String>,
-    /// argon2 PHC string.
+    /// argon2 PHC string; empty for a user without a password.
     pub password_hash: String,
+    /// How often it was unlocked.
+    #[serde(default)]
+    pub unlocks: i64,
 }
 
 /// What one entry of the reference log does to this database. Applying is deterministic and repeatable.
@@ -385,7 +391,7 @@ pub enum Reference {
         decision: Id,
         days: Option<i32>,
     },
-    PutUser(UserRow),
+    Identity(Vec<IdentityChange>),
 }
 
 /// The rows of one instance, and which revision they are of.
@@ -510,6 +516,8 @@ pub trait Store: Housekeeping {
     async fn job_definitions(&self) -> Result<Vec<JobDefinitionRow>, StoreError>;
     async fn resource(&self, deployment: Id, name: &str) -> Result<Option<ResourceRow>, StoreError>;
     async fn user(&self, id: &str) -> Result<Option<UserRow>, StoreError>;
+    /// Whether this database shows what these changes do.
+    async fn identity_holds(&self, changes: &[IdentityChange]) -> Result<bool, StoreError>;
     async fn user_count(&self) -> Result<u64, StoreError>;
 
     /// The database's stamp, and setting it once.

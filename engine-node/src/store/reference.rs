@@ -30,7 +30,7 @@ impl<B: Backend> SqlStore<B> {
         transaction.commit().await
     }
 
-    fn put(&self, table: &Table, row: Vec<Cell>) -> Sql {
+    pub(super) fn put(&self, table: &Table, row: Vec<Cell>) -> Sql {
         let sql = self.sql(&format!(
             "INSERT INTO {} ({}) VALUES ",
             table.name,
@@ -162,15 +162,10 @@ impl<B: Backend> SqlStore<B> {
                     .bind(Type::Uuid, *decision);
                 transaction.run(sql).await?;
             }
-            Reference::PutUser(user) => {
-                let row = vec![
-                    (&user.id).into(),
-                    (&user.first_name).into(),
-                    (&user.last_name).into(),
-                    (&user.email).into(),
-                    (&user.password_hash).into(),
-                ];
-                transaction.run(self.put(&ENGINE_USER, row)).await?;
+            Reference::Identity(changes) => {
+                for change in changes {
+                    self.change_identity(transaction, change).await?;
+                }
             }
         }
         Ok(())

@@ -338,19 +338,15 @@ table!(
     ]
 );
 mod decisions;
+mod identity;
 pub use decisions::*;
+pub use identity::*;
 
 table!(
     /// Job definitions, with what operators have set for their jobs.
     JOB_DEFINITION, "job_definition", Replicated, ["definition_id", "element", "kind"], [
         c("id", Uuid), c("definition_id", Uuid), c("element", Text), c("kind", Small), c("job_type", Text),
         c("configuration", Text), c("suspended", Bool), n("priority", Big),
-    ]
-);
-table!(
-    /// Users.
-    ENGINE_USER, "engine_user", Replicated, ["id"], [
-        c("id", Text), n("first_name", Text), n("last_name", Text), n("email", Text), c("password_hash", Text),
     ]
 );
 table!(
@@ -442,6 +438,11 @@ pub const TABLES: &[Table] = &[
     DECISION_DEFINITION,
     DECISION_REQUIREMENTS,
     ENGINE_USER,
+    ENGINE_GROUP,
+    ENGINE_TENANT,
+    GROUP_MEMBER,
+    TENANT_MEMBER,
+    ENGINE_AUTHORIZATION,
     SLOT,
     HIDDEN_SLOT,
     COUNTER,

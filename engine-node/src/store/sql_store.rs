@@ -288,20 +288,11 @@ impl<B: Backend> Store for SqlStore<B> {
     }
 
     async fn user(&self, id: &str) -> Result<Option<UserRow>, StoreError> {
-        let sql = self.sql(&format!(
-            "SELECT {} FROM engine_user WHERE \"id\" = ",
-            columns(&schema::ENGINE_USER, "")
-        ));
-        let read = |r: &mut Reader| {
-            Ok(UserRow {
-                id: r.text()?,
-                first_name: r.text_opt()?,
-                last_name: r.text_opt()?,
-                email: r.text_opt()?,
-                password_hash: r.text()?,
-            })
-        };
-        Ok(each(self.backend.read(sql.bind(Type::Text, id)).await?, read)?.pop())
+        self.read_user(id).await
+    }
+
+    async fn identity_holds(&self, changes: &[IdentityChange]) -> Result<bool, StoreError> {
+        self.holds_identity(changes).await
     }
 
     async fn user_count(&self) -> Result<u64, StoreError> {

@@ -204,10 +204,11 @@ pub(super) async fn payloads_users_and_deployments_are_kept(f: Fixture) {
         last_name: None,
         email: None,
         password_hash: "$argon2id$".into(),
+        unlocks: 0,
     };
     let entry = [
         Reference::Deploy(Box::new(row.clone())),
-        Reference::PutUser(user.clone()),
+        Reference::Identity(vec![IdentityChange::PutUser(user.clone())]),
     ];
     // Two nodes apply the same entry.
     let (a, b) = tokio::join!(
@@ -230,10 +231,10 @@ pub(super) async fn payloads_users_and_deployments_are_kept(f: Fixture) {
             definition: definition.id,
             suspended: true,
         },
-        Reference::PutUser(UserRow {
+        Reference::Identity(vec![IdentityChange::PutUser(UserRow {
             email: Some("a@b".into()),
             ..user.clone()
-        }),
+        })]),
     ];
     f.store.apply_reference(2, &next).await.unwrap();
     // A repeated index does nothing.

@@ -1,0 +1,86 @@
+//! Users, groups, tenants and authorizations: decided on the state at the log's head, then changed on every shard.
+use super::{
+    Replication, TRIES,
+    log::{Appended, New},
+    payload::Payload,
+};
+use crate::{
+    app::EngineError,
+    store::{IdentityChange, Store, UserRow},
+};
+use std::sync::Arc;
+
+impl Replication {
+    /// Changes what `decide` gives for the state at the head of the log; it is asked again when others were faster.
+    /// Answers when every shard that isn't behind has it. Nothing to change is no entry.
+    ///
+    /// # Errors
+    /// What `decide` refuses with; [`EngineError::NotReplicated`] when the log can't be reached.
+    pub async fn change_identity<E, F>(
+        &self,
+        decide: impl Fn(Arc<dyn Store>) -> F + Send + Sync + 'static,
+    ) -> Result<(), E>
+    where
+        F: Future<Output = Result<Vec<IdentityChange>, E>> + Send + 'static,
+        E: From<EngineError> + Send + 'static,
+    {
+        self.to_the_end(move |me| async move {
+            let _turn = me.appending.lock().await;
+            match me.decided(decide).await? {
+                Ok(Some(index)) => me.note_behind(me.log.wait_for_shards(index).await?),
+                Ok(None) => {}
+                Err(refused) => return Ok(Err(refused)),
+            }
+            Ok(Ok(()))
+        })
+        .await?
+    }
+
+    /// Creates the user if there is none at all; whether it did. Of several nodes that try, one does. Waits for no
+    /// other shard: it may not run yet.
+    pub async fn put_first_user(&self, user: UserRow) -> Result<bool, EngineError> {
+        let _turn = self.appending.lock().await;
+        let decided = self.decided(|store| {
+            let user = user.clone();
+            async move {
+                let first = store.user_count().await? == 0;
+                Ok::<_, EngineError>(
+                    first
+                        .then_some(IdentityChange::PutUser(user))
+                        .into_iter()
+                        .collect(),
+                )
+            }
+        });
+        Ok(decided.await??.is_some())
+    }
+
+    /// Appends what `decide` gives, and applies it here; the index, or `None` if there was nothing to change.
+    async fn decided<E, F>(
+        &self,
+        decide: impl Fn(Arc<dyn Store>) -> F,
+    ) -> Result<Result<Option<u64>, E>, EngineError>
+    where
+        F: Future<Output = Result<Vec<IdentityChange>, E>>,
+    {
+        for _ in 0..TRIES {
+            let head = self.catch_up().await?;
+            let changes = match decide(self.store.clone()).await {
+                Ok(changes) if changes.is_empty() => return Ok(Ok(None)),
+                Ok(changes) => changes,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            let new = New {
+                payload: Payload::Identity { changes },
+                idempotency: None,
+            };
+            if let Appended::At(index) = self.log.append(head, new).await? {
+                self.catch_up().await?;
+                return Ok(Ok(Some(index)));
+            }
+        }
+        Err(EngineError::Busy(
+            "the reference log is being changed by too many others".into(),
+        ))
+    }
+}

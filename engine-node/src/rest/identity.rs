@@ -1,0 +1,174 @@
+//! `/identity`, and what users, groups, tenants and authorizations share.
+use super::{
+    call::{Call, json, no_content, typed},
+    error,
+};
+use crate::{
+    App,
+    auth::Judged,
+    query::{group, user},
+    store::{IdentityChange, Row, Store, StoreError},
+};
+use axum::{
+    Router,
+    response::Response,
+    routing::{get, post},
+};
+use http::StatusCode;
+use rest_api::{
+    ApiError, ApiResult,
+    identity::{GroupName, GroupUser, Groups, Verified, is_resource_id},
+};
+use sea_query::SelectStatement;
+use std::sync::Arc;
+
+/// Routes of this resource.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/identity/groups", get(groups))
+        .route("/identity/verify", post(verify))
+        .route("/identity/password-policy", get(no_policy).post(no_policy))
+}
+
+/// Changes on every shard what `decide` gives for the newest state; 204.
+///
+/// # Errors
+/// What `decide` refuses with; 503 when the reference log can't be reached.
+pub async fn change<F>(
+    call: &Call,
+    decide: impl Fn(Arc<dyn Store>) -> F + Send + Sync + 'static,
+) -> ApiResult<Response>
+where
+    F: Future<Output = ApiResult<Vec<IdentityChange>>> + Send + 'static,
+{
+    call.app.replication.change_identity(decide).await?;
+    Ok(no_content())
+}
+
+/// The first row that a query finds.
+pub async fn first<R>(
+    store: &dyn Store,
+    query: &SelectStatement,
+    read: impl Fn(&dyn Row) -> Result<R, StoreError>,
+) -> ApiResult<Option<R>> {
+    let rows = store.select(query).await.map_err(error::store)?.rows;
+    rows.first()
+        .map(|row| read(&**row))
+        .transpose()
+        .map_err(error::store)
+}
+
+/// Whether a query finds a row.
+pub async fn finds(store: &dyn Store, query: &SelectStatement) -> ApiResult<bool> {
+    Ok(first(store, query, |_| Ok(())).await?.is_some())
+}
+
+/// Refuses an id that the reference refuses; `what` begins its message.
+pub fn valid_id(what: &str, id: &str) -> ApiResult<()> {
+    if is_resource_id(id) {
+        return Ok(());
+    }
+    Err(ApiError::engine(format!(
+        "{what} has an invalid id: '{id}' is not a valid resource identifier."
+    )))
+}
+
+/// 400 for an id that is given to something already.
+pub fn taken(what: &str) -> ApiError {
+    ApiError::bad_user_request("BadUserRequestException", format!("The {what} already exists"))
+}
+
+/// Refuses an update whose body names no id or another one than the path, as the reference does by accident.
+pub fn same_id(what: &str, id: &str, named: Option<&str>) -> ApiResult<()> {
+    let Some(named) = named else {
+        return Err(null_pointer(
+            "Cannot invoke \"java.lang.CharSequence.length()\" because \"this.text\" is null",
+        ));
+    };
+    valid_id(what, named)?;
+    if named == id {
+        return Ok(());
+    }
+    let message = format!(
+        "ENGINE-03005 Execution of 'UPDATE {what}Entity[{named}]' failed. Entity was updated by another transaction \
+         concurrently."
+    );
+    Err(ApiError::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "OptimisticLockingException",
+        message,
+    )
+    .with_code(1))
+}
+
+/// 500 for a value that the reference's code stumbles over.
+pub fn null_pointer(message: &str) -> ApiError {
+    ApiError::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "NullPointerException",
+        message.to_owned(),
+    )
+}
+
+/// 500 for what is there already and refused by a key of the reference's database.
+pub fn persistence() -> ApiError {
+    ApiError::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "ProcessEnginePersistenceException",
+        "An exception occurred in the persistence layer. Please check the server logs for a detailed message and the \
+         entire exception stack trace.",
+    )
+    .with_code(0)
+}
+
+async fn groups(call: Call) -> ApiResult<Response> {
+    let Some(id) = call.filters().text("userId")? else {
+        return Err(ApiError::invalid_request("No user id was supplied"));
+    };
+    let rows = call.select(&group::of_user(&id)).await?.rows;
+    let groups: Result<Vec<_>, _> = rows.iter().map(|row| group::row(&**row)).collect();
+    let groups = groups.map_err(error::store)?.into_iter().map(|group| GroupName {
+        id: group.id,
+        name: group.name,
+    });
+    let rows = call.select(&user::colleagues(&id)).await?.rows;
+    let users: Result<Vec<_>, _> = rows.iter().map(|row| user::row(&**row)).collect();
+    Ok(json(&Groups {
+        groups: groups.collect(),
+        group_users: users
+            .map_err(error::store)?
+            .into_iter()
+            .map(GroupUser::new)
+            .collect(),
+    }))
+}
+
+async fn verify(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let (Some(username), Some(password)) = (body.text("username")?, body.text("password")?) else {
+        return Err(ApiError::invalid_request("Username and password are required"));
+    };
+    let judged = call
+        .app
+        .auth
+        .judge(&username, password)
+        .await
+        .map_err(error::store)?;
+    Ok(json(&Verified {
+        authenticated_user: username,
+        groups: None,
+        tenants: None,
+        authenticated: judged == Judged::Right,
+    }))
+}
+
+/// There is no password policy. The reference lets its container say so, in HTML.
+async fn no_policy() -> Response {
+    let title = "HTTP Status 404 \u{2013} Not Found";
+    let page = format!(
+        "<!doctype html><html lang=\"en\"><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
+    );
+    let mut response = typed("text/html;charset=utf-8", page.into_bytes());
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}

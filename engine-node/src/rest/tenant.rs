@@ -1,0 +1,202 @@
+//! `/tenant`: tenants and their members.
+use super::{
+    available,
+    call::{Call, json},
+    identity::{change, finds, first, persistence, same_id, taken, valid_id},
+    lists,
+};
+use crate::{
+    App,
+    query::{Where, tenant},
+    store::{IdentityChange, Store, TenantMember, TenantRow},
+};
+use axum::{
+    Router,
+    response::Response,
+    routing::{get, options, post, put},
+};
+use rest_api::{ApiError, ApiResult, identity::Tenant};
+
+/// Routes of this resource.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/tenant", get(list).options(available_here))
+        .route("/tenant/count", get(count))
+        .route("/tenant/create", post(create))
+        .route(
+            "/tenant/{id}",
+            get(one).put(save).delete(remove).options(available_of_one),
+        )
+        .route("/tenant/{id}/user-members", options(available_users))
+        .route("/tenant/{id}/group-members", options(available_groups))
+        .route(
+            "/tenant/{id}/user-members/{userId}",
+            put(add_user).delete(take_user),
+        )
+        .route(
+            "/tenant/{id}/group-members/{groupId}",
+            put(add_group).delete(take_group),
+        )
+}
+
+async fn list(call: Call) -> ApiResult<Response> {
+    let (filters, view) = (call.filters(), call.catalog());
+    let listing = tenant::listing(Where::new(&filters, &view))?;
+    lists::page(&call, &listing, tenant::row, dto).await
+}
+
+async fn count(call: Call) -> ApiResult<Response> {
+    let (filters, view) = (call.filters(), call.catalog());
+    lists::count(&call, &tenant::listing(Where::new(&filters, &view))?).await
+}
+
+fn dto(row: TenantRow) -> Tenant {
+    Tenant {
+        id: row.id,
+        name: row.name,
+    }
+}
+
+async fn available_here(call: Call) -> Response {
+    available::resource(&call, "/tenant")
+}
+
+async fn available_of_one(call: Call) -> Response {
+    available::instance(&call, &format!("/tenant/{}", call.param("id")), "")
+}
+
+async fn available_users(call: Call) -> Response {
+    available::members(&call, &format!("/tenant/{}/user-members", call.param("id")))
+}
+
+async fn available_groups(call: Call) -> Response {
+    available::members(&call, &format!("/tenant/{}/group-members", call.param("id")))
+}
+
+fn missing(id: &str) -> ApiError {
+    ApiError::not_found(format!("Tenant with id {id} does not exist"))
+}
+
+async fn stored(store: &dyn Store, id: &str) -> ApiResult<Option<TenantRow>> {
+    first(store, &tenant::by_id(id), tenant::row).await
+}
+
+async fn one(call: Call) -> ApiResult<Response> {
+    let id = call.name("id")?;
+    let tenant = stored(call.app.engine.store(), &id).await?;
+    Ok(json(&dto(tenant.ok_or_else(|| missing(&id))?)))
+}
+
+async fn create(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let row = TenantRow {
+        id: body
+            .text("id")?
+            .ok_or_else(|| ApiError::null_value("tenantId is null"))?,
+        name: body.text("name")?,
+    };
+    valid_id("Tenant", &row.id)?;
+    change(&call, move |store| {
+        let row = row.clone();
+        async move {
+            if stored(&*store, &row.id).await?.is_some() {
+                return Err(taken("tenant"));
+            }
+            Ok(vec![IdentityChange::PutTenant(row)])
+        }
+    })
+    .await
+}
+
+async fn save(call: Call) -> ApiResult<Response> {
+    let (id, body) = (call.name("id")?, call.body()?);
+    let named = body.text("id")?;
+    let row = TenantRow {
+        id,
+        name: body.text("name")?,
+    };
+    change(&call, move |store| {
+        let (row, named) = (row.clone(), named.clone());
+        async move {
+            stored(&*store, &row.id).await?.ok_or_else(|| missing(&row.id))?;
+            same_id("Tenant", &row.id, named.as_deref())?;
+            Ok(vec![IdentityChange::PutTenant(row)])
+        }
+    })
+    .await
+}
+
+async fn remove(call: Call) -> ApiResult<Response> {
+    let id = call.name("id")?;
+    change(&call, move |store| {
+        let id = id.clone();
+        async move {
+            let known = stored(&*store, &id).await?.is_some();
+            Ok(known
+                .then_some(IdentityChange::DeleteTenant(id))
+                .into_iter()
+                .collect())
+        }
+    })
+    .await
+}
+
+async fn add_user(call: Call) -> ApiResult<Response> {
+    add(&call, false, "userId").await
+}
+
+async fn add_group(call: Call) -> ApiResult<Response> {
+    add(&call, true, "groupId").await
+}
+
+async fn take_user(call: Call) -> ApiResult<Response> {
+    take(&call, false, "userId").await
+}
+
+async fn take_group(call: Call) -> ApiResult<Response> {
+    take(&call, true, "groupId").await
+}
+
+fn member(call: &Call, is_group: bool, param: &str) -> ApiResult<TenantMember> {
+    Ok(TenantMember {
+        tenant: call.name("id")?,
+        is_group,
+        member: call.name(param)?,
+    })
+}
+
+async fn add(call: &Call, is_group: bool, param: &str) -> ApiResult<Response> {
+    let member = member(call, is_group, param)?;
+    change(call, move |store| {
+        let member = member.clone();
+        async move {
+            let id = &member.tenant;
+            let missing = || ApiError::null_value(format!("No tenant found with id '{id}'.: tenant is null"));
+            stored(&*store, id).await?.ok_or_else(missing)?;
+            match is_group {
+                true => super::group::known(&*store, &member.member).await?,
+                false => super::user::known(&*store, &member.member).await?,
+            }
+            if finds(&*store, &tenant::member(&member)).await? {
+                return Err(persistence());
+            }
+            Ok(vec![IdentityChange::PutTenantMember(member)])
+        }
+    })
+    .await
+}
+
+async fn take(call: &Call, is_group: bool, param: &str) -> ApiResult<Response> {
+    let member = member(call, is_group, param)?;
+    change(call, move |store| {
+        let member = member.clone();
+        async move {
+            let known = finds(&*store, &tenant::member(&member)).await?;
+            Ok(known
+                .then_some(IdentityChange::DeleteTenantMember(member))
+                .into_iter()
+                .collect())
+        }
+    })
+    .await
+}
