@@ -216,8 +216,10 @@ async fn claim(call: Call) -> ApiResult<Response> {
             }
             _ => {}
         }
+        // Whoever has it already doesn't get it once more.
+        let sets = task.assignee.is_none() || user.is_none();
         Ok(TaskChange {
-            assignee: Some(user.clone()),
+            assignee: sets.then(|| user.clone()),
             ..TaskChange::default()
         })
     })

@@ -84,8 +84,11 @@ impl Place<'_, '_, '_> {
             .get(task)
             .map(|row| (row.assignee.clone(), row.owner.clone()));
         let (assignee, owner) = after.unwrap_or_default();
-        self.ctx.tell_link_change(task, "assignee", before.0, assignee);
-        self.ctx.tell_link_change(task, "owner", before.1, owner);
+        match name {
+            "Assignee" => self.ctx.tell_link_change(task, "assignee", before.0, assignee),
+            "Owner" => self.ctx.tell_link_change(task, "owner", before.1, owner),
+            _ => {}
+        }
         Ok(Some(Value::Null))
     }
 

@@ -300,7 +300,7 @@ impl Ctx<'_, '_> {
         }
     }
 
-    /// Tells that the assignee or owner of a task has changed.
+    /// Tells that the assignee or owner of a task has been set: as in the reference also to whom it was.
     pub(crate) fn tell_link_change(
         &mut self,
         task: Id,
@@ -308,9 +308,6 @@ impl Ctx<'_, '_> {
         before: Option<String>,
         after: Option<String>,
     ) {
-        if before == after {
-            return;
-        }
         for (user, added, told) in [(before, false, Kind::LinkDeleted), (after, true, Kind::LinkAdded)] {
             if let Some(user) = user.filter(|_| self.recording.keeps(told)) {
                 self.tell_link(task, kind, (false, user), added);

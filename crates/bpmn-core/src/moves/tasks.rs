@@ -73,6 +73,7 @@ impl Ctx<'_, '_> {
             }
         }
         let before = (row.assignee.clone(), row.owner.clone());
+        let set = (assignee.is_some(), owner.is_some());
         put(&mut row.assignee, assignee);
         put(&mut row.owner, owner);
         let after = (row.assignee.clone(), row.owner.clone());
@@ -82,8 +83,12 @@ impl Ctx<'_, '_> {
         put(&mut row.priority, priority);
         put(&mut row.due, due);
         put(&mut row.follow_up, follow_up);
-        self.tell_link_change(task, "assignee", before.0.clone(), after.0);
-        self.tell_link_change(task, "owner", before.1, after.1);
+        if set.0 {
+            self.tell_link_change(task, "assignee", before.0.clone(), after.0);
+        }
+        if set.1 {
+            self.tell_link_change(task, "owner", before.1, after.1);
+        }
         self.task_updated(task, before.0)
     }
 
