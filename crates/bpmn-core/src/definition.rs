@@ -1,7 +1,7 @@
 //! A parsed process definition: flow nodes, sequence flows, and what the shell asks of them.
 use crate::{
     JobSetting, Millis,
-    element::{Behavior, ConditionalEvent, Start},
+    element::{Behavior, ConditionalEvent, Start, TimerDefinition},
     form::Form,
     instance::JobKind,
     listener::{Listener, Listeners},
@@ -366,9 +366,20 @@ impl Definition {
 }
 
 impl Node {
-    /// Whether its timer tells a listener of its task, and does nothing else.
+    /// Whether its timers tell listeners of its task, and do nothing else.
     pub(crate) fn has_timeout(&self) -> bool {
-        self.behavior.timer().is_some() && !self.behavior.task_listeners().is_empty()
+        !self.behavior.timeouts().is_empty()
+    }
+
+    /// The timer that makes its jobs of a kind.
+    pub(crate) fn timer_of(&self, kind: JobKind) -> Option<&TimerDefinition> {
+        let event = self.behavior.timer().filter(|_| kind == JobKind::Timer);
+        event.or_else(|| {
+            self.behavior
+                .timeouts()
+                .get(kind.timeout())
+                .filter(|_| kind.is_timer())
+        })
     }
 
     /// Whether the reference gives it a child execution of its own: it waits for events, has mappings or boundary

@@ -1,12 +1,13 @@
 //! A process instance as stored: one row per entity, tracked so that a write touches only what changed.
 //!
 //! Words: a *token* stands on an element inside a *scope*; the root scope is the process instance itself. REST's
-//! `executionId` is [`Token::execution_id`], its activity instance id is `ELEMENT:UUID` of [`Token::activity_id`]
+//! `executionId` is [`Token::execution_id`], its activity instance id is made of [`Token::activity_id`] (`ELEMENT:UUID`)
 //! (the process instance's own id for the root).
 use crate::{
     Millis,
     large::LargeValues,
     tracked::{By, Entity, FixedKeys, Log, Tracked},
+    tree::activity_instance_id,
     value::TypedValue,
 };
 use std::sync::Arc;
@@ -116,7 +117,7 @@ impl Token {
 
     /// REST's id of the activity instance it is in.
     pub(crate) fn shown(&self) -> String {
-        format!("{}:{}", self.element, self.activity_id.unwrap_or(self.id))
+        activity_instance_id(&self.element, self.activity_id.unwrap_or(self.id))
     }
 }
 
@@ -238,27 +239,68 @@ pub struct ExternalTask {
 
 /// What a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(i16)]
 pub enum JobKind {
     /// Runs the element a token stands before.
-    AsyncBefore = 0,
+    AsyncBefore,
     /// Takes the outgoing flows of the element a token stands after.
-    AsyncAfter = 1,
-    /// A timer catch event or boundary timer of an instance.
-    Timer = 2,
+    AsyncAfter,
+    /// A timer catch event or boundary timer of an instance, or the first timeout listener of a user task.
+    Timer,
     /// A timer start event: belongs to a definition, not to an instance.
-    TimerStart = 3,
+    TimerStart,
     /// A signal that was thrown asynchronously reaches who waits for it.
-    Event = 4,
+    Event,
+    /// A further timeout listener of a user task: which, from 1.
+    Timeout(u8),
 }
 
 impl JobKind {
+    /// Stored for the first further timeout listener.
+    const TIMEOUTS: i16 = 16;
+
+    /// The number it is stored as.
+    pub fn number(self) -> i16 {
+        match self {
+            JobKind::AsyncBefore => 0,
+            JobKind::AsyncAfter => 1,
+            JobKind::Timer => 2,
+            JobKind::TimerStart => 3,
+            JobKind::Event => 4,
+            JobKind::Timeout(place) => JobKind::TIMEOUTS + i16::from(place),
+        }
+    }
+
     /// The kind of a stored number.
     pub fn from_i16(number: i16) -> Option<JobKind> {
         use JobKind::*;
         [AsyncBefore, AsyncAfter, Timer, TimerStart, Event]
             .into_iter()
-            .find(|k| *k as i16 == number)
+            .find(|kind| kind.number() == number)
+            .or_else(|| {
+                let place = u8::try_from(number.checked_sub(JobKind::TIMEOUTS)?).ok()?;
+                (place > 0).then_some(Timeout(place))
+            })
+    }
+
+    /// The kind of the jobs of a user task's timeout listener, by its place among them.
+    pub(crate) fn of_timeout(place: u8) -> JobKind {
+        match place {
+            0 => JobKind::Timer,
+            further => JobKind::Timeout(further),
+        }
+    }
+
+    /// The place among a user task's timeout listeners, for a job of one.
+    pub(crate) fn timeout(self) -> usize {
+        match self {
+            JobKind::Timeout(place) => place.into(),
+            _ => 0,
+        }
+    }
+
+    /// Whether it waits inside an instance for a time.
+    pub fn is_timer(self) -> bool {
+        matches!(self, JobKind::Timer | JobKind::Timeout(_))
     }
 }
 

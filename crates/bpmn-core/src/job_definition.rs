@@ -1,6 +1,7 @@
 //! Job definitions: what all jobs of one kind at one element share. REST's `/job-definition`.
 use crate::{
     definition::{Definition, Node, NodeIx},
+    element::TimerDefinition,
     instance::JobKind,
     timer::TimerKind,
 };
@@ -57,34 +58,46 @@ impl Definition {
                     });
                 }
             }
-            found.extend(timer_of(node));
+            found.extend(timers_of(node));
             self.jobs_within(Some(ix), found);
         }
     }
 }
 
-/// The job definition of a timer event.
+/// The job definitions of a timer event, or of the timeout listeners of a user task.
+fn timers_of(node: &Node) -> Vec<JobDefinition> {
+    let timeouts = (0..).zip(node.behavior.timeouts());
+    let of_timeouts = timeouts.map(|(place, timer)| {
+        let kind = JobKind::of_timeout(place);
+        timer_job(node, timer, kind, "timer-task-listener")
+    });
+    of_timeouts.chain(timer_of(node)).collect()
+}
+
 fn timer_of(node: &Node) -> Option<JobDefinition> {
     let timer = node.behavior.timer()?;
     let starts = node.behavior.start().is_some();
     let (kind, job_type) = match (starts, node.parent, node.attached_to) {
-        _ if node.has_timeout() => (JobKind::Timer, "timer-task-listener"),
         (true, None, _) => (JobKind::TimerStart, "timer-start-event"),
         (true, Some(_), _) => (JobKind::Timer, "timer-start-event-subprocess"),
         (false, _, Some(_)) => (JobKind::Timer, "timer-transition"),
         (false, _, None) => (JobKind::Timer, "timer-intermediate-transition"),
     };
+    Some(timer_job(node, timer, kind, job_type))
+}
+
+fn timer_job(node: &Node, timer: &TimerDefinition, kind: JobKind, job_type: &'static str) -> JobDefinition {
     let word = match timer.kind {
         TimerKind::Date => "DATE",
         TimerKind::Duration => "DURATION",
         TimerKind::Cycle => "CYCLE",
     };
-    Some(JobDefinition {
+    JobDefinition {
         element: node.id.clone(),
         kind,
         job_type,
         configuration: format!("{word}: {}", timer.text.text()),
-    })
+    }
 }
 
 /// Where a node stands among those of its scope.

@@ -332,7 +332,7 @@ impl<'a> Ctx<'a, '_> {
                     false => behind,
                 })
             }
-            JobKind::Timer | JobKind::TimerStart | JobKind::Event => None,
+            JobKind::Timer | JobKind::Timeout(_) | JobKind::TimerStart | JobKind::Event => None,
         };
         self.at = behind.map(|node| node.id.as_str());
         Ok(false)
@@ -348,7 +348,7 @@ impl<'a> Ctx<'a, '_> {
                 JobKind::AsyncBefore => self.node_of(token)?.is_scope(),
                 _ => false,
             };
-            if kind == JobKind::Timer {
+            if kind.is_timer() {
                 return self.active_host(token, &row.element);
             }
             let execution = match begins {
@@ -361,11 +361,11 @@ impl<'a> Ctx<'a, '_> {
         match kind {
             JobKind::AsyncBefore => self.begin(token, self.node_of(token)?),
             JobKind::AsyncAfter => self.resume_after(token, self.node_of(token)?),
-            JobKind::Timer => {
+            JobKind::Timer | JobKind::Timeout(_) => {
                 self.repeat_timer(&row)?;
                 let node = self.def.definition.node(&row.element);
                 match node.is_some_and(Node::has_timeout) {
-                    true => self.task_timed_out(token),
+                    true => self.task_timed_out(token, kind.timeout()),
                     false => self.occurred(token, &row.element),
                 }
             }

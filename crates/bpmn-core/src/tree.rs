@@ -6,10 +6,23 @@ use crate::{
 };
 use topology::Id;
 
+/// What an id may be long in the reference's tables, in UTF-16 units.
+const MAX_ID: usize = 64;
+
+/// REST's id of an activity instance: `ELEMENT:UUID`; the bare `UUID` where that would be longer than 64, as in the
+/// reference engine 7.24.
+pub fn activity_instance_id(element: &str, id: Id) -> String {
+    let full = format!("{element}:{id}");
+    match full.encode_utf16().nth(MAX_ID) {
+        None => full,
+        Some(_) => id.to_string(),
+    }
+}
+
 /// An activity instance with what it contains.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ActivityInstance {
-    /// `ELEMENT:UUID`; for the root the process instance's id.
+    /// As [`activity_instance_id`] makes it; for the root the process instance's id.
     pub id: String,
     pub parent_id: Option<String>,
     /// The element's id; for the root REST's definition id.

@@ -247,7 +247,7 @@ impl Jobs {
             None => all,
             Some((element, kind)) => all
                 .add(column("job", "element").eq(element.as_str()))
-                .add(column("job", "kind").eq(*kind as i16)),
+                .add(column("job", "kind").eq(kind.number())),
         }
     }
 }

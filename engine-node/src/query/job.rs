@@ -124,12 +124,13 @@ fn kinds(w: &mut Where<'_>) -> ApiResult<()> {
             "Parameter timers cannot be used together with parameter messages.",
         ));
     }
-    let of = |kinds: &[JobKind]| col(J, "kind").is_in(kinds.iter().map(|kind| *kind as i16));
+    // All others are timers: those of a user task's listeners have kinds of their own.
+    let of_messages = [JobKind::AsyncBefore, JobKind::AsyncAfter, JobKind::Event].map(JobKind::number);
     if timers {
-        w.and(of(&[JobKind::Timer, JobKind::TimerStart]));
+        w.and(col(J, "kind").is_not_in(of_messages));
     }
     if messages {
-        w.and(of(&[JobKind::AsyncBefore, JobKind::AsyncAfter, JobKind::Event]));
+        w.and(col(J, "kind").is_in(of_messages));
     }
     Ok(())
 }

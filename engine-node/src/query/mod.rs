@@ -367,7 +367,7 @@ impl<'a> Where<'a> {
             .fold(Condition::any().add(never()), |any, job| {
                 let same = col(alias, "definition_id").eq(job.definition_id.0);
                 let same = same.and(col(alias, "element").eq(job.element.as_str()));
-                any.add(same.and(col(alias, kind).eq(job.kind as i16)))
+                any.add(same.and(col(alias, kind).eq(job.kind.number())))
             });
         self.condition = std::mem::replace(&mut self.condition, Condition::all()).add(found);
     }

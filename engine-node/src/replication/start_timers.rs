@@ -51,7 +51,7 @@ impl Replication {
             .expr(column("id"))
             .expr(column("definition_id"))
             .from(Alias::new("job"))
-            .and_where(column("kind").eq(JobKind::TimerStart as i16))
+            .and_where(column("kind").eq(JobKind::TimerStart.number()))
             .and_where(visible(Alias::new("job")))
             .to_owned();
         let mut jobs = Vec::new();
@@ -150,6 +150,8 @@ impl Replication {
                 Ok(Some((due, repeat))) => {
                     let id = job_id(row.id, &start.element, row.home);
                     let set = deployed.job_definition(&start.element, JobKind::TimerStart);
+                    let retries = self.engine.settings().retries();
+                    let retries = deployed.definition.start_tries(&start.element, retries);
                     let job = Job {
                         id,
                         root_id: id,
@@ -160,7 +162,7 @@ impl Replication {
                         element: start.element,
                         kind: JobKind::TimerStart,
                         due: Some(due),
-                        retries: self.engine.settings().default_retries,
+                        retries,
                         exclusive: start.exclusive,
                         priority: set.and_then(|j| j.priority).unwrap_or(start.priority),
                         suspended: set.is_some_and(|j| j.suspended),

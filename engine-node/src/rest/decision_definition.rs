@@ -170,10 +170,9 @@ fn entries(entries: &Entries) -> ApiResult<Value> {
     let mut map = Map::new();
     for (name, typed) in entries {
         let Some(name) = name else {
-            return Err(ApiError::json_text(
-                "Null key for a Map not allowed in JSON (use a converting NullKeySerializer?) (through reference \
-                 chain: java.util.ArrayList[0]->java.util.HashMap[\"null\"])",
-            ));
+            // The reference can't write it, and says nothing about it.
+            let (status, kind) = (StatusCode::BAD_REQUEST, "InvalidRequestException");
+            return Err(ApiError::new(status, kind, String::new()));
         };
         map.insert(name.clone(), shown(typed));
     }

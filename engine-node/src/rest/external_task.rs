@@ -17,6 +17,7 @@ use axum::{
 use bpmn_core::{
     command::{Command, Rejection},
     instance::ExternalTask as Task,
+    tree::activity_instance_id,
 };
 use http::StatusCode;
 use rest_api::{ApiError, ApiResult, Date, external_task::ExternalTask, filters::Filters, variable};
@@ -43,7 +44,7 @@ pub fn routes() -> Router<App> {
 fn dto(view: &CatalogView, task: Task) -> ExternalTask {
     let deployed = view.by_id(task.definition_id);
     ExternalTask {
-        activity_instance_id: format!("{}:{}", task.element, task.activity_id),
+        activity_instance_id: activity_instance_id(&task.element, task.activity_id),
         activity_id: task.element,
         error_message: task.error_message,
         execution_id: task.execution_id.to_string(),

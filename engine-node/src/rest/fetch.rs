@@ -13,6 +13,7 @@ use axum::{Router, response::Response, routing::post};
 use bpmn_core::{
     Id,
     instance::{ExternalTask, Instance},
+    tree::activity_instance_id,
     value::TypedValue,
 };
 use rest_api::{
@@ -172,7 +173,7 @@ fn row(
     let properties = properties.map(|(name, value)| (name.clone(), Value::from(value.as_str())));
     let extension_properties = Value::Object(properties.collect());
     LockedExternalTask {
-        activity_instance_id: format!("{}:{}", task.element, task.activity_id),
+        activity_instance_id: activity_instance_id(&task.element, task.activity_id),
         activity_id: task.element,
         error_message: task.error_message,
         error_details: task.error_details,

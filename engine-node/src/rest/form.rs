@@ -81,15 +81,13 @@ fn unknown_definition(id: &str) -> String {
 }
 
 async fn start_form(call: Call) -> ApiResult<Response> {
-    let deployed = process_definition::named(&call, |id| {
+    let refused = |id: &str| {
         let text = format!("Cannot get start form data for process definition {id}");
         ApiError::new(StatusCode::BAD_REQUEST, "InvalidRequestException", text).with_code(0)
-    })?;
-    let Some(node) = start_node(&deployed) else {
-        return Ok(json(
-            &json!({"key": null, "camundaFormRef": null, "contextPath": null}),
-        ));
     };
+    let deployed = process_definition::named(&call, refused)?;
+    // A definition that only messages and the like start, and more than one of them, has none.
+    let node = start_node(&deployed).ok_or_else(|| refused(&deployed.row.rest_id))?;
     let (key, reference) = start_key(node);
     let rendered = format!("process-definition/{}", deployed.row.rest_id);
     Ok(json(&form_dto(key, reference, node, rendered)))

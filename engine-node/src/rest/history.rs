@@ -16,6 +16,7 @@ use axum::{Router, response::Response, routing::get};
 use bpmn_core::{
     Id,
     definition::{Definition, Node},
+    tree::activity_instance_id,
 };
 use rest_api::{
     ApiError, ApiResult, Date,
@@ -99,15 +100,15 @@ fn activity_dto(view: &CatalogView, row: ActivityRow) -> HistoricActivityInstanc
     let node = deployed.and_then(|d| d.definition.node(&row.element));
     // The parent is the process instance or the scope that the element lies in; or, where one compensates, itself.
     let parent = match node.and_then(|n| n.parent).zip(deployed) {
-        _ if row.parent_id == row.id => format!("{}:{}", row.element, row.id),
+        _ if row.parent_id == row.id => activity_instance_id(&row.element, row.id),
         Some((scope, deployed)) if row.parent_id != row.instance_id => {
-            format!("{}:{}", deployed.definition.nodes[scope].id, row.parent_id)
+            activity_instance_id(&deployed.definition.nodes[scope].id, row.parent_id)
         }
         _ => row.parent_id.to_string(),
     };
     let begun = begun_as(deployed.map(|d| &d.definition), &row);
     HistoricActivityInstance {
-        id: format!("{begun}:{}", row.id),
+        id: activity_instance_id(&begun, row.id),
         parent_activity_instance_id: parent,
         activity_name: node.and_then(|n| n.name.clone()),
         activity_type: node.map_or("", |n| n.activity_type).to_owned(),
@@ -212,8 +213,8 @@ async fn activity_one(call: Call) -> ApiResult<Response> {
             "Historic activity instance with id '{text}' does not exist"
         ))
     };
-    // `ELEMENT:UUID`; a bare uuid is the id of a process instance's scope, which has no row of its own.
-    let id = text.rsplit_once(':').and_then(|(_, id)| id.parse().ok());
+    // A process instance's id has no row here.
+    let id = text.rsplit(':').next().and_then(|id| id.parse().ok());
     let row = lists::one(&call, id, history_activity::by_id, history_activity::row, missing).await?;
     Ok(json(&activity_dto(&call.catalog(), row)))
 }

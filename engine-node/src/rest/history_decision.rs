@@ -12,7 +12,7 @@ use crate::{
     },
 };
 use axum::{Router, response::Response, routing::get};
-use bpmn_core::Id;
+use bpmn_core::{Id, tree::activity_instance_id};
 use rest_api::{ApiError, ApiResult, Date, decision::HistoricDecisionInstance, variable};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -62,7 +62,7 @@ fn dto(view: &CatalogView, row: &DecisionRow) -> HistoricDecisionInstance {
         case_definition_key: None,
         case_instance_id: None,
         activity_id: row.element.clone(),
-        activity_instance_id: activity.map(|(element, id)| format!("{element}:{id}")),
+        activity_instance_id: activity.map(|(element, id)| activity_instance_id(&element, id)),
         user_id: row.user_id.clone(),
         inputs: None,
         outputs: None,

@@ -14,7 +14,10 @@ use crate::{
     },
 };
 use axum::{Router, response::Response, routing::get};
-use bpmn_core::instance::{JobKind, RunState};
+use bpmn_core::{
+    instance::{JobKind, RunState},
+    tree::activity_instance_id,
+};
 use rest_api::{
     ApiError, ApiResult, Date,
     filters::Filters,
@@ -100,7 +103,7 @@ fn task_dto(view: &CatalogView, row: LogRow) -> HistoricExternalTaskLog {
         priority: row.priority,
         retries: row.retries,
         error_message: row.error_message.filter(|_| failed),
-        activity_instance_id: row.activity_id.map(|id| format!("{}:{id}", row.element)),
+        activity_instance_id: row.activity_id.map(|id| activity_instance_id(&row.element, id)),
         activity_id: row.element,
         execution_id: row.execution_id.map(|id| id.to_string()),
         process_instance_id: row.instance_id.map(|id| id.to_string()),

@@ -17,6 +17,7 @@ use crate::{
     },
 };
 use axum::{Router, response::Response, routing::get};
+use bpmn_core::tree::activity_instance_id;
 use rest_api::{
     ApiResult, Date,
     filters::Filters,
@@ -55,7 +56,7 @@ fn task_dto(view: &CatalogView, row: TaskRow) -> HistoricTaskInstance {
         case_definition_id: None,
         case_instance_id: None,
         case_execution_id: None,
-        activity_instance_id: activity.map(|(element, id)| format!("{element}:{id}")),
+        activity_instance_id: activity.map(|(element, id)| activity_instance_id(element, id)),
         name: row.name,
         description: row.description,
         delete_reason: row.delete_reason,

@@ -16,7 +16,7 @@ use crate::{
     },
 };
 use axum::{Router, response::Response, routing::get};
-use bpmn_core::{Id, value::TypedValue};
+use bpmn_core::{Id, tree::activity_instance_id, value::TypedValue};
 use rest_api::{
     ApiError, ApiResult, Date,
     filters::Filters,
@@ -53,7 +53,7 @@ pub fn routes() -> Router<App> {
 /// `ELEMENT:UUID`, or the process instance's own id.
 fn activity(element: Option<String>, id: Option<Id>, instance: Option<Id>) -> Option<String> {
     match (element, id) {
-        (Some(element), Some(id)) => Some(format!("{element}:{id}")),
+        (Some(element), Some(id)) => Some(activity_instance_id(&element, id)),
         (None, Some(Id::NIL)) => None,
         // Its row isn't kept (any more).
         (None, Some(id)) => Some(id.to_string()),

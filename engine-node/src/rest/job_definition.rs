@@ -124,7 +124,7 @@ async fn suspend(call: Call) -> ApiResult<Response> {
     let of = vec![(deployed.row.id, Some(job.id))];
     let sweep = Sweep::SuspendJobs {
         definitions: vec![deployed.row.id],
-        at: Some((job.element, job.kind as i16)),
+        at: Some((job.element, job.kind.number())),
         suspended,
     };
     let sweeps = jobs.then_some(sweep).into_iter().collect();
@@ -213,7 +213,7 @@ async fn priority(call: Call) -> ApiResult<Response> {
     // The reference changes the jobs that exist too, asked for or not.
     let sweep = priority.map(|priority| Sweep::JobPriority {
         definition: deployed.row.id,
-        at: (job.element.clone(), job.kind as i16),
+        at: (job.element.clone(), job.kind.number()),
         priority,
     });
     let replication = &call.app.replication;

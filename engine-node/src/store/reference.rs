@@ -283,7 +283,7 @@ fn elements(definition: Id, model: &bpmn_core::Definition) -> Vec<Vec<Cell>> {
 fn job_definitions(definition: &DefinitionRow, model: &bpmn_core::Definition) -> Vec<JobDefinitionRow> {
     let all = model.job_definitions().into_iter().enumerate();
     all.map(|(place, job)| {
-        let what = format!("{}\n{}", job.element, job.kind as i16);
+        let what = format!("{}\n{}", job.element, job.kind.number());
         JobDefinitionRow {
             id: derived_id(definition.id, &what, place as u16, definition.home),
             definition_id: definition.id,

@@ -5,6 +5,7 @@ use crate::{
     ctx::Ctx,
     definition::NodeIx,
     instance::{Token, TokenState},
+    tree::activity_instance_id,
 };
 use topology::Id;
 
@@ -16,14 +17,15 @@ pub(super) enum Place {
 }
 
 impl Ctx<'_, '_> {
-    /// The place of an activity instance, named `ELEMENT:UUID` or by the process instance's id.
+    /// The place of an activity instance, named by its id in REST or by the process instance's id.
     pub(super) fn find_activity_instance(&self, name: &str) -> Option<Place> {
         if name == self.inst.process.id.to_string() {
             return Some(Place::Process);
         }
-        let (element, id) = name.rsplit_once(':')?;
-        let id: Id = id.parse().ok()?;
-        let is_it = |t: &&Token| t.activity_id == Some(id) && t.element == element && is_shown(t);
+        let id: Id = name.rsplit(':').next()?.parse().ok()?;
+        let is_it = |t: &&Token| {
+            t.activity_id == Some(id) && name == activity_instance_id(&t.element, id) && is_shown(t)
+        };
         self.inst.tokens.iter().find(is_it).map(|t| Place::Token(t.id))
     }
 

@@ -367,6 +367,11 @@ pub(crate) trait Behavior: Debug + Send + Sync {
         false
     }
 
+    /// The timers of its task's timeout listeners, in document order.
+    fn timeouts(&self) -> &[TimerDefinition] {
+        &[]
+    }
+
     /// The timer that makes its jobs, for timer events.
     fn timer(&self) -> Option<&TimerDefinition> {
         None

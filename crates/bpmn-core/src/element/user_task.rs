@@ -40,7 +40,7 @@ pub(super) const SPEC: ElementSpec = ElementSpec {
             follow_up: reader.expression_attribute(xml, "followUpDate"),
             priority: reader.expression_attribute(xml, "priority"),
             listeners: TaskListener::read_all(reader, xml, id),
-            timeout: timeout(reader, xml, id),
+            timeouts: timeouts(reader, xml, id),
             properties: bpmn_child(xml, "property").is_some(),
         }))
     },
@@ -83,15 +83,17 @@ fn assignee(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str) -> Option<Expre
     }
 }
 
-/// The timer of the task's timeout listener. Its jobs don't say whose they are, so there may be only one.
-fn timeout(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str) -> Option<TimerDefinition> {
-    let mut listeners = extensions(xml, "taskListener").filter(|l| l.attribute("event") == Some("timeout"));
-    let first = listeners.next()?;
-    if let Some(second) = listeners.next() {
-        let message = format!("more than one timeout listener of '{id}' is not supported");
-        reader.error(second, id, message);
+/// The timers of the task's timeout listeners: as many as the kinds of jobs can tell apart.
+fn timeouts(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str) -> Vec<TimerDefinition> {
+    let listeners: Vec<_> = extensions(xml, "taskListener")
+        .filter(|l| l.attribute("event") == Some("timeout"))
+        .collect();
+    if let Some(further) = listeners.get(usize::from(u8::MAX) + 1) {
+        let message = format!("more than 256 timeout listeners of '{id}' are not supported");
+        reader.error(*further, id, message);
     }
-    TimerDefinition::read(reader, first)
+    let timers = listeners.into_iter();
+    timers.filter_map(|l| TimerDefinition::read(reader, l)).collect()
 }
 
 /// Candidates (`true`: groups) from `potentialOwner`s, whose names are groups unless they say `user(…)`, and from
@@ -130,17 +132,17 @@ struct UserTask {
     follow_up: Option<Expression>,
     priority: Option<Expression>,
     listeners: Vec<TaskListener>,
-    /// When its timeout listener runs.
-    timeout: Option<TimerDefinition>,
+    /// When its timeout listeners run.
+    timeouts: Vec<TimerDefinition>,
     /// It declares properties. They do nothing, but the reference gives it a scope for them.
     properties: bool,
 }
 
 impl Behavior for UserTask {
     fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
-        if let Some(timeout) = &self.timeout {
+        for (place, timeout) in (0..).zip(&self.timeouts) {
             let (due, repeat) = timeout.due(at, token, ctx)?;
-            ctx.add_job(token, at, JobKind::Timer, Some(due), repeat)?;
+            ctx.add_job(token, at, JobKind::of_timeout(place), Some(due), repeat)?;
         }
         let id = ctx.new_id();
         let row = ctx.token(token)?.clone();
@@ -211,11 +213,11 @@ impl Behavior for UserTask {
     }
 
     fn is_scope(&self) -> bool {
-        self.timeout.is_some() || self.properties
+        !self.timeouts.is_empty() || self.properties
     }
 
-    fn timer(&self) -> Option<&TimerDefinition> {
-        self.timeout.as_ref()
+    fn timeouts(&self) -> &[TimerDefinition] {
+        &self.timeouts
     }
 
     fn task_listeners(&self) -> &[TaskListener] {

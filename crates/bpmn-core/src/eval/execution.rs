@@ -1,6 +1,6 @@
 //! `execution` in expressions: what it tells.
 use super::{Place, text};
-use crate::{definition::Node, instance::Token, moves::Scene};
+use crate::{definition::Node, instance::Token, moves::Scene, tree::activity_instance_id};
 use expr::Value;
 use topology::Id;
 
@@ -19,7 +19,7 @@ impl<'a> Place<'_, 'a, '_> {
             "currentActivityId" | "activityId" => text(self.current().map(|n| n.id.clone())),
             "currentActivityName" => text(self.current().and_then(|n| n.name.clone())),
             "activityInstanceId" => match self.row() {
-                Some(row) => text(row.activity_id.map(|id| format!("{}:{id}", row.element))),
+                Some(row) => text(row.activity_id.map(|id| activity_instance_id(&row.element, id))),
                 None => Value::Str(process.id.to_string()),
             },
             "parentActivityInstanceId" => self.parent_activity(),
@@ -61,7 +61,11 @@ impl<'a> Place<'_, 'a, '_> {
         let ctx = &*self.ctx;
         let parent = self.row().and_then(|row| ctx.inst.tokens.get(row.parent_id?));
         match parent {
-            Some(parent) => text(parent.activity_id.map(|id| format!("{}:{id}", parent.element))),
+            Some(parent) => text(
+                parent
+                    .activity_id
+                    .map(|id| activity_instance_id(&parent.element, id)),
+            ),
             None if self.token.is_some() => Value::Str(ctx.inst.process.id.to_string()),
             None => Value::Null,
         }

@@ -1,6 +1,6 @@
 //! `externalTask` in expressions: there while the execution stands on an external task.
 use super::{Place, text};
-use crate::{instance::ExternalTask, tracked::By};
+use crate::{instance::ExternalTask, tracked::By, tree::activity_instance_id};
 use expr::Value;
 
 impl Place<'_, '_, '_> {
@@ -25,7 +25,7 @@ impl Place<'_, '_, '_> {
             "createTime" => Value::Date(task.created),
             "suspended" => Value::Bool(task.suspended),
             "activityId" => Value::Str(task.element.clone()),
-            "activityInstanceId" => Value::Str(format!("{}:{}", task.element, task.activity_id)),
+            "activityInstanceId" => Value::Str(activity_instance_id(&task.element, task.activity_id)),
             "executionId" => Value::Str(task.execution_id.to_string()),
             "processInstanceId" => Value::Str(task.instance_id.to_string()),
             "processDefinitionId" => Value::Str(definition.rest_id.to_owned()),

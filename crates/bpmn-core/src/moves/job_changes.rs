@@ -56,8 +56,8 @@ impl Ctx<'_, '_> {
         let row = self.job_mut(job)?.clone();
         let definition = self.def.definition;
         let found = definition.node(&row.element);
-        let timer = found.and_then(|node| Some((node, node.behavior.timer()?, row.token_id?)));
-        let Some((node, timer, token)) = timer.filter(|_| row.kind == JobKind::Timer) else {
+        let timer = found.and_then(|node| Some((node, node.timer_of(row.kind)?, row.token_id?)));
+        let Some((node, timer, token)) = timer else {
             return Err(not_a_timer(job, "async-continuation"));
         };
         let base = if from_creation { row.created } else { self.env.now };

@@ -38,7 +38,7 @@ impl Ctx<'_, '_> {
             due,
             retries: self.env.retries.tries,
             exclusive: match kind {
-                JobKind::Timer => node.timer_exclusive,
+                timer if timer.is_timer() => node.timer_exclusive,
                 _ => node.exclusive,
             },
             priority,

@@ -1,12 +1,13 @@
 //! What becomes of a job that failed: how often and when it is tried again.
 use crate::{
     Millis,
-    command::Rejection,
+    command::{Rejection, Retries},
     ctx::Ctx,
-    instance::{Job, JobKind},
+    definition::Definition,
+    instance::Job,
     timer::{Interval, TimerError},
 };
-use expr::Value;
+use expr::{Expression, Value};
 use topology::Id;
 
 impl Ctx<'_, '_> {
@@ -25,7 +26,7 @@ impl Ctx<'_, '_> {
             .cloned()
             .ok_or(Rejection::NotFound { kind: "Job", id: job })?;
         // A repeating timer goes on all the same, once. When that can't be told, it was what failed.
-        let repeats = row.kind == JobKind::Timer && row.repeat.is_some();
+        let repeats = row.kind.is_timer() && row.repeat.is_some();
         let goes_on = repeats && self.repeat_timer(&row).is_ok();
         let now = self.env.now;
         let mut retries = row.retries;
@@ -78,18 +79,54 @@ impl Ctx<'_, '_> {
     /// has the usual tries.
     fn retry_cycle(&mut self, job: &Job) -> Option<RetryCycle> {
         let definition = self.def.definition;
-        let written = definition.node(&job.element)?.retry_cycle.as_ref();
-        let Some(expression) = written.filter(|cycle| !cycle.text().is_empty()) else {
-            return RetryCycle::read(self.env.retries.cycle?);
+        match definition.written_cycle(&job.element)? {
+            None => RetryCycle::read(self.env.retries.cycle?),
+            Some(expression) if is_plain(expression) => RetryCycle::read(expression.text()),
+            Some(expression) => match self.eval(expression, job.token_id) {
+                Ok(Value::Str(text)) => RetryCycle::read(&text),
+                _ => None,
+            },
+        }
+    }
+}
+
+/// As in the reference a text that only holds an expression is none.
+fn is_plain(expression: &Expression) -> bool {
+    !expression.text().starts_with("${") && !expression.text().starts_with("#{")
+}
+
+impl Definition {
+    /// The cycle of an element, if it has one; `None`: there is no such element.
+    fn written_cycle(&self, element: &str) -> Option<Option<&Expression>> {
+        let written = self.node(element)?.retry_cycle.as_ref();
+        Some(written.filter(|cycle| !cycle.text().is_empty()))
+    }
+
+    /// The cycle of a timer start event, whose job belongs to no instance: an expression that needs one is none.
+    fn start_cycle(&self, element: &str, default: Retries<'_>) -> Option<RetryCycle> {
+        match self.written_cycle(element)? {
+            None => RetryCycle::read(default.cycle?),
+            Some(expression) if is_plain(expression) => RetryCycle::read(expression.text()),
+            Some(_) => None,
+        }
+    }
+
+    /// How many tries a new job of a timer start event has.
+    pub fn start_tries(&self, element: &str, default: Retries<'_>) -> i32 {
+        let cycle = self.start_cycle(element, default);
+        cycle.map_or(default.tries, |cycle| cycle.tries)
+    }
+
+    /// Readies a start event's job that has failed for its next try: when, and of how many tries this was one. The first
+    /// failure sets how many there are in all. Call it before the failure is noted and counted.
+    pub fn schedule_start_retry(&self, job: &mut Job, default: Retries<'_>, now: Millis) {
+        let Some(cycle) = self.start_cycle(&job.element, default) else {
+            return;
         };
-        // As in the reference a text that only holds an expression is none.
-        if !expression.text().starts_with("${") && !expression.text().starts_with("#{") {
-            return RetryCycle::read(expression.text());
+        if job.error_message.is_none() {
+            job.retries = cycle.tries;
         }
-        match self.eval(expression, job.token_id) {
-            Ok(Value::Str(text)) => RetryCycle::read(&text),
-            _ => None,
-        }
+        job.due = cycle.due(job.retries, now).unwrap_or(job.due);
     }
 }
 

@@ -141,14 +141,12 @@ impl Ctx<'_, '_> {
             .try_for_each(|task| self.notify_task(task, TaskEvent::Delete))
     }
 
-    /// The time of the timeout listener of a token's task has come.
-    pub(crate) fn task_timed_out(&mut self, token: Id) -> Result<(), Rejection> {
-        let tasks = self.inst.tasks.ids_by(By::Token(token));
-        let tasks: Vec<Id> = tasks.into_iter().collect();
+    /// The time of a timeout listener of a token's task has come: of the one at that place among them.
+    pub(crate) fn task_timed_out(&mut self, token: Id, place: usize) -> Result<(), Rejection> {
+        let tasks: Vec<Id> = self.inst.tasks.ids_by(By::Token(token)).into_iter().collect();
         self.running(self.node_of(token)?, |ctx| {
-            tasks
-                .into_iter()
-                .try_for_each(|task| ctx.notify_task(task, TaskEvent::Timeout).map(drop))
+            let mut tasks = tasks.into_iter();
+            tasks.try_for_each(|task| ctx.notify_listeners(task, TaskEvent::Timeout, Some(place)))
         })
     }
 
@@ -171,12 +169,21 @@ impl Ctx<'_, '_> {
 
     /// Runs a task's listeners of an event.
     pub(crate) fn notify_task(&mut self, task: Id, event: TaskEvent) -> Result<(), Rejection> {
+        self.notify_listeners(task, event, None)
+    }
+
+    /// The same, of the one at that place among those of the event.
+    fn notify_listeners(&mut self, task: Id, event: TaskEvent, only: Option<usize>) -> Result<(), Rejection> {
         let token = self.inst.tasks.get(task).and_then(|row| row.token_id);
         let Some(token) = token.filter(|_| !self.skip_listeners) else {
             return Ok(());
         };
         let listeners = self.node_of(token)?.behavior.task_listeners();
-        for listener in listeners.iter().filter(|listener| listener.event == event) {
+        let of_event = listeners.iter().filter(|listener| listener.event == event);
+        let wanted = of_event
+            .enumerate()
+            .filter(|(place, _)| only.is_none_or(|only| only == *place));
+        for (_, listener) in wanted {
             let result = self.in_scene(Scene::Task(event), |ctx| {
                 ctx.run_task_listener(&listener.run, token, task)
             });

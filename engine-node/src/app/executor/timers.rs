@@ -115,7 +115,9 @@ impl Engine {
                 root_id: id,
                 due: Some(due),
                 repeat,
-                retries: self.inner.settings.default_retries,
+                retries: deployed
+                    .definition
+                    .start_tries(&job.element, self.inner.settings.retries()),
                 suspended: set.is_some_and(|j| j.suspended),
                 priority: set.and_then(|j| j.priority).unwrap_or(timer.priority),
                 created: now(),
@@ -152,8 +154,11 @@ impl Engine {
                 id: job.id,
             });
         };
-        let key = self.inner.deployed(job.definition_id)?.row.key.clone();
+        let deployed = self.inner.deployed(job.definition_id)?;
+        let key = deployed.row.key.clone();
         let mut history = Vec::new();
+        let retries = self.inner.settings.retries();
+        deployed.definition.schedule_start_retry(&mut job, retries, now());
         job.error_message = Some(failure.to_string());
         job.stacktrace = Some(stacktrace(&failure));
         // In the reference the instance is started by a command of its own, so the job doesn't know where it failed.

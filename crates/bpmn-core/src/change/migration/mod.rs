@@ -5,6 +5,7 @@ mod plan;
 use crate::{
     definition::Definition,
     instance::{Instance, TokenState},
+    tree::activity_instance_id,
     value::Variables,
 };
 pub use plan::{generate, validate};
@@ -54,7 +55,7 @@ pub fn unmapped(definition: &Definition, inst: &Instance, plan: &MigrationPlan) 
     let left = waiting.filter(|t| definition.node(&t.element).is_none() || plan.of(&t.element).is_none());
     left.map(|t| Unmapped {
         id: match t.activity_id {
-            Some(activity) => format!("{}:{activity}", t.element),
+            Some(activity) => activity_instance_id(&t.element, activity),
             None => t.execution_id.to_string(),
         },
         transition: t.activity_id.is_none(),
