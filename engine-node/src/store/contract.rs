@@ -4,6 +4,7 @@ mod cleaning;
 mod counters;
 mod fixture;
 mod history_life;
+mod identity;
 mod job_plans;
 mod jobs;
 mod large;
@@ -64,6 +65,8 @@ contract! {
         lists_sort_nulls_and_bytes_alike,
         reopening_finds_everything,
         payloads_users_and_deployments_are_kept;
+    identity:
+        s1_02_identity_changes_and_lists_are_the_same;
     counters:
         counters_are_the_numbers_of_visible_rows;
     jobs:

@@ -15,6 +15,7 @@ mod faults;
 mod history;
 mod history_cleanup;
 mod history_level;
+mod identity;
 mod jobs;
 mod large_values;
 mod lists;

@@ -1,0 +1,127 @@
+//! Users and rights where the recorded conversations can't go: who asks, and time.
+use crate::api::{Api, Reply, error};
+use axum::body::Body;
+use engine_node::rest::caller::User;
+use http::Request;
+use serde_json::{Value, json};
+
+async fn with_anna() -> Api {
+    let api = Api::quiet().await;
+    let anna = json!({"profile": {"id": "anna"}, "credentials": {"password": "secret"}});
+    api.done("POST", "/user/create", anna).await;
+    api
+}
+
+async fn is_right(api: &Api, password: &str) -> bool {
+    let body = json!({"username": "anna", "password": password});
+    let reply = api.json("POST", "/identity/verify", body).await;
+    assert_eq!(
+        (reply.status, &reply.body["authenticatedUser"]),
+        (200, &json!("anna"))
+    );
+    reply.body["authenticated"] == true
+}
+
+/// A call that `anna` makes.
+async fn as_anna(api: &Api, method: &str, path: &str, body: Value) -> Reply {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("content-type", "application/json")
+        .body(Body::from(body.to_string()))
+        .unwrap();
+    request.extensions_mut().insert(User("anna".into()));
+    api.send(request).await
+}
+
+#[tokio::test]
+async fn s1_02_after_a_failed_login_a_user_waits_until_it_is_unlocked() {
+    let api = with_anna().await;
+    assert!(is_right(&api, "secret").await);
+    assert!(!is_right(&api, "guess").await);
+    // Recorded on the reference: the right password isn't looked at for three seconds.
+    assert!(!is_right(&api, "secret").await);
+    let changed = json!({"password": "other"});
+    api.done("PUT", "/user/anna/credentials", changed).await;
+    assert!(!is_right(&api, "other").await);
+    api.done("POST", "/user/anna/unlock", json!({})).await;
+    assert!(is_right(&api, "other").await);
+    assert!(!is_right(&api, "secret").await);
+}
+
+#[tokio::test]
+async fn s1_02_a_password_is_changed_with_the_caller_s_own() {
+    let api = with_anna().await;
+    let change = async |body: Value| as_anna(&api, "PUT", "/user/anna/credentials", body).await;
+    let refused = change(json!({"password": "other"})).await;
+    let text = "The given authenticated user password is not valid.";
+    assert_eq!(
+        (refused.status, refused.body),
+        (400, error("InvalidRequestException", text, None))
+    );
+    let right = json!({"password": "other", "authenticatedUserPassword": "secret"});
+    assert_eq!(change(right).await.status, 204);
+    assert!(is_right(&api, "other").await);
+    let wrong = json!({"password": "third", "authenticatedUserPassword": "secret"});
+    assert_eq!(change(wrong).await.status, 400);
+    api.done("POST", "/user/anna/unlock", json!({})).await;
+    assert!(is_right(&api, "other").await);
+}
+
+#[tokio::test]
+async fn everybody_may_do_everything_and_is_told_so() {
+    let api = with_anna().await;
+    let check = async |query: &str| {
+        let path = format!("/authorization/check?{query}");
+        as_anna(&api, "GET", &path, json!({})).await
+    };
+    let reply = check("permissionName=UPDATE&resourceName=Task&resourceType=7&resourceId=x").await;
+    let expected =
+        json!({"permissionName": "UPDATE", "resourceName": "Task", "resourceId": "x", "authorized": true});
+    assert_eq!((reply.status, reply.body), (200, expected));
+    let reply = check("permissionName=READ&resourceName=User&resourceType=1&userId=nobody").await;
+    assert_eq!((reply.status, &reply.body["authorized"]), (200, &json!(true)));
+    let message = |reply: Reply| {
+        (
+            reply.status,
+            reply.body["message"].as_str().unwrap_or("").to_owned(),
+        )
+    };
+    let (status, text) = message(check("permissionName=NOPE&resourceName=Task&resourceType=7").await);
+    assert_eq!(
+        (status, text.as_str()),
+        (
+            400,
+            "The permission 'NOPE' is not valid for 'TASK' resource type."
+        )
+    );
+    let (status, text) = message(check("permissionName=READ&resourceName=Historic&resourceType=19").await);
+    assert!(status == 400 && text.starts_with("ENGINE-03090 Historic instance permissions are disabled"));
+}
+
+#[tokio::test]
+async fn there_is_no_password_policy_and_a_page_says_so() {
+    let api = Api::quiet().await;
+    for reply in [
+        api.call("GET", "/identity/password-policy").await,
+        api.json("POST", "/identity/password-policy", json!({"password": "x"}))
+            .await,
+    ] {
+        assert_eq!(reply.status, 404);
+        assert_eq!(reply.headers["content-type"], "text/html;charset=utf-8");
+        assert!(reply.body.as_str().unwrap().starts_with("<!doctype html>"));
+    }
+}
+
+#[tokio::test]
+async fn a_user_created_by_two_at_once_is_one() {
+    let api = Api::quiet().await;
+    let user = || json!({"profile": {"id": "anna"}, "credentials": {"password": "secret"}});
+    let (a, b) = tokio::join!(
+        api.json("POST", "/user/create", user()),
+        api.json("POST", "/user/create", user())
+    );
+    let mut answers = [a.status, b.status];
+    answers.sort();
+    assert_eq!(answers, [204, 400]);
+}
