@@ -2,7 +2,7 @@
 use crate::{
     admit::{Admitted, admit},
     classify::{Call, Classified, Scope, classify},
-    fan_out::{Stop, command, correlate, fair, list, single, sum},
+    fan_out::{Stop, command, correlate, fair, list, report, single, sum},
     forward::{to_any, to_drawn_slot, to_slot},
     locate::{Target, locate},
     metrics::RequestLabels,
@@ -133,6 +133,7 @@ async fn dispatch(app: &Arc<App>, request: &Admitted, only: Option<ShardName>) -
                 Err(ApiError::not_acceptable().into())
             }
             (Class::FanoutList, _) => list::answer(app, request, only).await,
+            (Class::FanoutSum, Merge::Report(_)) => report::answer(app, request, only).await,
             (Class::FanoutSum, _) => sum::answer(app, request, only).await,
             (Class::FanoutFair, _) => fair::answer(app, request, only).await,
             (Class::FanoutFirst, Merge::Correlate) => correlate::answer(app, request, only).await,

@@ -54,3 +54,17 @@ pub struct HistoricActivityInstance {
     pub removal_time: Option<Date>,
     pub root_process_instance_id: String,
 }
+
+/// `/history/process-definition/{id}/statistics`: numbers of an activity; those not asked for are 0.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoricActivityStatistics {
+    pub id: String,
+    pub instances: i64,
+    pub canceled: i64,
+    pub finished: i64,
+    pub complete_scope: i64,
+    pub open_incidents: i64,
+    pub resolved_incidents: i64,
+    pub deleted_incidents: i64,
+}

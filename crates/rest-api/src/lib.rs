@@ -16,6 +16,7 @@ pub mod job_definition;
 pub mod known;
 pub mod operations;
 pub mod parameters;
+pub mod report;
 pub mod runtime;
 pub mod task;
 pub mod variable;

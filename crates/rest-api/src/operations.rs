@@ -81,7 +81,7 @@ pub enum Merge {
     SumBy(Vec<&'static str>),
     /// Number of different values of that member over all shards.
     CountDistinct(&'static str),
-    /// Group by period; averages need weights.
+    /// Group by that member; averages come with their weights.
     Report(&'static str),
     /// Product data of one, counters added.
     Telemetry,

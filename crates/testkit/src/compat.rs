@@ -136,7 +136,10 @@ impl<'a> Run<'a> {
     }
 
     async fn send(&mut self, step: &Value) -> Result<(u16, Value, Value)> {
-        let line = self.filled(step["do"].as_str().context("no `do`")?);
+        // A plus in a path or query would be read as a space.
+        let line = self.filled_in(step["do"].as_str().context("no `do`")?, |value| {
+            value.replace('+', "%2B")
+        });
         let (method, path) = line.split_once(' ').context("`do` is METHOD PATH")?;
         let url = format!("{}{path}", self.base);
         let mut request = self
@@ -170,6 +173,9 @@ impl<'a> Run<'a> {
                 .header("Content-Type", "application/json")
                 .body(text.to_owned());
         }
+        if let Some(accept) = step.get("accept").and_then(Value::as_str) {
+            request = request.header("Accept", accept);
+        }
         let response = request.send().await?;
         let status = response.status().as_u16();
         let media = response
@@ -195,8 +201,12 @@ impl<'a> Run<'a> {
 
     /// `{{name}}` replaced by what was saved under that name.
     fn filled(&self, text: &str) -> String {
+        self.filled_in(text, str::to_owned)
+    }
+
+    fn filled_in(&self, text: &str, spelled: impl Fn(&str) -> String) -> String {
         self.saved.iter().fold(text.to_owned(), |text, (name, value)| {
-            text.replace(&format!("{{{{{name}}}}}"), value)
+            text.replace(&format!("{{{{{name}}}}}"), &spelled(value))
         })
     }
 

@@ -156,7 +156,8 @@ fn around() -> Expr {
         .into()
 }
 
-fn base() -> SelectStatement {
+/// All rows, as alias `h`.
+pub(super) fn base() -> SelectStatement {
     let mut ended = Query::select();
     for name in COLUMNS {
         // Null where it is the process instance.

@@ -88,7 +88,8 @@ pub fn row(row: &dyn Row) -> Result<IncidentRow, StoreError> {
     })
 }
 
-fn base() -> SelectStatement {
+/// All rows, as alias `h`.
+pub(super) fn base() -> SelectStatement {
     let mut ended = Query::select();
     let mut running = Query::select();
     for name in COLUMNS {

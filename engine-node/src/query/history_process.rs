@@ -95,7 +95,8 @@ pub fn root_ended(alias: &'static str) -> Expr {
     super::scalar(query)
 }
 
-fn base() -> SelectStatement {
+/// All rows, as alias `h`.
+pub(super) fn base() -> SelectStatement {
     let mut ended = Query::select();
     for name in SHARED {
         let cell = match name {

@@ -27,6 +27,7 @@ pub mod memory;
 #[cfg(test)]
 mod plans;
 pub mod process_instance;
+pub mod report;
 pub mod task;
 pub mod tenant;
 pub mod user;

@@ -36,6 +36,8 @@ pub struct Call {
     pub query: Vec<(String, String)>,
     pub body: Bytes,
     pub content_type: Option<String>,
+    /// The media types that the client takes.
+    pub accept: Option<String>,
     params: Vec<(String, String)>,
     _room: Option<SemaphorePermit<'static>>,
 }
@@ -87,6 +89,8 @@ impl FromRequest<App> for Call {
             .map_err(|_| ApiError::too_large(BODY_MAX as u64))?;
         let content_type = parts.headers.get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let accept = parts.headers.get(header::ACCEPT);
+        let accept = accept.and_then(|v| v.to_str().ok()).map(str::to_owned);
         let caller = caller(&parts, &body)?;
         let query = query(parts.uri.query());
         if query
@@ -103,6 +107,7 @@ impl FromRequest<App> for Call {
             query,
             body,
             content_type,
+            accept,
             params,
             _room: room,
         };

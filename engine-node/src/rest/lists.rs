@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     query::Listing,
-    store::{Row, StoreError},
+    store::{Row, Snapshot, StoreError},
 };
 use axum::response::Response;
 use bpmn_core::Id;
@@ -82,6 +82,11 @@ pub async fn count(call: &Call, listing: &Listing) -> ApiResult<Response> {
         .map_or(Ok(0), |row| row.i64(0))
         .map_err(error::store)?;
     Ok(call.covered(&json!({ "count": count }), &snapshot))
+}
+
+/// `{"count":n}` of rows that are at hand.
+pub fn counted(call: &Call, count: usize, snapshot: &Snapshot) -> Response {
+    call.covered(&json!({ "count": count }), snapshot)
 }
 
 /// The row of an id, if there is one; `query` makes the statement that finds it.

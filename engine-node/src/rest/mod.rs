@@ -23,6 +23,7 @@ pub mod history_cleanup;
 pub mod history_decision;
 pub mod history_incident;
 pub mod history_log;
+pub mod history_statistics;
 pub mod history_task;
 pub mod history_variable;
 pub mod identity;
@@ -38,6 +39,7 @@ pub mod modification;
 pub mod process_definition;
 pub mod process_instance;
 pub mod rendered_form;
+pub mod report;
 pub mod restart;
 pub mod scope_variables;
 pub mod selection;
@@ -84,6 +86,7 @@ pub fn router(app: App) -> Router {
         .merge(history_decision::routes())
         .merge(history_incident::routes())
         .merge(history_log::routes())
+        .merge(history_statistics::routes())
         .merge(history_task::routes())
         .merge(history_variable::routes())
         .merge(identity::routes())
@@ -96,6 +99,7 @@ pub fn router(app: App) -> Router {
         .merge(modification::routes())
         .merge(process_definition::routes())
         .merge(process_instance::routes())
+        .merge(report::routes())
         .merge(restart::routes())
         .merge(signal::routes())
         .merge(statistics::routes())
@@ -199,7 +203,9 @@ fn acceptable(request: &Request, path: &str) -> bool {
     else {
         return true;
     };
-    if path.ends_with("/data") {
+    // Reports choose among their own forms.
+    let report = path == "/history/process-instance/report" || path == "/task/report/candidate-group-count";
+    if path.ends_with("/data") || report {
         return true;
     }
     let offered = if path.ends_with("/errorDetails") || path.ends_with("/stacktrace") {

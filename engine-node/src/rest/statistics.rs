@@ -63,7 +63,11 @@ impl Wanted {
 type Incidents<K> = BTreeMap<K, Vec<IncidentCount>>;
 
 /// The rows of a further query of the same answer, which must have seen the same slots as the first.
-async fn also(call: &Call, query: &SelectStatement, first: Coverage) -> ApiResult<Vec<Box<dyn Row>>> {
+pub(super) async fn also(
+    call: &Call,
+    query: &SelectStatement,
+    first: Coverage,
+) -> ApiResult<Vec<Box<dyn Row>>> {
     let next = call.select(query).await?;
     if next.coverage != first {
         return Err(ApiError::unavailable(

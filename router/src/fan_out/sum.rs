@@ -4,7 +4,7 @@ use crate::{
     admit::Admitted,
     respond::{self, Answer},
     state::App,
-    text::query_with,
+    text::{query_value, query_with},
 };
 use rest_api::{ApiError, operations::Merge};
 use serde_json::{Map, Number, Value, json};
@@ -58,7 +58,11 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
     )
     .await?;
     let merged = match &call.operation.merge {
-        Merge::SumBy(keys) => page_of(sum_by(&gathered.parts, keys)?, page),
+        Merge::SumBy(keys) => {
+            let mut rows = sum_by(&gathered.parts, keys)?;
+            arrange(&mut rows, keys, call.query.as_deref());
+            page_of(rows, page)
+        }
         Merge::CountDistinct(member) => json!({"count": distinct(&gathered.parts, member)?}),
         _ => sum(&gathered.parts)?,
     };
@@ -162,6 +166,32 @@ fn plus(a: &Number, b: &Number) -> Number {
     }
 }
 
+/// Pure: rows in the order asked for, which shards can't give: by `sortBy` (a member that begins so, or the first of the
+/// keys), else by the keys; newest first where they begin with a time.
+fn arrange(rows: &mut [Value], keys: &[&str], query: Option<&str>) {
+    let by = query_value(query, "sortBy");
+    let descending = query_value(query, "sortOrder").as_deref() == Some("desc");
+    let member = |row: &Value| -> Option<String> {
+        let by = by.as_deref()?;
+        let mut names = row.as_object()?.keys();
+        names.find(|name| name.starts_with(by)).cloned()
+    };
+    let member = rows.first().and_then(member);
+    let key_of = |row: &Value| -> Vec<(bool, i64, String)> {
+        let mut cells: Vec<&Value> = member.iter().map(|name| &row[name.as_str()]).collect();
+        cells.extend(keys.iter().map(|key| &row[*key]));
+        let cell = |value: &Value| {
+            let text = value.as_str().unwrap_or_default().to_owned();
+            (value.is_null(), value.as_i64().unwrap_or(0), text)
+        };
+        cells.into_iter().map(cell).collect()
+    };
+    rows.sort_by_cached_key(key_of);
+    if descending || (by.is_none() && keys.first() == Some(&"timestamp")) {
+        rows.reverse();
+    }
+}
+
 /// Pure: how many different values of a member the rows of all parts have.
 fn distinct(parts: &[Part], member: &str) -> Result<usize, ApiError> {
     let mut values = BTreeSet::new();
@@ -239,6 +269,20 @@ mod tests {
         )
         .unwrap();
         assert_eq!(merged, [row(3)]);
+    }
+
+    #[test]
+    fn merged_rows_are_in_the_order_asked_for() {
+        let row = |id: &str, n: u32| json!({"id": id, "finishedCount": n});
+        let mut rows = vec![row("b", 1), row("a", 2), row("c", 0)];
+        arrange(&mut rows, &["id"], None);
+        assert_eq!(rows, [row("a", 2), row("b", 1), row("c", 0)]);
+        arrange(&mut rows, &["id"], Some("sortBy=finished&sortOrder=desc"));
+        assert_eq!(rows, [row("a", 2), row("b", 1), row("c", 0)]);
+        arrange(&mut rows, &["id"], Some("sortBy=finished&sortOrder=asc"));
+        assert_eq!(rows, [row("c", 0), row("b", 1), row("a", 2)]);
+        arrange(&mut rows, &["id"], Some("sortBy=activityId&sortOrder=desc"));
+        assert_eq!(rows, [row("c", 0), row("b", 1), row("a", 2)]);
     }
 
     #[test]
