@@ -1,7 +1,7 @@
 //! Starting, serving and stopping a node.
 use crate::{
     App, AppParts, NodeFacts,
-    app::{Engine, cleanup, executor, fold, history, signals},
+    app::{Engine, cleanup, executor, fold, history, meter, signals},
     auth::{self, Auth},
     database, fresh,
     internal::{self, trust},
@@ -171,6 +171,7 @@ pub async fn start(
         drain.clone(),
     ));
     tokio::spawn(fold::run(engine.clone(), drain.clone()));
+    tokio::spawn(meter::run(engine.clone(), drain.clone()));
     tokio::spawn(signals::retell(engine.clone(), drain.clone()));
     tokio::spawn(history::watch(engine.clone(), drain.clone()));
     tokio::spawn(cleanup::run(engine.clone(), drain.clone()));

@@ -42,6 +42,12 @@ pub(crate) fn steps() -> Vec<Step> {
             postgres: include_str!("../sql/0003_identity.postgres.sql"),
             sqlite: include_str!("../sql/0003_identity.sqlite.sql"),
         },
+        Step {
+            version: 4,
+            name: "metric",
+            postgres: include_str!("../sql/0004_metric.postgres.sql"),
+            sqlite: include_str!("../sql/0004_metric.sqlite.sql"),
+        },
     ]
 }
 

@@ -177,6 +177,10 @@ pub enum Command {
         set: Variables,
         delete: Vec<String>,
     },
+    /// History forgets a variable, or all that there are, with their values; they themselves stay.
+    ForgetVariables {
+        variable: Option<Id>,
+    },
     /// Suspends or activates instance, tasks, external tasks and jobs.
     SetSuspended {
         suspended: bool,
@@ -352,6 +356,15 @@ pub struct Outcome {
     pub others: Vec<Instance>,
     /// Signals thrown: the shell delivers them to everybody outside of this instance.
     pub signals: Vec<SignalThrown>,
+    /// How many activities have begun and ended.
+    pub tally: Tally,
+}
+
+/// Numbers of activity instances.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub started: u32,
+    pub ended: u32,
 }
 
 /// A signal that a process has thrown.

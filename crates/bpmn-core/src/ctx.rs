@@ -372,6 +372,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
     /// Makes the activity instance with its input parameters and the events around and inside it.
     fn prepare(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
         let activity = self.new_id();
+        self.outcome.tally.started += 1;
         let execution = if node.is_scope() && !self.compensates(token, node)? {
             self.new_id()
         } else {

@@ -161,6 +161,8 @@ pub struct Version {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(i16)]
 pub enum Recorded {
+    /// Nothing any more, since somebody deleted its history; its next value is told again.
+    Forgotten = -1,
     /// Nothing.
     #[default]
     No = 0,
@@ -174,7 +176,9 @@ impl Recorded {
     /// The value of a stored number.
     pub fn from_i16(number: i16) -> Option<Recorded> {
         use Recorded::*;
-        [No, Variable, Detail].into_iter().find(|k| *k as i16 == number)
+        [Forgotten, No, Variable, Detail]
+            .into_iter()
+            .find(|k| *k as i16 == number)
     }
 }
 

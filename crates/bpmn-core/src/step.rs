@@ -176,6 +176,7 @@ impl<'a> Ctx<'a, '_> {
                 set,
                 delete,
             } => self.change_variables(scope, local, &set, &delete),
+            Command::ForgetVariables { variable } => self.forget_variables(variable),
             Command::SetSuspended { suspended } => {
                 self.set_suspended(suspended);
                 Ok(())

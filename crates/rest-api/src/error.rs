@@ -114,6 +114,11 @@ impl ApiError {
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "NullValueException", message).with_code(0)
     }
 
+    /// 500 NullPointerException: the reference's own slip, in its words.
+    pub fn null_pointer(message: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "NullPointerException", message)
+    }
+
     /// 400 of the engine's BadUserRequestException family (NotValidException, NotFoundException …), code 0.
     pub fn bad_user_request(kind: &'static str, message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::BAD_REQUEST, kind, message).with_code(0)

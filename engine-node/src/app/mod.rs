@@ -18,6 +18,7 @@ pub mod external;
 pub mod fold;
 mod group;
 pub mod history;
+pub mod meter;
 pub mod needs;
 pub mod outside;
 mod rhythm;
@@ -100,6 +101,8 @@ pub(crate) struct Inner {
     pub executor: Arc<executor::Executor>,
     pub wakeups: external::Wakeups,
     pub counters: Arc<writer::Counters>,
+    /// What commands have done, for `/metrics`.
+    pub meter: meter::Meter,
     pub settings: Settings,
     /// Instances as this node knows them.
     pub cache: cache::Cache,
@@ -223,6 +226,7 @@ impl Engine {
             ),
             wakeups: external::Wakeups::new(drain),
             counters: Arc::default(),
+            meter: meter::Meter::default(),
             cache: cache::Cache::new(settings.cache_bytes),
             owners: commands::owners(engine.clone(), settings.queue_max),
             cleanup: cleanup::Cleanup::default(),

@@ -470,6 +470,8 @@ async fn answer(inner: &Inner, group: Group) {
         let result = match result {
             Ok((answer, outcome)) => {
                 inner.after_commit(&outcome);
+                let start = matches!(work.task, Task::Start(_) | Task::TimerStart { .. });
+                inner.meter.count(outcome.tally, start);
                 Ok(answer)
             }
             // A repeated request finds its work done: what the first try answered counts.

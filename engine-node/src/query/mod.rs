@@ -24,6 +24,7 @@ pub mod incident;
 pub mod job;
 pub mod job_definition;
 pub mod memory;
+pub mod metric;
 #[cfg(test)]
 mod plans;
 pub mod process_instance;

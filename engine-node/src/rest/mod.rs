@@ -21,6 +21,7 @@ pub mod group;
 pub mod history;
 pub mod history_cleanup;
 pub mod history_decision;
+pub mod history_delete;
 pub mod history_incident;
 pub mod history_log;
 pub mod history_statistics;
@@ -34,6 +35,7 @@ pub mod job_definition;
 pub mod lists;
 pub mod message;
 pub mod message_trigger;
+pub mod metrics;
 pub mod migration;
 pub mod modification;
 pub mod process_definition;
@@ -41,12 +43,14 @@ pub mod process_instance;
 pub mod rendered_form;
 pub mod report;
 pub mod restart;
+pub mod schema_log;
 pub mod scope_variables;
 pub mod selection;
 pub mod signal;
 pub mod statistics;
 pub mod suspension;
 pub mod task;
+pub mod telemetry;
 pub mod tenant;
 pub mod user;
 pub mod variable_instance;
@@ -84,6 +88,7 @@ pub fn router(app: App) -> Router {
         .merge(history::routes())
         .merge(history_cleanup::routes())
         .merge(history_decision::routes())
+        .merge(history_delete::routes())
         .merge(history_incident::routes())
         .merge(history_log::routes())
         .merge(history_statistics::routes())
@@ -95,17 +100,20 @@ pub fn router(app: App) -> Router {
         .merge(job_definition::routes())
         .merge(message::routes())
         .merge(message_trigger::routes())
+        .merge(metrics::routes())
         .merge(migration::routes())
         .merge(modification::routes())
         .merge(process_definition::routes())
         .merge(process_instance::routes())
         .merge(report::routes())
         .merge(restart::routes())
+        .merge(schema_log::routes())
         .merge(signal::routes())
         .merge(statistics::routes())
         .merge(task::routes())
         .merge(tenant::routes())
         .merge(user::routes())
+        .merge(telemetry::routes())
         .merge(variable_instance::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_path)

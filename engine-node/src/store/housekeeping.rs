@@ -95,6 +95,16 @@ pub trait Housekeeping: Send + Sync {
     /// owned, stay.
     async fn clean(&self, expired: Expired, most: usize) -> Result<Cleaned, StoreError>;
 
+    /// Deletes a part of history, unless its slot is moving or elsewhere: then false.
+    async fn forget(&self, what: super::forget::Forget) -> Result<bool, StoreError>;
+    /// Adds to what a node has counted in the quarter of an hour that begins at `bucket`.
+    async fn add_metrics(
+        &self,
+        reporter: &str,
+        bucket: Millis,
+        counts: &[(&str, i64)],
+    ) -> Result<(), StoreError>;
+
     /// Makes the next partitions of those retention classes if they begin soon after `now`; gives how many were
     /// made. Does nothing on SQLite.
     async fn make_partitions(&self, classes: &[i16], now: Millis) -> Result<usize, StoreError>;

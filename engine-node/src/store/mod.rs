@@ -12,6 +12,7 @@ mod codec_history;
 #[cfg(test)]
 mod contract;
 pub(crate) mod decision_rows;
+pub mod forget;
 pub mod housekeeping;
 mod identity;
 mod jobs;

@@ -8,6 +8,7 @@ use super::{
     backend::{Backend, Cells},
     cell::{self, Cell},
     cleanup::history,
+    forget::Forget,
     housekeeping::*,
     schema::*,
     sql::{Dialect, columns},
@@ -202,6 +203,35 @@ impl<B: Backend> Housekeeping for SqlStore<B> {
 
     async fn clean(&self, expired: Expired, most: usize) -> Result<Cleaned, StoreError> {
         self.clean_trees(expired, most).await
+    }
+
+    async fn forget(&self, what: Forget) -> Result<bool, StoreError> {
+        self.forget_rows(what).await
+    }
+
+    async fn add_metrics(
+        &self,
+        reporter: &str,
+        bucket: Millis,
+        counts: &[(&str, i64)],
+    ) -> Result<(), StoreError> {
+        let mut sql = self.sql("INSERT INTO metric (\"reporter\", \"name\", \"bucket\", \"value\") VALUES ");
+        for (at, (name, count)) in counts.iter().enumerate() {
+            sql = sql
+                .push(if at == 0 { "(" } else { ", (" })
+                .bind(Type::Text, reporter)
+                .push(", ")
+                .bind(Type::Text, *name)
+                .push(", ")
+                .bind(Type::Big, bucket)
+                .push(", ")
+                .bind(Type::Big, *count)
+                .push(")");
+        }
+        let sql = sql.push(
+            " ON CONFLICT (\"bucket\", \"name\", \"reporter\") DO UPDATE SET \"value\" = metric.\"value\" + excluded.\"value\"",
+        );
+        self.backend.run(sql).await.map(drop)
     }
 
     async fn make_partitions(&self, classes: &[i16], now: Millis) -> Result<usize, StoreError> {

@@ -367,6 +367,12 @@ table!(
     ]
 );
 table!(
+    /// What nodes have counted, by quarter of an hour.
+    METRIC, "metric", ShardLocal, ["bucket", "name", "reporter"], [
+        c("reporter", Text), c("name", Text), c("bucket", Big), c("value", Big),
+    ]
+);
+table!(
     /// Batches that were committed and what became of their units, for a COMMIT whose answer was lost.
     COMMIT_BATCH, "commit_batch", ShardLocal, ["id"], [c("id", Uuid), c("refused", Text)]
 );
@@ -446,6 +452,7 @@ pub const TABLES: &[Table] = &[
     SLOT,
     HIDDEN_SLOT,
     COUNTER,
+    METRIC,
     COMMIT_BATCH,
     PAYLOAD,
     HISTORY_OUTBOX,

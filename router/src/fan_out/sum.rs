@@ -23,10 +23,14 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
     }
     let mut page = Page { first: 0, max: None };
     match &call.operation.merge {
-        Merge::Sum => {}
+        Merge::Sum | Merge::Telemetry => {}
         Merge::SumBy(_) if call.operation.paged => {
             // Rows of different shards become one: the page can only be cut afterwards.
             page = Page::read(call.query.as_deref(), app.options.max_page_depth)?;
+            if call.operation.path == "/metrics" {
+                // The reference's own limit.
+                page.max = Some(page.max.unwrap_or(200).min(200));
+            }
             let query = query_with(call.query.as_deref(), &["firstResult", "maxResults"], &[]);
             out.target = query.map_or(call.path.clone(), |query| format!("{}?{query}", call.path));
         }
@@ -64,6 +68,7 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
             page_of(rows, page)
         }
         Merge::CountDistinct(member) => json!({"count": distinct(&gathered.parts, member)?}),
+        Merge::Telemetry => telemetry(&gathered.parts)?,
         _ => sum(&gathered.parts)?,
     };
     Ok(respond::json(merged.to_string(), &gathered.missing))
@@ -84,6 +89,27 @@ fn sum(parts: &[Part]) -> Result<Value, ApiError> {
         add(&mut total, row, &[]);
     }
     Ok(Value::Object(total))
+}
+
+/// Pure: the first shard's product data with all shards' counters.
+fn telemetry(parts: &[Part]) -> Result<Value, ApiError> {
+    const COUNTERS: [&str; 2] = ["commands", "metrics"];
+    let mut all = Value::Null;
+    for part in parts {
+        let one: Value = serde_json::from_slice(&part.body).map_err(|e| unreadable(part, &e))?;
+        if all.is_null() {
+            all = one;
+            continue;
+        }
+        for group in COUNTERS {
+            let more = one["product"]["internals"][group].as_object();
+            for (name, counter) in more.into_iter().flatten() {
+                let sum = &mut all["product"]["internals"][group][name]["count"];
+                *sum = (sum.as_i64().unwrap_or(0) + counter["count"].as_i64().unwrap_or(0)).into();
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// Pure: rows grouped by some of their members, numbers added, and within `incidents` by incident type.
@@ -283,6 +309,18 @@ mod tests {
         assert_eq!(rows, [row("c", 0), row("b", 1), row("a", 2)]);
         arrange(&mut rows, &["id"], Some("sortBy=activityId&sortOrder=desc"));
         assert_eq!(rows, [row("c", 0), row("b", 1), row("a", 2)]);
+    }
+
+    #[test]
+    fn telemetry_adds_counters_and_keeps_the_product() {
+        let one = |n: u32| {
+            part(
+                json!({"product": {"name": "x", "internals": {"metrics": {"a": {"count": n}}, "commands": {}}}}),
+            )
+        };
+        let all = telemetry(&[one(2), one(3)]).unwrap();
+        assert_eq!(all["product"]["internals"]["metrics"], json!({"a": {"count": 5}}));
+        assert_eq!(all["product"]["name"], "x");
     }
 
     #[test]

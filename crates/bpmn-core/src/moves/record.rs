@@ -1,6 +1,6 @@
 //! What ends leaves its row in history, if history is to tell of it: of rows by the flag they were made with, of
 //! events by what is recorded now.
-use crate::{ctx::Ctx, history::Kind, instance::*, tracked::By, value::TypedValue};
+use crate::{command::Rejection, ctx::Ctx, history::Kind, instance::*, tracked::By, value::TypedValue};
 use std::sync::Arc;
 use topology::Id;
 
@@ -46,8 +46,25 @@ impl Ctx<'_, '_> {
                 ended,
                 deleted,
             }));
-        } else {
+        } else if variable.version.recorded != Recorded::Forgotten {
             self.release(&variable.value);
+        }
+    }
+
+    /// History forgets a variable of this instance, or all of them; what is set later is told again.
+    pub(crate) fn forget_variables(&mut self, variable: Option<Id>) -> Result<(), Rejection> {
+        let all = self.inst.variables.iter();
+        let told =
+            all.filter(|v| v.version.recorded >= Recorded::Variable && variable.is_none_or(|id| v.id == id));
+        let ids: Vec<Id> = told.map(|v| v.id).collect();
+        for id in ids {
+            self.inst
+                .variables
+                .update(id, |v| v.version.recorded = Recorded::Forgotten);
+        }
+        match variable.filter(|id| self.inst.variables.get(*id).is_none()) {
+            Some(id) => Err(Rejection::NotFound { kind: "Variable", id }),
+            None => Ok(()),
         }
     }
 
@@ -104,7 +121,12 @@ impl Ctx<'_, '_> {
             true => self.shown_apart(old.scope_id, old.task_id),
             false => old.version.shown_id,
         };
+        let created = match before {
+            Recorded::Forgotten => self.env.now,
+            _ => old.version.created,
+        };
         let version = Version {
+            created,
             updated: Some(self.env.now),
             shown_id,
             revision: old.version.revision + i32::from(!again),
@@ -126,7 +148,7 @@ impl Ctx<'_, '_> {
             self.tell_variable(old, activity, false);
         } else if before == Recorded::Detail {
             self.tell(HistoryRow::Detail(old));
-        } else {
+        } else if before != Recorded::Forgotten {
             self.release(&old.value);
         }
         true

@@ -181,6 +181,7 @@ impl<'a> Ctx<'a, '_> {
     /// Tells history of an activity instance that has ended.
     pub(crate) fn tell_activity(&mut self, token: Id, node: &Node, how: Ended) -> Result<(), Rejection> {
         let row = self.token(token)?.clone();
+        self.outcome.tally.ended += u32::from(row.activity_id.is_some());
         // Only there can history tell an id that names another element.
         let own = self.node_of(token)?;
         let node = if own.parent.is_none() { node } else { own };

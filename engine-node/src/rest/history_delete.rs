@@ -1,0 +1,128 @@
+//! Deleting history by hand: a process instance that has ended, variables with their values.
+use super::{
+    call::{Call, no_content},
+    error, lists,
+};
+use crate::{
+    App,
+    app::{Answer, EngineError},
+    query::{history_process, history_variable},
+    store::{Entity, forget::Forget},
+};
+use axum::{Router, response::Response, routing::delete};
+use bpmn_core::command::{Command, Rejection};
+use rest_api::{ApiError, ApiResult};
+
+/// Routes of this resource; the reads of these paths are elsewhere.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/history/process-instance/{id}", delete(instance))
+        .route(
+            "/history/process-instance/{id}/variable-instances",
+            delete(variables),
+        )
+        .route("/history/variable-instance/{id}", delete(variable))
+}
+
+/// Deletes, or says that the slot is elsewhere.
+async fn forget(call: &Call, what: Forget) -> ApiResult<Response> {
+    let engine = &call.app.engine;
+    if engine.store().forget(what).await.map_err(error::store)? {
+        return Ok(no_content());
+    }
+    Err(ApiError::unavailable("the slot of this history is being moved"))
+}
+
+async fn instance(call: Call) -> ApiResult<Response> {
+    let id = call.param("id");
+    let gone =
+        || ApiError::not_found(format!("Historic process instance with id {id} does not exist")).with_code(0);
+    // Whatever isn't `true` counts as false.
+    let must_exist = call
+        .query_param("failIfNotExists")
+        .is_none_or(|text| text.eq_ignore_ascii_case("true"));
+    let found = lists::one(
+        &call,
+        call.id("id"),
+        history_process::by_id,
+        history_process::row,
+        gone,
+    )
+    .await;
+    let row = match found {
+        Err(error) if error.status == http::StatusCode::NOT_FOUND && !must_exist => return Ok(no_content()),
+        other => other?,
+    };
+    if row.ended.is_none() {
+        return Err(gone());
+    }
+    let (root, instance) = (row.root_id, row.id);
+    forget(&call, Forget::Instance { root, instance }).await
+}
+
+/// What still runs is told from its runtime rows: they forget first, then the rows of history go.
+fn ended(result: Result<Answer, EngineError>) -> ApiResult<()> {
+    match result {
+        Ok(_) | Err(EngineError::NotFound { .. } | EngineError::Rejected(Rejection::NotFound { .. })) => {
+            Ok(())
+        }
+        Err(error) => Err(error::api(error)),
+    }
+}
+
+async fn variables(call: Call) -> ApiResult<Response> {
+    let id = call.param("id");
+    let gone = || {
+        ApiError::not_found(format!(
+            "No historic process instance found with id: {id}: instance is null"
+        ))
+    };
+    let row = lists::one(
+        &call,
+        call.id("id"),
+        history_process::by_id,
+        history_process::row,
+        gone,
+    )
+    .await?;
+    let (root, instance) = (row.root_id, row.id);
+    if row.ended.is_none() {
+        let command = Command::ForgetVariables { variable: None };
+        let render = Box::new(|_: &_, _: &_| Answer::no_content());
+        ended(
+            call.app
+                .engine
+                .command(&call.caller, instance, command, render)
+                .await,
+        )?;
+    }
+    forget(&call, Forget::Variables { root, instance }).await
+}
+
+async fn variable(call: Call) -> ApiResult<Response> {
+    let id = call.param("id");
+    let gone = || {
+        let message = format!("No historic variable instance found with id: {id}: variable is null");
+        ApiError::not_found(message).with_code(0)
+    };
+    let row = lists::one(
+        &call,
+        call.id("id"),
+        history_variable::by_id,
+        history_variable::row,
+        gone,
+    )
+    .await?;
+    let (root, variable) = (row.root_id, row.id);
+    let command = Command::ForgetVariables {
+        variable: Some(variable),
+    };
+    let render = Box::new(|_: &_, _: &_| Answer::no_content());
+    let engine = &call.app.engine;
+    ended(
+        engine
+            .entity_command(&call.caller, Entity::Variable, variable, command, render)
+            .await,
+    )?;
+    forget(&call, Forget::Variable { root, variable }).await
+}

@@ -1,0 +1,152 @@
+//! `/metrics`: what nodes have counted, as sums and by interval, and how many people had tasks.
+use super::{
+    call::{Call, no_content},
+    error,
+};
+use crate::{
+    App,
+    query::metric::{self, Wanted},
+    store::StoreError,
+};
+use axum::{
+    Router,
+    response::Response,
+    routing::{delete, get},
+};
+use rest_api::{ApiError, ApiResult, Date, date};
+use serde_json::{Value, json};
+
+/// Until when the numbers of task workers have been deleted, Unix milliseconds.
+const FORGOTTEN: &str = "metrics.task-worker.deleted";
+
+/// Routes of this resource.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/metrics", get(intervals))
+        .route("/metrics/{name}/sum", get(sum))
+        .route("/metrics/task-worker", delete(forget))
+}
+
+/// Metrics have the errors of values without the words around them.
+fn day(call: &Call, name: &str) -> ApiResult<Option<i64>> {
+    let Some(text) = call.query_param(name) else {
+        return Ok(None);
+    };
+    date::parse(text).map(Some).ok_or_else(|| {
+        ApiError::invalid_request(format!(
+            "Cannot convert value \"{text}\" to java type java.util.Date"
+        ))
+    })
+}
+
+fn number(call: &Call, name: &str, class: &str) -> ApiResult<Option<i64>> {
+    let Some(text) = call.query_param(name) else {
+        return Ok(None);
+    };
+    let why = || {
+        ApiError::invalid_request(format!(
+            "Cannot convert value {text} to java type java.lang.{class}"
+        ))
+    };
+    text.parse().map(Some).map_err(|_| why())
+}
+
+/// The name a metric is kept under: the old names of some are still asked for.
+fn kept(name: &str) -> ApiResult<String> {
+    match name {
+        "activity-instance-start" => Ok("flow-node-instances".into()),
+        "root-process-instance-start" => Ok("process-instances".into()),
+        "executed-decision-instances" => Ok("decision-instances".into()),
+        "task-users" => Ok("unique-task-workers".into()),
+        "executed-decision-elements"
+        | "job-locked-exclusive"
+        | "history-cleanup-removed-decision-instances"
+        | "history-cleanup-removed-batch-operations"
+        | "history-cleanup-removed-task-metrics" => {
+            Err(ApiError::not_implemented(&format!("the metric '{name}'")))
+        }
+        other => Ok(other.to_owned()),
+    }
+}
+
+async fn sum(call: Call) -> ApiResult<Response> {
+    let mut wanted = Wanted {
+        name: Some(kept(call.param("name"))?),
+        reporter: None,
+        from: day(&call, "startDate")?,
+        to: day(&call, "endDate")?,
+    };
+    call.app.engine.meter().await.map_err(error::store)?;
+    let query = match wanted.name.as_deref() {
+        Some("unique-task-workers") => {
+            let forgotten = call
+                .app
+                .engine
+                .store()
+                .setting(FORGOTTEN)
+                .await
+                .map_err(error::store)?;
+            wanted.from = wanted.from.max(forgotten.and_then(|text| text.parse().ok()));
+            metric::task_users(&wanted)
+        }
+        Some("decision-instances") => metric::decisions(&wanted),
+        _ => metric::sum(&wanted),
+    };
+    let snapshot = call.select(&query).await?;
+    let result = snapshot.rows.first().map_or(Ok(0), |row| row.i64(0));
+    let result = result.map_err(error::store)?;
+    Ok(call.covered(&json!({"result": result}), &snapshot))
+}
+
+async fn intervals(call: Call) -> ApiResult<Response> {
+    let wanted = Wanted {
+        name: call.query_param("name").map(kept).transpose()?,
+        reporter: call.query_param("reporter").map(str::to_owned),
+        from: day(&call, "startDate")?,
+        to: day(&call, "endDate")?,
+    };
+    if wanted.name.as_deref() == Some("decision-instances") {
+        return Err(ApiError::not_implemented(
+            "the metric 'decision-instances' by interval",
+        ));
+    }
+    let first = number(&call, "firstResult", "Integer")?.unwrap_or(0);
+    let max = number(&call, "maxResults", "Integer")?;
+    let seconds = number(&call, "interval", "Long")?.unwrap_or(900);
+    if seconds <= 0 {
+        return Err(ApiError::engine("the interval has to be positive"));
+    }
+    let added_up = call.query_param("aggregateByReporter").is_some();
+    call.app.engine.meter().await.map_err(error::store)?;
+    // Within a fan-out the router cuts the page out.
+    let max = match call.caller.fanout {
+        true => None,
+        false => Some(max.unwrap_or(200).clamp(0, 200) as u64),
+    };
+    let query = metric::intervals(&wanted, seconds, !added_up, first.max(0) as u64, max);
+    let snapshot = call.select(&query).await?;
+    let rows = snapshot.rows.iter().map(|row| {
+        Ok(json!({
+            "timestamp": Date(row.i64(0)?),
+            "name": row.text(1)?,
+            "reporter": row.text_opt(2)?,
+            "value": row.i64(3)?,
+        }))
+    });
+    let rows: Vec<Value> = rows.collect::<Result<_, StoreError>>().map_err(error::store)?;
+    Ok(call.covered(&rows, &snapshot))
+}
+
+/// Task workers are counted from history, which stays: only the count begins anew.
+async fn forget(call: Call) -> ApiResult<Response> {
+    let upto = day(&call, "date")?.unwrap_or_else(crate::app::writer::now);
+    let store = call.app.engine.store();
+    let before = store.setting(FORGOTTEN).await.map_err(error::store)?;
+    let before: i64 = before.and_then(|text| text.parse().ok()).unwrap_or(i64::MIN);
+    let upto = upto.max(before).to_string();
+    store
+        .put_setting(FORGOTTEN, &upto, true)
+        .await
+        .map_err(error::store)?;
+    Ok(no_content())
+}

@@ -1,0 +1,93 @@
+//! Deleting parts of history by hand, in one transaction that a move of the slot waits for.
+use super::{
+    backend::Backend,
+    schema::*,
+    sql_store::{SqlStore, each},
+    *,
+};
+
+/// What history is to forget, in the tree of `root`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forget {
+    /// A process instance that has ended, with all that is told of it; instances that it called stay.
+    Instance { root: Id, instance: Id },
+    /// All variables of a process instance with their values.
+    Variables { root: Id, instance: Id },
+    /// One variable with its values.
+    Variable { root: Id, variable: Id },
+}
+
+impl Forget {
+    fn root(self) -> Id {
+        match self {
+            Forget::Instance { root, .. }
+            | Forget::Variables { root, .. }
+            | Forget::Variable { root, .. } => root,
+        }
+    }
+
+    /// Tables with the column that names what goes, and its value.
+    fn rows(self) -> Vec<(&'static str, &'static str, Id)> {
+        match self {
+            Forget::Instance { instance, .. } => {
+                let mut rows = vec![(HISTORY_PROCESS.name, "id", instance)];
+                let told = super::cleanup::history().filter(|table| {
+                    table.name != HISTORY_DECISION.name
+                        && table.columns.iter().any(|c| c.name == "instance_id")
+                });
+                rows.extend(told.map(|table| (table.name, "instance_id", instance)));
+                rows
+            }
+            Forget::Variables { instance, .. } => vec![
+                (HISTORY_VARIABLE.name, "instance_id", instance),
+                (HISTORY_DETAIL.name, "instance_id", instance),
+            ],
+            Forget::Variable { variable, .. } => vec![
+                (HISTORY_VARIABLE.name, "id", variable),
+                (HISTORY_DETAIL.name, "variable_id", variable),
+            ],
+        }
+    }
+}
+
+impl<B: Backend> SqlStore<B> {
+    /// See [`super::Housekeeping::forget`].
+    pub(crate) async fn forget_rows(&self, what: Forget) -> Result<bool, StoreError> {
+        let root = what.root();
+        let Some(slot) = root.slot() else {
+            return Ok(false);
+        };
+        let mut transaction = self.backend.begin().await?;
+        let sql = self.sql(&format!(
+            "SELECT \"slot\" FROM slot WHERE \"state\" = 0 AND \"slot\" = {}",
+            slot.number()
+        ));
+        let owned = each(transaction.run(sql.postgres(" FOR SHARE")).await?, |r| r.i16())?;
+        if owned.is_empty() {
+            return Ok(false);
+        }
+        for (table, column, id) in what.rows() {
+            let sql = self
+                .sql(&format!("DELETE FROM {table} WHERE \"root_id\" = "))
+                .bind(Type::Uuid, root)
+                .push(&format!(" AND \"{column}\" = "))
+                .bind(Type::Uuid, id);
+            transaction.run(sql).await?;
+        }
+        // Contents that nothing of the tree refers to any more.
+        let mut sql = self
+            .sql("DELETE FROM large_value WHERE \"root_id\" = ")
+            .bind(Type::Uuid, root);
+        for table in [VARIABLE.name, HISTORY_VARIABLE.name, HISTORY_DETAIL.name] {
+            sql = sql
+                .push(&format!(
+                    " AND NOT EXISTS (SELECT 1 FROM {table} x WHERE x.\"large_id\" = large_value.\"id\" AND x.\"root_id\" = "
+                ))
+                .bind(Type::Uuid, root)
+                .push(")");
+        }
+        transaction.run(sql).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+}
