@@ -79,6 +79,11 @@ impl Ctx<'_, '_> {
 
     /// Cancels all that runs in the process instance, which itself waits for further instructions.
     fn cancel_everything(&mut self) -> Result<(), Rejection> {
+        // The reference looks at suspension where the process instance's own execution is in an activity.
+        let process = self.inst.process.id;
+        if self.tokens_in(None).any(|t| t.execution_id == process) {
+            self.active_execution(process)?;
+        }
         // Tasks of the process instance's own execution are told why.
         let before = std::mem::replace(&mut self.termination.interrupts, true);
         self.cancel_within(None, None)?;
