@@ -14,6 +14,7 @@ pub mod incident;
 pub mod job;
 pub mod job_definition;
 pub mod known;
+pub mod openapi;
 pub mod operations;
 pub mod parameters;
 pub mod report;

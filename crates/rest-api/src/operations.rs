@@ -151,6 +151,8 @@ pub struct Operation {
     pub method: &'static str,
     /// Path below `/engine-rest`, with `{name}` for parameters.
     pub path: &'static str,
+    /// The resource that it belongs to, in the reference's words.
+    pub tag: &'static str,
     /// Routing class.
     pub class: Class,
     /// Merge rule.
@@ -210,7 +212,32 @@ static TREE: LazyLock<Node> = LazyLock::new(|| {
         }
         node.operations.push(operation);
     }
+    for document in DOCUMENTS.iter() {
+        let name = document.path.trim_start_matches('/');
+        root.literal.entry(name).or_default().operations.push(document);
+    }
     root
+});
+
+/// What the reference doesn't have: the OpenAPI document of this API, and a page to read it.
+static DOCUMENTS: LazyLock<[Operation; 2]> = LazyLock::new(|| {
+    [
+        ("getOpenApiDocument", "/openapi.json"),
+        ("getOpenApiPage", "/openapi.html"),
+    ]
+    .map(|(id, path)| Operation {
+        id,
+        method: "GET",
+        path,
+        tag: "Document",
+        class: Class::Any,
+        merge: Merge::Pass,
+        tier: 1,
+        paged: false,
+        key_params: Vec::new(),
+        id_params: Vec::new(),
+        note: "",
+    })
 });
 
 /// Every operation in the table's order.
@@ -262,6 +289,7 @@ fn row(line: &'static str) -> Option<Operation> {
         id: cells.first()?,
         method: cells.get(1)?,
         path: cells.get(2)?,
+        tag: cells.get(3)?,
         class: Class::parse(cells.get(4)?)?,
         merge: Merge::parse(cells.get(5)?)?,
         tier: cells.get(6)?.parse().ok()?,

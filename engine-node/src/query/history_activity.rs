@@ -158,6 +158,11 @@ fn around() -> Expr {
 
 /// All rows, as alias `h`.
 pub(super) fn base() -> SelectStatement {
+    base_as(H)
+}
+
+/// All rows, as that alias.
+pub(super) fn base_as(alias: &'static str) -> SelectStatement {
     let mut ended = Query::select();
     for name in COLUMNS {
         // Null where it is the process instance.
@@ -170,7 +175,7 @@ pub(super) fn base() -> SelectStatement {
     }
     ended.from_as("history_activity", "e").and_where(visible("e"));
     Query::select()
-        .from_subquery(ended.union(UnionType::All, running()).take(), H)
+        .from_subquery(ended.union(UnionType::All, running()).take(), alias)
         .take()
 }
 

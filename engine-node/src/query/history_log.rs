@@ -318,3 +318,32 @@ fn external_tasks(w: &mut Where<'_>) -> ApiResult<()> {
     w.long("priorityLowerThanOrEquals", |n| col(H, "priority").lte(n))?;
     w.long("priorityHigherThanOrEquals", |n| col(H, "priority").gte(n))
 }
+
+/// That the log of jobs has an entry of an instance (columns of its root and id) within these times.
+pub(super) fn job_entry(
+    root: (&'static str, &'static str),
+    instance: (&'static str, &'static str),
+    after: Option<i64>,
+    before: Option<i64>,
+) -> Expr {
+    let within = |table: &'static str, alias: &'static str, creation: bool| {
+        let mut query = Log::Job.branch(table, alias, creation);
+        query
+            .and_where(col(alias, "root_id").equals(root))
+            .and_where(col(alias, "instance_id").equals(instance));
+        let time = || col(alias, if creation { "created" } else { "time" });
+        if let Some(after) = after {
+            query.and_where(time().gte(after));
+        }
+        if let Some(before) = before {
+            query.and_where(time().lte(before));
+        }
+        query
+    };
+    let mut exist = within("job", "jr", true);
+    exist.and_where(col("jr", "recorded").eq(true));
+    let mut made = within("history_job", "jc", true);
+    made.and_where(col("jc", "state").ne(RunState::Failed as i16));
+    let runs = within("history_job", "je", false);
+    Expr::exists(runs).or(Expr::exists(made)).or(Expr::exists(exist))
+}

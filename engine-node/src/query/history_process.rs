@@ -9,6 +9,9 @@ use bpmn_core::{Id, instance::EndState};
 use rest_api::{ApiResult, known};
 use sea_query::{Expr, ExprTrait, Query, SelectStatement, UnionType};
 
+mod incidents;
+pub(super) mod told;
+
 const H: &str = "h";
 
 /// A row of [`listing`].
@@ -147,6 +150,16 @@ fn counted(w: &Where<'_>) -> ApiResult<Option<SelectStatement>> {
 /// Historic process instances that meet the filters.
 pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     let counted = counted(&w)?;
+    conditions(&mut w)?;
+    w.or_queries(known::HISTORY_PROCESS, conditions)?;
+    let filters = w.filters;
+    let condition = w.finish(known::HISTORY_PROCESS)?;
+    Listing::new(base().cond_where(condition).take(), columns(), col(H, "id"))
+        .counted(counted)
+        .sorted(filters, &sort)
+}
+
+fn conditions(w: &mut Where<'_>) -> ApiResult<()> {
     w.id("processInstanceId", col(H, "id"))?;
     if let Some(ids) = w.filters.list("processInstanceIds")? {
         if ids.is_empty() && w.filters.is_post() {
@@ -180,24 +193,22 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
         let is_caller = |table| col(H, "id").eq(super::scalar(caller_of(table, &id)));
         w.and(is_caller("process_instance").or(is_caller("history_process")));
     }
-    states(&mut w)?;
+    states(w)?;
+    incidents::filters(w)?;
+    told::filters(w)?;
     w.date("startedBefore", |d| col(H, "started").lte(d))?;
     w.date("startedAfter", |d| col(H, "started").gte(d))?;
     w.date("finishedBefore", |d| col(H, "ended").lte(d))?;
     w.date("finishedAfter", |d| col(H, "ended").gte(d))?;
     w.text("startedBy", col(H, "start_user"))?;
     w.tenants(col(H, "tenant_id"))?;
-    activities(&mut w)?;
+    activities(w)?;
     for name in ["caseInstanceId", "superCaseInstanceId", "subCaseInstanceId"] {
         if w.filters.has(name) {
             w.and(super::never());
         }
     }
-    let filters = w.filters;
-    let condition = w.finish(known::HISTORY_PROCESS)?;
-    Listing::new(base().cond_where(condition).take(), columns(), col(H, "id"))
-        .counted(counted)
-        .sorted(filters, &sort)
+    Ok(())
 }
 
 /// The instance that called one of a table.

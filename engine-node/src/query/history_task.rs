@@ -1,8 +1,11 @@
 //! Historic user tasks, running and ended, and the log of their identity links.
-use super::{Kind, Listing, SortBy, Where, col, history, null, of_definition};
+use super::{
+    Kind, Listing, SortBy, Where, col, history, history_process::told, null, of_definition,
+    variable::IgnoreCase,
+};
 use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::Id;
-use rest_api::{ApiResult, known};
+use rest_api::{ApiResult, filters::task_variable_filters, known};
 use sea_query::{Expr, ExprTrait, Query, SelectStatement, UnionType};
 
 const H: &str = "h";
@@ -133,8 +136,18 @@ fn runs() -> Expr {
 
 /// Historic tasks that meet the filters.
 pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
+    conditions(&mut w)?;
+    w.or_queries(known::HISTORY_TASK, conditions)?;
+    let filters = w.filters;
+    let condition = w.finish(known::HISTORY_TASK)?;
+    let mut columns = COLUMNS.map(|name| col(H, name)).to_vec();
+    columns.push(super::history_process::root_ended(H));
+    Listing::new(base().cond_where(condition).take(), columns, col(H, "id")).sorted(filters, &sort)
+}
+
+fn conditions(w: &mut Where<'_>) -> ApiResult<()> {
     w.id("taskId", col(H, "id"))?;
-    history::instance(&mut w, "processInstanceId", H)?;
+    history::instance(w, "processInstanceId", H)?;
     w.id("rootProcessInstanceId", col(H, "root_id"))?;
     let key = || history::of_instance(H, "business_key");
     w.text("processInstanceBusinessKey", key())?;
@@ -146,7 +159,8 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     if let Some(list) = w.filters.list("activityInstanceIdIn")?.filter(|l| !l.is_empty()) {
         w.and(col(H, "activity_id").is_in(history::activities(&list)));
     }
-    texts(&mut w)?;
+    texts(w)?;
+    variables(w)?;
     w.int("taskPriority", |n| col(H, "priority").eq(n))?;
     w.switch("assigned", col(H, "assignee").is_not_null())?;
     w.switch("unassigned", col(H, "assignee").is_null())?;
@@ -154,9 +168,9 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     w.switch("unfinished", col(H, "ended").is_null())?;
     w.switch("processFinished", runs().not())?;
     w.switch("processUnfinished", runs())?;
-    times(&mut w)?;
+    times(w)?;
     w.tenants(col(H, "tenant_id"))?;
-    people(&mut w)?;
+    people(w)?;
     let cases = [
         "taskParentTaskId",
         "caseInstanceId",
@@ -170,11 +184,26 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
             w.and(super::never());
         }
     }
-    let filters = w.filters;
-    let condition = w.finish(known::HISTORY_TASK)?;
-    let mut columns = COLUMNS.map(|name| col(H, name)).to_vec();
-    columns.push(super::history_process::root_ended(H));
-    Listing::new(base().cond_where(condition).take(), columns, col(H, "id")).sorted(filters, &sort)
+    Ok(())
+}
+
+/// `processVariables`: those of the process, not of its tasks; `taskVariables`: the task's own.
+fn variables(w: &mut Where<'_>) -> ApiResult<()> {
+    let ignore = IgnoreCase::of(w.filters)?;
+    for filter in task_variable_filters(w.filters, "processVariables")? {
+        let scope = col("v", "instance_id")
+            .equals((H, "instance_id"))
+            .and(col("v", "task_id").is_null());
+        w.and(told::variable(&filter, ignore, &scope)?);
+    }
+    for filter in task_variable_filters(w.filters, "taskVariables")? {
+        w.and(told::variable(
+            &filter,
+            ignore,
+            &col("v", "task_id").equals((H, "id")),
+        )?);
+    }
+    Ok(())
 }
 
 fn texts(w: &mut Where<'_>) -> ApiResult<()> {

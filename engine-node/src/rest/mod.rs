@@ -38,6 +38,7 @@ pub mod message_trigger;
 pub mod metrics;
 pub mod migration;
 pub mod modification;
+pub mod openapi;
 pub mod process_definition;
 pub mod process_instance;
 pub mod rendered_form;
@@ -103,6 +104,7 @@ pub fn router(app: App) -> Router {
         .merge(metrics::routes())
         .merge(migration::routes())
         .merge(modification::routes())
+        .merge(openapi::routes())
         .merge(process_definition::routes())
         .merge(process_instance::routes())
         .merge(report::routes())
@@ -213,7 +215,7 @@ fn acceptable(request: &Request, path: &str) -> bool {
     };
     // Reports choose among their own forms.
     let report = path == "/history/process-instance/report" || path == "/task/report/candidate-group-count";
-    if path.ends_with("/data") || report {
+    if path.ends_with("/data") || report || path.starts_with("/openapi.") {
         return true;
     }
     let offered = if path.ends_with("/errorDetails") || path.ends_with("/stacktrace") {

@@ -25,6 +25,11 @@ fn table() -> PathBuf {
 #[tokio::test(flavor = "multi_thread")]
 async fn compat_the_contract_table_says_what_is_served() -> Result<()> {
     against("contract", &[&NODE[..], &QUIET].concat(), async |base| {
+        let document: Value = reqwest::get(format!("{base}/openapi.json")).await?.json().await?;
+        let found = rest_api::openapi::differences(&document);
+        ensure!(found.is_empty(), "openapi.json differs from the table of operations:\n{}", found.join("\n"));
+        let page = reqwest::get(format!("{base}/openapi.html")).await?;
+        ensure!(page.status().is_success(), "{}", page.status());
         let current = contract(&base).await?;
         if std::env::var_os("UPDATE_EXPECT").is_some() {
             fs::write(table(), &current)?;
