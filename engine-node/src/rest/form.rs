@@ -107,12 +107,17 @@ async fn start_variables(call: Call) -> ApiResult<Response> {
     let deployed = process_definition::named(&call, |id| {
         ApiError::bad_user_request("NotFoundException", unknown_definition(id))
     })?;
+    let node = start_node(&deployed).ok_or_else(|| ApiError::null_value(no_start_form(&deployed)))?;
     let fields = start_fields(&call, &deployed)?;
     let mut variables = Map::new();
-    if let Some(node) = start_node(&deployed) {
-        show_fields(&call, node, &fields, &mut variables)?;
-    }
+    show_fields(&call, node, &fields, &mut variables)?;
     Ok(json(&variables))
+}
+
+/// The reference's words for a definition that only messages and the like start, and more than one of them.
+fn no_start_form(deployed: &Deployed) -> String {
+    let id = &deployed.row.rest_id;
+    format!("No startFormHandler defined in process '{id}': startFormHandler is null")
 }
 
 async fn rendered_start(call: Call) -> ApiResult<Response> {
@@ -135,7 +140,9 @@ async fn rendered_start(call: Call) -> ApiResult<Response> {
 async fn deployed_start(call: Call) -> ApiResult<Response> {
     let deployed =
         process_definition::named(&call, |id| invalid(StatusCode::NOT_FOUND, unknown_definition(id)))?;
-    let (key, reference) = start_node(&deployed).map(start_key).unwrap_or_default();
+    let node = start_node(&deployed);
+    let node = node.ok_or_else(|| invalid(StatusCode::BAD_REQUEST, no_start_form(&deployed)))?;
+    let (key, reference) = start_key(node);
     content(&call, &deployed, key, reference).await
 }
 
