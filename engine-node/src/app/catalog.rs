@@ -69,7 +69,7 @@ impl Deployed {
 }
 
 /// Everything deployed, as of one log index.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct CatalogView {
     /// Deployments by id, resources without their contents.
     pub deployments: BTreeMap<Id, DeploymentRow>,
@@ -113,6 +113,14 @@ impl CatalogView {
             of_key.sort_by_key(|one| one.row.id);
         }
         view
+    }
+
+    /// The same as of an index whose entry changed nothing of it.
+    pub fn at(&self, applied: u64) -> CatalogView {
+        CatalogView {
+            applied,
+            ..self.clone()
+        }
     }
 
     /// By REST's definition id.

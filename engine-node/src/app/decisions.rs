@@ -21,7 +21,7 @@ pub struct DeployedDecision {
 type ByTenant = (String, Option<String>);
 
 /// All decisions, and the requirements of files that hold several.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Decisions {
     by_id: BTreeMap<Id, Arc<DeployedDecision>>,
     by_rest_id: HashMap<String, Arc<DeployedDecision>>,

@@ -6,7 +6,7 @@ use crate::{
         catalog::CatalogView,
         decisions::{Decisions, DeployedDecision},
     },
-    store::{DeploymentRow, JobDefinitionRow},
+    store::{DeploymentRow, JobDefinitionRow, Reference},
 };
 use bpmn_core::{Definition, Id};
 use service::Readiness;
@@ -44,6 +44,10 @@ impl Replication {
                 }
                 self.store.apply_reference(step.index, &step.references).await?;
                 applied = step.index;
+                let identity = |one: &Reference| matches!(one, Reference::Identity(_));
+                if step.references.iter().all(identity) {
+                    self.identity_at.store(applied, Ordering::Release);
+                }
             }
         }
         self.load_catalog(applied).await?;
@@ -175,6 +179,11 @@ impl Replication {
     async fn load_catalog(&self, applied: u64) -> Result<(), EngineError> {
         let old = self.engine.catalog().view();
         if old.applied == applied && self.has_caught_up() {
+            return Ok(());
+        }
+        if old.applied + 1 == applied && self.identity_at.load(Ordering::Acquire) == applied {
+            self.engine.catalog().replace(old.at(applied));
+            self.generation.fetch_add(1, Ordering::AcqRel);
             return Ok(());
         }
         let mut deployments = BTreeMap::new();

@@ -8,7 +8,7 @@ use crate::{
     app::EngineError,
     store::{IdentityChange, Store, UserRow},
 };
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 impl Replication {
     /// Changes what `decide` gives for the state at the head of the log; it is asked again when others were faster.
@@ -75,6 +75,7 @@ impl Replication {
                 idempotency: None,
             };
             if let Appended::At(index) = self.log.append(head, new).await? {
+                self.identity_at.store(index, Ordering::Release);
                 self.catch_up().await?;
                 return Ok(Ok(Some(index)));
             }

@@ -70,6 +70,8 @@ pub struct Replication {
     published: AtomicU64,
     /// Raised whenever something was applied: caches of users look at it.
     generation: Arc<AtomicU64>,
+    /// The last entry seen here that changed identity and rights only: the catalog stays as it is.
+    identity_at: AtomicU64,
     /// Log index and owned slots for which the start timers are known to be armed.
     timers_seen: Mutex<Option<(u64, Arc<Owned>)>>,
     /// Definitions that are the newest again, and the newer one that was deleted last, as far as this node saw it.
@@ -109,6 +111,7 @@ impl Replication {
             applying: tokio::sync::Mutex::default(),
             published: AtomicU64::new(0),
             generation: Arc::default(),
+            identity_at: AtomicU64::new(0),
             timers_seen: Mutex::default(),
             newest_again: Mutex::default(),
             waiting: Mutex::default(),

@@ -1,5 +1,5 @@
 //! Users and rights where the recorded conversations can't go: who asks, and time.
-use crate::api::{Api, Reply, error};
+use crate::api::{Api, MANY, Reply, error};
 use axum::body::Body;
 use engine_node::rest::caller::User;
 use http::Request;
@@ -124,4 +124,19 @@ async fn a_user_created_by_two_at_once_is_one() {
     let mut answers = [a.status, b.status];
     answers.sort();
     assert_eq!(answers, [204, 400]);
+}
+
+#[tokio::test]
+async fn what_is_deployed_stays_as_it_is_when_users_change() {
+    let api = Api::quiet().await;
+    let first = api.deploy(MANY).await;
+    api.done("POST", "/group/create", json!({"id": "clerks"})).await;
+    let latest = async || api.get("/process-definition/key/Many").await["id"].clone();
+    assert_eq!(latest().await, json!(first));
+    api.start("Many", json!({})).await;
+    let second = api.deploy(&MANY.replace("Many waits", "Other")).await;
+    assert_eq!(latest().await, json!(second));
+    api.done("DELETE", "/group/clerks", json!({})).await;
+    assert_eq!(latest().await, json!(second));
+    assert_ne!(first, second);
 }
