@@ -122,6 +122,9 @@ const LISTS: &[List] = &[
         filters: &[
             ("finished", &["true"]),
             ("processInstanceBusinessKeyLike", &["%b%"]),
+            ("variables", &["number_gt_4", "name_like_%a%"]),
+            ("withIncidents", &["true"]),
+            ("incidentType", &["failedJob"]),
             ("processDefinitionKey", &["two"]),
         ],
         sorts: &[
@@ -143,6 +146,7 @@ const LISTS: &[List] = &[
         filters: &[
             ("taskAssignee", &["anna"]),
             ("unfinished", &["true"]),
+            ("processVariables", &["number_lteq_3"]),
             ("taskNameLike", &["%e%"]),
         ],
         sorts: &[("taskName", "name"), ("assignee", "assignee")],
@@ -430,6 +434,10 @@ impl Many {
                     None,
                 )
                 .await?;
+            let past = format!(
+                "/history/process-definition/{id}/statistics?canceled=true&finished=true&incidents=true"
+            );
+            let past = self.ok("GET", &past, None).await?;
             let by_id = |rows: &Value| {
                 let mut rows = rows.as_array().cloned().unwrap_or_default();
                 rows.sort_by_key(|row| row["id"].to_string());
@@ -440,7 +448,8 @@ impl Many {
                 row["instances"],
                 row["failedJobs"],
                 row["incidents"],
-                by_id(&active)
+                by_id(&active),
+                by_id(&past)
             ]));
         }
         lines.sort_by_key(|line| line[0].to_string());
