@@ -5,7 +5,8 @@
 //! Points, in the order in which a command meets them: `write.loaded` (instances loaded and stepped, nothing sent),
 //! `write.before` (the statement is built), `write.sent` (sent, its answer not read), `write.committed` (committed,
 //! nobody told), `write.answered` (some clients of the batch told). Beside them: `job.before`, `job.after`,
-//! `log.before` and `log.after` (an entry of the reference log applied to the database).
+//! `log.before` and `log.after` (an entry of the reference log applied to the database), and `batch.done` (requests of a
+//! batch have had their effect, the batch doesn't know yet).
 
 /// The variable that arms points.
 pub const VARIABLE: &str = "STELLWERK_FAILPOINTS";

@@ -175,6 +175,7 @@ pub async fn start(
     tokio::spawn(signals::retell(engine.clone(), drain.clone()));
     tokio::spawn(history::watch(engine.clone(), drain.clone()));
     tokio::spawn(cleanup::run(engine.clone(), drain.clone()));
+    tokio::spawn(crate::rest::batch::run(app.clone(), drain.clone()));
     let sink = options.history_care.history_sink.clone();
     tokio::spawn(sink::run(engine.clone(), sink, shard.to_string(), drain.clone()));
     let jobs = tokio::spawn(executor::run(engine, drain.clone()));

@@ -48,6 +48,12 @@ pub(crate) fn steps() -> Vec<Step> {
             postgres: include_str!("../sql/0004_metric.postgres.sql"),
             sqlite: include_str!("../sql/0004_metric.sqlite.sql"),
         },
+        Step {
+            version: 5,
+            name: "batch",
+            postgres: include_str!("../sql/0005_batch.postgres.sql"),
+            sqlite: include_str!("../sql/0005_batch.sqlite.sql"),
+        },
     ]
 }
 

@@ -2,7 +2,7 @@
 use crate::{
     admit::{Admitted, admit},
     classify::{Call, Classified, Scope, classify},
-    fan_out::{Stop, command, correlate, fair, list, report, single, sum},
+    fan_out::{Stop, batch, command, correlate, fair, list, report, single, sum},
     forward::{to_any, to_drawn_slot, to_slot},
     locate::{Target, locate},
     metrics::RequestLabels,
@@ -143,6 +143,7 @@ async fn dispatch(app: &Arc<App>, request: &Admitted, only: Option<ShardName>) -
             (Class::Batch, _) if only.is_some() || app.snapshot().shards.len() == 1 => {
                 Ok(respond::relay(to_any(app, only.as_ref(), request).await?))
             }
+            (Class::Batch, _) => batch::answer(app, request, only).await,
             _ => Err(ApiError::not_implemented(&format!("{} over several shards", operation.id)).into()),
         },
     }

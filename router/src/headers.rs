@@ -14,6 +14,8 @@ pub const LOG_INDEX: HeaderName = HeaderName::from_static("x-stellwerk-log-index
 pub const NOTHING_HERE: HeaderName = HeaderName::from_static("x-stellwerk-nothing-here");
 /// Marks a part of a fan-out.
 pub const FANOUT: HeaderName = HeaderName::from_static("x-stellwerk-fanout");
+/// Id of the batch that a request makes, the same for all shards.
+pub const BATCH: HeaderName = HeaderName::from_static("x-stellwerk-batch");
 /// The cluster's secret.
 pub const SECRET: HeaderName = HeaderName::from_static("x-stellwerk-secret");
 /// The slots that an answer covers.

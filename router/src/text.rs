@@ -33,6 +33,12 @@ pub fn query_values(query: Option<&str>, name: &str) -> Vec<String> {
         .collect()
 }
 
+/// All pairs, decoded, in order.
+pub fn decoded(query: Option<&str>) -> Vec<(String, String)> {
+    let decode = |(name, value)| (percent_decode(name, true), percent_decode(value, true));
+    pairs(query).map(decode).collect()
+}
+
 /// The first value of a parameter.
 pub fn query_value(query: Option<&str>, name: &str) -> Option<String> {
     query_values(query, name).into_iter().next()

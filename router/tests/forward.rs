@@ -357,11 +357,6 @@ async fn s0_08_unknown_paths_are_404_and_a_wrong_root_names_the_right_one() {
     assert_eq!(cluster.get("/engine/nope/version").await.status, 200);
     assert_eq!(cluster.get("/engine/default/version").await.status, 200);
     assert_eq!(a.seen().last().unwrap().path, "/engine-rest/version");
-    let got = cluster.get("/batch").await;
-    assert_eq!(
-        (got.status, got.json()["type"].as_str()),
-        (501, Some("NotImplementedException"))
-    );
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! All tests that need the built binary or more than one crate, in one binary.
 mod all {
+    mod batches;
     mod compat;
     mod contract;
     mod crash;

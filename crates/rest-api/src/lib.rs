@@ -1,5 +1,6 @@
 //! What router and nodes share of the Camunda 7 REST API: the table of operations, error bodies, DTOs.
 pub mod authorization;
+pub mod batch;
 pub mod date;
 pub mod decision;
 pub mod definition;

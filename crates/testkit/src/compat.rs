@@ -87,6 +87,11 @@ impl<'a> Run<'a> {
         let mut differences = Vec::new();
         let steps = scenario["steps"].as_array_mut().context("no steps")?;
         for (number, step) in steps.iter_mut().enumerate() {
+            let run = step["do"].as_str().and_then(|line| line.strip_prefix("RUN "));
+            if let Some(batch) = run.map(|batch| self.filled(batch)) {
+                self.run_batch(&batch).await?;
+                continue;
+            }
             let got = self
                 .step(step)
                 .await
@@ -133,6 +138,43 @@ impl<'a> Run<'a> {
             return Ok(json!({"status": status, "type": media, "body": body}));
         }
         bail!("what `until` waits for did not come")
+    }
+
+    /// Runs a batch until it has ended or nothing but failures is left: by its jobs where they don't run by themselves.
+    async fn run_batch(&mut self, batch: &str) -> Result<()> {
+        for _ in 0..600 {
+            let found = self.get(&format!("/batch/statistics?batchId={batch}")).await?;
+            let Some(row) = found.get(0) else {
+                return Ok(());
+            };
+            let failed = row["failedJobs"] != 0 && row["remainingJobs"] == row["failedJobs"];
+            if failed && row["jobsCreated"] == row["totalJobs"] {
+                return Ok(());
+            }
+            for kind in [
+                "seedJobDefinitionId",
+                "batchJobDefinitionId",
+                "monitorJobDefinitionId",
+            ] {
+                let definition = row[kind].as_str().unwrap_or_default();
+                let jobs = self.get(&format!("/job?jobDefinitionId={definition}")).await?;
+                for job in jobs.as_array().into_iter().flatten() {
+                    if job["retries"] != 0 && job["suspended"] == false {
+                        let id = job["id"].as_str().unwrap_or_default();
+                        let url = format!("{}/job/{id}/execute", self.base);
+                        let request = self.client.post(url).header("Content-Type", "application/json");
+                        request.send().await?;
+                    }
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        bail!("batch {batch} did not end")
+    }
+
+    async fn get(&self, path: &str) -> Result<Value> {
+        let answer = self.client.get(format!("{}{path}", self.base)).send().await?;
+        Ok(answer.json().await?)
     }
 
     async fn send(&mut self, step: &Value) -> Result<(u16, Value, Value)> {

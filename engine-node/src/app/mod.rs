@@ -3,6 +3,7 @@
 //! [`Engine`] is cheap to clone. A command goes `submit` → one of the [`writer`]s, which gathers what waits, steps
 //! each command on its instance, and writes all of it in one transaction (group commit).
 mod batcher;
+pub mod batches;
 pub mod cache;
 mod called;
 pub mod catalog;
@@ -45,6 +46,8 @@ pub struct Caller {
     pub idempotency: Option<IdempotencyKey>,
     /// Part of a fan-out: rows carry `_sort`, the answer its coverage.
     pub fanout: bool,
+    /// Id of the batch that the request makes, as the router drew it for all shards.
+    pub batch: Option<Id>,
     /// `http://HOST/engine-rest` as the client called it, for absolute links.
     pub base_url: String,
 }
@@ -109,6 +112,7 @@ pub(crate) struct Inner {
     /// Which instances entities belong to, where the cache doesn't know.
     pub owners: batcher::Batcher<(Entity, Id), Option<Id>>,
     pub cleanup: cleanup::Cleanup,
+    pub batches: batches::BatchesHere,
     pub sink: crate::sink::SinkState,
     /// Who waits for a message name with a business key.
     pub waiting: batcher::Batcher<(String, String), (topology::Coverage, Vec<Waiting>)>,
@@ -230,6 +234,7 @@ impl Engine {
             cache: cache::Cache::new(settings.cache_bytes),
             owners: commands::owners(engine.clone(), settings.queue_max),
             cleanup: cleanup::Cleanup::default(),
+            batches: batches::BatchesHere::default(),
             sink: crate::sink::SinkState::default(),
             waiting: correlate::waiting(engine.clone(), settings.queue_max),
             owned: arc_swap::ArcSwap::from_pointee(owned),

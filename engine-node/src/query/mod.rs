@@ -2,6 +2,7 @@
 //!
 //! Definitions are found in the catalog, so a filter by key becomes `definition_id IN (…)`.
 pub mod authorization;
+pub mod batch;
 pub mod counters;
 pub mod decision;
 pub mod definition;

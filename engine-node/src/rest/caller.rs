@@ -25,7 +25,9 @@ pub fn caller(parts: &Parts, body: &[u8]) -> ApiResult<Caller> {
             Some(slot.ok_or_else(|| ApiError::invalid_request("X-Stellwerk-Slot is not a slot"))?)
         }
     };
+    let batch = text(&parts.headers, "x-stellwerk-batch").and_then(|id| id.parse().ok());
     Ok(Caller {
+        batch,
         user: parts.extensions.get::<User>().map(|user| user.0.clone()),
         slot,
         idempotency: idempotency(parts, body)?,

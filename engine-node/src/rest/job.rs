@@ -1,5 +1,6 @@
 //! `/job`: list, read, execute, retries, suspension, deletion.
 use super::{
+    batch,
     call::{Call, answer, json, no_content, typed},
     error, instance_view, lists, suspension,
 };
@@ -76,6 +77,9 @@ async fn list_post(call: Call) -> ApiResult<Response> {
 }
 
 async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
+    if let Some(of_batch) = batch::find_jobs(call, filters)? {
+        return of_batch.page(call).await;
+    }
     let view = call.catalog();
     lists::page(
         call,
@@ -95,6 +99,9 @@ async fn count_post(call: Call) -> ApiResult<Response> {
 }
 
 async fn number(call: &Call, filters: &Filters) -> ApiResult<Response> {
+    if let Some(of_batch) = batch::find_jobs(call, filters)? {
+        return of_batch.count(call).await;
+    }
     let view = call.catalog();
     lists::count(call, &job::listing(Where::new(filters, &view), now())?).await
 }
@@ -105,8 +112,13 @@ async fn row(call: &Call, missing: impl Fn() -> ApiError) -> ApiResult<JobRow> {
 
 async fn one(call: Call) -> ApiResult<Response> {
     let missing = || ApiError::not_found(format!("Job with id {} does not exist", call.param("id")));
-    let job = row(&call, missing).await?;
-    Ok(json(&dto(&call.catalog(), job)))
+    match row(&call, missing).await {
+        Ok(job) => Ok(json(&dto(&call.catalog(), job))),
+        Err(error) => match call.id("id") {
+            Some(id) => batch::one_job(&call, id).await?.ok_or(error),
+            None => Err(error),
+        },
+    }
 }
 
 fn none(call: &Call) -> ApiError {
@@ -147,6 +159,11 @@ async fn execute(call: Call) -> ApiResult<Response> {
         other => error::api(other),
     };
     let executed = call.app.engine.execute_job(&call.caller, id).await;
+    if let Err(EngineError::NotFound { .. }) = &executed
+        && batch::execute(&call.app, id).await?
+    {
+        return Ok(no_content());
+    }
     executed.map_err(error::unknown(missing, failed))?;
     Ok(no_content())
 }
@@ -213,13 +230,14 @@ async fn retries(call: Call) -> ApiResult<Response> {
         ))
     };
     let of_start = StartJobChange::Retries(retries, due);
-    run(
-        &call,
-        |job| Command::SetJobRetries { job, retries, due },
-        Some(of_start),
-        missing,
-    )
-    .await
+    let command = |job| Command::SetJobRetries { job, retries, due };
+    match run(&call, command, Some(of_start), missing).await {
+        Err(error) => match call.id("id") {
+            Some(id) if batch::retry(&call, id, retries).await? => Ok(no_content()),
+            _ => Err(error),
+        },
+        done => done,
+    }
 }
 
 /// Names of what one job or several are found by, as the reference lists them.

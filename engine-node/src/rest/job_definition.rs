@@ -14,7 +14,7 @@ use crate::{
         job_definition::{self as query, Found},
         memory,
     },
-    store::JobDefinitionRow,
+    store::{BatchChange, JobDefinitionRow},
 };
 use axum::{
     Router,
@@ -183,6 +183,13 @@ async fn set_suspended(
 async fn retries(call: Call) -> ApiResult<Response> {
     let (retries, due) = super::job::given_retries(&call.body()?)?;
     let Some((deployed, job)) = named(&call) else {
+        // That of a batch, or nobody's.
+        if let Some(id) = call.id("id") {
+            let change = BatchChange::Retries(retries);
+            let batch = rest_api::batch::JobDefinition::Work.batch(id);
+            let done = call.app.engine.change_batch(batch, change).await;
+            done.map_err(error::api)?;
+        }
         return Ok(no_content());
     };
     let jobs = Jobs {

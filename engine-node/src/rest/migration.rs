@@ -28,7 +28,7 @@ pub fn routes() -> Router<App> {
 }
 
 /// A plan with its definitions.
-struct Given {
+pub struct Given {
     source: Arc<Deployed>,
     target: Arc<Deployed>,
     plan: MigrationPlan,
@@ -171,28 +171,7 @@ async fn validate(call: Call) -> ApiResult<Response> {
 /// some.
 async fn execute(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
-    let Some(plan) = body.object("migrationPlan")? else {
-        return Err(ApiError::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "NullPointerException",
-            "Cannot invoke \"org.camunda.bpm.engine.rest.dto.migration.MigrationPlanDto.getSourceProcessDefinitionId()\" \
-             because \"migrationPlanDto\" is null",
-        ));
-    };
-    let given = given(&call, &Filters::from_body(plan.clone()))?;
-    let (reports, text) = report(&given);
-    if !text.is_empty() {
-        let message = format!(
-            "ENGINE-23001 Migration plan for process definition '{}' to '{}' is not valid:\n{text}",
-            given.source.row.rest_id, given.target.row.rest_id
-        );
-        let error = ApiError::new(
-            StatusCode::BAD_REQUEST,
-            "MigrationPlanValidationException",
-            message,
-        );
-        return Err(error.with_code(0).with("validationReport", reports));
-    }
+    let given = checked(&call, &body)?;
     let words = selection::Words {
         empty: "Process instance ids cannot empty",
         null: "Process instance ids cannot be null",
@@ -232,6 +211,36 @@ async fn execute(call: Call) -> ApiResult<Response> {
         done.map_err(error::unknown(|| gone(&id.to_string()), error::api))?;
     }
     Ok(no_content())
+}
+
+/// The plan that a body holds, valid.
+///
+/// # Errors
+/// As the reference words them.
+pub fn checked(call: &Call, body: &Filters) -> ApiResult<Given> {
+    let Some(plan) = body.object("migrationPlan")? else {
+        return Err(ApiError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "NullPointerException",
+            "Cannot invoke \"org.camunda.bpm.engine.rest.dto.migration.MigrationPlanDto.getSourceProcessDefinitionId()\" \
+             because \"migrationPlanDto\" is null",
+        ));
+    };
+    let given = given(call, &Filters::from_body(plan.clone()))?;
+    let (reports, text) = report(&given);
+    if !text.is_empty() {
+        let message = format!(
+            "ENGINE-23001 Migration plan for process definition '{}' to '{}' is not valid:\n{text}",
+            given.source.row.rest_id, given.target.row.rest_id
+        );
+        let error = ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "MigrationPlanValidationException",
+            message,
+        );
+        return Err(error.with_code(0).with("validationReport", reports));
+    }
+    Ok(given)
 }
 
 fn gone(id: &str) -> ApiError {

@@ -2,6 +2,7 @@
 //! `app`, what a list finds by `query`.
 pub mod authorization;
 pub mod available;
+pub mod batch;
 pub mod call;
 pub mod caller;
 pub mod condition;
@@ -74,6 +75,7 @@ use tower::ServiceExt;
 pub fn router(app: App) -> Router {
     let resources = Router::new()
         .merge(authorization::routes())
+        .merge(batch::routes())
         .merge(condition::routes())
         .merge(decision_definition::routes())
         .merge(decision_requirements::routes())

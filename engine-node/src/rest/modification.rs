@@ -161,7 +161,8 @@ fn command(body: &Filters, instructions: Vec<Instruction>) -> ApiResult<Command>
     })
 }
 
-fn gone(id: &str) -> ApiError {
+/// The reference's refusal to modify what doesn't run.
+pub fn gone(id: &str) -> ApiError {
     ApiError::engine(format!(
         "ENGINE-13036 Process instance '{id}' cannot be modified. The process instance does not exist"
     ))

@@ -21,7 +21,7 @@ use crate::{
     store::{Row, StoreError},
 };
 use axum::{Router, response::Response, routing::post};
-use bpmn_core::{Id, value::TypedValue, value::Variables};
+use bpmn_core::{Id, change::Instruction, value::TypedValue, value::Variables};
 use http::StatusCode;
 use rest_api::{ApiError, ApiResult, filters::Filters};
 use serde_json::json;
@@ -38,14 +38,7 @@ pub fn routes() -> Router<App> {
 /// Restarts ended instances of this shard, one after the other; the router asks every shard that may have some.
 async fn restart(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
-    if !body.has("instructions") {
-        return Err(ApiError::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "NullPointerException",
-            "Cannot invoke \"java.util.List.iterator()\" because \"this.instructions\" is null",
-        ));
-    }
-    let instructions = modification::instructions(&body, "instructions", For::NewInstance, "")?;
+    let instructions = instructions(&body)?;
     if instructions.is_empty() {
         return Err(ApiError::invalid_request(
             "Restart instructions cannot be empty: instructions is empty",
@@ -58,11 +51,7 @@ async fn restart(call: Call) -> ApiResult<Response> {
         hidden: true,
     };
     let found = selection::instances(&call, &body, &words).await?;
-    let deployed = named(&call, |id| {
-        ApiError::invalid_request(format!(
-            "no deployed process definition found with id '{id}': processDefinition is null"
-        ))
-    })?;
+    let deployed = named(&call, unknown)?;
     let by = StartBy {
         instructions,
         skip_listeners: body.on("skipCustomListeners")?,
@@ -88,6 +77,28 @@ async fn restart(call: Call) -> ApiResult<Response> {
         engine.start(&call.caller, start, render).await.map_err(hidden)?;
     }
     Ok(no_content())
+}
+
+/// The instructions of a body.
+///
+/// # Errors
+/// The reference's own if there are none.
+pub fn instructions(body: &Filters) -> ApiResult<Vec<Instruction>> {
+    if !body.has("instructions") {
+        return Err(ApiError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "NullPointerException",
+            "Cannot invoke \"java.util.List.iterator()\" because \"this.instructions\" is null",
+        ));
+    }
+    modification::instructions(body, "instructions", For::NewInstance, "")
+}
+
+/// The refusal of a definition that isn't deployed.
+pub fn unknown(id: &str) -> ApiError {
+    ApiError::invalid_request(format!(
+        "no deployed process definition found with id '{id}': processDefinition is null"
+    ))
 }
 
 /// The ended instance of an id.

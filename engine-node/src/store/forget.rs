@@ -15,6 +15,8 @@ pub enum Forget {
     Variables { root: Id, instance: Id },
     /// One variable with its values.
     Variable { root: Id, variable: Id },
+    /// A decision that was evaluated, with what it had and gave; as a root with its whole tree, which is found by it.
+    Decision { root: Id, evaluation: Id },
 }
 
 impl Forget {
@@ -22,7 +24,8 @@ impl Forget {
         match self {
             Forget::Instance { root, .. }
             | Forget::Variables { root, .. }
-            | Forget::Variable { root, .. } => root,
+            | Forget::Variable { root, .. }
+            | Forget::Decision { root, .. } => root,
         }
     }
 
@@ -45,6 +48,16 @@ impl Forget {
             Forget::Variable { variable, .. } => vec![
                 (HISTORY_VARIABLE.name, "id", variable),
                 (HISTORY_DETAIL.name, "variable_id", variable),
+            ],
+            Forget::Decision { root, evaluation } if root == evaluation => {
+                [HISTORY_DECISION_INPUT, HISTORY_DECISION_OUTPUT, HISTORY_DECISION]
+                    .map(|table| (table.name, "root_id", root))
+                    .to_vec()
+            }
+            Forget::Decision { evaluation, .. } => vec![
+                (HISTORY_DECISION_INPUT.name, "evaluation_id", evaluation),
+                (HISTORY_DECISION_OUTPUT.name, "evaluation_id", evaluation),
+                (HISTORY_DECISION.name, "id", evaluation),
             ],
         }
     }

@@ -4,6 +4,7 @@
 //! Every table is declared in [`schema`] as slot-bound, replicated or shard-local; slot moves copy whatever is
 //! declared slot-bound.
 mod backend;
+mod batches;
 mod cell;
 mod change;
 mod cleanup;
@@ -33,6 +34,7 @@ mod thrown;
 mod units;
 pub mod value;
 
+pub use batches::{BatchChange, BatchWork, Batches, Begun, NewBatch, NewWork, Outcomes, Which};
 pub use decision_rows::{DecisionRow, RequirementsRef, RequirementsRow};
 pub use housekeeping::Housekeeping;
 pub use identity::{AuthorizationRow, GroupMember, GroupRow, IdentityChange, TenantMember, TenantRow};
@@ -419,7 +421,7 @@ pub struct Snapshot {
 
 /// The store of one shard.
 #[async_trait]
-pub trait Store: Housekeeping {
+pub trait Store: Batches + Housekeeping {
     /// Writes a batch in one transaction; `result[i]` tells of `units[i]`. Each unit is applied whole or not at
     /// all. Returns after the commit. Deadlocks and serialization failures are repeated inside; a lost COMMIT
     /// answer is looked up in the commit table.

@@ -337,8 +337,10 @@ table!(
         c("definition_id", Uuid), c("element", Text), n("name", Text), c("kind", Text),
     ]
 );
+mod batches;
 mod decisions;
 mod identity;
+pub use batches::*;
 pub use decisions::*;
 pub use identity::*;
 
@@ -436,6 +438,8 @@ pub const TABLES: &[Table] = &[
     ALIAS,
     OUTBOX,
     KEY_DIRECTORY,
+    BATCH,
+    BATCH_WORK,
     DEPLOYMENT,
     RESOURCE,
     DEFINITION,

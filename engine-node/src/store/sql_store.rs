@@ -191,6 +191,7 @@ impl<B: Backend> Store for SqlStore<B> {
     }
 
     async fn release_owner(&self, owner: &str) -> Result<u64, StoreError> {
+        self.release_batch_work(owner).await?;
         self.unlock_owner(owner).await
     }
 

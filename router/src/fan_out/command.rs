@@ -63,7 +63,7 @@ pub fn all_reachable<'s>(shards: impl Iterator<Item = &'s Shard>) -> Result<(), 
 
 /// Pure: the shards' answers as one. All succeeded: the first one's. None did anything: its refusal. Some did: 500
 /// (503 if the others couldn't be reached) naming both.
-fn conclude(results: Vec<Result<Part, NoAnswer>>) -> Answer {
+pub fn conclude(results: Vec<Result<Part, NoAnswer>>) -> Answer {
     let mut done: Vec<Part> = Vec::new();
     let mut refused: Vec<Part> = Vec::new();
     let mut failed: Vec<NoAnswer> = Vec::new();
@@ -153,7 +153,7 @@ fn message_of(part: &Part) -> String {
 ///
 /// # Errors
 /// 400 for a body that isn't a JSON object, where it names ids.
-fn scatter(
+pub fn scatter(
     snapshot: &Snapshot,
     shards: Vec<Shard>,
     request: &Admitted,

@@ -2,6 +2,7 @@
 //! deadline and one bound on the bytes of all parts. The parts must cover every slot exactly once
 //! (`topology::Coverage`): a slot that moves while they are asked is seen twice or not at all, and then all are asked
 //! again. A shard without an answer makes the whole answer 503, unless the client takes a partial one.
+pub mod batch;
 pub mod command;
 pub mod correlate;
 pub mod fair;

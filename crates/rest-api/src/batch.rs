@@ -1,0 +1,438 @@
+//! Batches on the wire, and how a logical batch comes from its parts: every shard has some, and a node shows its own in
+//! the same way as a router shows those of all.
+use crate::{
+    ApiError, ApiResult, Date,
+    filters::{Filters, Paging, sorting},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use topology::Id;
+
+/// What one place has of a batch: its row there, or what is still to be done there (`kind` is absent then).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Part {
+    pub id: String,
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    pub total: i64,
+    /// Work on it has begun.
+    pub seeded: bool,
+    pub suspended: bool,
+    pub running: bool,
+    /// Whether history shows it.
+    pub recorded: bool,
+    /// Unix ms, as the following.
+    pub started: Option<i64>,
+    pub executed: Option<i64>,
+    pub ended: Option<i64>,
+    pub removal: Option<i64>,
+    pub create_user: Option<String>,
+    pub tenant_id: Option<String>,
+    pub remaining: i64,
+    pub failed: i64,
+}
+
+/// A batch as the API shows it while it runs.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Batch {
+    pub id: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub total_jobs: i64,
+    pub jobs_created: i64,
+    pub batch_jobs_per_seed: i32,
+    pub invocations_per_batch_job: i32,
+    pub seed_job_definition_id: String,
+    pub monitor_job_definition_id: String,
+    pub batch_job_definition_id: String,
+    pub suspended: bool,
+    pub tenant_id: Option<String>,
+    pub create_user_id: Option<String>,
+    pub start_time: Date,
+    pub execution_start_time: Option<Date>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Statistics {
+    #[serde(flatten)]
+    batch: Batch,
+    remaining_jobs: i64,
+    completed_jobs: i64,
+    failed_jobs: i64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Historic {
+    id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    total_jobs: i64,
+    batch_jobs_per_seed: i32,
+    invocations_per_batch_job: i32,
+    seed_job_definition_id: String,
+    monitor_job_definition_id: String,
+    batch_job_definition_id: String,
+    tenant_id: Option<String>,
+    create_user_id: Option<String>,
+    start_time: Date,
+    end_time: Option<Date>,
+    removal_time: Option<Date>,
+    execution_start_time: Option<Date>,
+}
+
+/// The reference's `batchJobsPerSeed` and `invocationsPerBatchJob`.
+const PER_SEED: i32 = 100;
+const PER_JOB: i32 = 1;
+
+/// The job definitions of a batch: they have its id but for the last two bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobDefinition {
+    Seed = 1,
+    Monitor = 2,
+    Work = 3,
+}
+
+impl JobDefinition {
+    /// Its id.
+    pub fn of(self, batch: Id) -> Id {
+        let (high, low) = batch.0.as_u64_pair();
+        let random = low & 0xffff_ffff_ffff;
+        let slot = batch.slot().unwrap_or(topology::Slot::from_bits(0));
+        Id::from_parts(high >> 16, high as u16, slot, random ^ self as u64)
+    }
+
+    /// The batch whose job definition of that kind has this id.
+    pub fn batch(self, id: Id) -> Id {
+        self.of(id)
+    }
+}
+
+/// The id of the batch that a request with an `Idempotency-Key` makes: the same each time, wherever it is worked out.
+pub fn id_of_key(user: &str, key: &str) -> Id {
+    let bits = (0..8).fold(0u128, |bits, part| {
+        let text = format!("{part}\n{user}\n{key}");
+        (bits << 14) | u128::from(topology::Slot::of_key(&text).number())
+    });
+    let slot = topology::Slot::of_key(key);
+    Id::from_parts((bits >> 64) as u64 >> 16, (bits >> 48) as u16, slot, bits as u64)
+}
+
+/// A logical batch, all parts added up.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Whole(Part);
+
+/// Adds parts up, in the order of ids. What is to be done of a batch that nobody knows any more is left out.
+pub fn wholes(parts: impl IntoIterator<Item = Part>) -> Vec<Whole> {
+    let mut found: BTreeMap<String, Vec<Part>> = BTreeMap::new();
+    for part in parts {
+        found.entry(part.id.clone()).or_default().push(part);
+    }
+    let whole = |parts: Vec<Part>| {
+        let mut rows = parts.iter().filter(|p| p.kind.is_some());
+        let first = rows.next()?;
+        let all: Vec<&Part> = std::iter::once(first).chain(rows).collect();
+        let remaining = parts.iter().map(|p| p.remaining).sum();
+        let running = all.iter().any(|p| p.running);
+        let earliest = |time: fn(&Part) -> Option<i64>| all.iter().filter_map(|p| time(p)).min();
+        Some(Whole(Part {
+            total: all.iter().map(|p| p.total).sum(),
+            seeded: all.iter().any(|p| p.seeded),
+            // A part that has ended can't be activated again.
+            suspended: all.iter().filter(|p| p.running).all(|p| p.suspended) && running,
+            running,
+            recorded: all.iter().any(|p| p.recorded),
+            started: earliest(|p| p.started),
+            executed: earliest(|p| p.executed),
+            ended: all.iter().filter_map(|p| p.ended).max().filter(|_| !running),
+            removal: all.iter().filter_map(|p| p.removal).max(),
+            remaining,
+            failed: parts.iter().map(|p| p.failed).sum(),
+            ..first.clone()
+        }))
+    };
+    found.into_values().filter_map(whole).collect()
+}
+
+impl Whole {
+    /// Whether `/batch` shows it.
+    pub fn runs(&self) -> bool {
+        self.0.running
+    }
+
+    /// Whether `/history/batch` shows it.
+    pub fn is_recorded(&self) -> bool {
+        self.0.recorded
+    }
+
+    fn definition(&self, kind: JobDefinition) -> String {
+        let id = self.0.id.parse::<Id>();
+        id.map_or_else(|_| self.0.id.clone(), |id| kind.of(id).to_string())
+    }
+
+    /// As `/batch` shows it.
+    pub fn batch(&self) -> Batch {
+        let part = &self.0;
+        Batch {
+            id: part.id.clone(),
+            kind: part.kind.clone().unwrap_or_default(),
+            total_jobs: part.total,
+            jobs_created: if part.seeded { part.total } else { 0 },
+            batch_jobs_per_seed: PER_SEED,
+            invocations_per_batch_job: PER_JOB,
+            seed_job_definition_id: self.definition(JobDefinition::Seed),
+            monitor_job_definition_id: self.definition(JobDefinition::Monitor),
+            batch_job_definition_id: self.definition(JobDefinition::Work),
+            suspended: part.suspended,
+            tenant_id: part.tenant_id.clone(),
+            create_user_id: part.create_user.clone(),
+            start_time: Date(part.started.unwrap_or_default()),
+            execution_start_time: part.executed.map(Date),
+        }
+    }
+
+    fn statistics(&self) -> Statistics {
+        Statistics {
+            batch: self.batch(),
+            remaining_jobs: self.0.remaining,
+            completed_jobs: self.0.total - self.0.remaining,
+            failed_jobs: self.0.failed,
+        }
+    }
+
+    fn historic(&self) -> Historic {
+        let batch = self.batch();
+        Historic {
+            id: batch.id,
+            kind: batch.kind,
+            total_jobs: batch.total_jobs,
+            batch_jobs_per_seed: batch.batch_jobs_per_seed,
+            invocations_per_batch_job: batch.invocations_per_batch_job,
+            seed_job_definition_id: batch.seed_job_definition_id,
+            monitor_job_definition_id: batch.monitor_job_definition_id,
+            batch_job_definition_id: batch.batch_job_definition_id,
+            tenant_id: batch.tenant_id,
+            create_user_id: batch.create_user_id,
+            start_time: batch.start_time,
+            end_time: self.0.ended.map(Date),
+            removal_time: self.0.removal.map(Date),
+            execution_start_time: batch.execution_start_time,
+        }
+    }
+}
+
+/// What a list shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    Batch,
+    Statistics,
+    Historic,
+    /// Historic batches that have ended, by type.
+    Report,
+}
+
+/// A question that takes all parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question {
+    pub shape: Shape,
+    /// One batch, by its id in the path.
+    pub one: bool,
+    pub count: bool,
+}
+
+impl Question {
+    /// The question that a `GET` of that path asks, as `operations.tsv` writes it.
+    pub fn of(path: &str) -> Option<Question> {
+        let (path, count) = match path.strip_suffix("/count") {
+            Some(path) => (path, true),
+            None => (path, false),
+        };
+        let (path, one) = match path.strip_suffix("/{id}") {
+            Some(path) => (path, true),
+            None => (path, false),
+        };
+        let shape = match path {
+            "/batch" => Shape::Batch,
+            "/batch/statistics" => Shape::Statistics,
+            "/history/batch" => Shape::Historic,
+            "/history/batch/cleanable-batch-report" => Shape::Report,
+            _ => return None,
+        };
+        Some(Question { shape, one, count })
+    }
+
+    /// Answers it from all parts; `id` is the path's, `query` the decoded pairs.
+    ///
+    /// # Errors
+    /// As the reference words them: 404 for an unknown batch, 400 for filters that can't be read.
+    pub fn answer(
+        self,
+        parts: impl IntoIterator<Item = Part>,
+        id: &str,
+        query: &[(String, String)],
+    ) -> ApiResult<Value> {
+        let shown = |whole: &Whole| match self.shape {
+            Shape::Batch | Shape::Statistics => whole.runs(),
+            Shape::Historic | Shape::Report => whole.is_recorded(),
+        };
+        let mut found = wholes(parts);
+        found.retain(shown);
+        if self.one {
+            let one = found.iter().find(|whole| whole.0.id == id);
+            let word = if self.shape == Shape::Batch {
+                "Batch"
+            } else {
+                "Historic batch"
+            };
+            let missing = || ApiError::not_found(format!("{word} with id '{id}' does not exist"));
+            return Ok(self.row(one.ok_or_else(missing)?));
+        }
+        let filters = Filters::from_query(query);
+        if self.shape == Shape::Report {
+            let rows = report(&found, &filters)?;
+            return Ok(self.page(rows, Paging::from_query(query)?));
+        }
+        let keep = Keep::read(&filters, self.shape)?;
+        let order = sorting(&filters, &|by| self.sorts(by))?;
+        found.retain(|whole| keep.keeps(&whole.0));
+        if let Some(order) = order.first() {
+            let key = |whole: &Whole| match order.by.as_str() {
+                "startTime" => (whole.0.started.is_none(), whole.0.started, None),
+                "endTime" => (whole.0.ended.is_none(), whole.0.ended, None),
+                "tenantId" => (whole.0.tenant_id.is_none(), None, whole.0.tenant_id.clone()),
+                _ => (false, None, Some(whole.0.id.clone())),
+            };
+            found.sort_by(|a, b| {
+                let (a, b) = (key(a), key(b));
+                if order.descending { b.cmp(&a) } else { a.cmp(&b) }
+            });
+        }
+        let rows = found.iter().map(|whole| self.row(whole)).collect();
+        Ok(self.page(rows, Paging::from_query(query)?))
+    }
+
+    fn sorts(self, by: &str) -> bool {
+        match by {
+            "batchId" | "tenantId" => true,
+            "startTime" => self.shape != Shape::Batch,
+            "endTime" => self.shape == Shape::Historic,
+            _ => false,
+        }
+    }
+
+    fn row(self, whole: &Whole) -> Value {
+        match self.shape {
+            Shape::Batch => json!(whole.batch()),
+            Shape::Statistics => json!(whole.statistics()),
+            Shape::Historic | Shape::Report => json!(whole.historic()),
+        }
+    }
+
+    fn page(self, rows: Vec<Value>, paging: Paging) -> Value {
+        if self.count {
+            return json!({ "count": rows.len() });
+        }
+        let max = paging.max.map_or(usize::MAX, |max| max as usize);
+        rows.into_iter().skip(paging.first as usize).take(max).collect()
+    }
+}
+
+/// The filters of batches.
+struct Keep {
+    id: Option<String>,
+    kind: Option<String>,
+    tenants: Option<Vec<String>>,
+    without_tenant: bool,
+    suspended: Option<bool>,
+    completed: Option<bool>,
+    created_by: Option<String>,
+    started_before: Option<i64>,
+    started_after: Option<i64>,
+    failures: Option<bool>,
+}
+
+impl Keep {
+    fn read(filters: &Filters, shape: Shape) -> ApiResult<Keep> {
+        let statistics = shape == Shape::Statistics;
+        let of_statistics = |name: &str| filters.date(name).map(|date| date.filter(|_| statistics));
+        let (with, without) = (filters.on("withFailures")?, filters.on("withoutFailures")?);
+        Ok(Keep {
+            id: filters.text("batchId")?,
+            kind: filters.text("type")?,
+            tenants: filters.list("tenantIdIn")?.filter(|list| !list.is_empty()),
+            without_tenant: filters.on("withoutTenantId")?,
+            suspended: filters.flag("suspended")?.filter(|_| shape != Shape::Historic),
+            completed: filters.flag("completed")?.filter(|_| shape == Shape::Historic),
+            created_by: filters.text("createdBy")?.filter(|_| statistics),
+            started_before: of_statistics("startedBefore")?,
+            started_after: of_statistics("startedAfter")?,
+            failures: match (with, without) {
+                (true, _) => Some(true),
+                (_, true) => Some(false),
+                _ => None,
+            }
+            .filter(|_| statistics),
+        })
+    }
+
+    fn keeps(&self, part: &Part) -> bool {
+        fn same<T: PartialEq>(wanted: &Option<T>, has: &T) -> bool {
+            wanted.as_ref().is_none_or(|wanted| wanted == has)
+        }
+        let tenant = part.tenant_id.as_ref();
+        same(&self.id, &part.id)
+            && self.kind.is_none_or_same(&part.kind)
+            && self
+                .tenants
+                .as_ref()
+                .is_none_or(|list| tenant.is_some_and(|t| list.contains(t)))
+            && (!self.without_tenant || tenant.is_none())
+            && same(&self.suspended, &part.suspended)
+            && same(&self.completed, &part.ended.is_some())
+            && self.created_by.is_none_or_same(&part.create_user)
+            && self.started_before.is_none_or(|time| part.started < Some(time))
+            && self.started_after.is_none_or(|time| part.started > Some(time))
+            && same(&self.failures, &(part.failed > 0))
+    }
+}
+
+trait Wanted {
+    /// Nothing is wanted, or just that.
+    fn is_none_or_same(&self, has: &Option<String>) -> bool;
+}
+
+impl Wanted for Option<String> {
+    fn is_none_or_same(&self, has: &Option<String>) -> bool {
+        self.is_none() || self == has
+    }
+}
+
+/// Batches that have ended, by type. Without a removal time set by hand a batch stays for ever, so none is cleanable.
+fn report(found: &[Whole], filters: &Filters) -> ApiResult<Vec<Value>> {
+    let order = sorting(filters, &|by| by == "finished")?;
+    let mut types: BTreeMap<String, i64> = BTreeMap::new();
+    for whole in found.iter().filter(|whole| whole.0.ended.is_some()) {
+        *types.entry(whole.0.kind.clone().unwrap_or_default()).or_default() += 1;
+    }
+    let mut rows: Vec<(String, i64)> = types.into_iter().collect();
+    if let Some(order) = order.first() {
+        rows.sort_by_key(|(_, finished)| if order.descending { -finished } else { *finished });
+    }
+    let row = |(kind, finished): (String, i64)| {
+        json!({
+            "batchType": kind,
+            "historyTimeToLive": null,
+            "finishedBatchesCount": finished,
+            "cleanableBatchesCount": 0,
+        })
+    };
+    Ok(rows.into_iter().map(row).collect())
+}
+
+#[cfg(test)]
+#[path = "batch_tests.rs"]
+mod tests;

@@ -1,0 +1,276 @@
+//! Batches over process instances: deleted, suspended, given variables or messages, modified, migrated, restarted.
+use super::{
+    bad_user_request, begin, nothing_here,
+    targets::{Finds, INSTANCES, each, encoded, named, of_instances},
+};
+use crate::{
+    App,
+    rest::{
+        call::Call,
+        migration,
+        modification::{self, For},
+        process_definition, restart,
+    },
+};
+use axum::{Router, response::Response, routing::post};
+use rest_api::{ApiError, ApiResult, filters::Filters, variable};
+use serde_json::{Value, json};
+
+/// Routes of these operations.
+pub fn routes() -> Router<App> {
+    let root = "/process-instance";
+    let mut router = Router::new()
+        .route(&format!("{root}/delete"), post(delete))
+        .route(&format!("{root}/delete-historic-query-based"), post(delete))
+        .route(&format!("{root}/suspended-async"), post(suspend))
+        .route(&format!("{root}/variables-async"), post(set_variables))
+        .route(&format!("{root}/message-async"), post(correlate))
+        .route(&format!("{root}/{{id}}/modification-async"), post(modify_one))
+        .route("/modification/executeAsync", post(modify))
+        .route("/migration/executeAsync", post(migrate));
+    for place in ["{id}", "key/{key}", "key/{key}/tenant-id/{tenant}"] {
+        let path = format!("/process-definition/{place}/restart-async");
+        router = router.route(&path, post(restart_all));
+    }
+    router
+}
+
+const IDS: &str = "processInstanceIds";
+
+/// The members of a body that are given, as they came.
+fn members(body: &Filters, names: &[&str]) -> Value {
+    names
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), body.raw(name)?.clone())))
+        .collect()
+}
+
+async fn delete(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let mut named = named(&call, &body, IDS, &INSTANCES).await?;
+    if named.null {
+        // The reference makes a job for it, which finds nothing to delete.
+        named.ids.push("null".to_owned());
+    }
+    if named.ids.is_empty() {
+        return Err(nothing_here(ApiError::invalid_request(
+            "processInstanceIds is empty",
+        )));
+    }
+    let mut path = "/process-instance/ID?failIfNotExists=false".to_owned();
+    for name in ["skipCustomListeners", "skipIoMappings", "skipSubprocesses"] {
+        if body.on(name)? {
+            path += &format!("&{name}=true");
+        }
+    }
+    if let Some(reason) = body.text("deleteReason")? {
+        path += &format!("&deleteReason={}", encoded(&reason));
+    }
+    let work = each(&named.ids, "DELETE", &path, &Value::Null);
+    begin(&call, "instance-deletion", work).await
+}
+
+async fn suspend(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let suspended = body.on("suspended")?;
+    let named = named(&call, &body, IDS, &INSTANCES).await?;
+    if !named.given {
+        return Err(ApiError::invalid_request(
+            "Either processInstanceIds, processInstanceQuery or historicProcessInstanceQuery should be set to update \
+             the suspension state.",
+        ));
+    }
+    if named.null {
+        let text = "Cannot be null.: Process Instance ids contains null value";
+        return Err(ApiError::invalid_request(text));
+    }
+    if named.ids.is_empty() {
+        return Err(nothing_here(ApiError::invalid_request(
+            "No process instance ids given: process Instance Ids is empty",
+        )));
+    }
+    let set = json!({"suspended": suspended});
+    let work = each(&named.ids, "PUT", "/process-instance/ID/suspended", &set);
+    begin(&call, "instance-update-suspension-state", work).await
+}
+
+async fn set_variables(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let Some(variables) = body.object("variables")? else {
+        return Err(ApiError::invalid_request("variables is null"));
+    };
+    let read = variable::read_all(body.raw("variables"));
+    read.map_err(|e| e.api("Cannot set variables"))?;
+    let named = named(&call, &body, IDS, &INSTANCES).await?;
+    if !named.given {
+        return Err(ApiError::invalid_request("No process instances found."));
+    }
+    if variables.is_empty() {
+        return Err(bad_user_request("variables is empty"));
+    }
+    // Those that don't run are left out.
+    let running = of_instances(&call, &named.ids, Finds::Instances).await?;
+    if running.is_empty() {
+        return Err(nothing_here(bad_user_request("processInstanceIds is empty")));
+    }
+    let set = json!({"modifications": variables});
+    let work = each(&running, "POST", "/process-instance/ID/variables", &set);
+    begin(&call, "set-variables", work).await
+}
+
+async fn correlate(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let read = variable::read_all(body.raw("variables"));
+    read.map_err(|e| e.api("Cannot set variables"))?;
+    let mut named = named(&call, &body, IDS, &INSTANCES).await?;
+    if !named.given {
+        return Err(ApiError::invalid_request("No process instances found."));
+    }
+    if named.null {
+        named.ids.push("null".to_owned());
+    }
+    if named.ids.is_empty() {
+        return Err(nothing_here(bad_user_request(
+            "Process instance ids cannot be empty: process instance ids is empty",
+        )));
+    }
+    let Some(name) = body.text("messageName")? else {
+        return Err(ApiError::not_implemented("a batch of messages without a name"));
+    };
+    let message = json!({
+        "messageName": name,
+        "processInstanceId": "ID",
+        "all": true,
+        "processVariables": body.object("variables")?.cloned().unwrap_or_default(),
+    });
+    begin(
+        &call,
+        "correlate-message",
+        each(&named.ids, "POST", "/message", &message),
+    )
+    .await
+}
+
+async fn modify(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let instructions = modification::instructions(&body, "instructions", For::ManyInstances, "")?;
+    let Some(definition) = body.text("processDefinitionId")? else {
+        return Err(ApiError::invalid_request("processDefinitionId is null"));
+    };
+    if instructions.is_empty() {
+        let text = "Modification instructions cannot be empty is empty";
+        return Err(ApiError::invalid_request(text));
+    }
+    let named = named(&call, &body, IDS, &INSTANCES).await?;
+    if named.null {
+        let text = "Process instance ids cannot be null: Process instance ids contains null value";
+        return Err(ApiError::invalid_request(text));
+    }
+    if named.ids.is_empty() {
+        let text = "Process instance ids cannot be empty: Process instance ids is empty";
+        return Err(nothing_here(ApiError::invalid_request(text)));
+    }
+    if call.catalog().by_rest_id(&definition).is_none() {
+        return Err(ApiError::invalid_request(format!(
+            "no deployed process definition found with id '{definition}': processDefinition is null"
+        )));
+    }
+    let mut one = members(
+        &body,
+        &[
+            "processDefinitionId",
+            "instructions",
+            "skipCustomListeners",
+            "skipIoMappings",
+        ],
+    );
+    one[IDS] = json!(["ID"]);
+    let work = each(&named.ids, "POST", "/modification/execute", &one);
+    begin(&call, "instance-modification", work).await
+}
+
+async fn modify_one(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let instructions = modification::instructions(&body, "instructions", For::OneInstance, "")?;
+    if instructions.is_empty() {
+        let text = "The provided instuctions are invalid.";
+        return Err(ApiError::invalid_request(text));
+    }
+    let id = call.param("id").to_owned();
+    let running = match call.id("id") {
+        Some(known) => call
+            .app
+            .engine
+            .load(known)
+            .await
+            .map_err(crate::rest::error::api)?,
+        None => None,
+    };
+    if running.is_none() {
+        return Err(modification::gone(&id));
+    }
+    let one = members(&body, &["instructions", "skipCustomListeners", "skipIoMappings"]);
+    let path = "/process-instance/ID/modification";
+    begin(&call, "instance-modification", each(&[id], "POST", path, &one)).await
+}
+
+async fn migrate(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    migration::checked(&call, &body)?;
+    let named = named(&call, &body, IDS, &INSTANCES).await?;
+    if named.null {
+        let text = "Process instance ids cannot be null: process instance ids contains null value";
+        return Err(bad_user_request(text));
+    }
+    if named.ids.is_empty() {
+        let text = "Process instance ids cannot empty: process instance ids is empty";
+        return Err(nothing_here(bad_user_request(text)));
+    }
+    let mut one = members(&body, &["migrationPlan", "skipCustomListeners", "skipIoMappings"]);
+    one[IDS] = json!(["ID"]);
+    let work = each(&named.ids, "POST", "/migration/execute", &one);
+    begin(&call, "instance-migration", work).await
+}
+
+async fn restart_all(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let instructions = restart::instructions(&body)?;
+    let deployed = match call.param("id") {
+        "" => Some(process_definition::named(&call, |_| ApiError::unknown_path())?),
+        _ => None,
+    };
+    let named = named(&call, &body, IDS, &INSTANCES[1..]).await?;
+    if named.null {
+        let text = "Process instance ids cannot be null: processInstanceIds contains null value";
+        return Err(ApiError::invalid_request(text));
+    }
+    if named.ids.is_empty() {
+        let text = "processInstanceIds is empty";
+        return Err(nothing_here(ApiError::invalid_request(text)));
+    }
+    if instructions.is_empty() {
+        let text = "Restart instructions cannot be empty: instructions is empty";
+        return Err(ApiError::invalid_request(text));
+    }
+    let deployed = match deployed {
+        Some(deployed) => deployed,
+        None => process_definition::named(&call, restart::unknown)?,
+    };
+    let mut one = members(
+        &body,
+        &[
+            "instructions",
+            "initialVariables",
+            "withoutBusinessKey",
+            "skipCustomListeners",
+            "skipIoMappings",
+        ],
+    );
+    one[IDS] = json!(["ID"]);
+    let path = format!("/process-definition/{}/restart", encoded(&deployed.row.rest_id));
+    let mut work = each(&named.ids, "POST", "", &one);
+    for (_, request) in &mut work {
+        request.path.clone_from(&path);
+    }
+    begin(&call, "instance-restart", work).await
+}

@@ -1,0 +1,181 @@
+//! `/batch`, `/history/batch`, and the operations that make batches. A node alone answers for the whole batch; as a part
+//! of a fan-out it gives what it has, and the router adds up (`rest_api::batch`).
+mod history;
+mod instances;
+mod jobs;
+mod retries;
+mod run;
+mod targets;
+
+pub use jobs::{find as find_jobs, one as one_job};
+pub use run::{execute, run};
+
+use super::{
+    call::{Call, json, no_content},
+    error,
+};
+use crate::{App, query::batch, store::BatchChange};
+use axum::{
+    Router,
+    response::Response,
+    routing::{get, put},
+};
+use bpmn_core::Id;
+use http::{HeaderValue, StatusCode};
+use rest_api::{
+    ApiError, ApiResult,
+    batch::{Part, Question, Whole, wholes},
+};
+
+/// Routes of this resource.
+pub fn routes() -> Router<App> {
+    let history = "/history/batch";
+    Router::new()
+        .route("/batch", get(|call: Call| read(call, "/batch")))
+        .route("/batch/count", get(|call: Call| read(call, "/batch/count")))
+        .route(
+            "/batch/statistics",
+            get(|call: Call| read(call, "/batch/statistics")),
+        )
+        .route(
+            "/batch/statistics/count",
+            get(|call: Call| read(call, "/batch/statistics/count")),
+        )
+        .route(
+            "/batch/{id}",
+            get(|call: Call| read(call, "/batch/{id}")).delete(delete),
+        )
+        .route("/batch/{id}/suspended", put(suspend))
+        .route(history, get(|call: Call| read(call, "/history/batch")))
+        .route(
+            &format!("{history}/count"),
+            get(|call: Call| read(call, "/history/batch/count")),
+        )
+        .route(
+            &format!("{history}/cleanable-batch-report"),
+            get(|call: Call| read(call, "/history/batch/cleanable-batch-report")),
+        )
+        .route(
+            &format!("{history}/cleanable-batch-report/count"),
+            get(|call: Call| read(call, "/history/batch/cleanable-batch-report/count")),
+        )
+        .route(
+            &format!("{history}/{{id}}"),
+            get(|call: Call| read(call, "/history/batch/{id}")).delete(forget),
+        )
+        .merge(history::routes())
+        .merge(instances::routes())
+        .merge(retries::routes())
+}
+
+async fn read(call: Call, path: &'static str) -> ApiResult<Response> {
+    let question = Question::of(path).ok_or_else(ApiError::unknown_path)?;
+    let id = match question.one {
+        true => Some(call.id("id").unwrap_or(Id::NIL)),
+        false => None,
+    };
+    let snapshot = call.select(&batch::parts(id)).await?;
+    let parts = snapshot.rows.iter().map(|row| batch::part(&**row));
+    let parts: Vec<Part> = parts.collect::<Result<_, _>>().map_err(error::store)?;
+    if call.caller.fanout {
+        return Ok(call.covered(&parts, &snapshot));
+    }
+    Ok(json(&question.answer(parts, call.param("id"), &call.query)?))
+}
+
+/// Refuses, in a node alone, what the reference refuses; for a router this is the router's to decide, which has seen all
+/// parts.
+async fn must(call: &Call, holds: impl Fn(&Whole) -> bool, refusal: &str) -> ApiResult<Option<Id>> {
+    let refused = || {
+        let text = format!("{refusal} with id '{}'", call.param("id"));
+        ApiError::invalid_request(text).with_code(0)
+    };
+    let Some(id) = call.id("id") else {
+        return Err(refused());
+    };
+    if call.caller.fanout {
+        return Ok(Some(id));
+    }
+    let snapshot = call.select(&batch::parts(Some(id))).await?;
+    let parts = snapshot.rows.iter().map(|row| batch::part(&**row));
+    let parts: Vec<Part> = parts.collect::<Result<_, _>>().map_err(error::store)?;
+    match wholes(parts).iter().any(holds) {
+        true => Ok(Some(id)),
+        false => Err(refused()),
+    }
+}
+
+async fn change(call: &Call, id: Option<Id>, change: BatchChange) -> ApiResult<Response> {
+    if let Some(id) = id {
+        let changed = call.app.engine.change_batch(id, change).await;
+        changed.map_err(error::api)?;
+    }
+    Ok(no_content())
+}
+
+async fn delete(call: Call) -> ApiResult<Response> {
+    let how = match call.filters().flag("cascade")? {
+        Some(true) => BatchChange::Delete,
+        _ => BatchChange::Stop,
+    };
+    let id = must(&call, Whole::runs, "Unable to delete batch").await?;
+    change(&call, id, how).await
+}
+
+async fn suspend(call: Call) -> ApiResult<Response> {
+    let suspended = call.body()?.on("suspended")?;
+    let refusal = match suspended {
+        true => "Unable to suspend batch",
+        false => "Unable to activate batch",
+    };
+    let id = must(&call, Whole::runs, refusal).await?;
+    change(&call, id, BatchChange::Suspended(suspended)).await
+}
+
+async fn forget(call: Call) -> ApiResult<Response> {
+    let refusal = "Unable to delete historic batch";
+    let id = must(&call, Whole::is_recorded, refusal).await?;
+    change(&call, id, BatchChange::Forget).await
+}
+
+/// New tries for a batch's job; false if there is none of that id.
+///
+/// # Errors
+/// Those of the database.
+pub async fn retry(call: &Call, id: Id, retries: i32) -> ApiResult<bool> {
+    let store = call.app.engine.store();
+    let found = store.retry_batch_work(id, retries).await.map_err(error::store)?;
+    if found {
+        call.app.engine.batches().wake.notify_one();
+    }
+    Ok(found)
+}
+
+/// Answers with the batch that has just been made of these requests.
+async fn begin(
+    call: &Call,
+    kind: &str,
+    work: Vec<(Option<Id>, crate::app::batches::Request)>,
+) -> ApiResult<Response> {
+    let begun = call.app.engine.begin_batch(&call.caller, kind, work).await;
+    let part = begun.map_err(error::api)?;
+    match wholes([part]).first() {
+        Some(whole) => Ok(json(&whole.batch())),
+        None => Err(ApiError::internal("a batch without a type")),
+    }
+}
+
+/// Says, within a fan-out, that this shard refuses only because it has nothing of what was asked for.
+fn nothing_here(error: ApiError) -> ApiError {
+    error.with_header(super::selection::NOTHING_HERE, HeaderValue::from_static("1"))
+}
+
+/// 400 with the engine's own exception, as the REST layer passes it on.
+fn bad_user_request(text: impl Into<String>) -> ApiError {
+    ApiError::bad_user_request("BadUserRequestException", text).with_code(0)
+}
+
+/// 500 with a type of the REST layer's.
+fn engine_error(text: impl Into<String>) -> ApiError {
+    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "ProcessEngineException", text).with_code(0)
+}

@@ -1,0 +1,102 @@
+//! Batches that give tries to jobs and external tasks.
+use super::{
+    begin, engine_error, nothing_here,
+    targets::{Finds, INSTANCES, each, named, of_instances},
+};
+use crate::{App, rest::call::Call};
+use axum::{Router, response::Response, routing::post};
+use rest_api::{ApiError, ApiResult, filters::Filters};
+use serde_json::{Value, json};
+
+/// Routes of these operations.
+pub fn routes() -> Router<App> {
+    let root = "/process-instance";
+    Router::new()
+        .route("/job/retries", post(of_jobs))
+        .route(&format!("{root}/job-retries"), post(by_instance))
+        .route(
+            &format!("{root}/job-retries-historic-query-based"),
+            post(by_instance),
+        )
+        .route("/external-task/retries-async", post(of_external_tasks))
+}
+
+async fn of_jobs(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let retries = given(&body)?;
+    let mut named = named(&call, &body, "jobIds", &[("jobQuery", Finds::Jobs)]).await?;
+    if named.null {
+        named.ids.push("null".to_owned());
+    }
+    if named.ids.is_empty() && !body.has("jobQuery") {
+        let text = "ENGINE-13050 You must specify at least one of jobIds or jobQuery.";
+        return Err(engine_error(text));
+    }
+    jobs(&call, &body, &named.ids, retries).await
+}
+
+async fn by_instance(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let retries = given(&body)?;
+    let named = named(&call, &body, "processInstances", &INSTANCES).await?;
+    if named.ids.is_empty() && !INSTANCES.iter().any(|(member, _)| body.has(member)) {
+        return Err(engine_error(
+            "ENGINE-13051 You must specify at least one of or one of processInstanceIds, processInstanceQuery, or \
+             historicProcessInstanceQuery.",
+        ));
+    }
+    let found = of_instances(&call, &named.ids, Finds::Jobs).await?;
+    jobs(&call, &body, &found, retries).await
+}
+
+fn given(body: &Filters) -> ApiResult<i32> {
+    body.date("dueDate")?;
+    let retries = body.int("retries")?;
+    retries.ok_or_else(|| ApiError::invalid_request("retries is null"))
+}
+
+async fn jobs(call: &Call, body: &Filters, ids: &[String], retries: i32) -> ApiResult<Response> {
+    if ids.is_empty() {
+        return Err(nothing_here(ApiError::invalid_request("jobIds is empty")));
+    }
+    if retries < 0 {
+        let text = "Retries count is not greater than or equal to 0";
+        return Err(engine_error(text));
+    }
+    let mut set = json!({"retries": retries});
+    if let Some(due) = body.raw("dueDate") {
+        set["dueDate"] = due.clone();
+    }
+    begin(call, "set-job-retries", each(ids, "PUT", "/job/ID/retries", &set)).await
+}
+
+async fn of_external_tasks(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let Some(retries) = body.int("retries")? else {
+        let text = "The number of retries cannot be null.";
+        return Err(ApiError::invalid_request(text));
+    };
+    let queries = [("externalTaskQuery", Finds::ExternalTasks)];
+    let mut tasks = named(&call, &body, "externalTaskIds", &queries).await?;
+    let instances = named(&call, &body, "processInstanceIds", &INSTANCES).await?;
+    if tasks.null || instances.null {
+        let text = "External task id cannot be null: externalTaskIds contains null value";
+        return Err(ApiError::invalid_request(text));
+    }
+    for id in of_instances(&call, &instances.ids, Finds::ExternalTasks).await? {
+        if !tasks.ids.contains(&id) {
+            tasks.ids.push(id);
+        }
+    }
+    if tasks.ids.is_empty() {
+        let text = "externalTaskIds is empty";
+        return Err(nothing_here(ApiError::invalid_request(text)));
+    }
+    let set: Value = json!({"retries": retries});
+    let mut work = each(&tasks.ids, "PUT", "/external-task/ID/retries", &set);
+    for ((_, request), id) in work.iter_mut().zip(&tasks.ids) {
+        let text = format!("Cannot find external task with id {id}: externalTask is null");
+        request.unknown = Some(text);
+    }
+    begin(&call, "set-external-task-retries", work).await
+}

@@ -1,0 +1,165 @@
+//! What a batch is made of: things named by ids or found by queries, each with the request for it.
+use crate::{
+    app::batches::Request,
+    query::{Where, external_task, history_decision, history_process, job, process_instance},
+    rest::{call::Call, selection},
+};
+use bpmn_core::Id;
+use rest_api::{ApiResult, filters::Filters};
+use serde_json::{Map, Value, json};
+use std::collections::HashSet;
+
+/// Ids in one statement's list.
+const AT_ONCE: usize = 500;
+
+/// A query that a body may hold, by what it finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finds {
+    Instances,
+    HistoricInstances,
+    Jobs,
+    ExternalTasks,
+    Decisions,
+}
+
+/// The queries that find process instances, by their members.
+pub const INSTANCES: [(&str, Finds); 2] = [
+    ("processInstanceQuery", Finds::Instances),
+    ("historicProcessInstanceQuery", Finds::HistoricInstances),
+];
+
+/// What a body names, each once.
+#[derive(Debug, Default)]
+pub struct Named {
+    /// Texts as the client wrote them, whether or not they are ids.
+    pub ids: Vec<String>,
+    /// Whether there was a null among them.
+    pub null: bool,
+    /// Whether the body has anything that could name something.
+    pub given: bool,
+}
+
+/// The ids in a body's member, and what its queries find here.
+///
+/// # Errors
+/// What the queries' filters give.
+pub async fn named(call: &Call, body: &Filters, member: &str, queries: &[(&str, Finds)]) -> ApiResult<Named> {
+    let mut named = Named {
+        given: body.has(member),
+        ..Named::default()
+    };
+    for item in body.array(member)?.into_iter().flatten() {
+        match item.as_str() {
+            Some(text) => named.ids.push(text.to_owned()),
+            None => named.null = true,
+        }
+    }
+    for (member, finds) in queries {
+        let Some(query) = body.object(member)? else {
+            continue;
+        };
+        named.given = true;
+        let filters = Filters::from_body(query.clone());
+        let found = found(call, &filters, *finds).await?;
+        named.ids.extend(found.iter().map(Id::to_string));
+    }
+    let mut seen = HashSet::new();
+    named.ids.retain(|id| seen.insert(id.clone()));
+    Ok(named)
+}
+
+async fn found(call: &Call, filters: &Filters, finds: Finds) -> ApiResult<Vec<Id>> {
+    let view = call.catalog();
+    let (w, now) = (Where::new(filters, &view), crate::app::writer::now());
+    let listing = match finds {
+        Finds::Instances => process_instance::listing(w)?,
+        Finds::HistoricInstances => history_process::listing(w)?,
+        Finds::Jobs => job::listing(w, now)?,
+        Finds::ExternalTasks => external_task::listing(w, now)?,
+        Finds::Decisions => history_decision::listing(w)?,
+    };
+    selection::ids(call, &listing).await
+}
+
+/// What belongs to process instances, of those ids that are ours.
+///
+/// # Errors
+/// Those of the database.
+pub async fn of_instances(call: &Call, instances: &[String], finds: Finds) -> ApiResult<Vec<String>> {
+    let ours: Vec<&String> = instances.iter().filter(|id| id.parse::<Id>().is_ok()).collect();
+    let member = match finds {
+        Finds::ExternalTasks => "processInstanceIdIn",
+        _ => "processInstanceIds",
+    };
+    let mut all = Vec::new();
+    for part in ours.chunks(AT_ONCE) {
+        let filters = Filters::from_body(Map::from_iter([(member.to_owned(), json!(part))]));
+        let ids = found(call, &filters, finds).await?;
+        all.extend(ids.iter().map(Id::to_string));
+    }
+    Ok(all)
+}
+
+/// A request for each thing. `ID` in the path stands for its id; so does it as a whole text in the body.
+pub fn each(ids: &[String], method: &str, path: &str, body: &Value) -> Vec<(Option<Id>, Request)> {
+    let one = |id: &String| {
+        let request = Request {
+            method: method.to_owned(),
+            path: path.replacen("ID", &encoded(id), 1),
+            body: filled(body, id),
+            user: None,
+            unknown: None,
+        };
+        (id.parse().ok(), request)
+    };
+    ids.iter().map(one).collect()
+}
+
+fn filled(body: &Value, id: &str) -> Value {
+    match body {
+        Value::String(text) if text == "ID" => id.into(),
+        // What clients wrote lies deeper, and stays as it is.
+        Value::Array(items) if items.len() == 1 && items[0] == "ID" => json!([id]),
+        Value::Object(map) => map
+            .iter()
+            .map(|(name, value)| {
+                let value = match value {
+                    Value::Object(_) => value.clone(),
+                    other => filled(other, id),
+                };
+                (name.clone(), value)
+            })
+            .collect(),
+        other => other.clone(),
+    }
+}
+
+/// A text as one segment of a path or a value of a query.
+pub fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b':' => {
+                encoded.push(byte.into());
+            }
+            other => encoded.push_str(&format!("%{other:02X}")),
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_names_its_thing_and_keeps_what_the_client_wrote() {
+        let body = json!({"processInstanceId": "ID", "ids": ["ID"], "variables": {"a": {"value": "ID"}}});
+        let made = each(&["x/y".into()], "POST", "/thing/ID/do", &body);
+        assert_eq!(made[0].0, None);
+        assert_eq!(made[0].1.path, "/thing/x%2Fy/do");
+        let expected =
+            json!({"processInstanceId": "x/y", "ids": ["x/y"], "variables": {"a": {"value": "ID"}}});
+        assert_eq!(made[0].1.body, expected);
+    }
+}

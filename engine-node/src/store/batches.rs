@@ -1,0 +1,424 @@
+//! Batches of a shard: a row each, and a row for each thing still to be done, both in slots. Whoever does something locks
+//! its row first; what is done has no row any more. Rows of slots that are being moved are left alone: the slot's next
+//! owner goes on with them.
+use super::{
+    backend::{Backend, Cells},
+    cell::{Cell, Reader},
+    load::VISIBLE,
+    schema::{BATCH, BATCH_WORK, Type},
+    sql::{Dialect, Sql, columns},
+    sql_store::{SqlStore, each},
+    units::numbers,
+    *,
+};
+
+const OWNED: &str = "\"slot\" NOT IN (SELECT \"slot\" FROM slot WHERE \"state\" <> 0)";
+/// Rows of one statement.
+const ROWS: usize = 500;
+/// What could not be done now is tried again after that time, ms.
+const LATER: Millis = 1_000;
+
+/// A batch that begins on this shard.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewBatch {
+    pub id: Id,
+    /// Where its row lies here.
+    pub slot: Slot,
+    pub kind: String,
+    pub started: Millis,
+    /// Whether history shows it.
+    pub recorded: bool,
+    pub create_user: Option<String>,
+    pub work: Vec<NewWork>,
+}
+
+/// One thing to be done, in the slot that its id carries.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewWork {
+    pub id: Id,
+    pub slot: Slot,
+    /// What to do, as its reader wrote it.
+    pub request: String,
+}
+
+/// What became of a new batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    Done,
+    /// One of that id was here already.
+    Known,
+    NotOwner(Slot),
+}
+
+/// One thing that this node has locked to do it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchWork {
+    pub id: Id,
+    pub batch_id: Id,
+    pub request: String,
+    pub retries: i32,
+}
+
+/// What became of things that were locked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcomes {
+    pub done: Vec<BatchWork>,
+    /// They cost a try; with what to tell of each.
+    pub failed: Vec<(BatchWork, String)>,
+    /// They didn't come to their turn, and cost nothing.
+    pub later: Vec<BatchWork>,
+}
+
+/// Which of the things to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The oldest that are ready.
+    Ready,
+    /// This one, whether or not it has tries left.
+    One(Id),
+}
+
+/// A change of a batch, of what this shard has of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchChange {
+    Suspended(bool),
+    /// What isn't done won't be; history stays.
+    Stop,
+    /// The same, and history goes.
+    Delete,
+    /// History goes.
+    Forget,
+    Removal(Option<Millis>),
+    /// Tries for what has none left.
+    Retries(i32),
+}
+
+/// Part of [`super::Store`].
+#[async_trait]
+pub trait Batches: Send + Sync {
+    /// Writes a batch with all that is to be done, in one transaction.
+    async fn begin_batch(&self, batch: &NewBatch) -> Result<Begun, StoreError>;
+    /// Locks what is to be done for `ms`, at most `most`.
+    async fn lock_batch_work(
+        &self,
+        owner: &str,
+        which: Which,
+        most: usize,
+        ms: Millis,
+    ) -> Result<Vec<BatchWork>, StoreError>;
+    /// Tells what became of what was locked.
+    async fn end_batch_work(&self, outcomes: &Outcomes) -> Result<(), StoreError>;
+    /// Ends the batches that have nothing left to do here; deletes those that history doesn't show, and those whose
+    /// removal time is before `now`.
+    async fn settle_batches(&self, now: Millis) -> Result<(), StoreError>;
+    /// Changes a batch; false while one of its slots is being moved, and then nothing was done.
+    async fn change_batch(&self, id: Id, change: BatchChange) -> Result<bool, StoreError>;
+    /// New tries for one thing; false if there is none of that id.
+    async fn retry_batch_work(&self, id: Id, retries: i32) -> Result<bool, StoreError>;
+    /// Gives back what a node has locked.
+    async fn release_batch_work(&self, owner: &str) -> Result<(), StoreError>;
+}
+
+fn read_work(r: &mut Reader) -> Result<BatchWork, StoreError> {
+    Ok(BatchWork {
+        id: r.id()?,
+        batch_id: r.id()?,
+        request: r.text()?,
+        retries: r.i32()?,
+    })
+}
+
+fn ids(work: &[BatchWork]) -> Vec<Id> {
+    work.iter().map(|w| w.id).collect()
+}
+
+/// The batches that things belong to, each once.
+fn batches(work: &[BatchWork]) -> Vec<Id> {
+    let mut ids: Vec<Id> = work.iter().map(|w| w.batch_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+fn batch_row(batch: &NewBatch) -> Vec<Cell> {
+    vec![
+        batch.slot.into(),
+        batch.id.into(),
+        batch.id.into(),
+        (&batch.kind).into(),
+        (batch.work.len() as i64).into(),
+        false.into(),
+        false.into(),
+        true.into(),
+        batch.recorded.into(),
+        batch.started.into(),
+        Cell::Null,
+        Cell::Null,
+        Cell::Null,
+        (&batch.create_user).into(),
+        Cell::Null,
+    ]
+}
+
+fn work_row(batch: &NewBatch, work: &NewWork, retries: i32) -> Vec<Cell> {
+    vec![
+        work.slot.into(),
+        work.id.into(),
+        batch.id.into(),
+        batch.id.into(),
+        (&work.request).into(),
+        retries.into(),
+        false.into(),
+        batch.started.into(),
+        Cell::Null,
+        Cell::Null,
+        Cell::Null,
+        Cell::Null,
+    ]
+}
+
+/// Tries of everything, as the reference's `defaultNumberOfRetries`.
+const TRIES: i32 = 3;
+
+impl<B: Backend> SqlStore<B> {
+    fn inserting(&self, table: &schema::Table, rows: &[Vec<Cell>]) -> Sql {
+        let sql = format!("INSERT INTO {} ({}) VALUES ", table.name, columns(table, ""));
+        self.sql(&sql).rows(table.columns, rows)
+    }
+
+    async fn write_batch(&self, batch: &NewBatch) -> Result<Begun, StoreError> {
+        let mut slots: Vec<Slot> = batch.work.iter().map(|w| w.slot).chain([batch.slot]).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        let mut transaction = self.backend.begin().await?;
+        let known = self
+            .sql("SELECT count(*) FROM batch WHERE \"id\" = ")
+            .bind(Type::Uuid, batch.id);
+        let known = each(transaction.run(known).await?, |r| r.int())?;
+        if known.first().is_some_and(|n| *n > 0) {
+            transaction.commit().await?;
+            return Ok(Begun::Known);
+        }
+        let sql = self.sql(&format!(
+            "SELECT \"slot\" FROM slot WHERE \"state\" = 0 AND \"slot\" IN ({}) ORDER BY \"slot\"",
+            numbers(&slots)
+        ));
+        let owned = each(transaction.run(sql.postgres(" FOR SHARE")).await?, |r| r.i16())?;
+        if let Some(other) = slots.iter().find(|slot| !owned.contains(&(slot.number() as i16))) {
+            return Ok(Begun::NotOwner(*other));
+        }
+        transaction
+            .run(self.inserting(&BATCH, &[batch_row(batch)]))
+            .await?;
+        for part in batch.work.chunks(ROWS) {
+            let rows: Vec<_> = part.iter().map(|work| work_row(batch, work, TRIES)).collect();
+            transaction.run(self.inserting(&BATCH_WORK, &rows)).await?;
+        }
+        transaction.commit().await?;
+        Ok(Begun::Done)
+    }
+
+    /// The statement that locks what is ready.
+    fn locking_work(&self, owner: &str, which: Which, most: usize, ms: Millis) -> Sql {
+        let sql = self
+            .sql("UPDATE batch_work SET \"lock_owner\" = ")
+            .bind(Type::Text, owner)
+            .push(", \"lock_expires\" = ")
+            .now()
+            .push(" + ")
+            .bind(Type::Big, ms)
+            .push(" WHERE \"id\" ");
+        let (open, close) = match self.backend.dialect() {
+            Dialect::Postgres => ("= ANY(ARRAY(", " FOR UPDATE SKIP LOCKED))"),
+            Dialect::Sqlite => ("IN (", ")"),
+        };
+        let sql = sql.push(open).push("SELECT \"id\" FROM batch_work WHERE ");
+        let sql = match which {
+            Which::Ready => sql.push("\"retries\" > 0 AND \"suspended\" = false"),
+            Which::One(id) => sql.push("\"id\" = ").bind(Type::Uuid, id),
+        };
+        sql.push(" AND coalesce(\"lock_expires\", 0) < ")
+            .now()
+            .push(&format!(" AND {OWNED} ORDER BY \"created\" LIMIT {most}"))
+            .push(close)
+            .push(" RETURNING \"id\", \"batch_id\", \"request\", \"retries\"")
+    }
+
+    async fn tell_outcomes(&self, outcomes: &Outcomes) -> Result<(), StoreError> {
+        let mut transaction = self.backend.begin().await?;
+        if !outcomes.done.is_empty() {
+            let sql = self.sql("DELETE FROM batch_work WHERE \"id\"");
+            let sql = sql.among(&ids(&outcomes.done)).push(&format!(" AND {OWNED}"));
+            transaction.run(sql).await?;
+            let sql = self
+                .sql("UPDATE batch SET \"executed\" = ")
+                .now()
+                .push(" WHERE \"executed\" IS NULL AND \"id\"");
+            let sql = sql.among(&batches(&outcomes.done));
+            transaction.run(sql.push(&format!(" AND {OWNED}"))).await?;
+        }
+        for (work, why) in &outcomes.failed {
+            let sql = self
+                .sql(
+                    "UPDATE batch_work SET \"retries\" = CASE WHEN \"retries\" > 0 THEN \"retries\" - 1 ELSE 0 END, \
+                     \"lock_owner\" = NULL, \"lock_expires\" = NULL, \"failed\" = ",
+                )
+                .now()
+                .push(", \"error_message\" = ")
+                .bind(Type::Text, why)
+                .push(" WHERE \"id\" = ")
+                .bind(Type::Uuid, work.id)
+                .push(&format!(" AND {OWNED}"));
+            transaction.run(sql).await?;
+        }
+        if !outcomes.later.is_empty() {
+            let sql = self
+                .sql("UPDATE batch_work SET \"lock_owner\" = NULL, \"lock_expires\" = ")
+                .now()
+                .push(&format!(" + {LATER} WHERE \"id\""))
+                .among(&ids(&outcomes.later));
+            transaction.run(sql.push(&format!(" AND {OWNED}"))).await?;
+        }
+        transaction.commit().await
+    }
+
+    async fn settle(&self, now: Millis) -> Result<(), StoreError> {
+        let sql = self
+            .sql("UPDATE batch SET \"running\" = false, \"seeded\" = true, \"ended\" = ")
+            .now()
+            .push(&format!(
+                " WHERE \"running\" AND {OWNED} AND NOT EXISTS \
+                 (SELECT 1 FROM batch_work WHERE \"batch_id\" = batch.\"id\" AND {VISIBLE})"
+            ));
+        self.backend.run(sql).await?;
+        let sql = self
+            .sql(&format!(
+                "DELETE FROM batch WHERE \"running\" = false AND {OWNED} AND (\"recorded\" = false OR \"removal\" < "
+            ))
+            .bind(Type::Big, now)
+            .push(")");
+        self.backend.run(sql).await.map(drop)
+    }
+
+    /// The statements that a change is.
+    fn changing(&self, id: Id, change: BatchChange) -> Vec<Sql> {
+        let of = |text: &str, column: &str| {
+            self.sql(&format!("{text} WHERE {OWNED} AND \"{column}\" = "))
+                .bind(Type::Uuid, id)
+        };
+        let stop = |sql: &str| {
+            self.sql("UPDATE batch SET \"running\" = false, \"ended\" = ")
+                .now()
+                .push(&format!("{sql} WHERE {OWNED} AND \"running\" AND \"id\" = "))
+                .bind(Type::Uuid, id)
+        };
+        let work = || of("DELETE FROM batch_work", "batch_id");
+        match change {
+            BatchChange::Suspended(suspended) => ["batch", "batch_work"]
+                .map(|table| {
+                    let column = if table == "batch" { "id" } else { "batch_id" };
+                    of(&format!("UPDATE {table} SET \"suspended\" = {suspended}"), column)
+                })
+                .to_vec(),
+            BatchChange::Stop => vec![work(), stop("")],
+            BatchChange::Delete => vec![work(), of("DELETE FROM batch", "id")],
+            BatchChange::Forget => vec![of("UPDATE batch SET \"recorded\" = false", "id")],
+            BatchChange::Removal(at) => vec![
+                self.sql("UPDATE batch SET \"removal\" = ")
+                    .bind(Type::Big, at)
+                    .push(&format!(" WHERE {OWNED} AND \"id\" = "))
+                    .bind(Type::Uuid, id),
+            ],
+            BatchChange::Retries(retries) => vec![
+                of(
+                    &format!("UPDATE batch_work SET \"retries\" = {retries}, \"lock_expires\" = NULL"),
+                    "batch_id",
+                )
+                .push(" AND \"retries\" = 0"),
+            ],
+        }
+    }
+
+    async fn apply_change(&self, id: Id, change: BatchChange) -> Result<bool, StoreError> {
+        let mut transaction = self.backend.begin().await?;
+        // Neither a slot's old owner nor its new one may miss the change.
+        let moving = |table: &str, column: &str| {
+            self.sql(&format!(
+                "SELECT count(*) FROM {table} WHERE \"slot\" IN (SELECT \"slot\" FROM slot WHERE \"state\" IN (1, 2)) AND \"{column}\" = "
+            ))
+            .bind(Type::Uuid, id)
+        };
+        for (table, column) in [("batch", "id"), ("batch_work", "batch_id")] {
+            let found = each(transaction.run(moving(table, column)).await?, |r| r.int())?;
+            if found.first().is_some_and(|n| *n > 0) {
+                return Ok(false);
+            }
+        }
+        for sql in self.changing(id, change) {
+            transaction.run(sql).await?;
+        }
+        transaction.commit().await?;
+        Ok(true)
+    }
+}
+
+fn any(rows: Cells) -> bool {
+    !rows.is_empty()
+}
+
+#[async_trait]
+impl<B: Backend> Batches for SqlStore<B> {
+    async fn begin_batch(&self, batch: &NewBatch) -> Result<Begun, StoreError> {
+        self.write_batch(batch).await
+    }
+
+    async fn lock_batch_work(
+        &self,
+        owner: &str,
+        which: Which,
+        most: usize,
+        ms: Millis,
+    ) -> Result<Vec<BatchWork>, StoreError> {
+        let locked = self
+            .backend
+            .run(self.locking_work(owner, which, most, ms))
+            .await?;
+        let locked = each(locked, read_work)?;
+        if !locked.is_empty() {
+            let sql = self.sql("UPDATE batch SET \"seeded\" = true WHERE \"seeded\" = false AND \"id\"");
+            let sql = sql.among(&batches(&locked)).push(&format!(" AND {OWNED}"));
+            self.backend.run(sql).await?;
+        }
+        Ok(locked)
+    }
+
+    async fn end_batch_work(&self, outcomes: &Outcomes) -> Result<(), StoreError> {
+        self.tell_outcomes(outcomes).await
+    }
+
+    async fn settle_batches(&self, now: Millis) -> Result<(), StoreError> {
+        self.settle(now).await
+    }
+
+    async fn change_batch(&self, id: Id, change: BatchChange) -> Result<bool, StoreError> {
+        self.apply_change(id, change).await
+    }
+
+    async fn retry_batch_work(&self, id: Id, retries: i32) -> Result<bool, StoreError> {
+        let sql = self
+            .sql(&format!(
+                "UPDATE batch_work SET \"retries\" = {retries}, \"lock_expires\" = NULL WHERE {OWNED} AND \"id\" = "
+            ))
+            .bind(Type::Uuid, id)
+            .push(" RETURNING \"id\"");
+        Ok(any(self.backend.run(sql).await?))
+    }
+
+    async fn release_batch_work(&self, owner: &str) -> Result<(), StoreError> {
+        let sql = self
+            .sql("UPDATE batch_work SET \"lock_owner\" = NULL, \"lock_expires\" = NULL WHERE \"lock_owner\" = ")
+            .bind(Type::Text, owner)
+            .push(&format!(" AND {OWNED}"));
+        self.backend.run(sql).await.map(drop)
+    }
+}

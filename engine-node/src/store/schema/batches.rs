@@ -1,0 +1,20 @@
+//! Tables of batches.
+use super::{Class::*, Table, Type::*, c, n};
+
+table!(
+    /// What a shard has of a batch. `running`: something is still to be done here; `recorded`: history shows it.
+    BATCH, "batch", SlotBound, ["slot", "id"], [
+        c("slot", Small), c("id", Uuid), n("root_id", Uuid), c("type", Text), c("total", Int), c("seeded", Bool),
+        c("suspended", Bool), c("running", Bool), c("recorded", Bool), c("started", Big), n("executed", Big),
+        n("ended", Big), n("removal", Big), n("create_user", Text), n("tenant_id", Text),
+    ]
+);
+table!(
+    /// What is still to be done for a batch: a request for one thing, in that thing's slot; the API shows it as a job.
+    /// `failed`: when its last try failed.
+    BATCH_WORK, "batch_work", SlotBound, ["slot", "id"], [
+        c("slot", Small), c("id", Uuid), n("root_id", Uuid), c("batch_id", Uuid), c("request", Text),
+        c("retries", Int), c("suspended", Bool), c("created", Big), n("failed", Big), n("error_message", Text),
+        n("lock_owner", Text), n("lock_expires", Big),
+    ]
+);

@@ -1,0 +1,69 @@
+//! Batches over three shards while nodes are killed.
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use std::{path::PathBuf, time::Duration};
+use testkit::{cluster::Cluster, process::wait_for};
+
+/// Instances of each batch.
+const MANY: u64 = 240;
+
+async fn get(cluster: &Cluster, path: &str) -> Result<Value> {
+    let url = format!("{}{path}", cluster.routers[0].base());
+    let (status, body) = cluster.call("GET", &url, None).await?;
+    ensure!(status == 200, "GET {path}: {status} {body}");
+    Ok(body)
+}
+
+async fn post(cluster: &Cluster, path: &str, body: Value) -> Result<Value> {
+    let url = format!("{}{path}", cluster.routers[0].base());
+    let (status, body) = cluster.call("POST", &url, Some(&body)).await?;
+    ensure!(status == 200, "POST {path}: {status} {body}");
+    Ok(body)
+}
+
+/// Kills the first node of a shard while the batch is under way, and waits until it has ended nonetheless.
+async fn ends_without(cluster: &mut Cluster, shard: &str, batch: &Value) -> Result<Value> {
+    let id = batch["id"].as_str().context("id")?.to_owned();
+    ensure!(batch["totalJobs"] == MANY, "{batch}");
+    let nodes = cluster.nodes.get_mut(shard).context("shard")?;
+    nodes.remove(0).process.kill()?;
+    wait_for("the batch to end", Duration::from_secs(120), async || {
+        let batch = get(cluster, &format!("/history/batch/{id}")).await?;
+        Ok((batch["endTime"] != Value::Null).then_some(batch))
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s1_20_batches_go_on_when_nodes_die_and_do_nothing_twice() -> Result<()> {
+    let mut cluster = Cluster::start("batches", 3, 2, 1).await?;
+    let run = async {
+        let model = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("compat/models/batch.bpmn");
+        let base = cluster.routers[0].base();
+        cluster.deploy(&base, &model).await?;
+        for _ in 0..MANY {
+            post(&cluster, "/process-definition/key/compat_batch/start", json!({})).await?;
+        }
+        let all = json!({"processInstanceQuery": {"processDefinitionKey": "compat_batch"}});
+        let deletion = post(&cluster, "/process-instance/delete", all).await?;
+        ends_without(&mut cluster, "a", &deletion).await?;
+        let left = get(&cluster, "/process-instance/count").await?;
+        ensure!(left["count"] == 0, "{left}");
+
+        let again = json!({
+            "historicProcessInstanceQuery": {"processDefinitionKey": "compat_batch", "finished": true},
+            "instructions": [{"type": "startBeforeActivity", "activityId": "work"}],
+        });
+        let path = "/process-definition/key/compat_batch/restart-async";
+        let restart = post(&cluster, path, again).await?;
+        ends_without(&mut cluster, "b", &restart).await?;
+        let running = get(&cluster, "/process-instance/count").await?;
+        ensure!(running["count"] == MANY, "each is restarted once: {running}");
+        let batches = get(&cluster, "/history/batch/count?completed=true").await?;
+        ensure!(batches["count"] == 2, "{batches}");
+        ensure!(get(&cluster, "/batch/count").await?["count"] == 0);
+        Ok(())
+    };
+    let result: Result<()> = run.await;
+    result.with_context(|| cluster.last_words())
+}
