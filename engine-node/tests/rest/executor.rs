@@ -299,3 +299,62 @@ async fn s2_24_two_nodes_share_a_backlog_and_hardly_meet() {
         assert!(count(&counters(node).executed) > 450);
     }
 }
+
+/// A continuation, then a timer that was due long ago.
+const ASLEEP: &str = r#"<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"
+  xmlns:camunda="http://camunda.org/schema/1.0/bpmn" targetNamespace="t">
+  <process id="Asleep" isExecutable="true" camunda:historyTimeToLive="5">
+    <startEvent id="start"/><sequenceFlow id="f0" sourceRef="start" targetRef="work"/>
+    <serviceTask id="work" camunda:asyncBefore="true" camunda:expression="${n + 1}" camunda:resultVariable="n"/>
+    <sequenceFlow id="f1" sourceRef="work" targetRef="wait"/>
+    <intermediateCatchEvent id="wait"><timerEventDefinition>
+      <timeDate>2020-01-01T00:00:00</timeDate></timerEventDefinition></intermediateCatchEvent>
+    <sequenceFlow id="f2" sourceRef="wait" targetRef="end"/><endEvent id="end"/>
+  </process></definitions>"#;
+
+/// The last node of a shard went with work left; the one that an inbound call starts does it at once, and once.
+#[tokio::test(flavor = "multi_thread")]
+async fn s4_02_a_node_that_wakes_up_does_what_was_due_meanwhile() {
+    let server = tokio::task::spawn_blocking(Server::start).await.unwrap().unwrap();
+    let url = server.create("asleep").unwrap();
+    let on = |executor: bool| {
+        let url = url.clone();
+        Api::with(move |options| {
+            options.database_url = Some(url);
+            options.unsafe_durability = true;
+            options.job_executor_activate = executor;
+        })
+    };
+    let before = on(false).await;
+    before.deploy(ASLEEP).await;
+    for _ in 0..20 {
+        let variables = json!({"n": {"value": 0, "type": "Integer"}});
+        before.start("Asleep", json!({"variables": variables})).await;
+    }
+    // Some are waiting at their timer already, and one has failed and waits for its next try.
+    let jobs = before.get("/job?maxResults=6").await;
+    for job in jobs.as_array().unwrap() {
+        let id = job["id"].as_str().unwrap();
+        before
+            .done("POST", &format!("/job/{id}/execute"), Value::Null)
+            .await;
+    }
+    let failed = before.get("/job?messages=true&maxResults=1").await[0]["id"].clone();
+    let (id, due) = (
+        failed.as_str().unwrap(),
+        json!({"duedate": "2020-01-01T00:00:00.000+0000"}),
+    );
+    before
+        .done("PUT", &format!("/job/{id}/retries"), json!({"retries": 1}))
+        .await;
+    before.done("PUT", &format!("/job/{id}/duedate"), due).await;
+    drop(before);
+
+    let awake = on(true).await;
+    all_ended(&awake).await;
+    let runs = awake.get("/history/job-log/count?successLog=true").await;
+    assert_eq!(runs, json!({"count": 40}));
+    let once = awake.get("/history/variable-instance?variableName=n").await;
+    let values: Vec<&Value> = once.as_array().unwrap().iter().map(|row| &row["value"]).collect();
+    assert_eq!(values, vec![&json!(1); 20]);
+}
