@@ -156,10 +156,11 @@ pub enum Command {
         job: Id,
         priority: i64,
     },
-    /// Sets when a job is due; a timer's later repetitions keep their times.
+    /// Sets when a job is due; a timer's later repetitions keep their times, or with `cascade` are shifted as much.
     SetJobDue {
         job: Id,
         due: Option<Millis>,
+        cascade: bool,
     },
     /// Sets a timer's due date anew from its expression, seen from now or from when the job was made.
     RecalculateDue {

@@ -172,6 +172,15 @@ pub enum Recorded {
     Detail = 2,
 }
 
+impl Job {
+    /// Shifts the later repetitions of a timer by as much as this firing is moved to another time.
+    pub fn shift_repeats(&mut self, due: Option<Millis>) {
+        if let (Some(from), Some(to), Some(repeat)) = (self.due, due, &self.repeat) {
+            self.repeat = Some(crate::timer::shifted(repeat, to - from));
+        }
+    }
+}
+
 impl Recorded {
     /// The value of a stored number.
     pub fn from_i16(number: i16) -> Option<Recorded> {

@@ -162,7 +162,7 @@ impl<'a> Ctx<'a, '_> {
                 self.job_mut(job)?.priority = priority;
                 Ok(())
             }
-            Command::SetJobDue { job, due } => self.set_job_due(job, due),
+            Command::SetJobDue { job, due, cascade } => self.set_job_due(job, due, cascade),
             Command::RecalculateDue { job, from_creation } => self.recalculate_due(job, from_creation),
             Command::DeleteJob { job } => {
                 let found = self.end_job(job, RunState::Deleted);

@@ -206,6 +206,20 @@ impl<'a> Run<'a> {
                 );
             }
             request = request.multipart(form);
+        } else if let Some(parts) = step.get("parts").and_then(Value::as_array) {
+            let mut form = reqwest::multipart::Form::new();
+            for part in parts {
+                let text = |member: &str| part[member].as_str().map(str::to_owned);
+                let mut made = reqwest::multipart::Part::text(text("text").unwrap_or_default());
+                if let Some(name) = text("file") {
+                    made = made.file_name(name);
+                }
+                if let Some(media) = text("type") {
+                    made = made.mime_str(&media)?;
+                }
+                form = form.part(text("name").unwrap_or_default(), made);
+            }
+            request = request.multipart(form);
         } else if let Some(body) = step.get("body") {
             request = request
                 .header("Content-Type", "application/json")

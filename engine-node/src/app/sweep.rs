@@ -53,7 +53,11 @@ pub enum StartJobChange {
     Job(JobChange),
     /// New tries, whatever it has left.
     Retries(i32, Option<Option<Millis>>),
-    Due(Option<Millis>),
+    /// With `cascade` later repetitions are shifted as much.
+    Due {
+        due: Option<Millis>,
+        cascade: bool,
+    },
     Delete,
 }
 
@@ -257,7 +261,12 @@ impl StartJobChange {
     fn apply(&self, job: &mut Job) -> bool {
         match self {
             StartJobChange::Delete => return false,
-            StartJobChange::Due(due) => job.due = *due,
+            StartJobChange::Due { due, cascade } => {
+                if *cascade {
+                    job.shift_repeats(*due);
+                }
+                job.due = *due;
+            }
             StartJobChange::Job(JobChange::Suspended(suspended)) => job.suspended = *suspended,
             StartJobChange::Job(JobChange::Priority(priority)) => job.priority = *priority,
             StartJobChange::Job(JobChange::Retries { .. }) if job.retries > 0 => {}

@@ -1,7 +1,9 @@
 //! `/deployment`: create from a multipart upload, list, read, delete.
 use super::{
     call::{Call, json, no_content, typed},
-    decision_definition, decision_requirements, error, process_definition,
+    decision_definition, decision_requirements, error,
+    multipart::{self, Part, malformed},
+    process_definition,
 };
 use crate::{
     App,
@@ -11,12 +13,10 @@ use crate::{
 };
 use axum::{
     Router,
-    body::Body,
-    extract::{FromRequest, Multipart},
     response::Response,
     routing::{get, post},
 };
-use http::{HeaderValue, Request, StatusCode, header};
+use http::{HeaderValue, header};
 use rest_api::{
     ApiError, ApiResult, Date,
     deployment::{Deployed, Deployment, Link, Resource, by_id},
@@ -68,7 +68,7 @@ async fn count(call: Call) -> ApiResult<Response> {
     Ok(json(&json!({ "count": count })))
 }
 
-fn found(call: &Call, missing: impl Fn(&str) -> String) -> ApiResult<DeploymentRow> {
+pub(super) fn found(call: &Call, missing: impl Fn(&str) -> String) -> ApiResult<DeploymentRow> {
     let view = call.catalog();
     let row = call.id("id").and_then(|id| view.deployments.get(&id).cloned());
     row.ok_or_else(|| ApiError::not_found(missing(call.param("id"))))
@@ -199,6 +199,11 @@ fn media_type(name: &str) -> &'static str {
 
 async fn create(call: Call) -> ApiResult<Response> {
     let new = upload(&call).await?;
+    deploy(&call, new).await
+}
+
+/// Deploys, and tells what has come of it.
+pub(super) async fn deploy(call: &Call, new: NewDeployment) -> ApiResult<Response> {
     let (row, new) = call
         .app
         .replication
@@ -231,25 +236,6 @@ async fn create(call: Call) -> ApiResult<Response> {
 
 /// Reads the parts: the reserved names are the deployment's fields, all others are files named by their file name.
 async fn upload(call: &Call) -> ApiResult<NewDeployment> {
-    let content_type = call.content_type.as_deref().unwrap_or_default();
-    if !content_type
-        .trim_start()
-        .to_ascii_lowercase()
-        .starts_with("multipart/form-data")
-    {
-        return Err(ApiError::unsupported_media_type());
-    }
-    let request = Request::builder()
-        .method("POST")
-        .header(header::CONTENT_TYPE, content_type);
-    let mut request = request
-        .body(Body::from(call.body.clone()))
-        .map_err(|_| malformed("bad content type"))?;
-    // The limit is on the whole body, which has been read.
-    request
-        .extensions_mut()
-        .insert(axum::extract::DefaultBodyLimit::disable());
-    let mut parts = Multipart::from_request(request, &()).await.map_err(malformed)?;
     let mut new = NewDeployment {
         name: None,
         source: None,
@@ -258,10 +244,13 @@ async fn upload(call: &Call) -> ApiResult<NewDeployment> {
         duplicate_filtering: false,
         changed_only: false,
     };
-    while let Some(part) = parts.next_field().await.map_err(malformed)? {
-        let name = part.name().unwrap_or_default().to_owned();
-        let file_name = part.file_name().map(str::to_owned);
-        let bytes = part.bytes().await.map_err(malformed)?;
+    for Part {
+        name,
+        file_name,
+        bytes,
+        ..
+    } in multipart::parts(call).await?
+    {
         let text = || {
             let text = String::from_utf8_lossy(&bytes).into_owned();
             if text.contains('\0') {
@@ -282,7 +271,7 @@ async fn upload(call: &Call) -> ApiResult<NewDeployment> {
                     "a deployment with 'deployment-activation-time'",
                 ));
             }
-            _ => match file_name.filter(|f| !f.is_empty()) {
+            _ => match file_name {
                 Some(file) => {
                     new.resources.retain(|(known, _)| *known != file);
                     new.resources.push((file, bytes.to_vec()));
@@ -301,12 +290,4 @@ async fn upload(call: &Call) -> ApiResult<NewDeployment> {
         ));
     }
     Ok(new)
-}
-
-fn malformed(why: impl std::fmt::Display) -> ApiError {
-    ApiError::new(
-        StatusCode::BAD_REQUEST,
-        "InvalidRequestException",
-        format!("the multipart body is malformed: {why}"),
-    )
 }

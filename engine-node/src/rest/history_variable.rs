@@ -194,7 +194,7 @@ async fn detail_data(call: Call) -> ApiResult<Response> {
 }
 
 /// The bytes of a file or of a variable of bytes.
-fn content(call: &Call, value: TypedValue) -> ApiResult<Response> {
+pub(super) fn content(call: &Call, value: TypedValue) -> ApiResult<Response> {
     match value {
         TypedValue::Bytes(bytes) => Ok(typed("application/octet-stream", bytes)),
         TypedValue::File {

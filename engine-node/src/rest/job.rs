@@ -314,12 +314,16 @@ async fn suspend_by(call: Call) -> ApiResult<Response> {
 async fn due(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     let due = body.date("duedate")?;
-    if body.on("cascade")? {
-        return Err(ApiError::not_implemented("a due date with 'cascade'"));
-    }
+    let cascade = body.on("cascade")?;
     let missing = || server_error(format!("No job found with id '{}'.", call.param("id")));
-    let command = |job| Command::SetJobDue { job, due };
-    run(&call, command, Some(StartJobChange::Due(due)), missing).await
+    let command = |job| Command::SetJobDue { job, due, cascade };
+    run(
+        &call,
+        command,
+        Some(StartJobChange::Due { due, cascade }),
+        missing,
+    )
+    .await
 }
 
 async fn recalculate(call: Call) -> ApiResult<Response> {

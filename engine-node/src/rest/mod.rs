@@ -16,6 +16,7 @@ pub mod event_subscription;
 pub mod execution;
 pub mod execution_command;
 pub mod external_task;
+pub mod external_task_retries;
 pub mod fetch;
 pub mod form;
 pub mod group;
@@ -39,9 +40,11 @@ pub mod message_trigger;
 pub mod metrics;
 pub mod migration;
 pub mod modification;
+pub mod multipart;
 pub mod openapi;
 pub mod process_definition;
 pub mod process_instance;
+pub mod redeploy;
 pub mod rendered_form;
 pub mod report;
 pub mod restart;
@@ -85,6 +88,7 @@ pub fn router(app: App) -> Router {
         .merge(execution::routes())
         .merge(execution_command::routes())
         .merge(external_task::routes())
+        .merge(external_task_retries::routes())
         .merge(fetch::routes())
         .merge(form::routes())
         .merge(group::routes())
@@ -109,6 +113,7 @@ pub fn router(app: App) -> Router {
         .merge(openapi::routes())
         .merge(process_definition::routes())
         .merge(process_instance::routes())
+        .merge(redeploy::routes())
         .merge(report::routes())
         .merge(restart::routes())
         .merge(schema_log::routes())

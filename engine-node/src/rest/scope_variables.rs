@@ -3,18 +3,14 @@ use super::{
     call::{Call, answer, json, no_content, typed},
     contents::Contents,
     deployment::attachment,
-    error, instance_view,
+    error, instance_view, multipart,
 };
 use crate::{
     App,
     app::{Answer, EngineError},
     store::Entity,
 };
-use axum::{
-    Router,
-    response::Response,
-    routing::{get, post},
-};
+use axum::{Router, response::Response, routing::get};
 use bpmn_core::{
     Id,
     command::{Command, Rejection},
@@ -82,13 +78,47 @@ pub fn routes(path: &str, place: Place) -> Router<App> {
         )
         .route(
             &format!("{path}/{{name}}/data"),
-            get(move |call: Call| data(call, place)).post(post_data),
+            get(move |call: Call| data(call, place)).post(move |call: Call| upload(call, place)),
         )
-        .route(&format!("{path}/{{name}}/upload"), post(post_data))
 }
 
-async fn post_data(_: Call) -> ApiError {
-    ApiError::not_implemented("setting a variable by multipart upload")
+/// Sets a file or bytes from the part `data`; what they are says the part `valueType`.
+async fn upload(call: Call, place: Place) -> ApiResult<Response> {
+    let name = call.name("name")?;
+    let parts = multipart::parts(&call).await?;
+    let part = |name: &str| parts.iter().find(|part| part.name == name);
+    if part("type").is_some() {
+        return Err(ApiError::not_implemented("a serialized Java object as a part"));
+    }
+    let kind = part("valueType").map(|part| String::from_utf8_lossy(&part.bytes).trim().to_owned());
+    let data = part("data").ok_or_else(|| {
+        ApiError::null_pointer(
+            "Cannot invoke \"org.camunda.bpm.engine.rest.mapper.MultipartFormData$FormPart.getBinaryContent()\" because \
+             \"binaryDataFormPart\" is null",
+        )
+    })?;
+    let content = data.bytes.to_vec();
+    let value = match kind.as_deref() {
+        None | Some("Bytes") => TypedValue::Bytes(content),
+        Some("File") => {
+            let media = data.media_type.as_deref().unwrap_or("application/octet-stream");
+            TypedValue::File {
+                content,
+                filename: data.file_name.clone().unwrap_or_default(),
+                // Without its parameters, as in the reference.
+                mime_type: Some(media.split(';').next().unwrap_or(media).trim().to_owned()),
+                encoding: None,
+            }
+        }
+        Some(other) => {
+            return Err(ApiError::not_implemented(&format!(
+                "a variable of type {other} as a part"
+            )));
+        }
+    };
+    let prefix = format!("Cannot put {} variable {name}", place.word());
+    let gone = place.gone(call.param("id"));
+    change(&call, place, vec![(name, value)], Vec::new(), &prefix, gone).await
 }
 
 /// The instance that has the scope.

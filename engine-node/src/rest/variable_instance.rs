@@ -30,6 +30,7 @@ pub fn routes() -> Router<App> {
         .route("/variable-instance", get(list).post(list_post))
         .route("/variable-instance/count", get(count).post(count_post))
         .route("/variable-instance/{id}", get(one))
+        .route("/variable-instance/{id}/data", get(data))
 }
 
 fn dto(
@@ -143,6 +144,26 @@ async fn count_post(call: Call) -> ApiResult<Response> {
 async fn number(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
     lists::count(call, &query::listing(Where::new(filters, &view))?).await
+}
+
+/// The content of a file or of bytes.
+async fn data(call: Call) -> ApiResult<Response> {
+    let missing = || {
+        ApiError::not_found(format!(
+            "Variable instance with Id '{}' does not exist.",
+            call.param("id")
+        ))
+    };
+    let id = call.id("id").ok_or_else(missing)?;
+    let engine = &call.app.engine;
+    let instance = engine
+        .load_entity(Entity::Variable, id)
+        .await
+        .map_err(error::api)?;
+    let instance = instance.ok_or_else(missing)?;
+    let row = instance.variables.get(id).ok_or_else(missing)?;
+    let contents = Contents::of_one(&call, &instance, &row.value).await?;
+    super::history_variable::content(&call, contents.into_whole(&row.value))
 }
 
 async fn one(call: Call) -> ApiResult<Response> {

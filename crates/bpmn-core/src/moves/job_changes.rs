@@ -62,11 +62,20 @@ impl Ctx<'_, '_> {
         };
         let base = if from_creation { row.created } else { self.env.now };
         let (due, _) = timer.due_from(node, token, self, base)?;
-        self.set_job_due(job, Some(due))
+        self.set_job_due(job, Some(due), false)
     }
 
-    pub(crate) fn set_job_due(&mut self, job: Id, due: Option<Millis>) -> Result<(), Rejection> {
-        self.job_mut(job)?.due = due;
+    pub(crate) fn set_job_due(
+        &mut self,
+        job: Id,
+        due: Option<Millis>,
+        cascade: bool,
+    ) -> Result<(), Rejection> {
+        let row = self.job_mut(job)?;
+        if cascade {
+            row.shift_repeats(due);
+        }
+        row.due = due;
         self.ready_if_due(job);
         Ok(())
     }

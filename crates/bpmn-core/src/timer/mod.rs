@@ -61,12 +61,33 @@ pub fn next(
     next_of_text(kind, text, now, repeat)
 }
 
+/// What begins the repeat of a timer whose firings are shifted: `@MILLISECONDS `.
+const SHIFT: char = '@';
+
+/// A repeat as [`next`] gave it, all of whose firings come that much later (or earlier), besides earlier shifts.
+pub fn shifted(repeat: &str, by: Millis) -> String {
+    match split_shift(repeat) {
+        Some((shift, repeat)) => format!("{SHIFT}{} {repeat}", shift + by),
+        None => format!("{SHIFT}{by} {repeat}"),
+    }
+}
+
+fn split_shift(repeat: &str) -> Option<(Millis, &str)> {
+    let (shift, repeat) = repeat.strip_prefix(SHIFT)?.split_once(' ')?;
+    Some((shift.parse().ok()?, repeat))
+}
+
 fn next_of_text(
     kind: TimerKind,
     text: &str,
     now: Millis,
     repeat: Option<&str>,
 ) -> Result<Option<(Millis, Option<String>)>, TimerError> {
+    if let Some((shift, plain)) = repeat.and_then(split_shift) {
+        // As the reference: the firing after now of the plain timer, shifted.
+        let next = next_of_text(kind, text, now, Some(plain))?;
+        return Ok(next.map(|(due, repeat)| (due + shift, repeat.map(|repeat| shifted(&repeat, shift)))));
+    }
     if kind == TimerKind::Cycle {
         let cycle = repeat.unwrap_or(text);
         if !cycle.starts_with('R') {

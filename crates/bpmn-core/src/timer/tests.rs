@@ -137,3 +137,20 @@ fn timers_are_read_as_the_reference_reads_them() {
     }
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+#[test]
+fn shifted_repeats_come_as_much_later() {
+    let at = |text: &str| date(text).unwrap();
+    let now = at("2026-01-01T10:00:00Z");
+    let repeat = "R5/2026-01-01T10:00:00/PT1H";
+    let later = shifted(&shifted(repeat, 600_000), 60_000);
+    let (due, again) = next(TimerKind::Cycle, &later, now, Some(&later))
+        .unwrap()
+        .unwrap();
+    assert_eq!(due, at("2026-01-01T11:11:00Z"));
+    let again = again.unwrap();
+    let (due, _) = next(TimerKind::Cycle, &again, due, Some(&again))
+        .unwrap()
+        .unwrap();
+    assert_eq!(due, at("2026-01-01T12:11:00Z"));
+}

@@ -85,7 +85,10 @@ impl Engine {
             message: e.explained(timer.kind, &timer.text),
             element: Some(row.element.clone()),
         })?;
-        let due = StartJobChange::Due(due.map(|(due, _)| due));
+        let due = StartJobChange::Due {
+            due: due.map(|(due, _)| due),
+            cascade: false,
+        };
         self.change_start_job(job, &due).await.map(drop)
     }
 

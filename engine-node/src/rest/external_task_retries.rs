@@ -1,0 +1,104 @@
+//! `PUT /external-task/retries`: of all tasks that a body names, at once.
+use super::{
+    call::{Call, no_content},
+    error, selection,
+};
+use crate::{
+    App,
+    app::{Answer, EngineError, writer::now},
+    query::{Where, external_task},
+    store::Entity,
+};
+use axum::{Router, response::Response, routing::put};
+use bpmn_core::{
+    Id,
+    command::{Command, Rejection},
+};
+use http::HeaderValue;
+use rest_api::{ApiError, ApiResult, filters::Filters};
+use serde_json::json;
+
+/// Routes of this resource.
+pub fn routes() -> Router<App> {
+    Router::new().route("/external-task/retries", put(set))
+}
+
+/// Ids of the tasks, each once; a text that is no id of ours as it is.
+async fn tasks(call: &Call, body: &Filters) -> ApiResult<Vec<Result<Id, String>>> {
+    let view = call.catalog();
+    let mut found: Vec<Result<Id, String>> = Vec::new();
+    for text in body.list("externalTaskIds")?.unwrap_or_default() {
+        found.push(text.parse().map_err(|_| text));
+    }
+    if let Some(query) = body.object("externalTaskQuery")? {
+        let filters = Filters::from_body(query.clone());
+        let listing = external_task::listing(Where::new(&filters, &view), now())?;
+        found.extend(selection::ids(call, &listing).await?.into_iter().map(Ok));
+    }
+    let instances = [
+        "processInstanceIds",
+        "processInstanceQuery",
+        "historicProcessInstanceQuery",
+    ];
+    if instances.iter().any(|name| body.has(name)) {
+        let words = selection::Words {
+            empty: "",
+            null: "",
+            of: "externalTaskIds",
+            hidden: true,
+        };
+        let of = selection::instances(call, body, &words).await?;
+        let of: Vec<String> = of
+            .into_iter()
+            .filter_map(Result::ok)
+            .map(|id| id.to_string())
+            .collect();
+        let mut members = serde_json::Map::new();
+        members.insert("processInstanceIdIn".into(), json!(of));
+        let filters = Filters::from_body(members);
+        let listing = external_task::listing(Where::new(&filters, &view), now())?;
+        found.extend(selection::ids(call, &listing).await?.into_iter().map(Ok));
+    }
+    let mut seen = std::collections::HashSet::new();
+    found.retain(|id| seen.insert(id.clone()));
+    Ok(found)
+}
+
+async fn set(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let retries = body.int("retries")?;
+    let retries =
+        retries.ok_or_else(|| ApiError::invalid_request("The number of retries cannot be null."))?;
+    let found = tasks(&call, &body).await?;
+    if found.is_empty() {
+        let error = ApiError::invalid_request("externalTaskIds is empty");
+        return Err(error.with_header(selection::NOTHING_HERE, HeaderValue::from_static("1")));
+    }
+    if retries < 0 {
+        return Err(ApiError::invalid_request(
+            "The number of retries cannot be negative: retries is not greater than or equal to 0",
+        ));
+    }
+    let missing = |id: &str| {
+        ApiError::not_found(format!(
+            "Cannot find external task with id {id}: externalTask is null"
+        ))
+    };
+    for task in found {
+        let task = task.map_err(|text| missing(&text))?;
+        let command = Command::SetExternalTaskRetries { task, retries };
+        let render = Box::new(|_: &_, _: &_| Answer::no_content());
+        let engine = &call.app.engine;
+        match engine
+            .entity_command(&call.caller, Entity::ExternalTask, task, command, render)
+            .await
+        {
+            Ok(_) => {}
+            Err(EngineError::NotFound { .. } | EngineError::Rejected(Rejection::NotFound { .. })) => {
+                return Err(missing(&task.to_string()));
+            }
+            Err(error) => return Err(error::api(error)),
+        }
+    }
+    Ok(no_content())
+}
