@@ -10,7 +10,7 @@ pub mod trust;
 use crate::{
     App,
     app::{Caller, EngineError, sweep::Sweep},
-    replication,
+    replication::{self, Subject},
     rest::error,
     store::SlotState,
 };
@@ -42,10 +42,8 @@ pub fn routes() -> Router<App> {
         .route("/wakeups", get(wakeups))
         .route("/external-task/unlock", post(unlock))
         .route("/payload/{digest}", put(put_payload).get(get_payload))
-        .route(
-            "/deployment/{id}/instances",
-            get(count_instances).delete(cancel_instances),
-        )
+        .merge(instances("deployment", Subject::Deployment))
+        .merge(instances("definition", Subject::Definition))
         .route("/sweep", post(sweep))
         .merge(jobs::routes())
         .merge(history::routes())
@@ -151,12 +149,16 @@ async fn get_payload(State(app): State<App>, Path(digest): Path<String>) -> ApiR
     found.ok_or_else(|| ApiError::not_found(format!("no payload {digest}")))
 }
 
-async fn count_instances(
-    State(app): State<App>,
-    Path(id): Path<Id>,
-) -> ApiResult<Json<BTreeMap<String, u64>>> {
+/// Counting and canceling what runs of something that another node is about to delete.
+fn instances(kind: &str, subject: fn(Id) -> Subject) -> Router<App> {
+    let count = move |State(app): State<App>, Path(id): Path<Id>| count_instances(app, subject(id));
+    let cancel = move |State(app): State<App>, Path(id): Path<Id>| cancel_instances(app, subject(id));
+    Router::new().route(&format!("/{kind}/{{id}}/instances"), get(count).delete(cancel))
+}
+
+async fn count_instances(app: App, subject: Subject) -> ApiResult<Json<BTreeMap<String, u64>>> {
     app.replication.ensure_applied().await.map_err(api)?;
-    app.replication.running(id).await.map(Json).map_err(api)
+    app.replication.running(subject).await.map(Json).map_err(api)
 }
 
 async fn sweep(State(app): State<App>, body: Bytes) -> ApiResult<StatusCode> {
@@ -166,10 +168,10 @@ async fn sweep(State(app): State<App>, body: Bytes) -> ApiResult<StatusCode> {
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn cancel_instances(State(app): State<App>, Path(id): Path<Id>) -> ApiResult<StatusCode> {
+async fn cancel_instances(app: App, subject: Subject) -> ApiResult<StatusCode> {
     app.replication.ensure_applied().await.map_err(api)?;
     app.replication
-        .cancel_here(&Caller::default(), id)
+        .cancel_here(&Caller::default(), subject)
         .await
         .map_err(api)?;
     Ok(StatusCode::NO_CONTENT)

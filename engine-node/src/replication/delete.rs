@@ -1,7 +1,8 @@
-//! Deleting a deployment: no more starts, then nothing must run on any shard, then it goes everywhere.
+//! Deleting a deployment or one of its definitions: no more starts, then nothing must run on any shard, then it goes
+//! everywhere.
 use super::{Replication, payload::Payload};
 use crate::{
-    app::{Answer, Caller, EngineError},
+    app::{Answer, Caller, CatalogView, EngineError},
     store::{Entity, schema::visible},
 };
 use bpmn_core::{Id, command::Command, command::Rejection};
@@ -14,7 +15,65 @@ const CASCADE_PAGE: u64 = 500;
 /// Looks before a cascade gives up.
 const CASCADE_LOOKS: usize = 10_000;
 
+/// What goes.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject {
+    Deployment(Id),
+    Definition(Id),
+}
+
+impl Subject {
+    /// Where other shards are asked for its instances.
+    fn path(self) -> String {
+        match self {
+            Subject::Deployment(id) => format!("/internal/deployment/{id}/instances"),
+            Subject::Definition(id) => format!("/internal/definition/{id}/instances"),
+        }
+    }
+
+    /// Its definitions: row id and REST id.
+    fn definitions(self, view: &CatalogView) -> Vec<(Id, String)> {
+        match self {
+            Subject::Deployment(id) => {
+                let all = view.deployments.get(&id).into_iter().flat_map(|d| &d.definitions);
+                all.map(|d| (d.id, d.rest_id.clone())).collect()
+            }
+            Subject::Definition(id) => {
+                let found = view.by_id(id).into_iter();
+                found.map(|d| (d.row.id, d.row.rest_id.clone())).collect()
+            }
+        }
+    }
+}
+
 impl Replication {
+    /// Deletes definitions on every shard; their deployments stay.
+    ///
+    /// # Errors
+    /// As [`Replication::delete_deployment`]; of several nothing is deleted if instances of one run.
+    pub async fn delete_definitions(
+        &self,
+        caller: &Caller,
+        definitions: Vec<Id>,
+        cascade: bool,
+    ) -> Result<(), EngineError> {
+        let caller = caller.clone();
+        self.to_the_end(|me| async move {
+            me.ensure_applied().await?;
+            if !cascade {
+                for id in &definitions {
+                    me.refuse_if_running(Subject::Definition(*id)).await?;
+                }
+            }
+            for id in definitions {
+                me.free(&caller, Subject::Definition(id), cascade).await?;
+                me.replicate(Payload::DeleteDefinition { definition: id }).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
     /// Deletes a deployment with its definitions on every shard.
     ///
     /// # Errors
@@ -29,65 +88,59 @@ impl Replication {
     async fn delete_now(&self, caller: &Caller, id: Id, cascade: bool) -> Result<(), EngineError> {
         self.ensure_applied().await?;
         let view = self.engine.catalog().view();
-        let Some(deployment) = view.deployments.get(&id) else {
+        if !view.deployments.contains_key(&id) {
             let message = format!("Deployment with id '{id}' do not exist");
             return Err(EngineError::Invalid {
                 kind: "InvalidRequestException",
                 message,
             });
-        };
-        if !cascade {
-            self.refuse_if_running(id).await?;
         }
-        let active: Vec<Id> = deployment
-            .definitions
-            .iter()
-            .filter(|d| !d.suspended)
-            .map(|d| d.id)
-            .collect();
+        if !cascade {
+            self.refuse_if_running(Subject::Deployment(id)).await?;
+        }
+        self.free(caller, Subject::Deployment(id), cascade).await?;
+        self.replicate(Payload::DeleteDeployment { deployment: id }).await
+    }
+
+    /// Sees to it that nothing starts or runs any more.
+    async fn free(&self, caller: &Caller, subject: Subject, cascade: bool) -> Result<(), EngineError> {
+        let view = self.engine.catalog().view();
+        let all = subject.definitions(&view).into_iter();
+        let starts = |id: &Id| view.by_id(*id).is_some_and(|d| !d.row.suspended);
+        let active: Vec<Id> = all.map(|(id, _)| id).filter(starts).collect();
         self.suspend_definitions(caller, active.clone(), true, false)
             .await?;
         let free = match cascade {
-            true => self.cancel_everywhere(caller, id).await,
-            false => self.refuse_if_running(id).await,
+            true => self.cancel_everywhere(caller, subject).await,
+            false => self.refuse_if_running(subject).await,
         };
         if let Err(refused) = free {
             self.suspend_definitions(caller, active, false, false).await?;
             return Err(refused);
         }
-        self.replicate(Payload::DeleteDeployment { deployment: id }).await
+        Ok(())
     }
 
-    /// Running instances of a deployment on this shard, by definition.
-    pub async fn running(&self, deployment: Id) -> Result<BTreeMap<String, u64>, EngineError> {
+    /// Running instances on this shard, by definition.
+    pub async fn running(&self, subject: Subject) -> Result<BTreeMap<String, u64>, EngineError> {
         let view = self.engine.catalog().view();
         let mut counts = BTreeMap::new();
-        for definition in view
-            .deployments
-            .get(&deployment)
-            .iter()
-            .flat_map(|d| &d.definitions)
-        {
-            let query = instances(&[definition.id])
+        for (id, rest_id) in subject.definitions(&view) {
+            let query = instances(&[id])
                 .expr(Expr::col((Alias::new("process_instance"), Alias::new("id"))).count())
                 .to_owned();
             let rows = self.store.select(&query).await?.rows;
             let count = rows.first().map_or(Ok(0), |row| row.i64(0))?;
-            counts.insert(definition.rest_id.clone(), count as u64);
+            counts.insert(rest_id, count as u64);
         }
         Ok(counts)
     }
 
-    /// Cancels every instance of a deployment on this shard.
-    pub async fn cancel_here(&self, caller: &Caller, deployment: Id) -> Result<(), EngineError> {
+    /// Cancels every instance on this shard.
+    pub async fn cancel_here(&self, caller: &Caller, subject: Subject) -> Result<(), EngineError> {
         let view = self.engine.catalog().view();
-        let definitions: Vec<Id> = view
-            .deployments
-            .get(&deployment)
-            .iter()
-            .flat_map(|d| &d.definitions)
-            .map(|d| d.id)
-            .collect();
+        let definitions = subject.definitions(&view).into_iter();
+        let definitions: Vec<Id> = definitions.map(|(id, _)| id).collect();
         if definitions.is_empty() {
             return Ok(());
         }
@@ -126,10 +179,10 @@ impl Replication {
         ))
     }
 
-    async fn refuse_if_running(&self, deployment: Id) -> Result<(), EngineError> {
-        let mut counts = self.running(deployment).await?;
+    async fn refuse_if_running(&self, subject: Subject) -> Result<(), EngineError> {
+        let mut counts = self.running(subject).await?;
+        let path = subject.path();
         for (shard, urls) in self.peers.others() {
-            let path = format!("/internal/deployment/{deployment}/instances");
             let answer = self.peers.ask(&shard, &urls, Method::GET, &path, None).await;
             let bytes = answer.map_err(EngineError::NotReplicated)?;
             let theirs: BTreeMap<String, u64> =
@@ -150,10 +203,10 @@ impl Replication {
         }
     }
 
-    async fn cancel_everywhere(&self, caller: &Caller, deployment: Id) -> Result<(), EngineError> {
-        self.cancel_here(caller, deployment).await?;
+    async fn cancel_everywhere(&self, caller: &Caller, subject: Subject) -> Result<(), EngineError> {
+        self.cancel_here(caller, subject).await?;
+        let path = subject.path();
         for (shard, urls) in self.peers.others() {
-            let path = format!("/internal/deployment/{deployment}/instances");
             let answer = self.peers.ask(&shard, &urls, Method::DELETE, &path, None).await;
             answer.map_err(EngineError::NotReplicated)?;
         }

@@ -1,6 +1,7 @@
 //! What is equal on all shards (deployments, suspensions, users): appended to the reference log by any node, applied
 //! by every shard in order, published once every shard has it.
 mod delete;
+pub use delete::Subject;
 mod follow;
 mod identity;
 mod log;

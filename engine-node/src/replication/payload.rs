@@ -18,6 +18,9 @@ pub enum Payload {
     DeleteDeployment {
         deployment: Id,
     },
+    DeleteDefinition {
+        definition: Id,
+    },
     SuspendDefinition {
         definition: Id,
         suspended: bool,
@@ -102,6 +105,7 @@ impl Payload {
         match self {
             Payload::Deploy { .. } => "deploy",
             Payload::DeleteDeployment { .. } => "delete-deployment",
+            Payload::DeleteDefinition { .. } => "delete-definition",
             Payload::SuspendDefinition { .. } => "suspend-definition",
             Payload::SuspendJobs { .. } => "suspend-jobs",
             Payload::SetJobPriority { .. } => "set-job-priority",
@@ -129,6 +133,7 @@ impl Payload {
         Ok(match self {
             Payload::Deploy { deployment } => Reference::Deploy(Box::new(deployment.row()?)),
             Payload::DeleteDeployment { deployment } => Reference::DeleteDeployment { deployment },
+            Payload::DeleteDefinition { definition } => Reference::DeleteDefinition { definition },
             Payload::SuspendDefinition {
                 definition,
                 suspended,

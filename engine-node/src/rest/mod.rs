@@ -9,6 +9,7 @@ pub mod condition;
 pub mod contents;
 pub mod decision_definition;
 pub mod decision_requirements;
+pub mod definition_delete;
 pub mod deployment;
 pub mod engine;
 pub mod error;
@@ -82,6 +83,7 @@ pub fn router(app: App) -> Router {
         .merge(condition::routes())
         .merge(decision_definition::routes())
         .merge(decision_requirements::routes())
+        .merge(definition_delete::routes())
         .merge(deployment::routes())
         .merge(engine::routes())
         .merge(event_subscription::routes())

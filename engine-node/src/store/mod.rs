@@ -368,6 +368,10 @@ pub enum Reference {
     DeleteDeployment {
         deployment: Id,
     },
+    /// Takes one definition out of its deployment, which stays.
+    DeleteDefinition {
+        definition: Id,
+    },
     /// Suspends or activates a definition and its job definitions.
     SuspendDefinition {
         definition: Id,

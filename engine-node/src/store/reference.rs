@@ -114,6 +114,16 @@ impl<B: Backend> SqlStore<B> {
                     transaction.run(sql.bind(Type::Uuid, *deployment)).await?;
                 }
             }
+            Reference::DeleteDefinition { definition } => {
+                for (table, column) in [
+                    ("element", "definition_id"),
+                    ("job_definition", "definition_id"),
+                    ("definition", "id"),
+                ] {
+                    let sql = self.sql(&format!("DELETE FROM {table} WHERE \"{column}\" = "));
+                    transaction.run(sql.bind(Type::Uuid, *definition)).await?;
+                }
+            }
             Reference::SuspendDefinition {
                 definition,
                 suspended,
