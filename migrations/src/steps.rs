@@ -54,6 +54,12 @@ pub(crate) fn steps() -> Vec<Step> {
             postgres: include_str!("../sql/0005_batch.postgres.sql"),
             sqlite: include_str!("../sql/0005_batch.sqlite.sql"),
         },
+        Step {
+            version: 6,
+            name: "notes",
+            postgres: include_str!("../sql/0006_notes.postgres.sql"),
+            sqlite: include_str!("../sql/0006_notes.sqlite.sql"),
+        },
     ]
 }
 

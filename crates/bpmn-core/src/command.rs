@@ -5,6 +5,7 @@ use crate::{
     change::{Instruction, migration::MigrationPlan},
     history::History,
     instance::{Instance, JobKind},
+    note::{NoteChange, TaskLink},
     value::Variables,
     world::World,
 };
@@ -49,6 +50,17 @@ pub enum Command {
     UpdateTask {
         task: Id,
         change: TaskChange,
+    },
+    /// Links a user or a group to a task, or takes the link away.
+    ChangeLink {
+        task: Id,
+        link: TaskLink,
+        add: bool,
+    },
+    /// Writes comments and attachments; `task`: whose listeners hear of an update.
+    Note {
+        task: Option<Id>,
+        changes: Vec<NoteChange>,
     },
     /// Completes an external task held by `worker`.
     CompleteExternalTask {

@@ -6,6 +6,7 @@
 use crate::{
     Millis,
     large::LargeValues,
+    note::{NoteChange, TaskLink},
     tracked::{By, Entity, FixedKeys, Log, Tracked},
     tree::activity_instance_id,
     value::TypedValue,
@@ -220,6 +221,10 @@ pub struct UserTask {
     pub recorded: bool,
     /// Candidate users and groups: (`true` = group, name).
     pub candidates: Vec<(bool, String)>,
+    /// Links of other kinds.
+    pub links: Vec<TaskLink>,
+    /// Candidates and links that came (`true`) or went since it was loaded; writing one again changes nothing.
+    pub changed_links: Vec<(TaskLink, bool)>,
 }
 
 /// An external task. Worker and lock are changed by fetchAndLock without touching the instance's revision, hence
@@ -601,6 +606,8 @@ pub struct Instance {
     pub large: LargeValues,
     /// Rows to append with the next write.
     pub history: Log<HistoryRow>,
+    /// Comments and attachments to write or delete with the next write.
+    pub notes: Log<NoteChange>,
     /// Set when it has ended: the write deletes the process row.
     pub ended: bool,
     /// Whether the store has it.
@@ -621,6 +628,7 @@ impl Instance {
             incidents: Tracked::default(),
             large: LargeValues::default(),
             history: Log::default(),
+            notes: Log::default(),
             ended: false,
             stored: false,
         }
@@ -636,6 +644,7 @@ impl Instance {
         self.stored = true;
         self.process.revision += 1;
         self.history.clear();
+        self.notes.clear();
         self.tokens.committed();
         self.variables.committed();
         self.tasks.committed();

@@ -23,6 +23,7 @@ pub mod large;
 mod listener;
 mod moves;
 pub mod needs;
+pub mod note;
 mod parameter;
 mod parse;
 pub mod problem;

@@ -103,6 +103,8 @@ impl<'a> Ctx<'a, '_> {
                 local_variables,
             } => self.complete_task(task, &variables, &local_variables),
             Command::UpdateTask { task, change } => self.update_task(task, change),
+            Command::ChangeLink { task, link, add } => self.change_task_link(task, &link, add),
+            Command::Note { task, changes } => self.note(task, changes),
             Command::TaskError {
                 task,
                 code,

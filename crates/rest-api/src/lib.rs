@@ -15,6 +15,7 @@ pub mod incident;
 pub mod job;
 pub mod job_definition;
 pub mod known;
+pub mod note;
 pub mod openapi;
 pub mod operations;
 pub mod parameters;

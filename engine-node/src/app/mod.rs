@@ -21,6 +21,7 @@ mod group;
 pub mod history;
 pub mod meter;
 pub mod needs;
+pub mod notes;
 pub mod outside;
 mod rhythm;
 pub mod signals;

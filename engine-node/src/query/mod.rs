@@ -26,6 +26,7 @@ pub mod job;
 pub mod job_definition;
 pub mod memory;
 pub mod metric;
+pub mod note;
 #[cfg(test)]
 mod plans;
 pub mod process_instance;

@@ -63,6 +63,8 @@ pub fn row(row: &dyn Row) -> Result<UserTask, StoreError> {
         tenant_id: row.text_opt(19)?,
         recorded: false,
         candidates: Vec::new(),
+        links: Vec::new(),
+        changed_links: Vec::new(),
     })
 }
 
@@ -281,8 +283,16 @@ fn candidates(w: &mut Where<'_>) -> ApiResult<()> {
     w.switch("withoutCandidateUsers", candidate(Some(false), None).not())?;
     if let Some(user) = w.filters.text("involvedUser")? {
         let involved = candidate(Some(false), Some(name().eq(user.as_str())));
+        let linked = Query::select()
+            .expr(Expr::val(1))
+            .from_as("task_link", "k")
+            .and_where(col("k", "task_id").equals((T, "id")))
+            .and_where(col("k", "is_group").eq(false))
+            .and_where(col("k", "name").eq(user.as_str()))
+            .take();
         w.and(
             involved
+                .or(Expr::exists(linked))
                 .or(col(T, "assignee").eq(user.as_str()))
                 .or(col(T, "owner").eq(user.as_str())),
         );

@@ -1,10 +1,12 @@
 //! The Camunda 7 REST API on axum, one file per resource. Handlers translate: what a request means is said by
 //! `app`, what a list finds by `query`.
+pub mod attachment;
 pub mod authorization;
 pub mod available;
 pub mod batch;
 pub mod call;
 pub mod caller;
+pub mod comment;
 pub mod condition;
 pub mod contents;
 pub mod decision_definition;
@@ -31,6 +33,7 @@ pub mod history_statistics;
 pub mod history_task;
 pub mod history_variable;
 pub mod identity;
+pub mod identity_link;
 pub mod incident;
 pub mod instance_view;
 pub mod job;
@@ -78,8 +81,10 @@ use tower::ServiceExt;
 /// The API as a router whose paths start behind the REST root (`/process-instance`, `/engine/default/task` …).
 pub fn router(app: App) -> Router {
     let resources = Router::new()
+        .merge(attachment::routes())
         .merge(authorization::routes())
         .merge(batch::routes())
+        .merge(comment::routes())
         .merge(condition::routes())
         .merge(decision_definition::routes())
         .merge(decision_requirements::routes())
@@ -104,6 +109,7 @@ pub fn router(app: App) -> Router {
         .merge(history_task::routes())
         .merge(history_variable::routes())
         .merge(identity::routes())
+        .merge(identity_link::routes())
         .merge(incident::routes())
         .merge(job::routes())
         .merge(job_definition::routes())

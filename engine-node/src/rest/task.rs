@@ -35,7 +35,7 @@ pub fn routes() -> Router<App> {
     Router::new()
         .route(root, get(list).post(list_post))
         .route(&format!("{root}/count"), get(count).post(count_post))
-        .route(&format!("{root}/{{id}}"), get(one).put(update))
+        .route(&format!("{root}/{{id}}"), get(one).put(update).delete(delete))
         .route(&format!("{root}/{{id}}/claim"), post(claim))
         .route(&format!("{root}/{{id}}/unclaim"), post(unclaim))
         .route(&format!("{root}/{{id}}/assignee"), post(assign))
@@ -45,7 +45,6 @@ pub fn routes() -> Router<App> {
         .route(&format!("{root}/{{id}}/submit-form"), post(submit_form))
         .route(&format!("{root}/{{id}}/bpmnError"), post(bpmn_error))
         .route(&format!("{root}/{{id}}/bpmnEscalation"), post(bpmn_escalation))
-        .route(&format!("{root}/{{id}}/identity-links"), get(identity_links))
         .merge(scope_variables::routes(
             &format!("{root}/{{id}}/variables"),
             Place::Task,
@@ -155,11 +154,11 @@ fn gone(id: &str) -> String {
     format!("Cannot find task with id {id}: task is null")
 }
 
-fn null_value(id: &str) -> ApiError {
+pub(super) fn null_value(id: &str) -> ApiError {
     ApiError::null_value(gone(id))
 }
 
-fn not_found(id: &str) -> ApiError {
+pub(super) fn not_found(id: &str) -> ApiError {
     ApiError::bad_user_request("NotFoundException", gone(id))
 }
 
@@ -173,6 +172,21 @@ async fn change(
     missing: impl Fn(&str) -> ApiError,
     decide: impl Fn(&UserTask) -> Result<TaskChange, EngineError> + Send + Sync + 'static,
 ) -> ApiResult<Response> {
+    let command = move |task: &UserTask| {
+        Ok(Command::UpdateTask {
+            task: task.id,
+            change: decide(task)?,
+        })
+    };
+    self::decide(call, missing, command).await
+}
+
+/// Carries out what `decide` makes of the task's present state; `missing` words an unknown task.
+pub(super) async fn decide(
+    call: &Call,
+    missing: impl Fn(&str) -> ApiError,
+    decide: impl Fn(&UserTask) -> Result<Command, EngineError> + Send + Sync + 'static,
+) -> ApiResult<Response> {
     let missing = || missing(call.param("id"));
     let id = call.id("id").ok_or_else(missing)?;
     let decide = move |instance: &Instance| {
@@ -180,12 +194,12 @@ async fn change(
             entity: Entity::Task,
             id,
         })?;
-        let change = decide(task)?;
+        let command = decide(task)?;
         if task.suspended {
             let text = format!("ENGINE-03043 task with id '{id}' is suspended.");
             return Err(EngineError::Rejected(Rejection::Suspended(text)));
         }
-        Ok(Command::UpdateTask { task: id, change })
+        Ok(command)
     };
     let engine = &call.app.engine;
     let result = engine
@@ -308,6 +322,20 @@ async fn update(call: Call) -> ApiResult<Response> {
     change(&call, no_match, move |_| Ok(wanted.clone())).await
 }
 
+/// Refuses a task of a process; one that isn't there may be deleted, as in the reference.
+async fn delete(call: Call) -> ApiResult<Response> {
+    let found = lists::one(&call, call.id("id"), task::by_id, task::row, || {
+        no_match(call.param("id"))
+    });
+    match found.await {
+        Ok(_) => Err(ApiError::engine(
+            "The task cannot be deleted because is part of a running process",
+        )),
+        Err(error) if error.status == StatusCode::NOT_FOUND => Ok(super::call::no_content()),
+        Err(error) => Err(error),
+    }
+}
+
 async fn run(
     call: &Call,
     command: impl Fn(Id) -> Command,
@@ -400,36 +428,4 @@ fn reported(cause: EngineError) -> ApiError {
         EngineError::Rejected(Rejection::Suspended(text)) => ApiError::rest(StatusCode::BAD_REQUEST, text),
         other => error::api(other),
     }
-}
-
-/// Assignee, owner and candidates.
-async fn identity_links(call: Call) -> ApiResult<Response> {
-    let missing = || null_value(call.param("id"));
-    let id = call.id("id").ok_or_else(missing)?;
-    let instance = call
-        .app
-        .engine
-        .load_entity(Entity::Task, id)
-        .await
-        .map_err(error::api)?;
-    let task = instance
-        .as_ref()
-        .and_then(|i| i.tasks.get(id))
-        .ok_or_else(missing)?;
-    let link = |user: Option<&String>, group: Option<&String>, kind: &str| serde_json::json!({"userId": user, "groupId": group, "type": kind});
-    let mut links = Vec::new();
-    links.extend(task.candidates.iter().map(|(group, name)| match group {
-        true => link(None, Some(name), "candidate"),
-        false => link(Some(name), None, "candidate"),
-    }));
-    links.extend(
-        task.assignee
-            .iter()
-            .map(|user| link(Some(user), None, "assignee")),
-    );
-    links.extend(task.owner.iter().map(|user| link(Some(user), None, "owner")));
-    if let Some(kind) = call.filters().text("type")? {
-        links.retain(|link| link["type"] == kind.as_str());
-    }
-    Ok(json(&links))
 }

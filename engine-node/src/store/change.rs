@@ -21,6 +21,8 @@ pub(crate) enum Verb {
     Put,
     /// By the first key column.
     Delete,
+    /// By the whole key.
+    Remove,
 }
 
 /// A kind of write; statements are made of those that have rows, in this order (deletions last, so that a row's
@@ -40,6 +42,7 @@ pub(crate) enum Written {
     Variable,
     Task,
     Candidate,
+    Link,
     ExternalTask,
     Job,
     Subscription,
@@ -59,6 +62,8 @@ pub(crate) enum Written {
     Idempotency,
     LargeValue,
     Outbox,
+    Comment,
+    Attachment,
 }
 
 /// The tables that units write, in the order of [`Written`].
@@ -68,6 +73,7 @@ pub(crate) const WRITTEN: &[Table] = &[
     VARIABLE,
     TASK,
     TASK_CANDIDATE,
+    TASK_LINK,
     EXTERNAL_TASK,
     JOB,
     EVENT_SUBSCRIPTION,
@@ -87,6 +93,8 @@ pub(crate) const WRITTEN: &[Table] = &[
     IDEMPOTENCY,
     LARGE_VALUE,
     OUTBOX,
+    COMMENT,
+    ATTACHMENT,
 ];
 
 const PROCESS_I: usize = Written::Process as usize;
@@ -94,6 +102,7 @@ const TOKEN_I: usize = Written::Token as usize;
 const VARIABLE_I: usize = Written::Variable as usize;
 const TASK_I: usize = Written::Task as usize;
 const CANDIDATE_I: usize = Written::Candidate as usize;
+const LINK_I: usize = Written::Link as usize;
 pub(crate) const EXTERNAL_I: usize = Written::ExternalTask as usize;
 const JOB_I: usize = Written::Job as usize;
 const SUBSCRIPTION_I: usize = Written::Subscription as usize;
@@ -207,6 +216,9 @@ pub(crate) fn prepare(unit: &Unit) -> Result<Prepared, StoreError> {
             change.add(Verb::Insert, table as usize, row);
         }
     }
+    for note in &unit.notes {
+        change.note(note)?;
+    }
     let bad = change.rows.iter().filter(|(g, _)| g.verb != Verb::Delete);
     let refused = bad
         .map(|(g, row)| refusal(&WRITTEN[g.table], row))
@@ -235,11 +247,11 @@ fn locks(unit: &Unit) -> Vec<(Id, i64)> {
 }
 
 impl Change {
-    fn add(&mut self, verb: Verb, table: usize, row: Vec<Cell>) {
+    pub(super) fn add(&mut self, verb: Verb, table: usize, row: Vec<Cell>) {
         self.rows.push((Group { verb, table }, row));
     }
 
-    fn delete(&mut self, table: usize, id: Id) {
+    pub(super) fn delete(&mut self, table: usize, id: Id) {
         self.add(Verb::Delete, table, vec![id.into()]);
     }
 
@@ -271,15 +283,14 @@ impl Change {
         });
         self.entities(&i.incidents, INCIDENT_I, ended, |e| codec::incident(e, at));
         if !ended {
-            for task in i.tasks.upserts().filter(|t| !i.tasks.is_stored(t.id)) {
-                for row in codec::candidates(task, at) {
-                    self.add(Verb::Insert, CANDIDATE_I, row);
-                }
+            for task in i.tasks.upserts() {
+                self.links(task, i.tasks.is_stored(task.id), at);
             }
         }
         let gone: Vec<Id> = self.deleted(TASK_I).collect();
         for id in gone {
             self.delete(CANDIDATE_I, id);
+            self.delete(LINK_I, id);
         }
         let kept = Kept {
             at,
@@ -288,6 +299,9 @@ impl Change {
         for row in &i.history {
             let (table, row) = codec_history::row(row, kept);
             self.add(Verb::Insert, table as usize, row);
+        }
+        for change in &i.notes {
+            self.note(change)?;
         }
         for (id, content) in i.large.new_rows() {
             self.add(Verb::Insert, LARGE_I, codec_history::large(id, content, kept));

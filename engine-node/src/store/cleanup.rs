@@ -123,6 +123,9 @@ impl<B: Backend> SqlStore<B> {
                 .run(sql.push(&format!(" AND \"retention\" = {class}")))
                 .await?;
         }
+        for table in [&COMMENT, &ATTACHMENT] {
+            transaction.run(self.purging(table, &units)).await?;
+        }
         Ok(())
     }
 

@@ -196,12 +196,6 @@ pub(crate) fn task(t: &UserTask, at: Place) -> Vec<Cell> {
     ]
 }
 
-pub(crate) fn candidates(t: &UserTask, at: Place) -> impl Iterator<Item = Vec<Cell>> {
-    t.candidates
-        .iter()
-        .map(move |(group, name)| cells![t.id, at.slot, at.root, *group, name])
-}
-
 pub(crate) fn read_task(r: &mut Reader) -> Result<UserTask, StoreError> {
     Ok(UserTask {
         id: head(r)?,
@@ -226,6 +220,8 @@ pub(crate) fn read_task(r: &mut Reader) -> Result<UserTask, StoreError> {
         tenant_id: r.text_opt()?,
         recorded: r.bool()?,
         candidates: Vec::new(),
+        links: Vec::new(),
+        changed_links: Vec::new(),
     })
 }
 

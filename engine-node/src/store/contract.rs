@@ -9,6 +9,7 @@ mod job_plans;
 mod jobs;
 mod large;
 mod locking;
+mod notes;
 mod postgres_only;
 mod reading;
 mod schema_checks;
@@ -57,6 +58,9 @@ contract! {
         concurrent_requests_with_one_key_are_applied_once,
         an_ended_instance_leaves_history_only,
         an_instance_of_many_rows_is_written_in_one_unit;
+    notes:
+        links_that_come_and_go_later_are_stored,
+        notes_outlive_their_task_move_with_their_slot_and_go_with_history;
     thrown:
         what_a_unit_throws_stays_until_it_is_told;
     values:

@@ -79,6 +79,20 @@ impl<B: Backend> SqlStore<B> {
         if owned.is_empty() {
             return Ok(false);
         }
+        if let Forget::Instance { instance, .. } = what {
+            // They are found by their tasks, so they go first.
+            for table in [COMMENT.name, ATTACHMENT.name] {
+                let sql = self
+                    .sql(&format!("DELETE FROM {table} WHERE \"root_id\" = "))
+                    .bind(Type::Uuid, root)
+                    .push(" AND \"task_id\" IN (SELECT \"id\" FROM history_task WHERE \"root_id\" = ")
+                    .bind(Type::Uuid, root)
+                    .push(" AND \"instance_id\" = ")
+                    .bind(Type::Uuid, instance)
+                    .push(")");
+                transaction.run(sql).await?;
+            }
+        }
         for (table, column, id) in what.rows() {
             let sql = self
                 .sql(&format!("DELETE FROM {table} WHERE \"root_id\" = "))

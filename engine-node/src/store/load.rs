@@ -2,7 +2,7 @@
 use super::{
     backend::{Backend, split_version, with_version},
     cell::{Cell, Reader},
-    codec,
+    codec, codec_notes,
     schema::*,
     sql::{Dialect, Sql},
     sql_store::{SqlStore, each},
@@ -10,6 +10,7 @@ use super::{
 };
 use bpmn_core::{
     large::Content,
+    note::TaskLink,
     tracked::{Entity as _, Tracked},
 };
 use std::collections::HashMap;
@@ -23,7 +24,7 @@ pub(crate) const WORKING: &str = "\"slot\" NOT IN (SELECT s.\"slot\" FROM slot s
 const CHUNK: usize = 200;
 
 /// The tables of a running instance.
-const LOADED: [Table; 9] = [
+const LOADED: [Table; 10] = [
     PROCESS_INSTANCE,
     TOKEN,
     VARIABLE,
@@ -33,7 +34,11 @@ const LOADED: [Table; 9] = [
     JOB,
     EVENT_SUBSCRIPTION,
     INCIDENT,
+    TASK_LINK,
 ];
+/// Places in it: rows that are found by their tasks.
+const CANDIDATE_AT: usize = 4;
+const LINK_AT: usize = 9;
 
 /// Kinds of column that share places in the union of all tables.
 const POOLS: [(&str, &[Type]); 5] = [
@@ -101,6 +106,7 @@ struct Parts {
     variables: Vec<Variable>,
     tasks: Vec<UserTask>,
     candidates: Vec<(Id, (bool, String))>,
+    links: Vec<(Id, TaskLink)>,
     external_tasks: Vec<ExternalTask>,
     jobs: Vec<Job>,
     subscriptions: Vec<EventSubscription>,
@@ -114,7 +120,8 @@ impl Parts {
             1 => self.tokens.push(codec::read_token(r)?),
             2 => self.variables.push(codec::read_variable(r)?),
             3 => self.tasks.push(codec::read_task(r)?),
-            4 => self.candidates.push(codec::read_candidate(r)?),
+            CANDIDATE_AT => self.candidates.push(codec::read_candidate(r)?),
+            LINK_AT => self.links.push(codec_notes::read_link(r)?),
             5 => self.external_tasks.push(codec::read_external_task(r)?),
             6 => self.jobs.push(codec::read_job(r)?),
             7 => self.subscriptions.push(codec::read_subscription(r)?),
@@ -130,7 +137,15 @@ impl Parts {
                 task.candidates.push(candidate);
             }
         }
-        self.tasks.iter_mut().for_each(|t| t.candidates.sort());
+        for (task, link) in self.links {
+            if let Some(task) = self.tasks.iter_mut().find(|t| t.id() == task) {
+                task.links.push(link);
+            }
+        }
+        for task in &mut self.tasks {
+            task.candidates.sort();
+            task.links.sort();
+        }
         let mut instance = Instance::new(self.process?);
         instance.stored = true;
         instance.tokens = Tracked::loaded(self.tokens);
@@ -162,7 +177,7 @@ impl<B: Backend> SqlStore<B> {
             sql = sql.push(&branch(self.backend.dialect(), tag, table, &widths));
             sql = match table.name {
                 "process_instance" => sql.push("\"id\"").among(ids).push(" AND ").push(VISIBLE),
-                "task_candidate" => sql
+                "task_candidate" | "task_link" => sql
                     .push("\"task_id\" IN (SELECT t.\"id\" FROM task t WHERE t.\"instance_id\"")
                     .among(ids)
                     .push(")"),
@@ -184,6 +199,7 @@ impl<B: Backend> SqlStore<B> {
             .collect();
         let mut parts: HashMap<Id, Parts> = ids.iter().map(|id| (*id, Parts::default())).collect();
         let mut candidates = Vec::new();
+        let mut links = Vec::new();
         let mut tasks: HashMap<Id, Id> = HashMap::new();
         for row in self.backend.read(sql).await? {
             let Some(Cell::Int(tag)) = row.first() else {
@@ -191,8 +207,12 @@ impl<B: Backend> SqlStore<B> {
             };
             let tag = *tag as usize;
             let cells = unpool(&LOADED[tag], &row, &widths);
-            if tag == 4 {
+            if tag == CANDIDATE_AT {
                 candidates.push(codec::read_candidate(&mut Reader::new(cells))?);
+                continue;
+            }
+            if tag == LINK_AT {
+                links.push(codec_notes::read_link(&mut Reader::new(cells))?);
                 continue;
             }
             let instance = super::cell::CellRow(cells.clone()).id(instance_at[tag])?;
@@ -209,6 +229,11 @@ impl<B: Backend> SqlStore<B> {
                 .and_then(|instance| parts.get_mut(instance))
             {
                 parts.candidates.push(candidate);
+            }
+        }
+        for link in links {
+            if let Some(parts) = tasks.get(&link.0).and_then(|instance| parts.get_mut(instance)) {
+                parts.links.push(link);
             }
         }
         // In the order asked for.

@@ -10,6 +10,7 @@ mod change;
 mod cleanup;
 pub mod codec;
 mod codec_history;
+mod codec_notes;
 #[cfg(test)]
 mod contract;
 pub(crate) mod decision_rows;
@@ -96,6 +97,8 @@ pub struct Unit {
     pub start_history: Vec<HistoricJob>,
     /// What history tells of a decision that no process asked for: its evaluation, which is the root, and the rows.
     pub decision: Option<(Id, Vec<HistoryRow>)>,
+    /// Comments and attachments of what has ended.
+    pub notes: Vec<bpmn_core::note::NoteChange>,
     /// What is to be told to others once this is committed, until all have heard.
     pub outbox: Vec<OutboxRow>,
 }

@@ -260,6 +260,10 @@ impl<B: Backend> SqlStore<B> {
         let trees = each(transaction.run(count).await?, |r| r.int())?
             .pop()
             .unwrap_or(0);
+        for table in ["comment", "attachment"] {
+            let gone = format!("DELETE FROM {table} WHERE \"root_id\" IN (SELECT \"root_id\" FROM {heads})");
+            transaction.run(self.sql(&gone)).await?;
+        }
         // Some may have been dropped before.
         let found = self.texts(self.sql(&format!(
             "SELECT c.relname::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE c.relname LIKE '%\\_{}'",

@@ -340,9 +340,11 @@ table!(
 mod batches;
 mod decisions;
 mod identity;
+mod notes;
 pub use batches::*;
 pub use decisions::*;
 pub use identity::*;
+pub use notes::*;
 
 table!(
     /// Job definitions, with what operators have set for their jobs.
@@ -417,6 +419,7 @@ pub const TABLES: &[Table] = &[
     VARIABLE,
     TASK,
     TASK_CANDIDATE,
+    TASK_LINK,
     EXTERNAL_TASK,
     JOB,
     EVENT_SUBSCRIPTION,
@@ -434,6 +437,8 @@ pub const TABLES: &[Table] = &[
     HISTORY_DECISION_INPUT,
     HISTORY_DECISION_OUTPUT,
     LARGE_VALUE,
+    COMMENT,
+    ATTACHMENT,
     IDEMPOTENCY,
     ALIAS,
     OUTBOX,

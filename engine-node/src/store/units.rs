@@ -26,7 +26,7 @@ const SLOTS_AT_ONCE: usize = 256;
 
 /// Where roots are found by slot, and of which rows: instances that run and that have ended, and what has no
 /// instance (standalone tasks, timer starts, evaluations for clients). Every tree has a row in one of them as long as it has any.
-const HEADS: [(&str, bool); 9] = [
+const HEADS: [(&str, bool); 11] = [
     ("process_instance", false),
     ("history_process", false),
     ("task", true),
@@ -36,6 +36,9 @@ const HEADS: [(&str, bool); 9] = [
     ("history_job", true),
     ("history_incident", true),
     ("history_decision", true),
+    // Whatever became of their tasks.
+    ("comment", false),
+    ("attachment", false),
 ];
 
 /// Whether a table's rows are units of their own, found by slot.
@@ -434,7 +437,8 @@ impl<B: Backend> SqlStore<B> {
             _ if table.class == Class::History => format!("\"root_id\" {roots}"),
             "process_instance" => format!("\"id\" {instances}"),
             "task" | "job" | "incident" => format!("(\"instance_id\" {instances} OR ({alone}))"),
-            "task_candidate" => format!(
+            "comment" | "attachment" => format!("\"root_id\" {roots}"),
+            "task_candidate" | "task_link" => format!(
                 "\"task_id\" IN (SELECT \"id\" FROM task WHERE \"instance_id\" {instances} UNION ALL \
                  SELECT \"id\" FROM task WHERE {alone})"
             ),

@@ -170,6 +170,8 @@ impl Behavior for UserTask {
             tenant_id: process.tenant_id.clone(),
             recorded: ctx.recording.keeps(Kind::Task),
             candidates: Vec::new(),
+            links: Vec::new(),
+            changed_links: Vec::new(),
         };
         ctx.inst.tasks.insert(task);
         let mut text = |expression: &Option<Expression>| match expression {

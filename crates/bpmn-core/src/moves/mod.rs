@@ -11,6 +11,7 @@ mod forms;
 mod job_changes;
 mod jobs;
 mod listeners;
+mod notes;
 mod priority;
 mod record;
 mod retries;

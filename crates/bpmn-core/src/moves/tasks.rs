@@ -2,9 +2,9 @@
 use crate::{
     command::{Rejection, TaskChange},
     ctx::Ctx,
-    history::Kind,
     listener::{Listener, TaskEvent},
     moves::Scene,
+    note::TaskLink,
     tracked::By,
     value::Variables,
 };
@@ -151,20 +151,9 @@ impl Ctx<'_, '_> {
     }
 
     /// Takes a candidate in or out.
-    pub(crate) fn change_candidate(&mut self, task: Id, who: (bool, String), add: bool) {
-        let Some(row) = self.inst.tasks.get_mut(task) else {
-            return;
-        };
-        let before = row.candidates.len();
-        match add {
-            true if !row.candidates.contains(&who) => row.candidates.push(who.clone()),
-            true => {}
-            false => row.candidates.retain(|candidate| *candidate != who),
-        }
-        let told = if add { Kind::LinkAdded } else { Kind::LinkDeleted };
-        if row.candidates.len() != before && self.recording.keeps(told) {
-            self.tell_link(task, "candidate", who, add);
-        }
+    pub(crate) fn change_candidate(&mut self, task: Id, (group, name): (bool, String), add: bool) {
+        let kind = TaskLink::CANDIDATE.to_owned();
+        self.change_link(task, &TaskLink { kind, group, name }, add);
     }
 
     /// Runs a task's listeners of an event.

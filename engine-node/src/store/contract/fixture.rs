@@ -243,6 +243,8 @@ pub(super) fn task(instance: Id, slot: Slot) -> UserTask {
         tenant_id: None,
         recorded: false,
         candidates: vec![(false, "anna".into()), (true, "clerks".into())],
+        links: Vec::new(),
+        changed_links: Vec::new(),
     }
 }
 

@@ -305,6 +305,15 @@ fn render(shape: &Shape, groups: impl Iterator<Item = Group>) -> String {
                  WHERE d.{key} = x.id AND {OK})",
                 key = names[0]
             ),
+            Verb::Remove => {
+                let same = table.key.iter().map(|key| format!("d.\"{key}\" = x.\"{key}\""));
+                write!(
+                    s,
+                    ",\nw{n} AS (DELETE FROM {name} d USING unnest(${unit}::int4[], ${rows}::{name}[]) x(unit) \
+                     WHERE {} AND {OK})",
+                    same.collect::<Vec<_>>().join(" AND ")
+                )
+            }
             verb => write!(
                 s,
                 ",\nw{n} AS (INSERT INTO {name} ({}) SELECT {} FROM unnest(${unit}::int4[], ${rows}::{name}[]) x(unit) \

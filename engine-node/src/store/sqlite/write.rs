@@ -108,6 +108,22 @@ async fn rows(writer: &mut SqliteConnection, change: &Change) -> Result<(), sqlx
                     let cells: Vec<Vec<Cell>> = part.iter().map(|(_, row)| row.clone()).collect();
                     sql.rows(&table.columns[..1], &cells).push(")")
                 }
+                Verb::Remove => {
+                    let names: Vec<String> = table.key.iter().map(|key| format!("\"{key}\"")).collect();
+                    let places: Vec<usize> = table.key.iter().map(|key| table.position(key)).collect();
+                    let columns: Vec<_> = places.iter().map(|at| table.columns[*at]).collect();
+                    let key = |row: &Vec<Cell>| places.iter().map(|at| row[*at].clone()).collect();
+                    let cells: Vec<Vec<Cell>> = part.iter().map(|(_, row)| key(row)).collect();
+                    let sql = Sql::new(
+                        Dialect::Sqlite,
+                        &format!(
+                            "DELETE FROM {} WHERE ({}) IN (VALUES ",
+                            table.name,
+                            names.join(", ")
+                        ),
+                    );
+                    sql.rows(&columns, &cells).push(")")
+                }
                 verb => {
                     let sql = Sql::new(
                         Dialect::Sqlite,
