@@ -96,6 +96,8 @@ pub enum BatchChange {
 /// Part of [`super::Store`].
 #[async_trait]
 pub trait Batches: Send + Sync {
+    /// Whether there is anything to do about batches: cheap, for who asks often.
+    async fn batches_wait(&self, now: Millis) -> Result<bool, StoreError>;
     /// Writes a batch with all that is to be done, in one transaction.
     async fn begin_batch(&self, batch: &NewBatch) -> Result<Begun, StoreError>;
     /// Locks what is to be done for `ms`, at most `most`.
@@ -368,6 +370,19 @@ fn any(rows: Cells) -> bool {
 
 #[async_trait]
 impl<B: Backend> Batches for SqlStore<B> {
+    async fn batches_wait(&self, now: Millis) -> Result<bool, StoreError> {
+        let sql = self
+            .sql(
+                "SELECT 1 WHERE EXISTS (SELECT 1 FROM batch_work WHERE \"retries\" > 0 AND \"suspended\" = false) \
+                 OR EXISTS (SELECT 1 FROM batch WHERE \"running\") \
+                 OR EXISTS (SELECT 1 FROM batch WHERE \"recorded\" = false) \
+                 OR EXISTS (SELECT 1 FROM batch WHERE \"removal\" < ",
+            )
+            .bind(Type::Big, now)
+            .push(")");
+        Ok(any(self.backend.read(sql).await?))
+    }
+
     async fn begin_batch(&self, batch: &NewBatch) -> Result<Begun, StoreError> {
         self.write_batch(batch).await
     }

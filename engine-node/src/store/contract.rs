@@ -1,5 +1,6 @@
 //! What both stores must do: each function is a test of its own for PostgreSQL (a throw-away server) and SQLite.
 //! What only one database can show (fences beside open transactions, lost answers) is in [`postgres_only`].
+mod batches;
 mod cleaning;
 mod counters;
 mod fixture;
@@ -39,6 +40,9 @@ macro_rules! contract {
 }
 
 contract! {
+    batches:
+        what_a_batch_has_to_do_is_locked_by_one_and_done_once,
+        a_batch_moves_with_its_slots_and_waits_while_they_move;
     cleaning:
         s3_07_expired_trees_go_whole_and_others_stay,
         evaluations_that_no_process_asked_for_go_with_their_decisions_time_to_live,

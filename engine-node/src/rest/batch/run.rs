@@ -4,7 +4,7 @@
 use super::history;
 use crate::{
     App,
-    app::batches::Request,
+    app::{batches::Request, writer::now},
     rest::{self, caller::User},
     store::{BatchWork, Outcomes, StoreError, Which},
 };
@@ -64,6 +64,9 @@ pub async fn run(app: App, drain: CancellationToken) {
 /// Does some of what is to be done; whether there may be more.
 async fn portion(app: &App, routes: &Router) -> Result<bool, StoreError> {
     let (store, node) = (app.engine.store(), &app.engine.settings().node);
+    if !store.batches_wait(now()).await? {
+        return Ok(false);
+    }
     let locked = store.lock_batch_work(node, Which::Ready, PORTION, LOCK).await?;
     let some = !locked.is_empty();
     if some {
@@ -81,7 +84,7 @@ async fn portion(app: &App, routes: &Router) -> Result<bool, StoreError> {
         crate::failpoint::hit("batch.done");
         store.end_batch_work(&outcomes).await?;
     }
-    store.settle_batches(crate::app::writer::now()).await?;
+    store.settle_batches(now()).await?;
     Ok(some)
 }
 
@@ -113,7 +116,7 @@ pub async fn execute(app: &App, id: Id) -> ApiResult<bool> {
     add(&mut outcomes, work, outcome);
     let told = async {
         store.end_batch_work(&outcomes).await?;
-        store.settle_batches(crate::app::writer::now()).await
+        store.settle_batches(now()).await
     };
     told.await.map_err(rest::error::store)?;
     refusal.map_or(Ok(true), Err)
