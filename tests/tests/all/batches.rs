@@ -35,7 +35,7 @@ async fn ends_without(cluster: &mut Cluster, shard: &str, batch: &Value) -> Resu
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s1_20_batches_go_on_when_nodes_die_and_do_nothing_twice() -> Result<()> {
+async fn batches_go_on_when_nodes_die_and_do_nothing_twice() -> Result<()> {
     let mut cluster = Cluster::start("batches", 3, 2, 1).await?;
     let run = async {
         let model = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("compat/models/batch.bpmn");

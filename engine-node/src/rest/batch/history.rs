@@ -39,7 +39,7 @@ async fn delete_instances(call: Call) -> ApiResult<Response> {
         return Err(nothing_here(ApiError::invalid_request(text)));
     }
     let path = "/history/process-instance/ID?failIfNotExists=false";
-    let mut work = each(&named.ids, "DELETE", path, &Value::Null);
+    let mut work = each(&named.ids, "DELETE", path, |_| Value::Null);
     for (_, request) in &mut work {
         let text = "Process instance is still running, cannot delete historic process instance";
         request.unknown = Some(text.to_owned());
@@ -63,7 +63,7 @@ async fn delete_decisions(call: Call) -> ApiResult<Response> {
         let text = "historicDecisionInstanceIds is empty";
         return Err(nothing_here(ApiError::invalid_request(text)));
     }
-    let work = each(&named.ids, FORGET_DECISION, "ID", &Value::Null);
+    let work = each(&named.ids, FORGET_DECISION, "ID", |_| Value::Null);
     begin(&call, "historic-decision-instance-deletion", work).await
 }
 
@@ -114,7 +114,7 @@ async fn set_removal(call: Call) -> ApiResult<Response> {
     if found.is_empty() {
         return Err(nothing_here(bad_user_request("historicBatches is empty")));
     }
-    let work = each(&found, SET_REMOVAL, "ID", &json!({"time": removal}));
+    let work = each(&found, SET_REMOVAL, "ID", |_| json!({"time": removal}));
     begin(&call, "batch-set-removal-time", work).await
 }
 

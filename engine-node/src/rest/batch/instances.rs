@@ -1,7 +1,7 @@
 //! Batches over process instances: deleted, suspended, given variables or messages, modified, migrated, restarted.
 use super::{
     bad_user_request, begin, nothing_here,
-    targets::{Finds, INSTANCES, each, encoded, named, of_instances},
+    targets::{Finds, INSTANCES, each, encoded, named, of_instances, with_instance},
 };
 use crate::{
     App,
@@ -66,7 +66,7 @@ async fn delete(call: Call) -> ApiResult<Response> {
     if let Some(reason) = body.text("deleteReason")? {
         path += &format!("&deleteReason={}", encoded(&reason));
     }
-    let work = each(&named.ids, "DELETE", &path, &Value::Null);
+    let work = each(&named.ids, "DELETE", &path, |_| Value::Null);
     begin(&call, "instance-deletion", work).await
 }
 
@@ -90,7 +90,9 @@ async fn suspend(call: Call) -> ApiResult<Response> {
         )));
     }
     let set = json!({"suspended": suspended});
-    let work = each(&named.ids, "PUT", "/process-instance/ID/suspended", &set);
+    let work = each(&named.ids, "PUT", "/process-instance/ID/suspended", |_| {
+        set.clone()
+    });
     begin(&call, "instance-update-suspension-state", work).await
 }
 
@@ -114,7 +116,9 @@ async fn set_variables(call: Call) -> ApiResult<Response> {
         return Err(nothing_here(bad_user_request("processInstanceIds is empty")));
     }
     let set = json!({"modifications": variables});
-    let work = each(&running, "POST", "/process-instance/ID/variables", &set);
+    let work = each(&running, "POST", "/process-instance/ID/variables", |_| {
+        set.clone()
+    });
     begin(&call, "set-variables", work).await
 }
 
@@ -137,16 +141,19 @@ async fn correlate(call: Call) -> ApiResult<Response> {
     let Some(name) = body.text("messageName")? else {
         return Err(ApiError::not_implemented("a batch of messages without a name"));
     };
-    let message = json!({
-        "messageName": name,
-        "processInstanceId": "ID",
-        "all": true,
-        "processVariables": body.object("variables")?.cloned().unwrap_or_default(),
-    });
+    let variables = body.object("variables")?.cloned().unwrap_or_default();
+    let message = |id: &str| {
+        json!({
+            "messageName": name,
+            "processInstanceId": id,
+            "all": true,
+            "processVariables": variables,
+        })
+    };
     begin(
         &call,
         "correlate-message",
-        each(&named.ids, "POST", "/message", &message),
+        each(&named.ids, "POST", "/message", message),
     )
     .await
 }
@@ -175,7 +182,7 @@ async fn modify(call: Call) -> ApiResult<Response> {
             "no deployed process definition found with id '{definition}': processDefinition is null"
         )));
     }
-    let mut one = members(
+    let one = members(
         &body,
         &[
             "processDefinitionId",
@@ -184,8 +191,7 @@ async fn modify(call: Call) -> ApiResult<Response> {
             "skipIoMappings",
         ],
     );
-    one[IDS] = json!(["ID"]);
-    let work = each(&named.ids, "POST", "/modification/execute", &one);
+    let work = each(&named.ids, "POST", "/modification/execute", with_instance(&one));
     begin(&call, "instance-modification", work).await
 }
 
@@ -211,7 +217,12 @@ async fn modify_one(call: Call) -> ApiResult<Response> {
     }
     let one = members(&body, &["instructions", "skipCustomListeners", "skipIoMappings"]);
     let path = "/process-instance/ID/modification";
-    begin(&call, "instance-modification", each(&[id], "POST", path, &one)).await
+    begin(
+        &call,
+        "instance-modification",
+        each(&[id], "POST", path, |_| one.clone()),
+    )
+    .await
 }
 
 async fn migrate(call: Call) -> ApiResult<Response> {
@@ -226,9 +237,8 @@ async fn migrate(call: Call) -> ApiResult<Response> {
         let text = "Process instance ids cannot empty: process instance ids is empty";
         return Err(nothing_here(bad_user_request(text)));
     }
-    let mut one = members(&body, &["migrationPlan", "skipCustomListeners", "skipIoMappings"]);
-    one[IDS] = json!(["ID"]);
-    let work = each(&named.ids, "POST", "/migration/execute", &one);
+    let one = members(&body, &["migrationPlan", "skipCustomListeners", "skipIoMappings"]);
+    let work = each(&named.ids, "POST", "/migration/execute", with_instance(&one));
     begin(&call, "instance-migration", work).await
 }
 
@@ -256,7 +266,7 @@ async fn restart_all(call: Call) -> ApiResult<Response> {
         Some(deployed) => deployed,
         None => process_definition::named(&call, restart::unknown)?,
     };
-    let mut one = members(
+    let one = members(
         &body,
         &[
             "instructions",
@@ -266,9 +276,8 @@ async fn restart_all(call: Call) -> ApiResult<Response> {
             "skipIoMappings",
         ],
     );
-    one[IDS] = json!(["ID"]);
     let path = format!("/process-definition/{}/restart", encoded(&deployed.row.rest_id));
-    let mut work = each(&named.ids, "POST", "", &one);
+    let mut work = each(&named.ids, "POST", "", with_instance(&one));
     for (_, request) in &mut work {
         request.path.clone_from(&path);
     }

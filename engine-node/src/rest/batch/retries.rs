@@ -67,7 +67,12 @@ async fn jobs(call: &Call, body: &Filters, ids: &[String], retries: i32) -> ApiR
     if let Some(due) = body.raw("dueDate") {
         set["dueDate"] = due.clone();
     }
-    begin(call, "set-job-retries", each(ids, "PUT", "/job/ID/retries", &set)).await
+    begin(
+        call,
+        "set-job-retries",
+        each(ids, "PUT", "/job/ID/retries", |_| set.clone()),
+    )
+    .await
 }
 
 async fn of_external_tasks(call: Call) -> ApiResult<Response> {
@@ -93,7 +98,7 @@ async fn of_external_tasks(call: Call) -> ApiResult<Response> {
         return Err(nothing_here(ApiError::invalid_request(text)));
     }
     let set: Value = json!({"retries": retries});
-    let mut work = each(&tasks.ids, "PUT", "/external-task/ID/retries", &set);
+    let mut work = each(&tasks.ids, "PUT", "/external-task/ID/retries", |_| set.clone());
     for ((_, request), id) in work.iter_mut().zip(&tasks.ids) {
         let text = format!("Cannot find external task with id {id}: externalTask is null");
         request.unknown = Some(text);

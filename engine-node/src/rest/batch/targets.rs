@@ -100,13 +100,18 @@ pub async fn of_instances(call: &Call, instances: &[String], finds: Finds) -> Ap
     Ok(all)
 }
 
-/// A request for each thing. `ID` in the path stands for its id; so does it as a whole text in the body.
-pub fn each(ids: &[String], method: &str, path: &str, body: &Value) -> Vec<(Option<Id>, Request)> {
+/// A request for each thing. `ID` in the path stands for its id; `body` makes the body for an id.
+pub fn each(
+    ids: &[String],
+    method: &str,
+    path: &str,
+    body: impl Fn(&str) -> Value,
+) -> Vec<(Option<Id>, Request)> {
     let one = |id: &String| {
         let request = Request {
             method: method.to_owned(),
             path: path.replacen("ID", &encoded(id), 1),
-            body: filled(body, id),
+            body: body(id),
             user: None,
             unknown: None,
         };
@@ -115,22 +120,12 @@ pub fn each(ids: &[String], method: &str, path: &str, body: &Value) -> Vec<(Opti
     ids.iter().map(one).collect()
 }
 
-fn filled(body: &Value, id: &str) -> Value {
-    match body {
-        Value::String(text) if text == "ID" => id.into(),
-        // What clients wrote lies deeper, and stays as it is.
-        Value::Array(items) if items.len() == 1 && items[0] == "ID" => json!([id]),
-        Value::Object(map) => map
-            .iter()
-            .map(|(name, value)| {
-                let value = match value {
-                    Value::Object(_) => value.clone(),
-                    other => filled(other, id),
-                };
-                (name.clone(), value)
-            })
-            .collect(),
-        other => other.clone(),
+/// The body of a request that changes several instances, for one.
+pub fn with_instance(members: &Value) -> impl Fn(&str) -> Value {
+    move |id| {
+        let mut body = members.clone();
+        body["processInstanceIds"] = json!([id]);
+        body
     }
 }
 
@@ -154,12 +149,11 @@ mod tests {
 
     #[test]
     fn a_request_names_its_thing_and_keeps_what_the_client_wrote() {
-        let body = json!({"processInstanceId": "ID", "ids": ["ID"], "variables": {"a": {"value": "ID"}}});
-        let made = each(&["x/y".into()], "POST", "/thing/ID/do", &body);
+        let members = json!({"processDefinitionId": "ID"});
+        let made = each(&["x/y".into()], "POST", "/thing/ID/do", with_instance(&members));
         assert_eq!(made[0].0, None);
         assert_eq!(made[0].1.path, "/thing/x%2Fy/do");
-        let expected =
-            json!({"processInstanceId": "x/y", "ids": ["x/y"], "variables": {"a": {"value": "ID"}}});
+        let expected = json!({"processDefinitionId": "ID", "processInstanceIds": ["x/y"]});
         assert_eq!(made[0].1.body, expected);
     }
 }
