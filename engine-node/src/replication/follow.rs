@@ -45,7 +45,8 @@ impl Replication {
                 self.store.apply_reference(step.index, &step.references).await?;
                 applied = step.index;
                 let identity = |one: &Reference| matches!(one, Reference::Identity(_));
-                if step.references.iter().all(identity) {
+                // A publication that another node of the shard has applied leaves nothing to do here but to load it.
+                if !step.references.is_empty() && step.references.iter().all(identity) {
                     self.identity_at.store(applied, Ordering::Release);
                 }
             }
