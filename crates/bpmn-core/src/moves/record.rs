@@ -134,7 +134,6 @@ impl Ctx<'_, '_> {
             writer_id: writer,
             recorded,
             initial: false,
-            ..old.version
         };
         self.inst.variables.insert(Variable {
             name: old.name.clone(),
