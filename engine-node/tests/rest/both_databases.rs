@@ -101,7 +101,15 @@ const FILTERS: &[(&str, &str)] = &[
         "/history/process-instance",
         "finished=true|unfinished=true|completed=true|externallyTerminated=true|internallyTerminated=true|active=true|\
          suspended=true|startedBefore=LATER|finishedAfter=LATER|executedActivityIdIn=start,x|activeActivityIdIn=user|\
-         processInstanceBusinessKeyIn=a,b|startedBy=x|processDefinitionNameLike=M%25",
+         processInstanceBusinessKeyIn=a,b|startedBy=x|processDefinitionNameLike=M%25|variables=s_eq_x|variables=s_neq_x|\
+         variables=S_eq_X&variableNamesIgnoreCase=true&variableValuesIgnoreCase=true|incidentStatus=open|\
+         incidentStatus=resolved|incidentType=failedJob|incidentMessageLike=%25e%25|withIncidents=true|\
+         withRootIncidents=true|withJobsRetrying=true|activityIdIn=user|executedActivityAfter=LATER|\
+         executedActivityBefore=LATER|executedJobAfter=LATER|executedJobBefore=LATER",
+    ),
+    (
+        "/history/task",
+        "processVariables=s_eq_x|processVariables=s_notLike_y%25|taskVariables=loc_eq_1",
     ),
     (
         "/history/activity-instance",
