@@ -242,25 +242,58 @@ fn candidate(group: Option<bool>, condition: Option<Expr>) -> Expr {
     Expr::exists(query)
 }
 
+fn refuse_both(w: &Where<'_>, other: &str, both: &str) -> ApiResult<()> {
+    match w.filters.has(other) {
+        true => Err(ApiError::engine(format!(
+            "Invalid query usage: cannot set both {both}"
+        ))),
+        false => Ok(()),
+    }
+}
+
 fn candidates(w: &mut Where<'_>) -> ApiResult<()> {
     let name = || col("c", "name");
+    // As in the reference, a candidate may be one of any that are asked for.
     let mut asked = Vec::new();
+    let (itself, group) = (
+        || col("c", "is_group").eq(false),
+        || col("c", "is_group").eq(true),
+    );
     if let Some(user) = w.filters.text("candidateUser")? {
-        asked.push(candidate(Some(false), Some(name().eq(user))));
+        refuse_both(w, "candidateGroup", "candidateUser and candidateGroup")?;
+        refuse_both(w, "candidateGroups", "candidateGroupIn and candidateUser")?;
+        asked.push(itself().and(name().eq(user.as_str())));
+        asked.push(group().and(name().in_subquery(super::group::ids_of(&user))));
     }
-    if let Some(group) = w.filters.text("candidateGroup")? {
-        asked.push(candidate(Some(true), Some(name().eq(group))));
+    let one = w.filters.text("candidateGroup")?;
+    let groups = w.filters.list("candidateGroups")?.filter(|l| !l.is_empty());
+    match (one, groups) {
+        (Some(one), Some(groups)) if !groups.contains(&one) => asked.push(super::never()),
+        (Some(one), _) => asked.push(group().and(name().eq(one))),
+        (None, Some(groups)) => asked.push(group().and(name().is_in(groups))),
+        (None, None) => {}
     }
     if let Some(pattern) = w.filters.text("candidateGroupLike")? {
-        asked.push(candidate(Some(true), Some(like(name(), &pattern))));
-    }
-    if let Some(groups) = w.filters.list("candidateGroups")?.filter(|l| !l.is_empty()) {
-        asked.push(candidate(Some(true), Some(name().is_in(groups))));
+        asked.push(group().and(like(name(), &pattern)));
     }
     let include_assigned = w.filters.on("includeAssignedTasks")?;
     let any = !asked.is_empty();
-    for condition in asked {
-        w.and(condition);
+    if asked.len() == 1 {
+        w.and(candidate(None, asked.pop()));
+    } else if any {
+        // Each finds its tasks by the index, which an OR would not.
+        let mut all = asked.into_iter().map(|condition| {
+            Query::select()
+                .column(("c", "task_id"))
+                .from_as("task_candidate", "c")
+                .and_where(condition)
+                .take()
+        });
+        let mut tasks = all.next().unwrap_or_default();
+        for more in all {
+            tasks.union(sea_query::UnionType::All, more);
+        }
+        w.and(col(T, "id").in_subquery(tasks));
     }
     let with = w.filters.on("withCandidateGroups")? || w.filters.on("withCandidateUsers")?;
     let without = w.filters.on("withoutCandidateGroups")? || w.filters.on("withoutCandidateUsers")?;

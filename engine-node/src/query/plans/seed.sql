@@ -46,4 +46,5 @@ INSERT INTO history_external_task (id, slot, retention, root_id, task_id, instan
   SELECT seeded(100, n), slot, 0, seeded(30, n), seeded(101, n), seeded(30, n), definition_of(n), 'text ' || n % 2000, 'text ' || n % 500, 'text ' || n % 2000, 0, at, at + 5, 2 FROM n;
 INSERT INTO history_identity_link (id, slot, retention, root_id, task_id, instance_id, definition_id, kind, user_id, added, time)
   SELECT seeded(110, n), slot, 0, seeded(30, n), seeded(50, n), seeded(30, n), definition_of(n), 'assignee', 'text ' || n % 2000, true, at FROM n;
+INSERT INTO group_member SELECT 'group ' || n % $DEFINITIONS, 'text ' || n FROM generate_series(1, $INSTANCES) n;
 ANALYZE;
