@@ -62,7 +62,7 @@ fn dto(view: &CatalogView, row: &DecisionRow) -> HistoricDecisionInstance {
         case_definition_key: None,
         case_instance_id: None,
         activity_id: row.element.clone(),
-        activity_instance_id: activity.map(|(element, id)| activity_instance_id(&element, id)),
+        activity_instance_id: activity.map(|(element, id)| activity_instance_id(element, id)),
         user_id: row.user_id.clone(),
         inputs: None,
         outputs: None,

@@ -173,12 +173,10 @@ async fn save_credentials(call: Call) -> ApiResult<Response> {
         let (id, hash) = (id.clone(), hash.clone());
         async move {
             let user = stored(&*store, &id).await?.ok_or_else(|| missing(&id))?;
-            let changed = changed.then(|| {
-                IdentityChange::PutUser(UserRow {
-                    password_hash: hash,
-                    ..user
-                })
-            });
+            let changed = changed.then_some(IdentityChange::PutUser(UserRow {
+                password_hash: hash,
+                ..user
+            }));
             Ok(changed.into_iter().collect())
         }
     })

@@ -88,11 +88,14 @@ async fn read(app: &App, request: &Admitted, only: Option<ShardName>) -> Result<
     Ok(respond::json(answer.to_string(), &missing))
 }
 
-/// What a change of a batch asks of it, and how the reference refuses others.
+/// What a change asks of a batch, how the reference refuses others, and whether the batch is looked for in history.
+type Rule = (fn(&Whole) -> bool, &'static str, bool);
+
+/// The rule of a change.
 ///
 /// # Errors
 /// The reference's for a body that says nothing of suspension.
-fn rule(request: &Admitted) -> Result<(fn(&Whole) -> bool, &'static str, bool), ApiError> {
+fn rule(request: &Admitted) -> Result<Rule, ApiError> {
     let operation = request.call.operation;
     if operation.path.starts_with("/history/") {
         return Ok((Whole::is_recorded, "Unable to delete historic batch", true));

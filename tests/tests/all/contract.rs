@@ -104,8 +104,9 @@ async fn refusal(client: &Client, base: &str, operation: &Operation) -> Result<O
             continue;
         };
         let (other_status, other_body) = ask(client, base, operation.method, &other, Map::new()).await?;
-        let same = body.to_string().replace(word, "nothing") == other_body.to_string();
-        if status == 404 && other_status == 404 && same && body.to_string().contains(word) {
+        let (text, other_text) = (body.to_string(), other_body.to_string());
+        let same = text.replace(word, "nothing") == other_text;
+        if status == 404 && other_status == 404 && same && text.contains(word) {
             return Ok(Some(format!("answered as {}", taker.operation.path)));
         }
     }

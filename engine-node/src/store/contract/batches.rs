@@ -29,8 +29,8 @@ fn batch() -> NewBatch {
 async fn parts(f: &Fixture, id: Id) -> Vec<rest_api::batch::Part> {
     let query = crate::query::batch::parts(Some(id));
     let found = f.store.select(&query).await.unwrap();
-    let read = |row: &Box<dyn Row>| crate::query::batch::part(&**row).unwrap();
-    found.rows.iter().map(read).collect()
+    let read = |row: &dyn Row| crate::query::batch::part(row).unwrap();
+    found.rows.iter().map(|row| read(&**row)).collect()
 }
 
 /// Rows of the batch that run, and what remains with what has failed.

@@ -32,11 +32,11 @@ async fn found(f: &Fixture, list: List, query: &str) -> Vec<String> {
         .unwrap()
         .rows;
     assert_eq!(counted as usize, rows.len(), "{query}");
-    let first = |row: &Box<dyn Row>| match row.text(0) {
+    let first = |row: &dyn Row| match row.text(0) {
         Ok(text) => text,
         Err(_) => row.id(0).unwrap().to_string(),
     };
-    rows.iter().map(first).collect()
+    rows.iter().map(|row| first(&**row)).collect()
 }
 
 fn named(id: &str, last_name: Option<&str>) -> IdentityChange {
