@@ -109,6 +109,7 @@ fn reloaded(instance: &Instance) -> Instance {
         subscriptions: reload(&instance.subscriptions),
         incidents: reload(&instance.incidents),
         large: Default::default(),
+        notes: Default::default(),
         history: Default::default(),
         ended: false,
         stored: true,
