@@ -60,6 +60,12 @@ pub(crate) fn steps() -> Vec<Step> {
             postgres: include_str!("../sql/0006_notes.postgres.sql"),
             sqlite: include_str!("../sql/0006_notes.sqlite.sql"),
         },
+        Step {
+            version: 7,
+            name: "filters",
+            postgres: include_str!("../sql/0007_filters.postgres.sql"),
+            sqlite: include_str!("../sql/0007_filters.sqlite.sql"),
+        },
     ]
 }
 

@@ -20,6 +20,8 @@ pub const BATCH: HeaderName = HeaderName::from_static("x-stellwerk-batch");
 pub const SECRET: HeaderName = HeaderName::from_static("x-stellwerk-secret");
 /// The slots that an answer covers.
 pub const COVERAGE: HeaderName = HeaderName::from_static("x-stellwerk-coverage");
+/// The order of a list that its request doesn't name: `asc` and `desc`, by commas.
+pub const ORDER: HeaderName = HeaderName::from_static("x-stellwerk-order");
 /// `allow`: a client that takes a partial answer.
 pub const PARTIAL: HeaderName = HeaderName::from_static("x-stellwerk-partial");
 /// Shards that an answer lacks.

@@ -621,6 +621,15 @@ pub const USER: &[&str] = &[
     "memberOfGroup",
     "memberOfTenant",
 ];
+/// `/filter`
+pub const FILTER: &[&str] = &[
+    "filterId",
+    "itemCount",
+    "name",
+    "nameLike",
+    "owner",
+    "resourceType",
+];
 /// `/group`
 pub const GROUP: &[&str] = &[
     "id",

@@ -30,6 +30,11 @@ pub struct Task {
     pub camunda_form_ref: Option<FormRef>,
     pub tenant_id: Option<String>,
     pub task_state: &'static str,
+    /// Only where `withCommentAttachmentInfo` asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attachment: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comment: Option<bool>,
 }
 
 /// Which Camunda form a task has.

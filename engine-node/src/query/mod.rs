@@ -10,6 +10,7 @@ pub mod deployment;
 pub mod event_subscription;
 pub mod execution;
 pub mod external_task;
+pub mod filter;
 pub mod group;
 mod history;
 pub mod history_activity;

@@ -1,4 +1,6 @@
 //! The list of user tasks.
+mod people;
+
 use super::{
     Kind, Listing, SortBy, Where, col,
     counters::{self, Counted},
@@ -76,25 +78,52 @@ pub fn by_id(id: Id) -> SelectStatement {
     query
 }
 
+/// Asks for two more columns: whether a task has attachments and comments.
+pub const WITH_NOTES: &str = "withCommentAttachmentInfo";
+
+/// The columns that [`WITH_NOTES`] adds.
+fn noted() -> [Expr; 2] {
+    ["attachment", "comment"].map(|table| {
+        let query = Query::select()
+            .expr(Expr::val(1))
+            .from_as(table, "n")
+            .and_where(col("n", "task_id").equals((T, "id")))
+            .take();
+        Expr::exists(query)
+    })
+}
+
+/// Whether the task of a row has attachments and comments, where the columns are there.
+pub fn notes(row: &dyn Row, with: bool) -> Result<Option<(bool, bool)>, StoreError> {
+    let at = COLUMNS.len();
+    match with {
+        true => Ok(Some((row.bool(at)?, row.bool(at + 1)?))),
+        false => Ok(None),
+    }
+}
+
+/// [`by_id`] with the columns of [`WITH_NOTES`].
+pub fn by_id_with_notes(id: Id) -> SelectStatement {
+    by_id(id).exprs(noted()).take()
+}
+
 /// Tasks that meet the filters.
 pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     let counted = w
         .only_definitions(&[])
         .map(|definitions| counters::count(&[Counted::Tasks], definitions.as_deref()));
-    fields(&mut w)?;
-    times(&mut w)?;
-    candidates(&mut w)?;
-    instance(&mut w)?;
-    variables(&mut w)?;
-    if w.filters
-        .array_if_post("orQueries")?
-        .is_some_and(|queries| !queries.is_empty())
-    {
-        return Err(ApiError::not_implemented("the filter 'orQueries'"));
-    }
+    conditions(&mut w)?;
+    people::candidates(&mut w)?;
+    w.or_queries(known::TASK, |one| {
+        conditions(one)?;
+        people::candidates_of_or(one)
+    })?;
     let filters = w.filters;
     let condition = w.finish(known::TASK)?;
-    let columns = COLUMNS.map(|name| col(T, name)).to_vec();
+    let mut columns = COLUMNS.map(|name| col(T, name)).to_vec();
+    if filters.on(WITH_NOTES)? {
+        columns.extend(noted());
+    }
     refuse_variable_sort(filters)?;
     Listing::new(base(condition), columns, col(T, "id"))
         .counted(counted)
@@ -141,6 +170,15 @@ fn sort(by: &str) -> Option<SortBy> {
         "caseInstanceId" | "caseExecutionId" => (Expr::cust("CAST(NULL AS text)"), Kind::Text),
         _ => return None,
     })
+}
+
+fn conditions(w: &mut Where<'_>) -> ApiResult<()> {
+    fields(w)?;
+    times(w)?;
+    instance(w)?;
+    variables(w)?;
+    let _ = w.filters.on(WITH_NOTES)?;
+    Ok(())
 }
 
 fn fields(w: &mut Where<'_>) -> ApiResult<()> {
@@ -199,6 +237,10 @@ fn fields(w: &mut Where<'_>) -> ApiResult<()> {
         "caseExecutionId",
         "caseDefinitionId",
         "caseDefinitionKey",
+        "caseDefinitionName",
+        "caseDefinitionNameLike",
+        "caseInstanceBusinessKey",
+        "caseInstanceBusinessKeyLike",
     ] {
         if w.filters.has(name) {
             w.and(super::never());
@@ -227,110 +269,6 @@ fn times(w: &mut Where<'_>) -> ApiResult<()> {
         col(T, "follow_up").is_null().or(col(T, "follow_up").lt(d))
     })?;
     w.switch("withoutDueDate", col(T, "due").is_null())
-}
-
-fn candidate(group: Option<bool>, condition: Option<Expr>) -> Expr {
-    let mut query = Query::select();
-    query
-        .expr(Expr::val(1))
-        .from_as("task_candidate", "c")
-        .and_where(col("c", "task_id").equals((T, "id")));
-    if let Some(group) = group {
-        query.and_where(col("c", "is_group").eq(group));
-    }
-    query.and_where_option(condition);
-    Expr::exists(query)
-}
-
-fn refuse_both(w: &Where<'_>, other: &str, both: &str) -> ApiResult<()> {
-    match w.filters.has(other) {
-        true => Err(ApiError::engine(format!(
-            "Invalid query usage: cannot set both {both}"
-        ))),
-        false => Ok(()),
-    }
-}
-
-fn candidates(w: &mut Where<'_>) -> ApiResult<()> {
-    let name = || col("c", "name");
-    // As in the reference, a candidate may be one of any that are asked for.
-    let mut asked = Vec::new();
-    let (itself, group) = (
-        || col("c", "is_group").eq(false),
-        || col("c", "is_group").eq(true),
-    );
-    if let Some(user) = w.filters.text("candidateUser")? {
-        refuse_both(w, "candidateGroup", "candidateUser and candidateGroup")?;
-        refuse_both(w, "candidateGroups", "candidateGroupIn and candidateUser")?;
-        asked.push(itself().and(name().eq(user.as_str())));
-        asked.push(group().and(name().in_subquery(super::group::ids_of(&user))));
-    }
-    let one = w.filters.text("candidateGroup")?;
-    let groups = w.filters.list("candidateGroups")?.filter(|l| !l.is_empty());
-    match (one, groups) {
-        (Some(one), Some(groups)) if !groups.contains(&one) => asked.push(super::never()),
-        (Some(one), _) => asked.push(group().and(name().eq(one))),
-        (None, Some(groups)) => asked.push(group().and(name().is_in(groups))),
-        (None, None) => {}
-    }
-    if let Some(pattern) = w.filters.text("candidateGroupLike")? {
-        asked.push(group().and(like(name(), &pattern)));
-    }
-    let include_assigned = w.filters.on("includeAssignedTasks")?;
-    let any = !asked.is_empty();
-    if asked.len() == 1 {
-        w.and(candidate(None, asked.pop()));
-    } else if any {
-        // Each finds its tasks by the index, which an OR would not.
-        let mut all = asked.into_iter().map(|condition| {
-            Query::select()
-                .column(("c", "task_id"))
-                .from_as("task_candidate", "c")
-                .and_where(condition)
-                .take()
-        });
-        let mut tasks = all.next().unwrap_or_default();
-        for more in all {
-            tasks.union(sea_query::UnionType::All, more);
-        }
-        w.and(col(T, "id").in_subquery(tasks));
-    }
-    let with = w.filters.on("withCandidateGroups")? || w.filters.on("withCandidateUsers")?;
-    let without = w.filters.on("withoutCandidateGroups")? || w.filters.on("withoutCandidateUsers")?;
-    if include_assigned && !any && !with && !without {
-        return Err(ApiError::bad_user_request(
-            "ProcessEngineException",
-            "Invalid query usage: candidateUser, candidateGroup, candidateGroupLike, candidateGroupIn, \
-             withCandidateGroups, withoutCandidateGroups, withCandidateUsers, withoutCandidateUsers has to be called before \
-             'includeAssignedTasks'.",
-        )
-        .with_status(http::StatusCode::INTERNAL_SERVER_ERROR));
-    }
-    // Asking for candidates means tasks that nobody has taken yet.
-    if (any || with) && !include_assigned {
-        w.and(col(T, "assignee").is_null());
-    }
-    w.switch("withCandidateGroups", candidate(Some(true), None))?;
-    w.switch("withoutCandidateGroups", candidate(Some(true), None).not())?;
-    w.switch("withCandidateUsers", candidate(Some(false), None))?;
-    w.switch("withoutCandidateUsers", candidate(Some(false), None).not())?;
-    if let Some(user) = w.filters.text("involvedUser")? {
-        let involved = candidate(Some(false), Some(name().eq(user.as_str())));
-        let linked = Query::select()
-            .expr(Expr::val(1))
-            .from_as("task_link", "k")
-            .and_where(col("k", "task_id").equals((T, "id")))
-            .and_where(col("k", "is_group").eq(false))
-            .and_where(col("k", "name").eq(user.as_str()))
-            .take();
-        w.and(
-            involved
-                .or(Expr::exists(linked))
-                .or(col(T, "assignee").eq(user.as_str()))
-                .or(col(T, "owner").eq(user.as_str())),
-        );
-    }
-    Ok(())
 }
 
 fn instance(w: &mut Where<'_>) -> ApiResult<()> {
@@ -378,6 +316,9 @@ fn variables(w: &mut Where<'_>) -> ApiResult<()> {
             ignore,
             variable::of_instance((T, "instance_id")),
         )?);
+    }
+    if !task_variable_filters(w.filters, "caseInstanceVariables")?.is_empty() {
+        w.and(super::never());
     }
     for filter in task_variable_filters(w.filters, "taskVariables")? {
         w.and(variable::exists(

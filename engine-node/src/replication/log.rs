@@ -2,7 +2,8 @@
 use super::{Payload, peers::Peers};
 use crate::{
     app::EngineError,
-    store::{Reference, Store},
+    query::filter,
+    store::{FilterChange, Reference, Store},
 };
 use async_trait::async_trait;
 use cluster::{Cluster, LogEntry, log as cluster_log};
@@ -84,6 +85,15 @@ impl LocalLog {
         if let Reference::Identity(changes) = reference {
             return Ok(self.store.identity_holds(changes).await?);
         }
+        if let Reference::Filter(change) = reference {
+            let (id, wanted) = match change {
+                FilterChange::Put(row) => (row.id, Some(row)),
+                FilterChange::Delete(id) => (*id, None),
+            };
+            let found = self.store.select(&filter::by_id(id)).await?;
+            let found = found.rows.first().map(|row| filter::row(&**row)).transpose()?;
+            return Ok(found.as_ref() == wanted);
+        }
         let deployments = self.store.deployments().await?;
         let known = |id: &Id| deployments.iter().find(|(d, _)| d.id == *id);
         Ok(match reference {
@@ -128,7 +138,7 @@ impl LocalLog {
                 .flat_map(|(d, _)| &d.decisions)
                 .find(|d| d.id == *decision)
                 .is_none_or(|d| d.history_ttl_days == *days),
-            Reference::Identity(_) => true,
+            Reference::Identity(_) | Reference::Filter(_) => true,
         })
     }
 }

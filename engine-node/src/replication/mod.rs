@@ -2,6 +2,7 @@
 //! by every shard in order, published once every shard has it.
 mod delete;
 pub use delete::Subject;
+mod filters;
 mod follow;
 mod identity;
 mod log;

@@ -1,7 +1,9 @@
 //! The bytes of a log entry: JSON, the same on every shard, named by their SHA-256.
 mod decisions;
 
-use crate::store::{DefinitionRow, DeploymentRow, IdentityChange, Reference, ResourceRow, UserRow};
+use crate::store::{
+    DefinitionRow, DeploymentRow, FilterChange, IdentityChange, Reference, ResourceRow, UserRow,
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bpmn_core::{Id, Slot};
 use decisions::{Decision, Requirements};
@@ -45,6 +47,10 @@ pub enum Payload {
     /// Users, groups, tenants, memberships, authorizations.
     Identity {
         changes: Vec<IdentityChange>,
+    },
+    /// A stored filter.
+    Filter {
+        change: FilterChange,
     },
     /// A user, as earlier releases wrote it.
     PutUser {
@@ -112,6 +118,7 @@ impl Payload {
             Payload::SetHistoryTtl { .. } => "set-history-ttl",
             Payload::SetDecisionHistoryTtl { .. } => "set-decision-history-ttl",
             Payload::Identity { .. } => "identity",
+            Payload::Filter { .. } => "filter",
             Payload::PutUser { .. } => "put-user",
         }
     }
@@ -162,6 +169,7 @@ impl Payload {
                 Reference::SetDecisionHistoryTtl { decision, days }
             }
             Payload::Identity { changes } => Reference::Identity(changes),
+            Payload::Filter { change } => Reference::Filter(change),
             Payload::PutUser { user } => Reference::Identity(vec![IdentityChange::PutUser(user)]),
         })
     }

@@ -32,7 +32,8 @@ pub fn members(call: &Call, path: &str) -> Response {
     answer(call, path, &[("DELETE", "", "delete"), ("PUT", "", "create")])
 }
 
-fn answer(call: &Call, path: &str, links: &[(&'static str, &str, &'static str)]) -> Response {
+/// These links: method, what follows the path, relation.
+pub fn answer(call: &Call, path: &str, links: &[(&'static str, &str, &'static str)]) -> Response {
     let base = &call.caller.base_url;
     let links: Vec<Link> = links
         .iter()

@@ -264,7 +264,11 @@ impl Call {
 
     /// The same with the coverage alone.
     pub fn covering(&self, value: &impl Serialize, coverage: topology::Coverage) -> Response {
-        let mut response = json(value);
+        self.with_coverage(json(value), coverage)
+    }
+
+    /// An answer that tells, within a fan-out, which slots it saw.
+    pub fn with_coverage(&self, mut response: Response, coverage: topology::Coverage) -> Response {
         if self.caller.fanout
             && let Ok(coverage) = HeaderValue::from_str(&coverage.to_string())
         {

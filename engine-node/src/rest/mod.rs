@@ -21,6 +21,7 @@ pub mod execution_command;
 pub mod external_task;
 pub mod external_task_retries;
 pub mod fetch;
+pub mod filter;
 pub mod form;
 pub mod group;
 pub mod history;
@@ -57,8 +58,10 @@ pub mod scope_variables;
 pub mod selection;
 pub mod signal;
 pub mod statistics;
+mod stored_query;
 pub mod suspension;
 pub mod task;
+mod task_expressions;
 pub mod telemetry;
 pub mod tenant;
 pub mod user;
@@ -97,6 +100,7 @@ pub fn router(app: App) -> Router {
         .merge(external_task::routes())
         .merge(external_task_retries::routes())
         .merge(fetch::routes())
+        .merge(filter::routes())
         .merge(form::routes())
         .merge(group::routes())
         .merge(history::routes())

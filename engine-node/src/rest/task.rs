@@ -3,12 +3,13 @@ use super::{
     call::{Call, answer, json},
     error, instance_view, lists,
     scope_variables::{self, Place},
+    task_expressions::evaluated,
 };
 use crate::{
     App,
     app::{Answer, CatalogView, EngineError, commands::Render},
     query::{Where, task},
-    store::Entity,
+    store::{Entity, Row},
 };
 use axum::{
     Router,
@@ -24,7 +25,7 @@ use bpmn_core::{
 use http::StatusCode;
 use rest_api::{
     ApiError, ApiResult, Date,
-    filters::Filters,
+    filters::{Filters, Paging},
     task::{FormRef, Task},
     variable,
 };
@@ -99,6 +100,8 @@ fn dto(view: &CatalogView, task: UserTask) -> Task {
         form_key,
         camunda_form_ref,
         tenant_id: task.tenant_id,
+        attachment: None,
+        comment: None,
         task_state: if task.last_updated.is_some() {
             "Updated"
         } else {
@@ -108,33 +111,70 @@ fn dto(view: &CatalogView, task: UserTask) -> Task {
 }
 
 async fn list(call: Call) -> ApiResult<Response> {
-    find(&call, &call.filters()).await
+    let filters = evaluated(&call, call.filters(), false).await?;
+    find(&call, &filters).await
 }
 
 async fn list_post(call: Call) -> ApiResult<Response> {
-    find(&call, &call.body()?).await
+    let filters = evaluated(&call, call.body()?, false).await?;
+    find(&call, &filters).await
 }
 
-async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
+/// One page of the tasks that meet the filters.
+pub(super) async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
+    let noted = filters.on(task::WITH_NOTES)?;
     lists::page(
         call,
         &task::listing(Where::new(filters, &view))?,
-        task::row,
-        |row| dto(&view, row),
+        |row| Ok((task::row(row)?, task::notes(row, noted)?)),
+        |(row, notes)| with_notes(dto(&view, row), notes),
     )
     .await
 }
 
+/// The one task that meets the filters, or 204.
+///
+/// # Errors
+/// 400 for more than one.
+pub(super) async fn single(call: &Call, filters: &Filters) -> ApiResult<Response> {
+    let view = call.catalog();
+    let listing = task::listing(Where::new(filters, &view))?;
+    let two = Paging {
+        first: 0,
+        max: Some(2),
+    };
+    let snapshot = call.select(&listing.page(two)).await?;
+    match &snapshot.rows[..] {
+        [] => Ok(call.with_coverage(super::call::no_content(), snapshot.coverage)),
+        [row] => {
+            let row = task::row(&**row).map_err(error::store)?;
+            Ok(call.covered(&dto(&view, row), &snapshot))
+        }
+        _ => Err(ApiError::invalid_request("Filter does not returns a valid single result").with_code(0)),
+    }
+}
+
+fn with_notes(task: Task, notes: Option<(bool, bool)>) -> Task {
+    Task {
+        attachment: notes.map(|n| n.0),
+        comment: notes.map(|n| n.1),
+        ..task
+    }
+}
+
 async fn count(call: Call) -> ApiResult<Response> {
-    number(&call, &call.filters()).await
+    let filters = evaluated(&call, call.filters(), false).await?;
+    number(&call, &filters).await
 }
 
 async fn count_post(call: Call) -> ApiResult<Response> {
-    number(&call, &call.body()?).await
+    let filters = evaluated(&call, call.body()?, false).await?;
+    number(&call, &filters).await
 }
 
-async fn number(call: &Call, filters: &Filters) -> ApiResult<Response> {
+/// How many tasks meet the filters.
+pub(super) async fn number(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
     lists::count(call, &task::listing(Where::new(filters, &view))?).await
 }
@@ -145,8 +185,14 @@ fn no_match(id: &str) -> ApiError {
 
 async fn one(call: Call) -> ApiResult<Response> {
     let missing = || no_match(call.param("id"));
-    let row = lists::one(&call, call.id("id"), task::by_id, task::row, missing).await?;
-    Ok(json(&dto(&call.catalog(), row)))
+    let noted = call.filters().on(task::WITH_NOTES)?;
+    let query = match noted {
+        true => task::by_id_with_notes,
+        false => task::by_id,
+    };
+    let read = |row: &dyn Row| Ok((task::row(row)?, task::notes(row, noted)?));
+    let (row, notes) = lists::one(&call, call.id("id"), query, read, missing).await?;
+    Ok(json(&with_notes(dto(&call.catalog(), row), notes)))
 }
 
 /// The reference's words for a task that isn't there.

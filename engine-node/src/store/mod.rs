@@ -14,6 +14,7 @@ mod codec_notes;
 #[cfg(test)]
 mod contract;
 pub(crate) mod decision_rows;
+mod filters;
 pub mod forget;
 pub mod housekeeping;
 mod identity;
@@ -37,6 +38,7 @@ pub mod value;
 
 pub use batches::{BatchChange, BatchWork, Batches, Begun, NewBatch, NewWork, Outcomes, Which};
 pub use decision_rows::{DecisionRow, RequirementsRef, RequirementsRow};
+pub use filters::{FilterChange, FilterRow};
 pub use housekeeping::Housekeeping;
 pub use identity::{AuthorizationRow, GroupMember, GroupRow, IdentityChange, TenantMember, TenantRow};
 pub use open::{OpenError, OpenOptions, open};
@@ -402,6 +404,7 @@ pub enum Reference {
         days: Option<i32>,
     },
     Identity(Vec<IdentityChange>),
+    Filter(FilterChange),
 }
 
 /// The rows of one instance, and which revision they are of.

@@ -172,6 +172,7 @@ impl<B: Backend> SqlStore<B> {
                     .bind(Type::Uuid, *decision);
                 transaction.run(sql).await?;
             }
+            Reference::Filter(change) => self.change_filter(transaction, change).await?,
             Reference::Identity(changes) => {
                 for change in changes {
                     self.change_identity(transaction, change).await?;

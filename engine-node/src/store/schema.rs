@@ -339,10 +339,12 @@ table!(
 );
 mod batches;
 mod decisions;
+mod filters;
 mod identity;
 mod notes;
 pub use batches::*;
 pub use decisions::*;
+pub use filters::*;
 pub use identity::*;
 pub use notes::*;
 
@@ -452,6 +454,7 @@ pub const TABLES: &[Table] = &[
     JOB_DEFINITION,
     DECISION_DEFINITION,
     DECISION_REQUIREMENTS,
+    TASK_FILTER,
     ENGINE_USER,
     ENGINE_GROUP,
     ENGINE_TENANT,

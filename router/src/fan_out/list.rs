@@ -94,7 +94,9 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
         Merge::UnionDistinct => union(&gathered.parts)?,
         _ if !ordered => concat(&gathered.parts)?,
         merge => {
-            let directions = sort::directions(call.query.as_deref(), &request.out.body);
+            let told = gathered.parts.iter().find_map(|part| sort::told(&part.headers));
+            let directions =
+                told.unwrap_or_else(|| sort::directions(call.query.as_deref(), &request.out.body));
             let dedupe = match merge {
                 Merge::MergeDedupe(member) => Some(*member),
                 _ => None,

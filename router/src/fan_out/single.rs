@@ -28,7 +28,11 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
     let mut answer = match (found.next(), found.next()) {
         (None, _) => respond::no_content(),
         (Some(_), Some(_)) if request.call.operation.merge == Merge::Single => {
-            return Err(ApiError::invalid_request("Filter does not returns a valid single result").into());
+            return Err(
+                ApiError::invalid_request("Filter does not returns a valid single result")
+                    .with_code(0)
+                    .into(),
+            );
         }
         (Some(part), _) => respond::relay_part(part),
     };

@@ -4,6 +4,7 @@ use crate::{
     scan,
     text::{query_value, query_values},
 };
+use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::Value;
 use std::cmp::Ordering;
@@ -34,6 +35,13 @@ pub fn directions(query: Option<&str>, body: &[u8]) -> Vec<bool> {
         return vec![descends(query_value(query, "sortOrder").as_deref())];
     }
     Vec::new()
+}
+
+/// The directions that a node tells, of a list whose order its request doesn't name: a stored filter's.
+pub fn told(headers: &HeaderMap) -> Option<Vec<bool>> {
+    let text = headers.get(crate::headers::ORDER)?.to_str().ok()?;
+    let orders = text.split(',').filter(|order| !order.is_empty());
+    Some(orders.map(|order| order == "desc").collect())
 }
 
 /// Compares the `_sort` values of two rows; what lies beyond the directions ascends.
@@ -141,6 +149,18 @@ mod tests {
             json!([i64::MAX]),
         ];
         assert_eq!(sorted(numbers, &[]), expected);
+    }
+
+    #[test]
+    fn a_node_may_tell_the_directions() {
+        let told = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(crate::headers::ORDER, text.parse().unwrap());
+            super::told(&headers)
+        };
+        assert_eq!(told("desc,asc"), Some(vec![true, false]));
+        assert_eq!(told(""), Some(Vec::new()));
+        assert_eq!(super::told(&HeaderMap::new()), None);
     }
 
     #[test]

@@ -17,6 +17,9 @@ INSERT INTO task (id, slot, root_id, instance_id, token_id, execution_id, activi
   CASE WHEN n % 3 = 0 THEN 'text ' || n % 2000 END, n % 101, at, at, at, at, n % 500 = 0, true FROM n;
 INSERT INTO task_candidate (task_id, slot, root_id, is_group, name)
   SELECT seeded(5, n), slot, seeded(3, n), n % 2 = 0, 'text ' || n % 2000 FROM n;
+INSERT INTO task_link (task_id, slot, root_id, kind, is_group, name)
+  SELECT seeded(5, n), slot, seeded(3, n), 'helper', false, 'text ' || n % 2000 FROM n;
+INSERT INTO group_member (group_id, user_id) SELECT 'text ' || n % 2000, 'text ' || n FROM n;
 INSERT INTO external_task (id, slot, root_id, instance_id, token_id, execution_id, activity_id, definition_id, element, topic, worker_id, lock_expires, retries, priority, suspended, created, lock_revision, recorded)
   SELECT seeded(7, n), slot, seeded(3, n), seeded(3, n), seeded(2, n), seeded(2, n), seeded(10, n), definition_of(n), 'text ' || n % 2000, 'text ' || n % 500, 'text ' || n % 2000, at, CASE WHEN n % 500 = 0 THEN 0 END, n % 101, n % 500 = 0, at, 1, true FROM n;
 INSERT INTO job (id, slot, root_id, instance_id, token_id, execution_id, definition_id, element, kind, due, retries, exclusive, priority, suspended, created, lock_owner, lock_expires, error_message, recorded)
