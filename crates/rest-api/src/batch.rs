@@ -336,8 +336,7 @@ impl Question {
         if self.count {
             return json!({ "count": rows.len() });
         }
-        let max = paging.max.map_or(usize::MAX, |max| max as usize);
-        rows.into_iter().skip(paging.first as usize).take(max).collect()
+        paging.cut(rows).into()
     }
 }
 

@@ -235,6 +235,12 @@ pub struct Paging {
 }
 
 impl Paging {
+    /// The page of rows that are all there, in their order.
+    pub fn cut<T>(self, rows: Vec<T>) -> Vec<T> {
+        let max = self.max.map_or(usize::MAX, |max| max as usize);
+        rows.into_iter().skip(self.first as usize).take(max).collect()
+    }
+
     /// Reads both; a value that is no number is 404 QueryParamException, a negative one counts as 0.
     pub fn from_query(query: &[(String, String)]) -> ApiResult<Paging> {
         let number = |name: &str| -> ApiResult<Option<u64>> {

@@ -51,8 +51,7 @@ pub fn page<T>(
         }
         id(a).cmp(&id(b))
     });
-    let max = paging.max.map_or(usize::MAX, |max| max as usize);
-    rows.into_iter().skip(paging.first as usize).take(max).collect()
+    paging.cut(rows)
 }
 
 #[cfg(test)]

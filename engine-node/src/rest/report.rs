@@ -221,9 +221,7 @@ fn paged<R: Serialize>(
             rows.reverse();
         }
     }
-    let max = paging.max.map_or(usize::MAX, |max| max as usize);
-    let page: Vec<R> = rows.into_iter().skip(paging.first as usize).take(max).collect();
-    Ok(call.covered(&page, snapshot))
+    Ok(call.covered(&paging.cut(rows), snapshot))
 }
 
 async fn processes_to_clean(
