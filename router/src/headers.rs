@@ -3,6 +3,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{self, CONNECTION, HOST},
 };
+use rest_api::cursor;
 
 /// Slot that the router chose.
 pub const SLOT: HeaderName = HeaderName::from_static("x-stellwerk-slot");
@@ -93,7 +94,7 @@ pub fn to_node(mut headers: HeaderMap, authority: Option<&str>) -> HeaderMap {
 
 /// What a client gets of a node's headers.
 pub fn to_client(headers: &mut HeaderMap) {
-    let kept = [MISSING, BEHIND].map(|name| (headers.get(&name).cloned(), name));
+    let kept = [MISSING, BEHIND, cursor::HEADER].map(|name| (headers.get(&name).cloned(), name));
     strip(headers);
     for (value, name) in kept {
         if let Some(value) = value {

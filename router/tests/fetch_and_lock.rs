@@ -32,8 +32,25 @@ async fn stock(slot: u16, count: u64) -> Stock {
         async move {
             match seen.path.as_str() {
                 "/internal/external-task/unlock" => no_content(),
+                "/internal/external-task/peek" => {
+                    let mut places: Vec<i64> = tasks
+                        .lock()
+                        .unwrap()
+                        .iter()
+                        .map(|task| task["priority"].as_i64().unwrap())
+                        .collect();
+                    places.sort_unstable_by_key(|priority| -priority);
+                    places.truncate(seen.json()["maxTasks"].as_u64().unwrap() as usize);
+                    ok(places
+                        .into_iter()
+                        .map(|p| json!({"priority": p, "created": 0}))
+                        .collect())
+                }
                 _ => {
                     let mut tasks = tasks.lock().unwrap();
+                    if seen.json()["usePriority"] == true {
+                        tasks.sort_by_key(|task| -task["priority"].as_i64().unwrap());
+                    }
                     let wanted = seen.json()["maxTasks"].as_u64().unwrap() as usize;
                     let taken = wanted.min(tasks.len());
                     ok(tasks.drain(..taken).collect())
@@ -75,13 +92,92 @@ impl Stock {
 
 fn body(max_tasks: u64, wait: Option<u64>) -> String {
     json!({
-        "workerId": "w", "maxTasks": max_tasks, "usePriority": true, "asyncResponseTimeout": wait,
+        "workerId": "w", "maxTasks": max_tasks, "asyncResponseTimeout": wait,
         "topics": [{"topicName": "t", "lockDuration": 10_000}],
     })
     .to_string()
 }
 
 const PATH: &str = "/external-task/fetchAndLock";
+
+fn task(slot: u16, n: u64, priority: i64) -> Value {
+    json!({
+        "id": id_in(slot, n), "topicName": "t", "_lockRevision": n, "priority": priority,
+        "createTime": "2026-01-01T00:00:00.000+0000",
+    })
+}
+
+fn by_priority(max_tasks: u64, wait: Option<u64>) -> String {
+    let mut body: Value = serde_json::from_str(&body(max_tasks, wait)).unwrap();
+    body["usePriority"] = true.into();
+    body.to_string()
+}
+
+#[tokio::test]
+async fn the_highest_priorities_of_all_shards_come_first() {
+    let (a, b, c) = (
+        stock(FIRST, 0).await,
+        stock(SECOND, 0).await,
+        stock(SECOND, 0).await,
+    );
+    let cluster = Cluster::start(&[("a", &[&a.node]), ("b", &[&b.node]), ("c", &[&c.node])]).await;
+    for (shard, priorities) in [(&a, [5, 0, 7]), (&b, [9, 1, 5]), (&c, [0, 0, 0])] {
+        let tasks = priorities
+            .iter()
+            .enumerate()
+            .map(|(n, p)| task(FIRST, n as u64, *p));
+        shard.tasks.lock().unwrap().extend(tasks);
+    }
+    for expected in [vec![9, 7], vec![5, 5], vec![1, 0], vec![0, 0], vec![0], vec![]] {
+        let got = cluster.post(PATH, &by_priority(2, None)).await.json();
+        let priorities: Vec<i64> = got
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|t| t["priority"].as_i64().unwrap())
+            .collect();
+        assert_eq!(priorities, expected);
+    }
+    // A shard that has none of the first is not asked to lock.
+    let asked = |stock: &Stock| stock.asked();
+    assert!(
+        asked(&a) + asked(&b) + asked(&c) <= 9,
+        "{} {} {}",
+        asked(&a),
+        asked(&b),
+        asked(&c)
+    );
+}
+
+#[tokio::test]
+async fn s0_19_an_idle_poll_by_priority_looks_once_and_locks_what_is_born() {
+    let (a, b) = (stock(FIRST, 0).await, stock(SECOND, 0).await);
+    let cluster = Cluster::start(&[("a", &[&a.node]), ("b", &[&b.node])]).await;
+    a.node.heard().await;
+    b.node.heard().await;
+    let request = by_priority(1, Some(20_000));
+    let (got, ()) = tokio::join!(cluster.post(PATH, &request), async {
+        eventually("parked", || cluster.metrics.long_polls.get() == 1).await;
+        let looks = |stock: &Stock| stock.node.paths().iter().filter(|p| p.ends_with("/peek")).count();
+        eventually("looked", || looks(&a) >= 1 && looks(&b) >= 1).await;
+        assert_eq!((a.asked(), b.asked()), (0, 0));
+        b.tasks.lock().unwrap().push(task(SECOND, 1, 3));
+        b.node.announce("t").await;
+    });
+    assert_eq!(got.json()[0]["priority"], 3);
+    assert_eq!(a.asked(), 0);
+}
+
+#[tokio::test]
+async fn a_shard_that_is_gone_costs_a_fetch_by_priority_its_own_tasks_only() {
+    let (a, b) = (stock(FIRST, 0).await, stock(SECOND, 0).await);
+    let cluster = Cluster::start(&[("a", &[&a.node]), ("b", &[&b.node])]).await;
+    a.tasks.lock().unwrap().push(task(FIRST, 1, 3));
+    b.node.kill().await;
+    let got = cluster.post(PATH, &by_priority(2, None)).await;
+    assert_eq!((got.status, got.json().as_array().unwrap().len()), (200, 1));
+    assert_eq!(got.header("x-stellwerk-missing"), "b");
+}
 
 #[tokio::test]
 async fn s0_19_max_tasks_holds_over_all_shards_and_every_shard_gets_its_turn() {

@@ -63,7 +63,14 @@ impl Filters {
 
     /// Names of the filters that select something: not null, not `false`, not empty, not about order or paging.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        const OTHERS: [&str; 5] = ["sorting", "sortBy", "sortOrder", "firstResult", "maxResults"];
+        const OTHERS: [&str; 6] = [
+            "sorting",
+            "sortBy",
+            "sortOrder",
+            "firstResult",
+            "maxResults",
+            "cursor",
+        ];
         self.given().filter(|name| !OTHERS.contains(name))
     }
 

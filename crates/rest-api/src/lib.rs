@@ -1,6 +1,7 @@
 //! What router and nodes share of the Camunda 7 REST API: the table of operations, error bodies, DTOs.
 pub mod authorization;
 pub mod batch;
+pub mod cursor;
 pub mod date;
 pub mod decision;
 pub mod definition;

@@ -54,6 +54,7 @@ fn described(operation: &Operation, refused: Option<String>) -> Value {
     }
     if operation.paged {
         parameters.extend(["firstResult", "maxResults"].map(|name| query(name, "integer")));
+        parameters.push(query("cursor", "string"));
     }
     let error = json!({"description": "What went wrong.", "content": {"application/json": {
         "schema": {"$ref": "#/components/schemas/Error"}}}});

@@ -1,6 +1,6 @@
 //! External tasks: fetching with a long poll, and announcing topics that have work.
 use super::{Engine, EngineError, Inner};
-use crate::store::{FetchOrder, Fetched, TopicRequest};
+use crate::store::{FetchOrder, Fetched, Place, TopicRequest};
 use bpmn_core::{Id, instance::Instance};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::{
@@ -119,6 +119,12 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Where the tasks stand that such a fetch would lock, in its order: locks nothing and does not wait.
+    pub async fn peek(&self, fetch: &Fetch) -> Result<Vec<Place>, EngineError> {
+        let store = &self.inner.store;
+        Ok(store.peek_tasks(fetch.max, &fetch.topics, fetch.order).await?)
     }
 
     /// The instances of tasks that were just fetched, as they were then or later: from the cache where the fetch saw

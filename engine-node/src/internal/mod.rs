@@ -1,5 +1,6 @@
 //! `/internal/…`: what routers, nodes of other shards and shard-admin ask of a node. See `docs/internal-protocol.md`.
 pub mod correlate;
+pub mod external_task;
 mod history;
 mod jobs;
 mod signals;

@@ -46,6 +46,7 @@ use crate::{
 use bpmn_core::Id;
 use rest_api::{
     ApiError, ApiResult,
+    cursor::Cursor,
     filters::{Filters, Paging, Sorting, sorting},
 };
 use sea_query::{
@@ -187,6 +188,55 @@ impl Listing {
         query
     }
 
+    /// The rows behind a cursor, at most so many.
+    ///
+    /// # Errors
+    /// 400 for a cursor of a list in another order.
+    pub fn page_after(&self, cursor: &Cursor, max: Option<u64>) -> ApiResult<SelectStatement> {
+        let wrong = || {
+            ApiError::invalid_request(format!(
+                "the cursor is of a list ordered by '{}', and this one is ordered by '{}'",
+                cursor.order,
+                self.order()
+            ))
+        };
+        let (id, values) = cursor.after.split_last().ok_or_else(wrong)?;
+        let id: Id = id.as_str().and_then(|id| id.parse().ok()).ok_or_else(wrong)?;
+        if cursor.order != self.order() || values.len() != self.sorts.len() {
+            return Err(wrong());
+        }
+        // Behind in the last criterion, or equal there and behind in the next: from the id outwards.
+        let mut behind = self.id.clone().gt(id.0);
+        for ((sorting, (expr, kind)), value) in self.sorts.iter().zip(values).rev() {
+            let value = literal(*kind, value).ok_or_else(wrong)?;
+            let (equal, beyond) = match (value, sorting.descending) {
+                (None, false) => (expr.clone().is_null(), None),
+                (None, true) => (expr.clone().is_null(), Some(expr.clone().is_not_null())),
+                (Some(value), false) => (
+                    expr.clone().eq(value.clone()),
+                    Some(expr.clone().gt(value).or(expr.clone().is_null())),
+                ),
+                (Some(value), true) => (expr.clone().eq(value.clone()), Some(expr.clone().lt(value))),
+            };
+            behind = equal.and(behind);
+            if let Some(beyond) = beyond {
+                behind = beyond.or(behind);
+            }
+        }
+        let mut query = self.page(Paging { first: 0, max });
+        query.and_where(behind);
+        Ok(query)
+    }
+
+    /// The order asked for, such as `created:desc,name:asc`; the id follows in any case.
+    pub fn order(&self) -> String {
+        let each = self.sorts.iter().map(|(sorting, _)| {
+            let direction = if sorting.descending { "desc" } else { "asc" };
+            format!("{}:{direction}", sorting.by)
+        });
+        each.collect::<Vec<_>>().join(",")
+    }
+
     /// The number of rows.
     pub fn count(&self) -> SelectStatement {
         if let Some(statement) = &self.counted {
@@ -218,6 +268,19 @@ impl Listing {
         values.push(json!(row.id(at + self.sorts.len())?.to_string()));
         Ok(values)
     }
+}
+
+/// A sort value of a cursor as SQL; the outer `None` if it is not of that kind.
+fn literal(kind: Kind, value: &Value) -> Option<Option<Expr>> {
+    if value.is_null() {
+        return Some(None);
+    }
+    let literal = match kind {
+        Kind::Id => Expr::val(value.as_str()?.parse::<Id>().ok()?.0),
+        Kind::Text => Expr::val(value.as_str()?),
+        Kind::Number => Expr::val(value.as_i64()?),
+    };
+    Some(Some(literal))
 }
 
 /// Collects conditions from filters.

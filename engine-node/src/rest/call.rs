@@ -15,7 +15,7 @@ use bpmn_core::{Id, Slot};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use rest_api::{
-    ApiError, ApiResult,
+    ApiError, ApiResult, cursor,
     filters::{Filters, Paging},
 };
 use serde::Serialize;
@@ -192,9 +192,22 @@ impl Call {
         Filters::from_query(&self.query)
     }
 
-    /// `firstResult`, `maxResults`.
+    /// `firstResult`, `maxResults` of a list without cursors.
     pub fn paging(&self) -> ApiResult<Paging> {
+        if self.cursor().is_some() {
+            return Err(ApiError::invalid_request(
+                "this list has no cursors: page it with firstResult",
+            ));
+        }
         Paging::from_query(&self.query)
+    }
+
+    /// The cursor behind which a page begins.
+    pub fn cursor(&self) -> Option<&str> {
+        let given = self.query.iter().find(|(name, _)| name == cursor::PARAMETER);
+        given
+            .map(|(_, text)| text.as_str())
+            .filter(|text| !text.is_empty())
     }
 
     /// The JSON body, which may be empty; anything but an object is refused.

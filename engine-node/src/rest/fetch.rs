@@ -198,6 +198,14 @@ fn row(
     }
 }
 
+/// What a fetchAndLock asks for, without how its tasks are shown.
+///
+/// # Errors
+/// Those of the request itself.
+pub fn asked(call: &Call) -> ApiResult<Fetch> {
+    Ok(request(&call.body()?, &call.catalog())?.0)
+}
+
 fn request(body: &Filters, view: &CatalogView) -> ApiResult<(Fetch, Vec<Shown>)> {
     let timeout = body.long("asyncResponseTimeout")?;
     if timeout.is_some_and(|ms| ms > WAIT_MAX) {

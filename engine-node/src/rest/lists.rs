@@ -9,7 +9,12 @@ use crate::{
 };
 use axum::response::Response;
 use bpmn_core::Id;
-use rest_api::{ApiError, ApiResult};
+use http::HeaderValue;
+use rest_api::{
+    ApiError, ApiResult,
+    cursor::{self, Cursor},
+    filters::Paging,
+};
 use sea_query::SelectStatement;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -23,6 +28,45 @@ struct Sorted<D> {
     sort: Vec<Value>,
 }
 
+/// The rows of the page that a request asks for, and what [`continued`] adds to its answer.
+pub async fn select(call: &Call, listing: &Listing) -> ApiResult<(Snapshot, Option<String>)> {
+    let paging = Paging::from_query(&call.query)?;
+    let query = match call.cursor() {
+        None => listing.page(paging),
+        Some(_) if paging.first > 0 => {
+            return Err(ApiError::invalid_request(
+                "cursor and firstResult exclude each other: a page begins behind its cursor",
+            ));
+        }
+        Some(text) => listing.page_after(&Cursor::decode(text)?, paging.max)?,
+    };
+    let snapshot = call.select(&query).await?;
+    if call.caller.fanout {
+        return Ok((snapshot, Some(listing.order())));
+    }
+    let last = snapshot
+        .rows
+        .last()
+        .filter(|_| paging.max == Some(snapshot.rows.len() as u64));
+    let next = last.map(|row| {
+        let cursor = Cursor {
+            order: listing.order(),
+            after: listing.sort_values(&**row)?,
+        };
+        Ok(cursor.encode())
+    });
+    let next = next.transpose().map_err(error::store)?;
+    Ok((snapshot, next))
+}
+
+/// The answer with the cursor behind its page, or for a router with the order that such a cursor is of.
+pub fn continued(mut response: Response, next: Option<String>) -> Response {
+    if let Some(next) = next.and_then(|next| HeaderValue::from_str(&next).ok()) {
+        response.headers_mut().insert(cursor::HEADER, next);
+    }
+    response
+}
+
 /// One page of a list.
 pub async fn page<R, D: Serialize>(
     call: &Call,
@@ -30,11 +74,11 @@ pub async fn page<R, D: Serialize>(
     read: impl Fn(&dyn Row) -> Result<R, StoreError>,
     render: impl Fn(R) -> D,
 ) -> ApiResult<Response> {
-    let snapshot = call.select(&listing.page(call.paging()?)).await?;
+    let (snapshot, next) = select(call, listing).await?;
     if !call.caller.fanout {
         let rows = snapshot.rows.iter().map(|row| Ok(render(read(&**row)?)));
         let rows: Vec<D> = rows.collect::<Result<_, StoreError>>().map_err(error::store)?;
-        return Ok(json(&rows));
+        return Ok(continued(json(&rows), next));
     }
     let rows = snapshot.rows.iter().map(|row| {
         let sort = listing.sort_values(&**row)?;
@@ -44,7 +88,7 @@ pub async fn page<R, D: Serialize>(
         })
     });
     let rows: Vec<Sorted<D>> = rows.collect::<Result<_, StoreError>>().map_err(error::store)?;
-    Ok(call.covered(&rows, &snapshot))
+    Ok(continued(call.covered(&rows, &snapshot), next))
 }
 
 /// One page of a list whose rows need more than their query gives: all of them are completed together.
@@ -57,11 +101,11 @@ pub async fn completed<R, D: Serialize, F>(
 where
     F: Future<Output = ApiResult<Vec<D>>>,
 {
-    let snapshot = call.select(&listing.page(call.paging()?)).await?;
+    let (snapshot, next) = select(call, listing).await?;
     let rows = snapshot.rows.iter().map(|row| read(&**row));
     let rows = complete(rows.collect::<Result<_, StoreError>>().map_err(error::store)?).await?;
     if !call.caller.fanout {
-        return Ok(json(&rows));
+        return Ok(continued(json(&rows), next));
     }
     let sorts = snapshot.rows.iter().map(|row| listing.sort_values(&**row));
     let sorts: Vec<_> = sorts.collect::<Result<_, StoreError>>().map_err(error::store)?;
@@ -70,7 +114,7 @@ where
         .zip(sorts)
         .map(|(row, sort)| Sorted { row, sort })
         .collect();
-    Ok(call.covered(&rows, &snapshot))
+    Ok(continued(call.covered(&rows, &snapshot), next))
 }
 
 /// `{"count":n}` of a list.

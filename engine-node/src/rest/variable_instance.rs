@@ -87,7 +87,7 @@ async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
         binary: false,
     };
     let read = |row: &dyn crate::store::Row| -> Result<Place, _> { Ok((row.id(0)?, row.id(1)?)) };
-    let page = call.select(&listing.page(call.paging()?)).await?;
+    let (page, next) = lists::select(call, &listing).await?;
     let mut ids: Vec<Id> = Vec::with_capacity(page.rows.len());
     for row in &page.rows {
         ids.push(read(&**row).map_err(error::store)?.1);
@@ -130,7 +130,7 @@ async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
         }
         rows.push(value);
     }
-    Ok(call.covered(&rows, &page))
+    Ok(lists::continued(call.covered(&rows, &page), next))
 }
 
 async fn count(call: Call) -> ApiResult<Response> {

@@ -29,45 +29,8 @@ impl<B: Backend> SqlStore<B> {
             return Ok(Vec::new());
         }
         let now = now(self.backend.dialect());
-        let free = format!(
-            " AND coalesce(e.\"lock_expires\", 0) <= {now} AND (e.\"retries\" IS NULL OR e.\"retries\" > 0) \
-             AND e.\"suspended\" = false AND e.{WORKING}"
-        );
-        let sorted = match (order.by_priority, order.created_ascending) {
-            (true, Some(true)) => " ORDER BY e.\"priority\" DESC, e.\"created\", e.\"id\"",
-            (true, Some(false)) => " ORDER BY e.\"priority\" DESC, e.\"created\" DESC, e.\"id\" DESC",
-            (true, None) => " ORDER BY e.\"priority\" DESC",
-            (false, Some(true)) => " ORDER BY e.\"created\", e.\"id\"",
-            (false, Some(false)) => " ORDER BY e.\"created\" DESC, e.\"id\" DESC",
-            (false, None) => "",
-        };
-        // One topic is read from the index in order. Of several the first of each are gathered, some more than are
-        // wanted because others may be locking them, and the best of those are taken.
-        let mut sql = self.sql("WITH ");
-        if topics.len() > 1 {
-            let window = (i64::from(max) * WINDOW).max(64);
-            sql = sql.push("near AS (");
-            for (i, topic) in topics.iter().enumerate() {
-                sql = sql.push(if i > 0 { " UNION ALL " } else { "" });
-                sql = matching(
-                    sql.push("SELECT * FROM (SELECT e.\"id\" FROM external_task e WHERE "),
-                    topic,
-                );
-                sql = sql.push(&format!("{free}{sorted} LIMIT {window}) t{i}"));
-            }
-            sql = sql.push("), ");
-        }
-        sql = sql
-            .push("taken AS ")
-            .postgres("MATERIALIZED ")
-            .push("(SELECT e.\"id\" FROM external_task e WHERE ");
-        sql = match topics {
-            [topic] => matching(sql, topic),
-            _ => sql.push("e.\"id\" IN (SELECT \"id\" FROM near)"),
-        };
-        sql = sql
-            .push(&format!("{free}{sorted} LIMIT {max}"))
-            .postgres(" FOR UPDATE OF e SKIP LOCKED");
+        let mut sql = self.free_tasks(max, topics, order);
+        sql = sql.postgres(" FOR UPDATE OF e SKIP LOCKED");
         sql = sql
             .push(") UPDATE external_task SET \"worker_id\" = ")
             .bind(Type::Text, worker);
@@ -100,6 +63,64 @@ impl<B: Backend> SqlStore<B> {
         Ok(tasks)
     }
 
+    /// `WITH … taken AS (SELECT …`, unclosed: ids of the first tasks that a worker could lock, in the order asked for.
+    fn free_tasks(&self, max: u32, topics: &[TopicRequest], order: FetchOrder) -> Sql {
+        let now = now(self.backend.dialect());
+        let free = format!(
+            " AND coalesce(e.\"lock_expires\", 0) <= {now} AND (e.\"retries\" IS NULL OR e.\"retries\" > 0) \
+             AND e.\"suspended\" = false AND e.{WORKING}"
+        );
+        let sorted = sorting(order, "e.");
+        // One topic is read from the index in order. Of several the first of each are gathered, some more than are
+        // wanted because others may be locking them, and the best of those are taken.
+        let mut sql = self.sql("WITH ");
+        if topics.len() > 1 {
+            let window = (i64::from(max) * WINDOW).max(64);
+            sql = sql.push("near AS (");
+            for (i, topic) in topics.iter().enumerate() {
+                sql = sql.push(if i > 0 { " UNION ALL " } else { "" });
+                sql = matching(
+                    sql.push("SELECT * FROM (SELECT e.\"id\" FROM external_task e WHERE "),
+                    topic,
+                );
+                sql = sql.push(&format!("{free}{sorted} LIMIT {window}) t{i}"));
+            }
+            sql = sql.push("), ");
+        }
+        sql = sql
+            .push("taken AS ")
+            .postgres("MATERIALIZED ")
+            .push("(SELECT e.\"id\" FROM external_task e WHERE ");
+        sql = match topics {
+            [topic] => matching(sql, topic),
+            _ => sql.push("e.\"id\" IN (SELECT \"id\" FROM near)"),
+        };
+        sql.push(&format!("{free}{sorted} LIMIT {max}"))
+    }
+
+    /// See [`Store::peek_tasks`].
+    pub(crate) async fn free_places(
+        &self,
+        max: u32,
+        topics: &[TopicRequest],
+        order: FetchOrder,
+    ) -> Result<Vec<Place>, StoreError> {
+        if topics.is_empty() || max == 0 {
+            return Ok(Vec::new());
+        }
+        let mut sql = self.free_tasks(max, topics, order);
+        sql = sql.push(
+            ") SELECT \"priority\", \"created\" FROM external_task WHERE \"id\" IN (SELECT \"id\" FROM taken)",
+        );
+        sql = sql.push(&sorting(order, ""));
+        each(self.backend.run(sql).await?, |r| {
+            Ok(Place {
+                priority: r.int()?,
+                created: r.int()?,
+            })
+        })
+    }
+
     /// See [`Store::unlock_fetched`].
     pub(crate) async fn unlock_tasks(&self, tasks: &[(Id, i64)]) -> Result<(), StoreError> {
         if tasks.is_empty() {
@@ -120,6 +141,23 @@ impl<B: Backend> SqlStore<B> {
                 .push(")");
         }
         self.backend.run(sql.push(")")).await.map(drop)
+    }
+}
+
+/// The order of a fetch; the id decides where only the time does.
+fn sorting(order: FetchOrder, table: &str) -> String {
+    let (priority, created, id) = (
+        format!("{table}\"priority\" DESC"),
+        format!("{table}\"created\""),
+        format!("{table}\"id\""),
+    );
+    match (order.by_priority, order.created_ascending) {
+        (true, Some(true)) => format!(" ORDER BY {priority}, {created}, {id}"),
+        (true, Some(false)) => format!(" ORDER BY {priority}, {created} DESC, {id} DESC"),
+        (true, None) => format!(" ORDER BY {priority}"),
+        (false, Some(true)) => format!(" ORDER BY {created}, {id}"),
+        (false, Some(false)) => format!(" ORDER BY {created} DESC, {id} DESC"),
+        (false, None) => String::new(),
     }
 }
 

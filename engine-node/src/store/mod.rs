@@ -280,6 +280,13 @@ pub struct FetchOrder {
     pub created_ascending: Option<bool>,
 }
 
+/// Where an external task stands in the queue of a fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Place {
+    pub priority: i64,
+    pub created: Millis,
+}
+
 /// Identity of a database: which cluster and shard it belongs to. A stand-alone database has none.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stamp {
@@ -509,6 +516,14 @@ pub trait Store: Batches + Housekeeping {
         topics: &[TopicRequest],
         order: FetchOrder,
     ) -> Result<Vec<Fetched>, StoreError>;
+
+    /// The places in the queue of the first tasks that such a fetch would lock, in its order; locks nothing.
+    async fn peek_tasks(
+        &self,
+        max: u32,
+        topics: &[TopicRequest],
+        order: FetchOrder,
+    ) -> Result<Vec<Place>, StoreError>;
 
     /// Gives back tasks that a client never received: (task, lock revision of this fetch).
     async fn unlock_fetched(&self, tasks: &[(Id, i64)]) -> Result<(), StoreError>;

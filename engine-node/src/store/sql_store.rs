@@ -225,6 +225,15 @@ impl<B: Backend> Store for SqlStore<B> {
         self.lock_tasks(worker, max, topics, order).await
     }
 
+    async fn peek_tasks(
+        &self,
+        max: u32,
+        topics: &[TopicRequest],
+        order: FetchOrder,
+    ) -> Result<Vec<Place>, StoreError> {
+        self.free_places(max, topics, order).await
+    }
+
     async fn unlock_fetched(&self, tasks: &[(Id, i64)]) -> Result<(), StoreError> {
         self.unlock_tasks(tasks).await
     }

@@ -1,13 +1,20 @@
 //! `fetchAndLock` over shards (protocols 12).
 //!
-//! The first round asks the shards one after the other, beginning at a random one, each for what is still missing: so
-//! never more than maxTasks are locked in sum, and under load one question is enough. If nothing is found the request
-//! is parked here, and only shards that announce work are asked again.
+//! Without an order the shards are asked one after the other, beginning at a random one, each for what is still missing:
+//! so never more than maxTasks are locked in sum, and under load one question is enough. With an order (`usePriority`,
+//! `sorting`) all are asked at once where their first tasks stand, and then each for its share of the first maxTasks:
+//! the order holds over all shards, but for what others lock in between. If nothing is found the request is parked
+//! here, and only shards that announce work are asked again.
 //!
 //! This runs inside the connection's task: when the client closes the connection, the server drops it. What a shard
 //! has locked by then is given back ([`Locked`]), and nothing is locked afterwards. A task counts as delivered from
 //! the moment its answer is handed to the socket.
-use super::{Part, Stop, missing, rows, wakeups::Woken};
+use super::{
+    Part, Stop, missing,
+    places::{self, Order, Place},
+    rows,
+    wakeups::Woken,
+};
 use crate::{
     admit::Admitted,
     forward::{is_trouble, to_any, to_shard},
@@ -38,6 +45,8 @@ use topology::{ShardName, Slot};
 const LONGEST_WAIT: i64 = 1_800_000;
 /// How long a shard may take while others may have work.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How often a round looks where tasks stand, when others lock them before it does.
+const LOOKS: usize = 3;
 
 /// What the router reads of a request's body.
 #[derive(Debug)]
@@ -46,6 +55,7 @@ struct Fetch {
     max_tasks: i64,
     wait: Option<i64>,
     topics: Vec<Map<String, Value>>,
+    order: Option<Order>,
 }
 
 impl Fetch {
@@ -68,11 +78,13 @@ impl Fetch {
             Some(value) => Some(number(value)?),
         };
         let topics: Vec<Map<String, Value>> = serde_json::from_value(value("topics")?).ok()?;
+        let order = Order::read(value("usePriority").as_ref(), value("sorting").as_ref());
         Some(Fetch {
             members,
             max_tasks,
             wait,
             topics,
+            order,
         })
     }
 
@@ -117,7 +129,7 @@ impl Fetch {
     }
 
     /// The body for a shard: so many tasks at most, and no waiting there.
-    fn body(&self, max_tasks: u64) -> Vec<u8> {
+    fn body(&self, max_tasks: usize) -> Vec<u8> {
         let kept = self
             .members
             .iter()
@@ -147,6 +159,7 @@ struct Locked {
 struct Task {
     id: String,
     revision: Option<Value>,
+    place: Option<Place>,
     json: Vec<u8>,
 }
 
@@ -259,7 +272,7 @@ pub async fn answer(app: &Arc<App>, request: &Admitted, only: Option<ShardName>)
         }
         let lost_names: Vec<ShardName> = lost.iter().cloned().collect();
         if found {
-            return Ok(deliver(round.locked, &lost_names));
+            return Ok(deliver(round.locked, fetch.order, &lost_names));
         }
         let Some(waiter) = &waiter else {
             return Ok(respond::json("[]", &lost_names));
@@ -303,61 +316,162 @@ fn shards(app: &App, fetch: &Fetch, only: Option<&ShardName>, woken: &Woken) -> 
     Ok(shards)
 }
 
-async fn round(app: &Arc<App>, fetch: &Fetch, request: &Admitted, shards: Vec<Shard>) -> Round {
-    let mut round = Round::default();
-    let mut wanted = fetch.max_tasks as u64;
-    for shard in shards {
-        if wanted == 0 {
-            break;
-        }
-        let body = fetch.body(wanted).into();
-        let out = Outgoing {
-            body,
-            ..request.out.clone()
-        };
-        let name = shard.name.clone();
-        // A task of its own: if the client leaves meanwhile, it still learns what was locked, and gives it back.
-        let asking = timeout(PATIENCE, tokio::spawn(ask(app.clone(), shard, out)));
-        let answered = match asking.await {
-            Ok(answered) => answered,
-            // What it locks later is given back.
-            Err(_) => {
-                round.why = "no answer in time".to_owned();
-                round.missing.push(name);
-                continue;
-            }
-        };
-        match answered {
-            Ok(Ok(locked)) => {
-                wanted = wanted.saturating_sub(locked.tasks.len() as u64);
-                if !locked.tasks.is_empty() {
-                    round.locked.push(locked);
+impl Round {
+    /// Takes what a shard has answered; gives how many tasks it has locked.
+    fn hear(&mut self, shard: ShardName, answer: Result<Locked, Refused>) -> usize {
+        match answer {
+            Ok(locked) => {
+                let count = locked.tasks.len();
+                if count > 0 {
+                    self.locked.push(locked);
                 }
+                return count;
             }
-            Ok(Err(Refused::Part(part)))
+            Err(Refused::Part(part))
                 if is_trouble(part.status) || part.status == StatusCode::MISDIRECTED_REQUEST =>
             {
-                round.why = format!("it answered {}", part.status.as_u16());
-                round.missing.push(name);
+                self.lose(shard, format!("it answered {}", part.status.as_u16()));
             }
-            Ok(Err(Refused::Part(part))) => {
-                if round.locked.is_empty() {
-                    round.refusal = Some(part);
-                    break;
-                }
-                round.missing.push(name);
-            }
-            Ok(Err(Refused::NoAnswer(why))) => {
-                round.why = why;
-                round.missing.push(name);
-            }
-            Err(error) => {
-                round.why = error.to_string();
-                round.missing.push(name);
-            }
+            Err(Refused::Part(part)) => match self.locked.is_empty() {
+                true => self.refusal = Some(part),
+                false => self.missing.push(shard),
+            },
+            Err(Refused::NoAnswer(why)) => self.lose(shard, why),
+        }
+        0
+    }
+
+    fn lose(&mut self, shard: ShardName, why: String) {
+        self.why = why;
+        if !self.missing.contains(&shard) {
+            self.missing.push(shard);
         }
     }
+}
+
+async fn round(app: &Arc<App>, fetch: &Fetch, request: &Admitted, shards: Vec<Shard>) -> Round {
+    if let Some(order) = fetch.order.filter(|_| shards.len() > 1)
+        && let Some(round) = in_order(app, fetch, order, request, &shards).await
+    {
+        return round;
+    }
+    let mut round = Round::default();
+    let mut wanted = fetch.max_tasks as usize;
+    for shard in shards {
+        if wanted == 0 || round.refusal.is_some() {
+            break;
+        }
+        let name = shard.name.clone();
+        let answer = lock(app, shard, fetch, wanted, request).await;
+        wanted = wanted.saturating_sub(round.hear(name, answer));
+    }
     round
+}
+
+/// A round that keeps an order over all shards; `None` if a node of an earlier release can't tell where its tasks stand.
+async fn in_order(
+    app: &Arc<App>,
+    fetch: &Fetch,
+    order: Order,
+    request: &Admitted,
+    shards: &[Shard],
+) -> Option<Round> {
+    let mut round = Round::default();
+    let mut wanted = fetch.max_tasks as usize;
+    for _ in 0..LOOKS {
+        let reachable: Vec<Shard> = shards
+            .iter()
+            .filter(|shard| !round.missing.contains(&shard.name))
+            .cloned()
+            .collect();
+        let mut places = Vec::with_capacity(reachable.len());
+        for (shard, peeked) in reachable
+            .iter()
+            .zip(peek(app, fetch, wanted, request, &reachable).await)
+        {
+            let found = match peeked {
+                Ok(found) => found,
+                Err(Refused::Part(part)) if part.status == StatusCode::NOT_FOUND => return None,
+                Err(refused) => {
+                    round.hear(shard.name.clone(), Err(refused));
+                    Vec::new()
+                }
+            };
+            places.push(found);
+        }
+        if round.refusal.is_some() {
+            break;
+        }
+        let shares = places::shares(order, wanted, &places);
+        let asked = reachable
+            .into_iter()
+            .zip(&shares)
+            .filter(|(_, share)| **share > 0);
+        let answers = asked.map(async |(shard, share)| {
+            let name = shard.name.clone();
+            (name, lock(app, shard, fetch, *share, request).await)
+        });
+        let answers = futures_util::future::join_all(answers).await;
+        let locked: usize = answers
+            .into_iter()
+            .map(|(name, answer)| round.hear(name, answer))
+            .sum();
+        wanted = wanted.saturating_sub(locked);
+        // Fewer than there were: another worker was faster, and there may be more behind what it took.
+        if locked == shares.iter().sum::<usize>() || wanted == 0 || round.refusal.is_some() {
+            break;
+        }
+    }
+    Some(round)
+}
+
+/// Asks shards where the first tasks stand that they would lock.
+async fn peek(
+    app: &App,
+    fetch: &Fetch,
+    wanted: usize,
+    request: &Admitted,
+    shards: &[Shard],
+) -> Vec<Result<Vec<Place>, Refused>> {
+    let out = request
+        .out
+        .internal("/internal/external-task/peek", fetch.body(wanted));
+    let deadline = Instant::now() + PATIENCE.min(app.options.fanout_deadline);
+    let parts = super::ask(app, shards, &out, app.snapshot().published, true, deadline).await;
+    let read = |part: Part| match part.status.is_success() {
+        true => serde_json::from_slice(&part.body)
+            .map_err(|error| Refused::NoAnswer(format!("its answer is no list of places: {error}"))),
+        false => Err(Refused::Part(part)),
+    };
+    parts
+        .into_iter()
+        .map(|answer| {
+            answer
+                .map_err(|failed| Refused::NoAnswer(failed.why))
+                .and_then(read)
+        })
+        .collect()
+}
+
+/// Locks at most so many tasks on a shard.
+async fn lock(
+    app: &Arc<App>,
+    shard: Shard,
+    fetch: &Fetch,
+    wanted: usize,
+    request: &Admitted,
+) -> Result<Locked, Refused> {
+    let out = Outgoing {
+        body: fetch.body(wanted).into(),
+        ..request.out.clone()
+    };
+    // A task of its own: if the client leaves meanwhile, it still learns what was locked, and gives it back.
+    match timeout(PATIENCE, tokio::spawn(ask(app.clone(), shard, out))).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => Err(Refused::NoAnswer(error.to_string())),
+        // What it locks later is given back.
+        Err(_) => Err(Refused::NoAnswer("no answer in time".to_owned())),
+    }
 }
 
 #[derive(Debug)]
@@ -402,6 +516,7 @@ async fn ask(app: Arc<App>, shard: Shard, out: Outgoing) -> Result<Locked, Refus
             Task {
                 id: row.text("id").unwrap_or_default(),
                 revision: row.value("_lockRevision"),
+                place: place(row),
                 json,
             }
         })
@@ -414,14 +529,25 @@ async fn ask(app: Arc<App>, shard: Shard, out: Outgoing) -> Result<Locked, Refus
     })
 }
 
-/// The answer that holds the tasks; they count as delivered when its body is taken for writing.
-fn deliver(locked: Vec<Locked>, missing: &[ShardName]) -> Answer {
-    let tasks = locked
-        .iter()
-        .flat_map(|locked| &locked.tasks)
-        .map(|task| task.json.as_slice());
+fn place(row: &rows::Members<'_>) -> Option<Place> {
+    Some(Place {
+        priority: row.value("priority")?.as_i64()?,
+        created: rest_api::date::parse(&row.text("createTime")?)?,
+    })
+}
+
+/// The answer that holds the tasks, in the order asked for; they count as delivered when its body is taken for writing.
+fn deliver(locked: Vec<Locked>, order: Option<Order>, missing: &[ShardName]) -> Answer {
+    let mut tasks: Vec<&Task> = locked.iter().flat_map(|locked| &locked.tasks).collect();
+    if let (Some(order), true) = (order, locked.len() > 1) {
+        tasks.sort_by(|a, b| match (a.place, b.place) {
+            (Some(a), Some(b)) => order.compare(a, b),
+            _ => std::cmp::Ordering::Equal,
+        });
+    }
     let mut bytes = vec![b'['];
-    bytes.extend_from_slice(&tasks.collect::<Vec<_>>().join(&b','));
+    let tasks: Vec<&[u8]> = tasks.into_iter().map(|task| task.json.as_slice()).collect();
+    bytes.extend_from_slice(&tasks.join(&b','));
     bytes.push(b']');
     let body = Delivery {
         bytes: Some(bytes.into()),

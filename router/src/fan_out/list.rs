@@ -4,61 +4,48 @@ use crate::{
     admit::Admitted,
     respond::{self, Answer},
     state::App,
-    text::{query_value, query_with},
+    text::{decoded, query_value, query_with},
 };
 use bytes::Bytes;
-use rest_api::{ApiError, operations::Merge};
+use http::HeaderValue;
+use rest_api::{
+    ApiError,
+    cursor::{self, Cursor},
+    filters::Paging,
+    operations::Merge,
+};
 use serde_json::Value;
 use std::collections::HashSet;
 use topology::ShardName;
 
 /// Which part of the merged list the client wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Page {
-    /// Rows to leave out.
-    pub first: u64,
-    /// Rows to give at most; all if absent.
-    pub max: Option<u64>,
+///
+/// # Errors
+/// The reference's 404 for what is no number; 400 for a page deeper than `depth`, since every shard would have to give
+/// all rows before it.
+pub fn page(query: Option<&str>, depth: u64) -> Result<Paging, ApiError> {
+    let page = Paging::from_query(&decoded(query))?;
+    let deepest = page.first + page.max.unwrap_or(0);
+    if deepest > depth {
+        return Err(ApiError::invalid_request(format!(
+            "firstResult + maxResults is {deepest}; over several shards the limit is {depth}: go on with the cursor that \
+             the header {} of each page gives",
+            cursor::HEADER
+        )));
+    }
+    Ok(page)
 }
 
-impl Page {
-    /// From the query.
-    ///
-    /// # Errors
-    /// The reference's 404 for what is no number; 400 for a page deeper than `depth`, since every shard would have to
-    /// give all rows before it.
-    pub fn read(query: Option<&str>, depth: u64) -> Result<Page, ApiError> {
-        let number = |name| match query_value(query, name).filter(|text| !text.is_empty()) {
-            None => Ok(None),
-            Some(text) => text.parse::<i32>().map(Some).map_err(|_| ApiError::query_param()),
-        };
-        // The reference answers negative values as if they were 0.
-        let positive = |value: i32| u64::try_from(value).unwrap_or(0);
-        let (first, max) = (number("firstResult")?, number("maxResults")?);
-        let page = Page {
-            first: first.map_or(0, positive),
-            max: max.map(positive),
-        };
-        let deepest = page.first + page.max.unwrap_or(0);
-        if deepest > depth {
-            return Err(ApiError::invalid_request(format!(
-                "firstResult + maxResults is {deepest}; over several shards the limit is {depth}"
-            )));
-        }
-        Ok(page)
-    }
-
-    /// The query that each shard gets: everything up to the end of the page.
-    pub fn query_for_shard(self, query: Option<&str>) -> Option<String> {
-        let asked: Vec<(&str, String)> = match self.max {
-            Some(max) => vec![
-                ("firstResult", "0".to_owned()),
-                ("maxResults", (self.first + max).to_string()),
-            ],
-            None => Vec::new(),
-        };
-        query_with(query, &["firstResult", "maxResults"], &asked)
-    }
+/// The query that each shard gets: everything up to the end of the page.
+fn query_for_shard(page: Paging, query: Option<&str>) -> Option<String> {
+    let asked: Vec<(&str, String)> = match page.max {
+        Some(max) => vec![
+            ("firstResult", "0".to_owned()),
+            ("maxResults", (page.first + max).to_string()),
+        ],
+        None => Vec::new(),
+    };
+    query_with(query, &["firstResult", "maxResults"], &asked)
 }
 
 /// Answers a list.
@@ -68,13 +55,21 @@ impl Page {
 pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> Result<Answer, Stop> {
     let call = &request.call;
     let ordered = matches!(call.operation.merge, Merge::Merge | Merge::MergeDedupe(_));
+    let query = call.query.as_deref();
     let page = match call.operation.paged {
-        true => Page::read(call.query.as_deref(), app.options.max_page_depth)?,
-        false => Page { first: 0, max: None },
+        true => page(query, app.options.max_page_depth)?,
+        false => Paging::default(),
     };
+    let continues = query_value(query, cursor::PARAMETER).is_some_and(|text| !text.is_empty());
+    if continues && page.first > 0 {
+        return Err(ApiError::invalid_request(
+            "cursor and firstResult exclude each other: a page begins behind its cursor",
+        )
+        .into());
+    }
     let mut out = request.out.clone();
     if call.operation.paged {
-        let query = page.query_for_shard(call.query.as_deref());
+        let query = query_for_shard(page, query);
         out.target = query.map_or(call.path.clone(), |query| format!("{}?{query}", call.path));
     }
     if out.method == http::Method::HEAD {
@@ -90,6 +85,7 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
         },
     )
     .await?;
+    let mut next = None;
     let merged = match &call.operation.merge {
         Merge::UnionDistinct => union(&gathered.parts)?,
         _ if !ordered => concat(&gathered.parts)?,
@@ -101,11 +97,34 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
                 Merge::MergeDedupe(member) => Some(*member),
                 _ => None,
             };
-            merge_rows(&gathered.parts, &directions, page, dedupe)?
+            let merged = merge_rows(&gathered.parts, &directions, page, dedupe)?;
+            // What has been dropped as equal may lie behind the page on another shard.
+            next = cursor_behind(&gathered.parts, merged.last).filter(|_| dedupe.is_none());
+            merged.rows
         }
     };
     let Gathered { missing, .. } = gathered;
-    Ok(respond::json(merged, &missing))
+    let mut answer = respond::json(merged, &missing);
+    if let Some(next) = next.and_then(|next| HeaderValue::from_str(&next).ok()) {
+        answer.headers_mut().insert(cursor::HEADER, next);
+    }
+    Ok(answer)
+}
+
+/// Pure: the cursor behind a full page, in the order that the parts tell.
+fn cursor_behind(parts: &[Part], last: Option<Vec<Value>>) -> Option<String> {
+    let order = parts.iter().find_map(|part| part.headers.get(cursor::HEADER))?;
+    let (order, after) = (order.to_str().ok()?.to_owned(), last?);
+    Some(Cursor { order, after }.encode())
+}
+
+/// A page of merged rows.
+#[derive(Debug, PartialEq)]
+pub struct Merged {
+    /// The rows as JSON.
+    pub rows: Bytes,
+    /// The sort values of the last one, if the page is full.
+    pub last: Option<Vec<Value>>,
 }
 
 /// Pure: merges parts whose rows carry `_sort`, and cuts the page out.
@@ -115,9 +134,9 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
 pub fn merge_rows(
     parts: &[Part],
     directions: &[bool],
-    page: Page,
+    page: Paging,
     dedupe: Option<&str>,
-) -> Result<Bytes, ApiError> {
+) -> Result<Merged, ApiError> {
     let mut merged = Vec::new();
     for part in parts {
         for row in rows::read(&part.body).map_err(|e| not_a_list(part, &e))? {
@@ -142,9 +161,14 @@ pub fn merge_rows(
             Some(value) => seen.insert(value.to_owned()),
         });
     }
-    let page_rows = merged.iter().map(|(_, row)| row).skip(page.first as usize);
-    let max = page.max.map_or(usize::MAX, |max| max as usize);
-    Ok(rows::write(page_rows.take(max), "_sort").into())
+    let mut rows = page.cut(merged);
+    let written = rows::write(rows.iter().map(|(_, row)| row), "_sort").into();
+    let full = page.max == Some(rows.len() as u64);
+    let last = rows
+        .pop()
+        .map(|(key, _)| key)
+        .filter(|key| full && !key.is_empty());
+    Ok(Merged { rows: written, last })
 }
 
 fn not_a_list(part: &Part, error: &serde_json::Error) -> ApiError {
@@ -198,27 +222,26 @@ mod tests {
 
     #[test]
     fn pages_are_read_as_in_the_reference() {
-        let page = |query| Page::read(Some(query), 100);
+        let page = |query| page(Some(query), 100);
         assert_eq!(
             page("firstResult=5&maxResults=10").unwrap(),
-            Page {
+            Paging {
                 first: 5,
                 max: Some(10)
             }
         );
         assert_eq!(
             page("maxResults=-1").unwrap(),
-            Page {
+            Paging {
                 first: 0,
                 max: Some(0)
             }
         );
-        assert_eq!(page("name=x").unwrap(), Page { first: 0, max: None });
+        assert_eq!(page("name=x").unwrap(), Paging::default());
         assert_eq!(page("maxResults=abc").unwrap_err().kind, "QueryParamException");
         assert_eq!(page("firstResult=91&maxResults=10").unwrap_err().status, 400);
-        let query = page("firstResult=5&maxResults=10")
-            .unwrap()
-            .query_for_shard(Some("maxResults=10&a=b&firstResult=5"));
+        let five = page("firstResult=5&maxResults=10").unwrap();
+        let query = query_for_shard(five, Some("maxResults=10&a=b&firstResult=5"));
         assert_eq!(query.as_deref(), Some("a=b&firstResult=0&maxResults=15"));
     }
 
@@ -229,14 +252,14 @@ mod tests {
             part(&[json!({"id": "b", "_sort": ["b"]})]),
         ];
         assert_eq!(
-            merge_rows(&parts, &[], Page { first: 0, max: None }, None)
+            merge_rows(&parts, &[], Paging::default(), None)
                 .unwrap_err()
                 .status,
             502
         );
         let parts = [part(&[json!({"id": "a"})]), part(&[])];
         assert_eq!(
-            merge_rows(&parts, &[], Page { first: 0, max: None }, None)
+            merge_rows(&parts, &[], Paging::default(), None)
                 .unwrap_err()
                 .status,
             502
@@ -249,8 +272,8 @@ mod tests {
             part(&[json!({"v": "1", "_sort": [1]}), json!({"v": null, "_sort": [3]})]),
             part(&[json!({"v": "1", "_sort": [2]}), json!({"v": null, "_sort": [4]})]),
         ];
-        let merged = merge_rows(&parts, &[], Page { first: 0, max: None }, Some("v")).unwrap();
-        assert_eq!(merged, r#"[{"v":"1"},{"v":null},{"v":null}]"#);
+        let merged = merge_rows(&parts, &[], Paging::default(), Some("v")).unwrap();
+        assert_eq!(merged.rows, r#"[{"v":"1"},{"v":null},{"v":null}]"#);
     }
 
     proptest! {
@@ -265,7 +288,7 @@ mod tests {
             let mut all: Vec<Value> = values.iter().enumerate().map(row).collect();
             let key = |row: &Value| row["_sort"].as_array().unwrap().clone();
             all.sort_by(|x, y| sort::compare(&key(x), &key(y), &directions));
-            let page = Page { first, max };
+            let page = Paging { first, max };
             let up_to = max.map_or(usize::MAX, |max| (first + max) as usize);
             let parts: Vec<Part> = (0..shards)
                 .map(|shard| {

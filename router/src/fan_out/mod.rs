@@ -7,6 +7,7 @@ pub mod command;
 pub mod correlate;
 pub mod fair;
 pub mod list;
+pub mod places;
 pub mod report;
 pub mod rows;
 pub mod single;

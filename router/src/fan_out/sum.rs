@@ -1,12 +1,12 @@
 //! Counts and statistics: every shard's numbers added up.
-use super::{Part, Question, Stop, gather, list::Page, rows};
+use super::{Part, Question, Stop, gather, list, rows};
 use crate::{
     admit::Admitted,
     respond::{self, Answer},
     state::App,
     text::{query_value, query_with},
 };
-use rest_api::{ApiError, operations::Merge};
+use rest_api::{ApiError, filters::Paging, operations::Merge};
 use serde_json::{Map, Number, Value, json};
 use std::collections::{BTreeSet, HashMap};
 use topology::ShardName;
@@ -21,12 +21,12 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
     if out.method == http::Method::HEAD {
         out.method = http::Method::GET;
     }
-    let mut page = Page { first: 0, max: None };
+    let mut page = Paging::default();
     match &call.operation.merge {
         Merge::Sum | Merge::Telemetry => {}
         Merge::SumBy(_) if call.operation.paged => {
             // Rows of different shards become one: the page can only be cut afterwards.
-            page = Page::read(call.query.as_deref(), app.options.max_page_depth)?;
+            page = list::page(call.query.as_deref(), app.options.max_page_depth)?;
             if call.operation.path == "/metrics" {
                 // The reference's own limit.
                 page.max = Some(page.max.unwrap_or(200).min(200));
@@ -65,7 +65,7 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
         Merge::SumBy(keys) => {
             let mut rows = sum_by(&gathered.parts, keys)?;
             arrange(&mut rows, keys, call.query.as_deref());
-            page_of(rows, page)
+            page.cut(rows).into()
         }
         Merge::CountDistinct(member) => json!({"count": distinct(&gathered.parts, member)?}),
         Merge::Telemetry => telemetry(&gathered.parts)?,
@@ -227,11 +227,6 @@ fn distinct(parts: &[Part], member: &str) -> Result<usize, ApiError> {
         }
     }
     Ok(values.len())
-}
-
-fn page_of(rows: Vec<Value>, page: Page) -> Value {
-    let max = page.max.map_or(usize::MAX, |max| max as usize);
-    rows.into_iter().skip(page.first as usize).take(max).collect()
 }
 
 #[cfg(test)]

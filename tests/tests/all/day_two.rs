@@ -109,6 +109,17 @@ impl Day {
         Ok(rows)
     }
 
+    /// A page of seven, and the cursor behind it if there may be more.
+    async fn behind(&self, path: &str, cursor: &str) -> Result<(Vec<Value>, Option<String>)> {
+        let url = format!("{}{path}&maxResults=7&cursor={cursor}", self.router);
+        let (user, password) = testkit::cluster::USER;
+        let request = reqwest::Client::new().get(url).basic_auth(user, Some(password));
+        let answer = request.send().await?.error_for_status()?;
+        let next = answer.headers().get("x-stellwerk-cursor");
+        let next = next.map(|next| next.to_str().map(str::to_owned)).transpose()?;
+        Ok((answer.json().await?, next))
+    }
+
     fn node_name(&self, shard: &str, number: usize) -> String {
         self.cluster.nodes[shard][number].url.replace("http://", "")
     }
@@ -331,6 +342,9 @@ async fn jobs_of_a_killed_node_run_elsewhere_once(day: &mut Day) -> Result<()> {
 /// Counters, lists and history stay whole when slots move under load.
 async fn a_new_shard_keeps_counts_and_history(day: &mut Day) -> Result<()> {
     day.cluster.start_shard("c", 1).await?;
+    let list = "/history/activity-instance?sortBy=activityName&sortOrder=desc";
+    let before = day.pages(list).await?;
+    let (mut walked, mut cursor) = day.behind(list, "").await?;
     let (go, started) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicU64::new(0)));
     let load = {
         let (go, started) = (go.clone(), started.clone());
@@ -355,6 +369,15 @@ async fn a_new_shard_keeps_counts_and_history(day: &mut Day) -> Result<()> {
     go.store(false, SeqCst);
     load.await??;
     added?;
+    // A cursor from before the slots moved goes on behind the same row.
+    while let Some(next) = cursor {
+        let page = day.behind(list, &next).await?;
+        walked.extend(page.0);
+        cursor = page.1;
+    }
+    let ids = |rows: &[Value]| -> BTreeSet<String> { rows.iter().map(|r| r["id"].to_string()).collect() };
+    ensure!(ids(&walked).len() == walked.len(), "a row came twice");
+    ensure!(ids(&walked).is_superset(&ids(&before)), "a row was passed over");
     let running = 36 + started.load(SeqCst);
     day.until("/task/count", running).await?;
     day.until("/process-instance/count", running).await?;

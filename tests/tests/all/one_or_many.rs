@@ -156,6 +156,46 @@ const LISTS: &[List] = &[
         filters: &[("variableNameLike", &["n%"]), ("variableName", &["topic"])],
         sorts: &[("variableName", "name")],
     },
+    List {
+        path: "/history/detail",
+        filters: &[
+            ("variableUpdates", &["true"]),
+            ("activityInstanceId", &["nobody"]),
+        ],
+        sorts: &[("variableName", "variableName"), ("variableType", "variableType")],
+    },
+    List {
+        path: "/history/incident",
+        filters: &[("open", &["true"]), ("incidentType", &["failedJob"])],
+        sorts: &[("activityId", "activityId")],
+    },
+    List {
+        path: "/history/external-task-log",
+        filters: &[("topicNames", &["t1", "t2"]), ("creationLog", &["true"])],
+        sorts: &[("topicName", "topicName")],
+    },
+    List {
+        path: "/history/job-log",
+        filters: &[
+            ("creationLog", &["true"]),
+            ("jobPriorityLowerThanOrEquals", &["5"]),
+        ],
+        sorts: &[("jobPriority", "jobPriority"), ("activityId", "activityId")],
+    },
+    List {
+        path: "/history/identity-link-log",
+        filters: &[
+            ("operationType", &["add"]),
+            ("groupId", &["g1"]),
+            ("userId", &["anna"]),
+        ],
+        sorts: &[("groupId", "groupId")],
+    },
+    List {
+        path: "/event-subscription",
+        filters: &[("eventName", &["go"]), ("activityId", &["wait", "nobody"])],
+        sorts: &[],
+    },
 ];
 
 /// Marsaglia's xorshift: the same on every machine.
@@ -356,6 +396,7 @@ impl Many {
             .ok(method, &format!("{}?{}", ask.list.path, query(&pairs)), body)
             .await?;
         let whole = whole.as_array().context("a list")?.clone();
+        let filters = query(&pairs);
         pairs.push(("firstResult", ask.first.to_string()));
         pairs.push(("maxResults", ask.max.to_string()));
         let page = self
@@ -365,6 +406,14 @@ impl Many {
         ensure!(
             page == Value::Array(expected),
             "{}: a page is no part of its list",
+            ask.list.path
+        );
+        let walked = self
+            .walk(method, ask.list.path, &filters, 10 + ask.max, body)
+            .await?;
+        ensure!(
+            walked == whole,
+            "{}: the pages behind cursors are not the list",
             ask.list.path
         );
         let ids: BTreeSet<&str> = whole.iter().filter_map(|row| row["id"].as_str()).collect();
@@ -381,6 +430,37 @@ impl Many {
             );
         }
         Ok((whole, count))
+    }
+
+    /// A list put together of pages that begin behind cursors.
+    async fn walk(
+        &self,
+        method: &str,
+        path: &str,
+        filters: &str,
+        max: usize,
+        body: Option<&Value>,
+    ) -> Result<Vec<Value>> {
+        let mut rows = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let url = format!("{}{path}?{filters}&maxResults={max}&cursor={cursor}", self.base);
+            let mut request = self.client.request(method.parse()?, url);
+            if let Some(body) = body {
+                request = request.json(body);
+            }
+            let response = request.send().await?.error_for_status()?;
+            let next = response.headers().get("x-stellwerk-cursor").cloned();
+            let page: Vec<Value> = response.json().await?;
+            ensure!(
+                page.len() <= max && next.is_some() == (page.len() == max),
+                "{path}: {}",
+                page.len()
+            );
+            rows.extend(page);
+            let Some(next) = next else { return Ok(rows) };
+            cursor = next.to_str()?.to_owned();
+        }
     }
 
     /// What a question tells of the data alone: the sorted members in order, and the rows without order.

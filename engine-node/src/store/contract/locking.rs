@@ -81,9 +81,17 @@ pub(super) async fn fetch_and_lock_heeds_its_filters(f: Fixture) {
         all.push(i);
     }
     let fetch = async |topics: &[TopicRequest], order: FetchOrder| {
+        let places = f.store.peek_tasks(10, topics, order).await.unwrap();
         let tasks = f.store.fetch_and_lock("w", 10, topics, order).await.unwrap();
         let given: Vec<(Id, i64)> = tasks.iter().map(|t| (t.id, t.lock_revision)).collect();
         f.store.unlock_fetched(&given).await.unwrap();
+        let mut stood: Vec<_> = tasks.iter().map(|t| (t.priority, t.created)).collect();
+        let mut peeked: Vec<_> = places.iter().map(|p| (p.priority, p.created)).collect();
+        if order.created_ascending.is_none() {
+            stood.sort_unstable();
+            peeked.sort_unstable();
+        }
+        assert_eq!(stood, peeked);
         tasks
             .iter()
             .map(|t| t.business_key.clone().unwrap())
