@@ -1,6 +1,7 @@
 //! All tests that need the built binary or more than one crate, in one binary.
 mod all {
     mod batches;
+    mod clients;
     mod compat;
     mod contract;
     mod crash;

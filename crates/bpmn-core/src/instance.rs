@@ -610,6 +610,8 @@ pub struct Instance {
     pub notes: Log<NoteChange>,
     /// Set when it has ended: the write deletes the process row.
     pub ended: bool,
+    /// Its own variables as they were when it ended, for whoever asked the command for them; empty while it runs.
+    pub last_variables: Vec<Arc<Variable>>,
     /// Whether the store has it.
     pub stored: bool,
 }
@@ -630,6 +632,7 @@ impl Instance {
             history: Log::default(),
             notes: Log::default(),
             ended: false,
+            last_variables: Vec::new(),
             stored: false,
         }
     }

@@ -24,39 +24,116 @@ pub fn format(millis: i64) -> String {
     )
 }
 
-/// Unix milliseconds of a text in exactly that format; `Z`, `+00:00`, missing milliseconds and the like are refused.
+/// Unix milliseconds of a text in that format, read as the reference's `SimpleDateFormat` reads it: numbers of any length and
+/// out of range run over (month 13 is next January), blanks before a number don't matter, the offset may be `UTC` or
+/// `GMT+1:00`, and what follows is ignored (the first clients send `UTC+00:00`). `Z`, `+00:00`, missing milliseconds and
+/// the like are refused. Names of other zones and years outside 1 to 9999, which the reference takes, are refused, too.
 pub fn parse(text: &str) -> Option<i64> {
-    let b = text.as_bytes();
-    if b.len() != 28 || !text.is_ascii() {
-        return None;
-    }
-    let fixed = [
-        (4, b'-'),
-        (7, b'-'),
-        (10, b'T'),
-        (13, b':'),
-        (16, b':'),
-        (19, b'.'),
+    let mut rest = Rest(text);
+    let year = rest.number()?;
+    let month = rest.after("-")?;
+    let day = rest.after("-")?;
+    let hour = rest.after("T")?;
+    let minute = rest.after(":")?;
+    let second = rest.after(":")?;
+    let milli = rest.after(".")?;
+    let offset = rest.offset()?;
+    let months = year.checked_mul(12)?.checked_add(month)?.checked_sub(1)?;
+    let year = i16::try_from(months.div_euclid(12)).ok()?;
+    let first = civil::Date::new(year, months.rem_euclid(12) as i8 + 1, 1).ok()?;
+    let start = Offset::UTC
+        .to_timestamp(first.to_datetime(civil::Time::midnight()))
+        .ok()?;
+    let parts = [
+        (day.checked_sub(1)?, 86_400_000),
+        (hour, 3_600_000),
+        (minute - offset, 60_000),
+        (second, 1_000),
+        (milli, 1),
     ];
-    if fixed.iter().any(|(at, c)| b[*at] != *c) || !matches!(b[23], b'+' | b'-') {
-        return None;
+    let mut millis = start.as_millisecond();
+    for (count, length) in parts {
+        millis = millis.checked_add(count.checked_mul(length)?)?;
     }
-    let number = |from: usize, to: usize| -> Option<i64> {
-        let part = &text[from..to];
-        part.bytes()
-            .all(|c| c.is_ascii_digit())
-            .then(|| part.parse().ok())?
-    };
-    let date = civil::Date::new(number(0, 4)? as i16, number(5, 7)? as i8, number(8, 10)? as i8).ok()?;
-    let (hour, minute, second, milli) = (number(11, 13)?, number(14, 16)?, number(17, 19)?, number(20, 23)?);
-    let time = civil::Time::new(hour as i8, minute as i8, second as i8, milli as i32 * 1_000_000).ok()?;
-    let (hours, minutes) = (number(24, 26)?, number(26, 28)?);
-    if minutes > 59 || hours > 23 {
-        return None;
+    let written = Offset::UTC.to_datetime(Timestamp::from_millisecond(millis).ok()?);
+    (1..=9999).contains(&written.year()).then_some(millis)
+}
+
+/// What is left of a text.
+struct Rest<'t>(&'t str);
+
+impl Rest<'_> {
+    fn skip_blanks(&mut self) {
+        self.0 = self.0.trim_start_matches([' ', '\t']);
     }
-    let offset = (hours * 60 + minutes) * 60_000 * if b[23] == b'-' { -1 } else { 1 };
-    let utc = Offset::UTC.to_timestamp(date.to_datetime(time)).ok()?;
-    Some(utc.as_millisecond() - offset)
+
+    /// A number, perhaps negative; at most nine digits.
+    fn number(&mut self) -> Option<i64> {
+        self.skip_blanks();
+        let digits = self.0.strip_prefix('-').unwrap_or(self.0);
+        let length = digits.bytes().take_while(u8::is_ascii_digit).count();
+        if length == 0 || length > 9 {
+            return None;
+        }
+        let (number, rest) = self.0.split_at(self.0.len() - digits.len() + length);
+        self.0 = rest;
+        number.parse().ok()
+    }
+
+    /// The number behind a literal.
+    fn after(&mut self, literal: &str) -> Option<i64> {
+        self.0 = self.0.strip_prefix(literal)?;
+        self.number()
+    }
+
+    /// Minutes east of UTC: `+hhmm`, `GMT`, `UTC`, `GMT+h:mm`. What follows isn't looked at.
+    fn offset(&mut self) -> Option<i64> {
+        self.skip_blanks();
+        let name = self.0.get(..3).map(str::to_ascii_uppercase);
+        match name.as_deref() {
+            Some("UTC") => Some(0),
+            Some("GMT") => {
+                self.0 = &self.0[3..];
+                match self.sign() {
+                    Some(sign) => Some(sign * self.hours_and_minutes(true)?),
+                    None => Some(0),
+                }
+            }
+            _ => Some(self.sign()? * self.hours_and_minutes(false)?),
+        }
+    }
+
+    fn sign(&mut self) -> Option<i64> {
+        let (sign, rest) = match self.0.strip_prefix('+') {
+            Some(rest) => (1, rest),
+            None => (-1, self.0.strip_prefix('-')?),
+        };
+        self.0 = rest;
+        Some(sign)
+    }
+
+    /// `h:mm` or `hh:mm` with a colon, else `hhmm`, in minutes.
+    fn hours_and_minutes(&self, colon: bool) -> Option<i64> {
+        let digit = |at: usize| {
+            self.0
+                .as_bytes()
+                .get(at)
+                .filter(|c| c.is_ascii_digit())
+                .map(|c| i64::from(c - b'0'))
+        };
+        let (hours, at) = match (digit(0)?, digit(1)) {
+            (tens, Some(ones)) => (tens * 10 + ones, 2),
+            (ones, None) if colon => (ones, 1),
+            _ => return None,
+        };
+        let at = match (colon, self.0.as_bytes().get(at)) {
+            (true, Some(b':')) => at + 1,
+            (true, _) => return None,
+            (false, _) => at,
+        };
+        let minutes = digit(at)? * 10 + digit(at + 1)?;
+        (hours <= 23 && minutes <= 59).then_some(hours * 60 + minutes)
+    }
 }
 
 impl Serialize for Date {
@@ -77,13 +154,42 @@ mod tests {
         let bad = [
             "2026-01-02T03:04:05.678Z",
             "2026-01-02T03:04:05.678+00:00",
+            "2026-01-02T03:04:05.678+01",
+            "2026-01-02T03:04:05.678+2400",
+            "2026-01-02T03:04:05.678+0160",
+            "2026-01-02T03:04:05.678GMT+1",
             "2026-01-02T03:04:05+0000",
+            "2026-01-02t03:04:05.678+0000",
             "2026-01-02",
-            "2026-13-02T03:04:05.678+0000",
             "2026-01-02T03:04:05.678 0000",
+            "2026-01-02T03:04:05.678",
+            "-0001-01-02T03:04:05.678+0000",
+            "99999999-01-02T03:04:05.678+0000",
+            "",
         ];
         for text in bad {
             assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    /// As recorded on 7.24.
+    #[test]
+    fn a_date_is_read_as_leniently_as_the_reference_reads_it() {
+        let read = [
+            ("2030-05-06T07:08:09.010UTC+00:00", "2030-05-06T07:08:09.010+0000"),
+            ("2030-05-06T07:08:09.010+0000junk", "2030-05-06T07:08:09.010+0000"),
+            ("2030-05-06T07:08:09.010GMT+1:00", "2030-05-06T06:08:09.010+0000"),
+            ("2030-05-06T07:08:09.010gmt", "2030-05-06T07:08:09.010+0000"),
+            ("2030-05-06T07:08:09.010+2359", "2030-05-05T07:09:09.010+0000"),
+            ("2030-05-06T07:08:09.010+01000", "2030-05-06T06:08:09.010+0000"),
+            ("2030-5-6T7:8:9.1+0000", "2030-05-06T07:08:09.001+0000"),
+            ("2030-05-06T07:08:09.12345+0000", "2030-05-06T07:08:21.345+0000"),
+            ("2030-13-45T27:08:09.010+0000", "2031-02-15T03:08:09.010+0000"),
+            (" 2030-05-06T07:08:09.010 +0000", "2030-05-06T07:08:09.010+0000"),
+            ("2030-05-06T07:08:09.-10+0000", "2030-05-06T07:08:08.990+0000"),
+        ];
+        for (text, expected) in read {
+            assert_eq!(parse(text).map(format).as_deref(), Some(expected), "{text}");
         }
     }
 }

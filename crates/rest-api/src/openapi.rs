@@ -1,40 +1,52 @@
-//! The OpenAPI document of what a node serves: made from the table of operations and the filters that lists know.
+//! The OpenAPI document of what a node serves: the reference's own, with what this release doesn't serve marked, and the
+//! operations that the reference has and doesn't describe, made from the table of operations and the filters that lists know.
 use crate::{
     operations::{Operation, operations},
     parameters::filters_of,
 };
+use flate2::read::GzDecoder;
 use serde_json::{Map, Value, json};
+
+/// `openapi.json` of `org.camunda.bpm:camunda-engine-rest-openapi:7.24.0` (Apache-2.0), unchanged but packed.
+static REFERENCE: &[u8] = include_bytes!("../openapi-7.24.json.gz");
+
+/// The reference's document. Read anew each time, for hardly anybody asks and it is large.
+pub fn reference() -> Value {
+    serde_json::from_reader(GzDecoder::new(REFERENCE)).expect("the packed document is JSON")
+}
 
 /// The document. `refused` says why an operation answers 501; such ones are in it with that answer alone.
 pub fn document(version: &str, refused: impl Fn(&Operation) -> Option<String>) -> Value {
-    let mut paths: Map<String, Value> = Map::new();
+    let mut document = reference();
     for operation in operations() {
-        let path = paths.entry(operation.path).or_insert_with(|| json!({}));
-        path[operation.method.to_ascii_lowercase()] = described(operation, refused(operation));
+        let method = operation.method.to_ascii_lowercase();
+        let entry = &mut document["paths"][operation.path][method];
+        if entry.is_null() {
+            *entry = described(operation);
+        }
+        if let Some(why) = refused(operation) {
+            entry["summary"] = format!("Not served: {why}").into();
+            entry["x-stellwerk-served"] = false.into();
+            entry["responses"] = json!({"501": error()});
+        }
     }
-    json!({
-        "openapi": "3.0.3",
-        "info": {
-            "title": "Stellwerk: the REST API of Camunda 7.24",
-            "version": version,
-            "description": "Every operation of the reference. Those that this release doesn't serve say so and answer 501.",
-            "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
-        },
-        "servers": [{"url": "."}],
-        "paths": paths,
-        "components": {"schemas": {"Error": {
-            "type": "object",
-            "required": ["type", "message", "code"],
-            "properties": {
-                "type": {"type": "string", "description": "Simple name of the reference's exception."},
-                "message": {"type": "string"},
-                "code": {"type": "integer", "nullable": true},
-            },
-        }}},
-    })
+    document["info"] = json!({
+        "title": "Stellwerk: the REST API of Camunda 7.24",
+        "version": version,
+        "description": "Every operation of the reference. Those that this release doesn't serve say so and answer 501.",
+        "license": document["info"]["license"],
+    });
+    document["servers"] = json!([{"url": "."}]);
+    document
 }
 
-fn described(operation: &Operation, refused: Option<String>) -> Value {
+fn error() -> Value {
+    json!({"description": "What went wrong.", "content": {"application/json": {
+        "schema": {"$ref": "#/components/schemas/ExceptionDto"}}}})
+}
+
+/// An operation that the reference's document lacks.
+fn described(operation: &Operation) -> Value {
     let mut parameters: Vec<Value> = path_parameters(operation.path)
         .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
         .collect();
@@ -56,19 +68,12 @@ fn described(operation: &Operation, refused: Option<String>) -> Value {
         parameters.extend(["firstResult", "maxResults"].map(|name| query(name, "integer")));
         parameters.push(query("cursor", "string"));
     }
-    let error = json!({"description": "What went wrong.", "content": {"application/json": {
-        "schema": {"$ref": "#/components/schemas/Error"}}}});
     let mut description = json!({
         "operationId": operation.id,
         "tags": [operation.tag],
         "parameters": parameters,
-        "responses": {"2XX": {"description": "Done."}, "default": error.clone()},
+        "responses": {"2XX": {"description": "Done."}, "default": error()},
     });
-    if let Some(why) = refused {
-        description["summary"] = format!("Not served: {why}").into();
-        description["x-stellwerk-served"] = false.into();
-        description["responses"] = json!({"501": error});
-    }
     if matches!(operation.method, "POST" | "PUT") {
         description["requestBody"] = body(operation, filters);
     }
@@ -98,9 +103,10 @@ fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
 }
 
-/// What differs between a document and the table of operations: a line an operation, none if nothing does.
+/// What differs between a document and the table of operations or the reference's document: a line an operation, none if
+/// nothing does.
 pub fn differences(document: &Value) -> Vec<String> {
-    let mut differences = Vec::new();
+    let mut differences = differences_from(&reference(), document);
     let mut known = 0;
     for operation in operations() {
         let name = format!("{} {}", operation.method, operation.path);
@@ -135,6 +141,29 @@ pub fn differences(document: &Value) -> Vec<String> {
     differences
 }
 
+/// What a document says otherwise than the reference's of its operations, save of those that aren't served.
+fn differences_from(reference: &Value, document: &Value) -> Vec<String> {
+    let paths = reference["paths"].as_object().into_iter().flatten();
+    let operations = paths.flat_map(|(path, item)| {
+        let item = item.as_object().into_iter().flatten();
+        item.map(move |(method, described)| (path, method, described))
+    });
+    let differs = |(path, method, described): (&String, &String, &Value)| {
+        let ours = &document["paths"][path][method];
+        let refused = ours["x-stellwerk-served"] == false;
+        let parts = ["parameters", "requestBody", "responses"].into_iter();
+        let other: Vec<&str> = parts
+            .filter(|part| ours[part] != described[part] && !(refused && *part == "responses"))
+            .collect();
+        (!other.is_empty()).then(|| format!("{method} {path} has other {}", other.join(", ")))
+    };
+    let mut found: Vec<String> = operations.filter_map(differs).collect();
+    if reference["components"] != document["components"] {
+        found.push("the components are others".to_owned());
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,7 +175,8 @@ mod tests {
         assert!(found.is_empty(), "{}", found.join("\n"));
         let mut less = all.clone();
         less["paths"]["/version"] = json!({});
-        assert_eq!(differences(&less).len(), 1);
+        let found = differences(&less);
+        assert_eq!(found.len(), 2, "{found:?}");
     }
 
     #[test]

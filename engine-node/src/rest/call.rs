@@ -225,8 +225,19 @@ impl Call {
         }
         let value: Value =
             serde_json::from_slice(&self.body).map_err(|error| ApiError::json_text(error.to_string()))?;
-        let Value::Object(members) = value else {
-            return Err(ApiError::invalid_request(""));
+        let members = match value {
+            Value::Object(members) => members,
+            other => {
+                let what = match other {
+                    Value::Array(_) => "an array",
+                    Value::String(_) => "a string",
+                    Value::Number(_) => "a number",
+                    Value::Bool(_) => "a boolean",
+                    _ => "null",
+                };
+                let text = format!("Cannot deserialize the body: it has to be an object and is {what}");
+                return Err(ApiError::json_text(text));
+            }
         };
         if members
             .iter()

@@ -78,19 +78,22 @@ fn missing(message: &str) -> ApiError {
 
 async fn one(call: Call) -> ApiResult<Response> {
     let job = job(&call).await?;
-    Ok(json(
-        &job.ok_or_else(|| missing("History cleanup job does not exist"))?,
-    ))
+    let job = job.ok_or_else(|| missing("History cleanup job does not exist"))?;
+    covered(&call, &job).await
 }
 
 async fn list(call: Call) -> ApiResult<Response> {
     let job = job(&call).await?;
     let jobs = [job.ok_or_else(|| missing("History cleanup jobs are empty"))?];
-    // The router wants to know what the answer covers.
+    covered(&call, &jobs).await
+}
+
+/// The answer with what it covers, which the router wants to know.
+async fn covered(call: &Call, value: &impl Serialize) -> ApiResult<Response> {
     let snapshot = call
         .select(&Query::select().expr(Expr::value(1)).to_owned())
         .await?;
-    Ok(call.covered(&jobs, &snapshot))
+    Ok(call.covered(value, &snapshot))
 }
 
 #[derive(Serialize)]

@@ -179,15 +179,14 @@ async fn one(call: Call) -> ApiResult<Response> {
 
 async fn statistics(call: Call) -> ApiResult<Response> {
     let view = call.catalog();
-    let id = call.param("id");
-    let Some(requirements) = view.decisions.requirements_by_rest_id(id) else {
-        return Ok(json(&Vec::<Value>::new()));
-    };
-    let of_file = |d: &&std::sync::Arc<crate::app::decisions::DeployedDecision>| {
-        d.row
-            .requirements
-            .as_ref()
-            .is_some_and(|r| r.id == requirements.id)
+    // Of an unknown file nothing is found, which a router has to be told with what it covers.
+    let requirements = view.decisions.requirements_by_rest_id(call.param("id"));
+    let of_file = |d: &&std::sync::Arc<crate::app::decisions::DeployedDecision>| match (
+        &d.row.requirements,
+        &requirements,
+    ) {
+        (Some(one), Some(asked)) => one.id == asked.id,
+        _ => false,
     };
     let decisions: Vec<_> = view.decisions.all().filter(of_file).collect();
     let ids: Vec<Id> = decisions.iter().map(|d| d.row.id).collect();

@@ -78,9 +78,11 @@ pub fn instance_needs(instance: &Instance) -> Vec<Id> {
     shown.filter(|id| instance.large.content(*id).is_none()).collect()
 }
 
+/// Those that it has, or had when it ended.
 fn own_variables(instance: &Instance) -> impl Iterator<Item = &Variable> {
     let own = instance.variables.by(By::Scope(instance.process.id));
-    own.filter(|v| v.task_id.is_none())
+    let last = instance.last_variables.iter().map(AsRef::as_ref);
+    own.filter(|v| v.task_id.is_none()).chain(last)
 }
 
 /// A value with its content, if it is a large one whose content is at hand.

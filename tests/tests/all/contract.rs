@@ -47,6 +47,33 @@ async fn compat_the_contract_table_says_what_is_served() -> Result<()> {
     .await
 }
 
+/// A node says which slots its part of a merged answer covers; where it forgets to, a router asks again and gives up.
+#[tokio::test(flavor = "multi_thread")]
+async fn compat_what_asks_every_shard_says_what_it_covers() -> Result<()> {
+    let three = ["dev", "--shards", "3", "--port", "PORT", "--no-sample"];
+    against("covers", &three, async |base| {
+        let client = Client::new();
+        let merged = |operation: &&Operation| {
+            use rest_api::operations::Class::{Batch, FanoutFirst, FanoutList, FanoutSum};
+            operation.method == "GET"
+                && [Batch, FanoutFirst, FanoutList, FanoutSum].contains(&operation.class)
+        };
+        client
+            .post(format!("{base}/history/cleanup"))
+            .send()
+            .await?
+            .error_for_status()?;
+        let all: Vec<&Operation> = operations().iter().filter(merged).collect();
+        for operation in &all {
+            let path = path_of(operation).replace(NOBODY, "01a22696-df2d-8000-9c96-000000000000");
+            let (status, body) = ask(&client, &base, "GET", &path, Map::new()).await?;
+            ensure!(status != 503, "GET {path}: {body}");
+        }
+        Ok(all.len())
+    })
+    .await
+}
+
 /// The whole table: a head line, then a row an operation.
 async fn contract(base: &str) -> Result<String> {
     let proofs = proofs(&scenarios())?;

@@ -39,7 +39,7 @@ fn starts() -> usize {
 }
 
 fn worker(cluster: &Cluster, base: &str, name: &str) -> Result<Process> {
-    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("npm");
+    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("clients/node");
     let mut command = Command::new("node");
     command
         .current_dir(&directory)

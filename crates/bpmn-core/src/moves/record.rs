@@ -23,18 +23,24 @@ impl Ctx<'_, '_> {
         }
     }
 
-    /// Takes out all variables: the instance has ended.
+    /// Takes out all variables: the instance has ended. Its own can still be asked for in this step.
     pub(crate) fn end_all_variables(&mut self) {
+        let process = self.inst.process.id;
         let ids: Vec<Id> = self.inst.variables.iter().map(|v| v.id).collect();
         for id in ids {
-            self.end_variable(id, None);
+            if let Some(variable) = self.end_variable(id, None)
+                && variable.scope_id == process
+                && variable.task_id.is_none()
+            {
+                self.inst.last_variables.push(variable);
+            }
         }
     }
 
-    fn end_variable(&mut self, id: Id, activity_id: Option<Id>) {
-        if let Some(variable) = self.inst.variables.remove(id) {
-            self.tell_variable(variable, activity_id, false);
-        }
+    fn end_variable(&mut self, id: Id, activity_id: Option<Id>) -> Option<Arc<Variable>> {
+        let variable = self.inst.variables.remove(id)?;
+        self.tell_variable(variable.clone(), activity_id, false);
+        Some(variable)
     }
 
     fn tell_variable(&mut self, variable: Arc<Variable>, activity_id: Option<Id>, deleted: bool) {

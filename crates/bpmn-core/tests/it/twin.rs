@@ -112,6 +112,7 @@ fn reloaded(instance: &Instance) -> Instance {
         notes: Default::default(),
         history: Default::default(),
         ended: false,
+        last_variables: Vec::new(),
         stored: true,
     }
 }

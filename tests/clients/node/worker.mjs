@@ -1,6 +1,6 @@
 // A worker of the unmodified npm package. Usage: node worker.mjs BASE-URL WORKER-ID TOPIC [USER PASSWORD]
 // Prints one line of JSON per task that it completed, and what the package's own logger prints.
-import { BasicAuthInterceptor, Client, logger } from "camunda-external-task-client-js";
+import { BasicAuthInterceptor, Client, logger } from "newest";
 
 const [baseUrl, workerId, topic, username, password] = process.argv.slice(2);
 const interceptors = username ? new BasicAuthInterceptor({ username, password }) : undefined;
