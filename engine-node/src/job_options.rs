@@ -31,7 +31,7 @@ pub struct JobOptions {
     /// How long a job stays locked to a node that doesn't renew the lock, in ms [auto: 30000]
     #[arg(long, value_name = "MS")]
     pub job_executor_lock_time_in_millis: Option<u64>,
-    /// Longest wait between two looks for due jobs, in ms [auto: 5000]
+    /// Longest wait between two looks for due jobs, in ms [auto: 30000]
     #[arg(long, value_name = "MS")]
     pub job_executor_wait_time_in_millis: Option<u64>,
 }

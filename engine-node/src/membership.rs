@@ -1,7 +1,7 @@
 //! A node's place in its cluster: its database's stamp, its registration, and the slots of a fresh shard.
 use crate::{
     app::Engine,
-    store::{SlotRow, SlotState, Stamp, Store, StoreError},
+    store::{SlotRow, SlotState, Stamp, Store, StoreError, Subject},
 };
 use anyhow::{Context, bail};
 use cluster::{Cluster, NodeInfo, NodeLease, View};
@@ -11,8 +11,6 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use topology::{ShardName, Slot};
 
-/// Longest time until a change of slots by another node of the shard is noticed without a request meeting it.
-const LOOK: Duration = Duration::from_secs(5);
 /// How long the database may take to answer before the node is not ready: with the pause, within 2 s (S0-03).
 const NO_ANSWER: Duration = Duration::from_millis(1_500);
 
@@ -134,6 +132,7 @@ pub async fn watch(
 ) {
     let mut view = cluster.as_ref().map(|c| c.watch());
     let mut told = false;
+    let (mut slots, look) = (engine.news().of(Subject::Slots), engine.settings().idle_look);
     while !stop.is_cancelled() {
         if let Some(cluster) = &cluster {
             if let Err(error) = adopt(&engine, cluster, &shard).await {
@@ -161,7 +160,11 @@ pub async fn watch(
                 None => std::future::pending().await,
             }
         };
-        tokio::select! { () = stop.cancelled() => {}, _ = timeout(LOOK, news) => {} }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = slots.news() => {}
+            _ = timeout(look, news) => {}
+        }
     }
 }
 

@@ -100,6 +100,13 @@ pub struct Options {
     /// Statements that take this long are logged; 0 logs none
     #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = service::duration)]
     pub slow_statement: std::time::Duration,
+    /// How long a node without work goes without asking its database: it hears of changes, and looks for lost news only
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = service::duration)]
+    pub idle_look: std::time::Duration,
+    /// Messages of that name that match nothing wait for their receiver that long, instead of 400; they must name a business
+    /// key or a process instance
+    #[arg(long, value_name = "NAME=DURATION,…", value_delimiter = ',', value_parser = parking)]
+    pub park_message: Vec<(String, std::time::Duration)>,
     /// Whether the job executor runs (`jobExecutorActivate`)
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     pub job_executor_activate: bool,
@@ -131,6 +138,13 @@ pub struct Options {
     pub history_care: HistoryOptions,
     #[command(flatten)]
     pub common: Common,
+}
+
+fn parking(text: &str) -> Result<(String, std::time::Duration), String> {
+    match text.rsplit_once('=') {
+        Some((name, time)) if !name.is_empty() => Ok((name.to_owned(), service::duration(time)?)),
+        _ => Err("not NAME=DURATION, such as reply=1h".to_owned()),
+    }
 }
 
 fn retry_cycle(text: &str) -> Result<String, String> {
@@ -215,6 +229,8 @@ impl Default for Options {
             pool_acquire_timeout: std::time::Duration::from_secs(5),
             query_timeout: std::time::Duration::from_secs(20),
             slow_statement: std::time::Duration::from_millis(500),
+            idle_look: std::time::Duration::from_secs(60),
+            park_message: Vec::new(),
             job_executor_activate: true,
             default_job_retries: 3,
             failed_job_retry_time_cycle: None,
@@ -324,6 +340,8 @@ impl Options {
             default_retries: self.default_job_retries.max(1),
             retry_cycle: self.failed_job_retry_time_cycle.clone(),
             unhandled_errors_fail: self.exceptions_after_unhandled_bpmn_error,
+            idle_look: self.idle_look.max(std::time::Duration::from_secs(1)),
+            parking: self.park_message.iter().cloned().collect(),
             variable_max: self
                 .variable_size_max
                 .map_or(u64::MAX, |most| most.max(LARGE as u64)),

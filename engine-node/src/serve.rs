@@ -1,7 +1,7 @@
 //! Starting, serving and stopping a node.
 use crate::{
     App, AppParts, NodeFacts,
-    app::{Engine, cleanup, executor, fold, history, meter, signals},
+    app::{Engine, cleanup, executor, fold, history, meter, news, signals},
     auth::{self, Auth},
     database, fresh,
     internal::{self, trust},
@@ -175,9 +175,12 @@ pub async fn start(
     tokio::spawn(signals::retell(engine.clone(), drain.clone()));
     tokio::spawn(history::watch(engine.clone(), drain.clone()));
     tokio::spawn(cleanup::run(engine.clone(), drain.clone()));
-    tokio::spawn(crate::rest::batch::run(app.clone(), drain.clone()));
+    tokio::spawn(rest::batch::run(app.clone(), drain.clone()));
+    tokio::spawn(rest::parked::run(app.clone(), drain.clone()));
     let sink = options.history_care.history_sink.clone();
     tokio::spawn(sink::run(engine.clone(), sink, shard.to_string(), drain.clone()));
+    // Ends with the store.
+    tokio::spawn(news::listen(engine.clone()));
     let jobs = tokio::spawn(executor::run(engine, drain.clone()));
 
     let base_url = format!("http://{address}/engine-rest");

@@ -66,6 +66,18 @@ pub(crate) fn steps() -> Vec<Step> {
             postgres: include_str!("../sql/0007_filters.postgres.sql"),
             sqlite: include_str!("../sql/0007_filters.sqlite.sql"),
         },
+        Step {
+            version: 8,
+            name: "restarted",
+            postgres: include_str!("../sql/0008_restarted.postgres.sql"),
+            sqlite: include_str!("../sql/0008_restarted.sqlite.sql"),
+        },
+        Step {
+            version: 9,
+            name: "parked",
+            postgres: include_str!("../sql/0009_parked.postgres.sql"),
+            sqlite: include_str!("../sql/0009_parked.sqlite.sql"),
+        },
     ]
 }
 

@@ -68,6 +68,9 @@ pub enum Verb {
     /// List and retry incidents over all shards
     #[command(subcommand)]
     Incidents(IncidentsVerb),
+    /// Show, deliver and drop messages that wait for their receiver (--park-message)
+    #[command(subcommand)]
+    Parked(ParkedVerb),
     /// Declare your own database indexes, which every shard gets and upgrades keep
     #[command(subcommand)]
     Index(IndexVerb),
@@ -274,6 +277,26 @@ pub enum IncidentsVerb {
         /// Tries that each one gets
         #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1_000))]
         retries: u32,
+    },
+    /// Everything else
+    #[command(external_subcommand)]
+    Other(Vec<String>),
+}
+
+/// Verbs of `parked`.
+#[derive(Subcommand, Clone, Debug)]
+pub enum ParkedVerb {
+    /// Show the messages that wait, at most 200 of each shard
+    List,
+    /// Deliver a message now, also one whose time has passed
+    Replay {
+        /// Its id
+        id: String,
+    },
+    /// Forget a message
+    Drop {
+        /// Its id
+        id: String,
     },
     /// Everything else
     #[command(external_subcommand)]

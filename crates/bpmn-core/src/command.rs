@@ -371,6 +371,8 @@ pub struct Outcome {
     pub signals: Vec<SignalThrown>,
     /// How many activities have begun and ended.
     pub tally: Tally,
+    /// Whether something waits for a message since.
+    pub waits_for_message: bool,
 }
 
 /// Numbers of activity instances.

@@ -41,6 +41,8 @@ pub struct Definition {
     pub task_priority: Option<Expression>,
     /// The variable that gets who starts an instance.
     pub(crate) initiator: Option<String>,
+    /// Who may start it, as the model says.
+    pub starters: Vec<Starter>,
     pub(crate) listeners: Listeners,
     /// What it needs that an engine may lack.
     pub needs: Vec<Need>,
@@ -55,6 +57,14 @@ pub struct Definition {
     pub(crate) by_id: HashMap<String, NodeIx>,
     /// What [`Definition::initial`] gives.
     pub(crate) initial: Option<NodeIx>,
+}
+
+/// Who may start a process.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Starter {
+    /// Whether the name is a group's; else a user's.
+    pub group: bool,
+    pub name: String,
 }
 
 /// A flow node.
@@ -185,7 +195,8 @@ pub struct TimerStart {
     pub text: String,
     pub exclusive: bool,
     /// Of the element or the process; an expression that needs variables gives 0.
-    pub priority: i64,
+    /// `None` where an expression gives it, which the reference refuses to deploy.
+    pub priority: Option<i64>,
 }
 
 impl Definition {
@@ -343,9 +354,12 @@ impl Definition {
         }
     }
 
-    fn start_priority(&self, node: &Node) -> i64 {
-        let expression = node.job_priority.as_ref().or(self.job_priority.as_ref());
-        expression.and_then(crate::eval::number).unwrap_or(0)
+    /// `None` where an expression gives it: there is no instance that could evaluate it.
+    fn start_priority(&self, node: &Node) -> Option<i64> {
+        match node.job_priority.as_ref().or(self.job_priority.as_ref()) {
+            Some(expression) if !expression.is_literal() => None,
+            expression => Some(expression.and_then(crate::eval::number).unwrap_or(0)),
+        }
     }
 
     fn starts(&self) -> impl Iterator<Item = (&Node, Start<'_>)> {

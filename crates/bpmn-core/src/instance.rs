@@ -39,6 +39,8 @@ pub struct ProcessInstance {
     pub retention: i16,
     /// Whether history tells of it: a level above `none` when it started.
     pub recorded: bool,
+    /// The instance that it was restarted from.
+    pub restarted_id: Option<Id>,
 }
 
 /// What a token is doing.

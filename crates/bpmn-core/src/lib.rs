@@ -27,6 +27,7 @@ pub mod note;
 mod parameter;
 mod parse;
 pub mod problem;
+mod property;
 pub mod script;
 mod step;
 #[cfg(test)]

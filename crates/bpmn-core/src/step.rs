@@ -35,6 +35,7 @@ pub fn new_instance(
         tenant_id: def.tenant_id.map(str::to_owned),
         retention: crate::history::retention(def.definition.history_ttl),
         recorded: env.history.of(&def.definition.key).keeps(Kind::Process),
+        restarted_id: None,
     })
 }
 

@@ -201,5 +201,5 @@ pub struct HistoricIdentityLink {
     pub assigner_id: Option<String>,
     pub tenant_id: Option<String>,
     pub removal_time: Option<Date>,
-    pub root_process_instance_id: String,
+    pub root_process_instance_id: Option<String>,
 }

@@ -1,19 +1,11 @@
 //! Batches: much to be done, each thing by a request of its own that a client could have sent for it. What a shard has
 //! of a batch begins here; `rest::batch` sends the requests.
 use super::{Caller, Engine, EngineError, history::LevelName, writer::now};
-use crate::store::{BatchChange, Begun, NewBatch, NewWork};
+use crate::store::{BatchChange, Begun, NewBatch, NewWork, Subject};
 use bpmn_core::{Id, Slot};
 use rest_api::batch::{Part, id_of_key};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::Notify;
-
-/// What a node has to do with batches.
-#[derive(Debug, Default)]
-pub struct BatchesHere {
-    /// Something is to be done.
-    pub wake: Notify,
-}
 
 /// What is to be done for one thing, as a request to this API.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,11 +32,6 @@ impl Request {
 }
 
 impl Engine {
-    /// What this node has to do with batches.
-    pub fn batches(&self) -> &BatchesHere {
-        &self.inner.batches
-    }
-
     /// Begins what this shard has of a batch: each request with the id of the thing that it is for, in whose slot it
     /// waits. A batch that has begun already stays as it is: a repeated request makes no second one.
     ///
@@ -90,7 +77,7 @@ impl Engine {
                 return Err(EngineError::Busy(format!("slot {slot} is being moved")));
             }
         }
-        self.inner.batches.wake.notify_one();
+        self.news().heard(Subject::Batches);
         Ok(Part {
             id: batch.id.to_string(),
             kind: Some(batch.kind),
@@ -123,7 +110,7 @@ impl Engine {
     pub async fn change_batch(&self, id: Id, change: BatchChange) -> Result<(), EngineError> {
         match self.store().change_batch(id, change).await? {
             true => {
-                self.inner.batches.wake.notify_one();
+                self.news().heard(Subject::Batches);
                 Ok(())
             }
             false => Err(EngineError::Busy(

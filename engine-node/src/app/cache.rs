@@ -320,6 +320,7 @@ mod tests {
             tenant_id: None,
             retention: 0,
             recorded: true,
+            restarted_id: None,
         });
         instance.external_tasks.insert(task(n, 0));
         instance.external_tasks.committed();

@@ -4,7 +4,7 @@ use super::{
     batcher::Batcher,
     writer::{Decide, Task, Work},
 };
-use crate::store::{Entity, SlotRow, SlotState, StoreError};
+use crate::store::{Entity, SlotRow, SlotState, StoreError, Subject};
 use bpmn_core::{
     Id, Slot,
     change::Instruction,
@@ -32,6 +32,8 @@ pub struct Start {
 /// How an instance starts that doesn't start at a start event.
 #[derive(Clone, Debug)]
 pub struct StartBy {
+    /// The ended instance that is begun anew.
+    pub restarted: Option<Id>,
     pub instructions: Vec<Instruction>,
     pub skip_listeners: bool,
     pub skip_mappings: bool,
@@ -119,6 +121,9 @@ impl Inner {
                 seen,
                 ..Owned::new(&rows)
             }));
+            // Start timers and batches may have come with slots.
+            self.news.heard(Subject::Log);
+            self.news.heard(Subject::Batches);
         }
         Ok(())
     }

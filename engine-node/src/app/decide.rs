@@ -273,7 +273,7 @@ impl Engine {
         }
         let unit = Unit {
             slots: vec![slot],
-            decision: Some((root, rows)),
+            alone: Some((root, rows)),
             ..Unit::default()
         };
         match self.store().write(&[unit]).await?.pop() {

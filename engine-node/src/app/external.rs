@@ -77,6 +77,9 @@ impl Inner {
     pub fn after_commit(&self, outcome: &bpmn_core::command::Outcome) {
         // Jobs are seen to by the claims of the write.
         self.wakeups.announce(&outcome.topics);
+        if outcome.waits_for_message && !self.settings.parking.is_empty() {
+            self.parking.notify_one();
+        }
         for warning in &outcome.warnings {
             tracing::warn!("{warning}");
         }

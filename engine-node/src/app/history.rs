@@ -1,17 +1,15 @@
 //! How much history a shard tells. The database of the shard keeps it, so that all its nodes agree: a node's own
 //! options only say what a fresh database begins with, and are compared with it afterwards.
 use super::Engine;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Subject};
 use bpmn_core::history::{History, Kind, Level, Rule};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use std::{path::Path, time::Duration};
+use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
 /// The name it is kept under.
 const NAME: &str = "history";
-/// Longest time until a node notices what another one has set.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// A history level's name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -168,7 +166,7 @@ impl Engine {
         self.inner.told.load().0.clone()
     }
 
-    /// Sets what all nodes of the shard tell from now on; this one at once, the others within a second or two.
+    /// Sets what all nodes of the shard tell from now on; this one at once, the others as soon as they hear of it.
     ///
     /// # Errors
     /// The database can't be written. `told` must be valid ([`Told::history`]).
@@ -205,8 +203,13 @@ impl Engine {
 
 /// Takes over what other nodes of the shard set, until `stop`.
 pub async fn watch(engine: Engine, stop: CancellationToken) {
+    let mut news = engine.news().of(Subject::Settings);
     loop {
-        tokio::select! { () = stop.cancelled() => return, () = tokio::time::sleep(LOOK) => {} }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = news.news() => {}
+            () = tokio::time::sleep(engine.settings().idle_look) => {}
+        }
         if let Err(error) = engine.look_for_history().await {
             let error: &dyn std::error::Error = &error;
             tracing::debug!(error, "history level not looked up");

@@ -21,6 +21,7 @@ mod group;
 pub mod history;
 pub mod meter;
 pub mod needs;
+pub mod news;
 pub mod notes;
 pub mod outside;
 mod rhythm;
@@ -49,6 +50,8 @@ pub struct Caller {
     pub fanout: bool,
     /// Id of the batch that the request makes, as the router drew it for all shards.
     pub batch: Option<Id>,
+    /// A message that was kept because nothing matched it comes again.
+    pub parked: bool,
     /// `http://HOST/engine-rest` as the client called it, for absolute links.
     pub base_url: String,
 }
@@ -113,7 +116,9 @@ pub(crate) struct Inner {
     /// Which instances entities belong to, where the cache doesn't know.
     pub owners: batcher::Batcher<(Entity, Id), Option<Id>>,
     pub cleanup: cleanup::Cleanup,
-    pub batches: batches::BatchesHere,
+    pub news: news::News,
+    /// Something waits for a message of a name that may be kept, or one was kept.
+    pub parking: tokio::sync::Notify,
     pub sink: crate::sink::SinkState,
     /// Who waits for a message name with a business key.
     pub waiting: batcher::Batcher<(String, String), (topology::Coverage, Vec<Waiting>)>,
@@ -150,6 +155,10 @@ pub struct Settings {
     pub cache_bytes: usize,
     /// Most bytes of a variable's text or content; past it the command is refused.
     pub variable_max: u64,
+    /// How long a node without work goes without asking its database, so long as it hears of changes.
+    pub idle_look: std::time::Duration,
+    /// Names of messages that wait for their receiver if nothing matches them, and how long.
+    pub parking: std::collections::BTreeMap<String, std::time::Duration>,
     /// Numbers of history's clean-up.
     pub cleanup: cleanup::CleanupSettings,
     /// What goes to history, as node and database agree ([`history::agreed`]).
@@ -182,6 +191,8 @@ impl Default for Settings {
             retry_cycle: None,
             cache_bytes: 64 << 20,
             variable_max: u64::MAX,
+            idle_look: std::time::Duration::from_secs(60),
+            parking: std::collections::BTreeMap::new(),
             cleanup: cleanup::CleanupSettings::default(),
             history: history::Told::default(),
             unhandled_errors_fail: false,
@@ -235,7 +246,8 @@ impl Engine {
             cache: cache::Cache::new(settings.cache_bytes),
             owners: commands::owners(engine.clone(), settings.queue_max),
             cleanup: cleanup::Cleanup::default(),
-            batches: batches::BatchesHere::default(),
+            news: news::News::default(),
+            parking: tokio::sync::Notify::new(),
             sink: crate::sink::SinkState::default(),
             waiting: correlate::waiting(engine.clone(), settings.queue_max),
             owned: arc_swap::ArcSwap::from_pointee(owned),
@@ -277,6 +289,11 @@ impl Engine {
     /// The numbers this node runs with.
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
+    }
+
+    /// Notified when something waits for a message of a name that may be kept, or one was kept.
+    pub fn parking(&self) -> &tokio::sync::Notify {
+        &self.inner.parking
     }
 
     /// The store, for queries.

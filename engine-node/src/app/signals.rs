@@ -334,26 +334,36 @@ impl Engine {
         told.map_err(|e| e.to_string())
     }
 
-    /// Tells what the outbox still holds, again.
-    async fn retell(&self) {
+    /// Tells what the outbox still holds, again; whether there was something, or may have been.
+    async fn retell(&self) -> bool {
         let before = now() - AGAIN.as_millis() as i64;
         match self.inner.store.outbox(before, ROWS).await {
-            Ok(rows) => self.inner.clone().tell(rows).await,
-            Err(error) => tracing::debug!(
-                error = &error as &dyn std::error::Error,
-                "the outbox was not read"
-            ),
+            Ok(rows) if rows.is_empty() => false,
+            Ok(rows) => {
+                self.inner.clone().tell(rows).await;
+                true
+            }
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::debug!(error, "the outbox was not read");
+                true
+            }
         }
     }
 }
 
 /// Tells now and then what was not heard by everybody, until the node drains.
 pub async fn retell(engine: Engine, drain: CancellationToken) {
+    let mut pause = AGAIN;
     loop {
         tokio::select! {
             () = drain.cancelled() => return,
-            () = tokio::time::sleep(AGAIN) => engine.retell().await,
+            () = tokio::time::sleep(pause) => {}
         }
+        pause = match engine.retell().await {
+            true => AGAIN,
+            false => AGAIN.max(engine.settings().idle_look),
+        };
     }
 }
 

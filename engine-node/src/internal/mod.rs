@@ -3,6 +3,7 @@ pub mod correlate;
 pub mod external_task;
 mod history;
 mod jobs;
+mod parked;
 mod signals;
 mod slots;
 mod storage;
@@ -48,6 +49,7 @@ pub fn routes() -> Router<App> {
         .route("/sweep", post(sweep))
         .merge(jobs::routes())
         .merge(history::routes())
+        .merge(parked::routes())
         .merge(signals::routes())
         .merge(slots::routes())
         .merge(storage::routes())

@@ -17,8 +17,8 @@ pub const SORTS: &[&str] = &[
     "versionTag",
 ];
 
-/// Published definitions that meet the filters.
-pub fn find(filters: &Filters, view: &CatalogView) -> ApiResult<Vec<Arc<Deployed>>> {
+/// Published definitions that meet the filters. `groups`: those of the user whom `startableBy` names.
+pub fn find(filters: &Filters, view: &CatalogView, groups: &[String]) -> ApiResult<Vec<Arc<Deployed>>> {
     let mut rows: Vec<Arc<Deployed>> = view.all().filter(|d| d.published).cloned().collect();
     let mut keep = |test: &dyn Fn(&Deployed) -> bool| rows.retain(|d| test(d));
     type Field = fn(&Deployed) -> Option<&str>;
@@ -87,6 +87,17 @@ pub fn find(filters: &Filters, view: &CatalogView) -> ApiResult<Vec<Arc<Deployed
                 .map_or(with_none, |tenant| tenants.contains(tenant))
         });
     }
+    if let Some(user) = filters.text("startableBy")? {
+        keep(&|d| {
+            let starters = &mut d.definition.starters.iter();
+            starters.any(|s| match s.group {
+                true => groups.contains(&s.name),
+                false => s.name == user,
+            })
+        });
+    }
+    // Says nothing where nobody's rights are checked, as in the reference without authorization.
+    filters.on("startablePermissionCheck")?;
     if filters.on("latestVersion")? {
         keep(&|d| is_latest(view, d));
     }

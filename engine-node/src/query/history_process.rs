@@ -32,6 +32,8 @@ pub struct ProcessRow {
     pub super_instance: Option<Id>,
     /// End of the root of its tree.
     pub root_ended: Option<i64>,
+    /// The instance that it was restarted from.
+    pub restarted: Option<Id>,
 }
 
 impl ProcessRow {
@@ -47,7 +49,7 @@ impl ProcessRow {
     }
 }
 
-const SHARED: [&str; 10] = [
+const SHARED: [&str; 11] = [
     "id",
     "root_id",
     "definition_id",
@@ -58,6 +60,7 @@ const SHARED: [&str; 10] = [
     "start_element",
     "tenant_id",
     "super_instance_id",
+    "restarted_id",
 ];
 
 /// Reads a row of [`listing`].
@@ -77,6 +80,7 @@ pub fn row(row: &dyn Row) -> Result<ProcessRow, StoreError> {
         delete_reason: row.text_opt(11)?,
         super_instance: row.id_opt(12)?,
         root_ended: row.i64_opt(13)?,
+        restarted: row.id_opt(14)?,
     })
 }
 
@@ -85,6 +89,7 @@ fn columns() -> Vec<Expr> {
     columns.extend(["ended", "state", "delete_reason"].map(|name| col(H, name)));
     columns.push(col(H, "super_instance_id"));
     columns.push(root_ended(H));
+    columns.push(col(H, "restarted_id"));
     columns
 }
 

@@ -6,7 +6,7 @@ use crate::{
         catalog::CatalogView,
         decisions::{Decisions, DeployedDecision},
     },
-    store::{DeploymentRow, JobDefinitionRow, Reference},
+    store::{DeploymentRow, JobDefinitionRow, Reference, Subject},
 };
 use bpmn_core::{Definition, Id};
 use service::Readiness;
@@ -22,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 const WAIT_FOR_INDEX: Duration = Duration::from_secs(5);
 /// After this time a deployment that its writer has not published is published by whoever sees it.
 const PUBLISH_FOR_OTHERS: Duration = Duration::from_secs(30);
+/// Pause between two tries of what has to be done, and between two looks while something is awaited.
+const SOON: Duration = Duration::from_secs(1);
 
 impl Replication {
     /// Applies everything up to the head and loads the catalog; gives the index applied.
@@ -69,14 +71,18 @@ impl Replication {
         if self.published() >= index {
             return Ok(());
         }
+        let mut news = self.engine.news().of(Subject::Log);
         let reached = async {
             while self.published() < index {
                 if self.catch_up().await.is_err() {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 } else if self.published() < index {
-                    self.log
-                        .changed(self.engine.catalog().view().applied, self.published())
-                        .await;
+                    let applied = self.engine.catalog().view().applied;
+                    tokio::select! {
+                        () = self.log.changed(applied, self.published()) => {}
+                        () = news.news() => {}
+                        () = tokio::time::sleep(SOON) => {}
+                    }
                 }
             }
         };
@@ -121,6 +127,7 @@ impl Replication {
 
     /// Follows the log until `stop`; the part `reference-log` of `ready` tells whether this node keeps up.
     pub async fn follow(self: Arc<Self>, ready: Readiness, stop: CancellationToken) {
+        let mut news = self.engine.news().of(Subject::Log);
         loop {
             match self.catch_up().await {
                 Ok(_) => ready.ready("reference-log"),
@@ -134,8 +141,9 @@ impl Replication {
                     tokio::select! { () = stop.cancelled() => return, () = pause => continue }
                 }
             }
-            if let Err(error) = self.arm_start_timers().await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "start timers not armed");
+            let armed = self.arm_start_timers().await;
+            if let Err(error) = &armed {
+                tracing::warn!(error = error as &dyn std::error::Error, "start timers not armed");
             }
             if let Err(error) = self.publish_for_others().await {
                 tracing::warn!(
@@ -144,11 +152,24 @@ impl Replication {
                 );
             }
             let applied = self.engine.catalog().view().applied;
+            let open = !matches!(armed, Ok(true)) || self.awaits_publication();
+            let pause = if open {
+                SOON
+            } else {
+                self.engine.settings().idle_look
+            };
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.log.changed(applied, self.published()) => {}
+                () = news.news() => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
+    }
+
+    /// Whether something is applied and not published.
+    fn awaits_publication(&self) -> bool {
+        !self.waiting.lock().unwrap_or_else(|e| e.into_inner()).is_empty()
     }
 
     /// Publishes what has waited so long that its writer must be gone.

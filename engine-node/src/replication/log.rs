@@ -61,7 +61,8 @@ pub(super) trait Log: Send + Sync {
     async fn confirm(&self, index: u64) -> Result<(), EngineError>;
     /// Waits until every shard has applied `index`; marks and names those that don't in time.
     async fn wait_for_shards(&self, index: u64) -> Result<Vec<ShardName>, EngineError>;
-    /// Ends when there may be something beyond `applied` or `published`, at the latest after a second.
+    /// Ends when there is something beyond `applied` or `published`, as far as the log itself tells; what another node
+    /// of the shard has applied is news of the database.
     async fn changed(&self, applied: u64, published: u64);
 }
 
@@ -193,7 +194,7 @@ impl Log for LocalLog {
     }
 
     async fn changed(&self, _: u64, _: u64) {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        std::future::pending().await
     }
 }
 
@@ -411,12 +412,12 @@ impl Log for ClusterLog {
 
     async fn changed(&self, applied: u64, published: u64) {
         let mut view = self.cluster.watch();
-        let news = async {
-            let unknown = |v: &cluster::View| v.log_head > applied || v.published > published;
-            while !unknown(&view.borrow_and_update()) && view.changed().await.is_ok() {}
-        };
-        // The watch tells at once; the look every second finds what another node of the shard has applied.
-        let _ = timeout(Duration::from_secs(1), news).await;
+        let unknown = |v: &cluster::View| v.log_head > applied || v.published > published;
+        while !unknown(&view.borrow_and_update()) {
+            if view.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
     }
 }
 

@@ -23,7 +23,7 @@ use payload::Payload;
 use peers::Peers;
 use plan::{Deployable, Models};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, Weak,
         atomic::{AtomicU64, Ordering},
@@ -76,6 +76,8 @@ pub struct Replication {
     identity_at: AtomicU64,
     /// Log index and owned slots for which the start timers are known to be armed.
     timers_seen: Mutex<Option<(u64, Arc<Owned>)>>,
+    /// Definitions of whose candidates history is known to tell.
+    starters_told: Mutex<HashSet<Id>>,
     /// Definitions that are the newest again, and the newer one that was deleted last, as far as this node saw it.
     newest_again: Mutex<HashMap<Id, Id>>,
     /// Since when (by this node) a deployment waits to be published.
@@ -115,6 +117,7 @@ impl Replication {
             generation: Arc::default(),
             identity_at: AtomicU64::new(0),
             timers_seen: Mutex::default(),
+            starters_told: Mutex::default(),
             newest_again: Mutex::default(),
             waiting: Mutex::default(),
         })

@@ -116,6 +116,11 @@ pub fn rows(
                 return Err(same_key(&model.key));
             }
             for start in model.start_timers() {
+                if start.priority.is_none() {
+                    return Err(failure(
+                        "UTILS-02001 Parameter 'variableScope' is null".to_owned(),
+                    ));
+                }
                 if let Err(error) = timer::next(start.kind, &start.text, now, None) {
                     return Err(failure(error.explained(start.kind, &start.text)));
                 }

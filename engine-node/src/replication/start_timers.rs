@@ -1,4 +1,5 @@
-//! Arming of start timers: by the shard that owns the home slot of the definition's key, exactly once.
+//! What a definition brings to the home slot of its key: start timers, and what history tells of its candidates. Brought
+//! by the shard that owns that slot, exactly once.
 //!
 //! The jobs are written together with an idempotency row of the slot, so that of several nodes one arms, and what is
 //! armed moves with the slot. Jobs of versions that are no longer the newest are deleted.
@@ -9,7 +10,7 @@ use crate::{
 };
 use bpmn_core::{
     Id, Slot,
-    instance::{HistoricJob, Job, JobKind, RunState},
+    instance::{HistoricIdentityLink, HistoricJob, HistoryRow, Job, JobKind, RunState},
     timer,
 };
 use sea_query::{Alias, Expr, ExprTrait, Query};
@@ -19,16 +20,16 @@ use std::{
 };
 
 impl Replication {
-    /// Brings the start timer jobs of the slots owned here to what is published. Repeatable; does nothing
-    /// while neither log nor slots have changed.
-    pub async fn arm_start_timers(&self) -> Result<(), EngineError> {
+    /// Brings the start timer jobs of the slots owned here to what is published; false if something is left to do.
+    /// Repeatable; does nothing while neither log nor slots have changed.
+    pub async fn arm_start_timers(&self) -> Result<bool, EngineError> {
         let view = self.engine.catalog().view();
         let owned = self.engine.owned();
         let is_seen =
             |(applied, slots): &(u64, Arc<Owned>)| *applied == view.applied && Arc::ptr_eq(slots, &owned);
         let seen = || self.timers_seen.lock().unwrap_or_else(|e| e.into_inner());
         if seen().as_ref().is_some_and(is_seen) {
-            return Ok(());
+            return Ok(true);
         }
         let mut complete = self.tidy_jobs(&owned).await?;
         for deployed in view.all_latest().filter(|d| owned.owns(d.row.home)) {
@@ -36,10 +37,13 @@ impl Replication {
                 complete &= self.arm(deployed).await?;
             }
         }
+        for deployed in view.all().filter(|d| d.published && owned.owns(d.row.home)) {
+            complete &= self.tell_starters(deployed, &view).await?;
+        }
         if complete {
             *seen() = Some((view.applied, owned));
         }
-        Ok(())
+        Ok(complete)
     }
 
     /// Deletes start timer jobs of definitions that are no longer the newest; false if something is left to do. The
@@ -128,15 +132,7 @@ impl Replication {
         let deleted = deleted
             .map(|newer| format!("\nafter {newer}"))
             .unwrap_or_default();
-        let mark = IdempotencyRow {
-            slot: row.home,
-            key: format!("start-timers\n{}{deleted}", row.id),
-            digest: String::new(),
-            status: 204,
-            body: String::new(),
-            created: now(),
-            instance_id: None,
-        };
+        let mark = mark(row.home, format!("start-timers\n{}{deleted}", row.id));
         if self.store.idempotency(mark.slot, &mark.key).await?.is_some() {
             return Ok(true);
         }
@@ -164,7 +160,7 @@ impl Replication {
                         due: Some(due),
                         retries,
                         exclusive: start.exclusive,
-                        priority: set.and_then(|j| j.priority).unwrap_or(start.priority),
+                        priority: set.and_then(|j| j.priority).or(start.priority).unwrap_or(0),
                         suspended: set.is_some_and(|j| j.suspended),
                         created: now(),
                         lock_owner: None,
@@ -194,6 +190,65 @@ impl Replication {
             Some(Applied::Duplicate) => Ok(true),
             _ => Ok(false),
         }
+    }
+
+    /// Tells history who may start a definition, once; false when the slot is not owned here any more.
+    async fn tell_starters(&self, deployed: &Deployed, view: &CatalogView) -> Result<bool, EngineError> {
+        let (row, starters) = (&deployed.row, &deployed.definition.starters);
+        let told = || self.starters_told.lock().unwrap_or_else(|e| e.into_inner());
+        let kept = self.engine.tells(&row.key, bpmn_core::history::Kind::LinkAdded);
+        if starters.is_empty() || !kept || told().contains(&row.id) {
+            return Ok(true);
+        }
+        let mark = mark(row.home, format!("starters\n{}", row.id));
+        let mut done = self.store.idempotency(mark.slot, &mark.key).await?.is_some();
+        if !done {
+            let time = view
+                .deployments
+                .get(&row.deployment_id)
+                .map_or_else(now, |d| d.deployed);
+            let rows = starters.iter().map(|starter| {
+                let name = |group| (starter.group == group).then(|| starter.name.clone());
+                HistoryRow::IdentityLink(HistoricIdentityLink {
+                    id: self.engine.new_id(row.home),
+                    task_id: None,
+                    instance_id: None,
+                    definition_id: Some(row.id),
+                    kind: "candidate".to_owned(),
+                    user_id: name(false),
+                    group_id: name(true),
+                    added: true,
+                    operator: None,
+                    time,
+                    tenant_id: row.tenant_id.clone(),
+                })
+            });
+            let unit = Unit {
+                slots: vec![row.home],
+                alone: Some((row.id, rows.collect())),
+                idempotency: vec![mark],
+                ..Unit::default()
+            };
+            let written = self.store.write(&[unit]).await?;
+            done = matches!(written.first(), Some(Applied::Done | Applied::Duplicate));
+        }
+        if done {
+            told().insert(row.id);
+        }
+        Ok(done)
+    }
+}
+
+/// Remembers, in a slot, that something was done for it.
+fn mark(slot: Slot, key: String) -> IdempotencyRow {
+    IdempotencyRow {
+        slot,
+        key,
+        digest: String::new(),
+        status: 204,
+        body: String::new(),
+        created: now(),
+        instance_id: None,
     }
 }
 

@@ -9,6 +9,10 @@ use sha2::{Digest, Sha256};
 #[derive(Clone, Debug)]
 pub struct User(pub String);
 
+/// Put into the extensions of a message's request that was kept before: it isn't kept again.
+#[derive(Clone, Copy, Debug)]
+pub struct Parked;
+
 /// Longest `Idempotency-Key`, in bytes.
 const KEY_MAX: usize = 255;
 
@@ -31,6 +35,7 @@ pub fn caller(parts: &Parts, body: &[u8]) -> ApiResult<Caller> {
         user: parts.extensions.get::<User>().map(|user| user.0.clone()),
         slot,
         idempotency: idempotency(parts, body)?,
+        parked: parts.extensions.get::<Parked>().is_some(),
         fanout: text(&parts.headers, "x-stellwerk-fanout") == Some("1"),
         base_url: base_url(&parts.headers),
     })

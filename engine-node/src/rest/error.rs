@@ -105,6 +105,8 @@ fn of_library(message: &str) -> Option<&'static str> {
         ("For input string: ", "NumberFormatException"),
         // An output parameter of what ends the process.
         ("Cannot invoke \"", "NullPointerException"),
+        // A priority of a start timer that only an instance could give.
+        ("UTILS-02001", "IllegalArgumentException"),
         ("FEEL/SCALA-", "FeelException"),
         ("DMN-03", "DmnHitPolicyException"),
         ("DMN-01002", "DmnEvaluationException"),

@@ -170,9 +170,10 @@ async fn task_form(call: Call) -> ApiResult<Response> {
     let missing = |id: &str| {
         ApiError::rest(StatusCode::BAD_REQUEST, format!("Cannot get form for task {id}")).with_code(0)
     };
-    let (_, row, deployed) = found(&call, missing).await?;
+    let (instance, mut row, deployed) = found(&call, missing).await?;
+    row.form_key = task::key_now(&call, &deployed, &instance, &row)?;
     let node = node_of(&deployed, &row).ok_or_else(|| missing(call.param("id")))?;
-    let (key, reference) = task::form(&call.catalog(), &row);
+    let (key, reference) = task::form_of(&call.catalog(), &row);
     Ok(json(&form_dto(key, reference, node, format!("task/{}", row.id))))
 }
 
@@ -244,8 +245,9 @@ async fn deployed_task(call: Call) -> ApiResult<Response> {
                     \"task\" is null";
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "NullPointerException", text)
     };
-    let (_, row, deployed) = found(&call, missing).await?;
-    let (key, reference) = task::form(&call.catalog(), &row);
+    let (instance, mut row, deployed) = found(&call, missing).await?;
+    row.form_key = task::key_now(&call, &deployed, &instance, &row)?;
+    let (key, reference) = task::form_of(&call.catalog(), &row);
     content(&call, &deployed, key, reference).await
 }
 

@@ -73,7 +73,7 @@ fn process_dto(view: &CatalogView, row: ProcessRow) -> HistoricProcessInstance {
         super_case_instance_id: None,
         case_instance_id: None,
         tenant_id: row.tenant_id,
-        restarted_process_instance_id: None,
+        restarted_process_instance_id: row.restarted.map(|id| id.to_string()),
     }
 }
 

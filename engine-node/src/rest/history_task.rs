@@ -91,7 +91,8 @@ fn link_dto(view: &CatalogView, row: LinkRow) -> HistoricIdentityLink {
         assigner_id: row.operator,
         tenant_id: row.tenant_id,
         removal_time: definition.and_then(|id| removal(view, id, row.root_ended)),
-        root_process_instance_id: row.root_id.to_string(),
+        // What a definition's model says of it belongs to no tree.
+        root_process_instance_id: row.task_id.map(|_| row.root_id.to_string()),
     }
 }
 

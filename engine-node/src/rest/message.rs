@@ -1,11 +1,14 @@
 //! `POST /message` correlates.
 use super::{
     call::{Call, json, no_content},
-    error, instance_view,
+    error, instance_view, parked,
 };
 use crate::{
     App,
-    app::correlate::{self, Message},
+    app::{
+        EngineError,
+        correlate::{self, Message},
+    },
 };
 use axum::{Router, response::Response, routing::post};
 use bpmn_core::{Id, instance::Instance};
@@ -72,11 +75,19 @@ async fn message(call: Call) -> ApiResult<Response> {
     let (mut message, may_match) = read(&body)?;
     message.variables_in_result = result && with_variables;
     let found = if may_match {
-        call.app
-            .engine
-            .correlate(&call.caller, &message)
-            .await
-            .map_err(error::api)?
+        match call.app.engine.correlate(&call.caller, &message).await {
+            Ok(found) => found,
+            Err(EngineError::Mismatch(text)) => {
+                let mismatch = EngineError::Mismatch(text);
+                // Several matches are no reason to wait.
+                let nobody = mismatch.to_string() == correlate::no_match(&message.name).to_string();
+                return match parked::keep(&call, &message).await? {
+                    Some(kept) if nobody => Ok(kept),
+                    _ => Err(error::api(mismatch)),
+                };
+            }
+            Err(error) => return Err(error::api(error)),
+        }
     } else if message.all {
         Vec::new()
     } else {

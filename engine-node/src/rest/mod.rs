@@ -47,6 +47,7 @@ pub mod migration;
 pub mod modification;
 pub mod multipart;
 pub mod openapi;
+pub mod parked;
 pub mod process_definition;
 pub mod process_instance;
 pub mod redeploy;

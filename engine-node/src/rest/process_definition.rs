@@ -101,10 +101,20 @@ pub fn named(call: &Call, missing: impl Fn(&str) -> ApiError) -> ApiResult<Arc<D
     })
 }
 
+/// The groups of the user who is to be able to start something.
+async fn groups(call: &Call, filters: &Filters) -> ApiResult<Vec<String>> {
+    let Some(user) = filters.text("startableBy")? else {
+        return Ok(Vec::new());
+    };
+    let snapshot = call.select(&query::group::ids_of(&user)).await?;
+    let names = snapshot.rows.iter().map(|row| row.text(0));
+    names.collect::<Result<_, _>>().map_err(error::store)
+}
+
 async fn list(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
     let sortings = sorting(&filters, &|by| query::definition::SORTS.contains(&by))?;
-    let rows = query::definition::find(&filters, &view)?;
+    let rows = query::definition::find(&filters, &view, &groups(&call, &filters).await?)?;
     let rows = memory::page(
         rows,
         &sortings,
@@ -116,7 +126,8 @@ async fn list(call: Call) -> ApiResult<Response> {
 }
 
 async fn count(call: Call) -> ApiResult<Response> {
-    let rows = query::definition::find(&call.filters(), &call.catalog())?;
+    let filters = call.filters();
+    let rows = query::definition::find(&filters, &call.catalog(), &groups(&call, &filters).await?)?;
     Ok(json(&json!({"count": rows.len()})))
 }
 
@@ -249,6 +260,7 @@ fn start_request(body: &Filters, prefix: &str) -> ApiResult<StartRequest> {
         return Err(ApiError::rest(StatusCode::INTERNAL_SERVER_ERROR, text));
     }
     let by = (!instructions.is_empty()).then_some(StartBy {
+        restarted: None,
         instructions,
         skip_listeners,
         skip_mappings,

@@ -53,6 +53,7 @@ async fn restart(call: Call) -> ApiResult<Response> {
     let found = selection::instances(&call, &body, &words).await?;
     let deployed = named(&call, unknown)?;
     let by = StartBy {
+        restarted: None,
         instructions,
         skip_listeners: body.on("skipCustomListeners")?,
         skip_mappings: body.on("skipIoMappings")?,
@@ -70,7 +71,10 @@ async fn restart(call: Call) -> ApiResult<Response> {
             business_key: ended.business_key.filter(|_| !no_key),
             variables,
             form: false,
-            by: Some(by.clone()),
+            by: Some(StartBy {
+                restarted: Some(ended.id),
+                ..by.clone()
+            }),
         };
         let render = Box::new(|_: &_, _: &_| Answer::no_content());
         let engine = &call.app.engine;

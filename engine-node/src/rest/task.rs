@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     App,
-    app::{Answer, CatalogView, EngineError, commands::Render},
+    app::{Answer, CatalogView, Deployed, EngineError, commands::Render, writer::now},
     query::{Where, task},
     store::{Entity, Row},
 };
@@ -19,6 +19,7 @@ use axum::{
 use bpmn_core::{
     Id,
     command::{Command, Rejection, TaskChange},
+    form,
     instance::{Instance, UserTask},
     value::Variables,
 };
@@ -57,7 +58,7 @@ pub fn routes() -> Router<App> {
 }
 
 /// What a task's row says of its form: a key, or which Camunda form it is.
-pub fn form(view: &CatalogView, task: &UserTask) -> (Option<String>, Option<FormRef>) {
+pub fn form_of(view: &CatalogView, task: &UserTask) -> (Option<String>, Option<FormRef>) {
     let key = task.form_key.clone();
     let definition = task.definition_id.and_then(|id| view.by_id(id));
     let node = definition.and_then(|d| d.definition.node(task.element.as_deref()?));
@@ -72,8 +73,67 @@ pub fn form(view: &CatalogView, task: &UserTask) -> (Option<String>, Option<Form
     (None, Some(reference))
 }
 
+/// Tasks with the keys of their forms as they are now.
+///
+/// # Errors
+/// An expression fails: then none of the tasks is shown, as in the reference.
+async fn keyed(call: &Call, mut tasks: Vec<UserTask>) -> ApiResult<Vec<UserTask>> {
+    let view = call.catalog();
+    let deployed = |task: &UserTask| Some(view.by_id(task.definition_id?)?.clone());
+    let varies = |task: &UserTask| {
+        let node = view
+            .by_id(task.definition_id?)?
+            .definition
+            .node(task.element.as_deref()?)?;
+        let key = node.form.key.as_ref()?;
+        task.instance_id.filter(|_| key.varies())
+    };
+    let mut ids: Vec<Id> = tasks.iter().filter_map(varies).collect();
+    if ids.is_empty() {
+        return Ok(tasks);
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    let loaded = call.app.engine.store().load(&ids).await.map_err(error::store)?;
+    for task in tasks.iter_mut().filter(|task| varies(task).is_some()) {
+        // One that has ended since keeps the key that it had.
+        let instance = loaded.iter().find(|i| Some(i.process.id) == task.instance_id);
+        let (Some(instance), Some(deployed)) = (instance, deployed(task)) else {
+            continue;
+        };
+        task.form_key = key_now(call, &deployed, instance, task)?;
+    }
+    Ok(tasks)
+}
+
+/// The key of a task's form as it is now.
+///
+/// # Errors
+/// Its expression fails.
+pub fn key_now(
+    call: &Call,
+    deployed: &Deployed,
+    instance: &Instance,
+    task: &UserTask,
+) -> ApiResult<Option<String>> {
+    let node = task
+        .element
+        .as_deref()
+        .and_then(|element| deployed.definition.node(element));
+    let Some(node) = node.filter(|_| instance.tasks.get(task.id).is_some()) else {
+        return Ok(task.form_key.clone());
+    };
+    let user = call.caller.user.as_deref();
+    match form::key(&deployed.reference(), node, instance, task.id, now(), user) {
+        Ok(key) => Ok(key),
+        // A key that is longer than any: as it was when the task began.
+        Err(Rejection::NeedsValues(_)) => Ok(task.form_key.clone()),
+        Err(cause) => Err(ApiError::engine(cause.to_string())),
+    }
+}
+
 fn dto(view: &CatalogView, task: UserTask) -> Task {
-    let (form_key, camunda_form_ref) = form(view, &task);
+    let (form_key, camunda_form_ref) = form_of(view, &task);
     Task {
         id: task.id.to_string(),
         name: task.name,
@@ -124,12 +184,15 @@ async fn list_post(call: Call) -> ApiResult<Response> {
 pub(super) async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
     let noted = filters.on(task::WITH_NOTES)?;
-    lists::page(
-        call,
-        &task::listing(Where::new(filters, &view))?,
-        |row| Ok((task::row(row)?, task::notes(row, noted)?)),
-        |(row, notes)| with_notes(dto(&view, row), notes),
-    )
+    let listing = task::listing(Where::new(filters, &view))?;
+    let read = |row: &dyn Row| Ok((task::row(row)?, task::notes(row, noted)?));
+    lists::completed(call, &listing, read, async |rows: Vec<_>| {
+        let (tasks, notes): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+        let tasks = keyed(call, tasks).await?.into_iter().zip(notes);
+        Ok(tasks
+            .map(|(task, notes)| with_notes(dto(&view, task), notes))
+            .collect())
+    })
     .await
 }
 
@@ -149,7 +212,8 @@ pub(super) async fn single(call: &Call, filters: &Filters) -> ApiResult<Response
         [] => Ok(call.with_coverage(super::call::no_content(), snapshot.coverage)),
         [row] => {
             let row = task::row(&**row).map_err(error::store)?;
-            Ok(call.covered(&dto(&view, row), &snapshot))
+            let found = keyed(call, vec![row]).await?.pop().map(|row| dto(&view, row));
+            Ok(call.covered(&found, &snapshot))
         }
         _ => Err(ApiError::invalid_request("Filter does not returns a valid single result").with_code(0)),
     }
@@ -192,7 +256,10 @@ async fn one(call: Call) -> ApiResult<Response> {
     };
     let read = |row: &dyn Row| Ok((task::row(row)?, task::notes(row, noted)?));
     let (row, notes) = lists::one(&call, call.id("id"), query, read, missing).await?;
-    Ok(json(&with_notes(dto(&call.catalog(), row), notes)))
+    let found = keyed(&call, vec![row]).await?.pop();
+    Ok(json(
+        &found.map(|row| with_notes(dto(&call.catalog(), row), notes)),
+    ))
 }
 
 /// The reference's words for a task that isn't there.

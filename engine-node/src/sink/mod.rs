@@ -8,15 +8,17 @@ pub use target::Target;
 use crate::{app::Engine, store::housekeeping::Backlog};
 use std::{
     sync::atomic::{AtomicI64, AtomicU64, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use target::Receiver;
 use tokio_util::sync::CancellationToken;
 
 /// Batches taken from the queue at once.
 const BATCHES: usize = 64;
-/// Between two looks at an empty queue.
+/// Between two looks at an empty queue while this node writes.
 const IDLE: Duration = Duration::from_millis(500);
+/// The same while only others may: history waits that long at most.
+const QUIET: Duration = Duration::from_secs(5);
 /// Longest wait between two tries while the sink is down.
 const DOWN: Duration = Duration::from_secs(15);
 /// How long a node keeps the sink to itself without a sign of life, ms.
@@ -57,6 +59,7 @@ pub async fn run(engine: Engine, target: Option<Target>, shard: String, drain: C
     let mut wait = IDLE;
     let mut watching = false;
     while !drain.is_cancelled() {
+        let written = engine.counters().batches.load(Ordering::Relaxed);
         let turn = async {
             if !watching {
                 engine.store().watch_history(target != Target::Off).await?;
@@ -73,7 +76,10 @@ pub async fn run(engine: Engine, target: Option<Target>, shard: String, drain: C
                 continue;
             }
             Ok(false) if target == Target::Off => return,
-            Ok(false) => wait = IDLE,
+            Ok(false) => {
+                wait = IDLE;
+                unwritten(&engine, written, &drain).await;
+            }
             Err(error) => {
                 engine.sink().failures.fetch_add(1, Ordering::Relaxed);
                 let late = engine.sink().age.load(Ordering::Relaxed);
@@ -89,6 +95,15 @@ pub async fn run(engine: Engine, target: Option<Target>, shard: String, drain: C
             () = drain.cancelled() => {}
             () = tokio::time::sleep(wait) => {}
         }
+    }
+}
+
+/// Waits while this node writes nothing more, and not for ever.
+async fn unwritten(engine: &Engine, before: u64, drain: &CancellationToken) {
+    let written = || engine.counters().batches.load(Ordering::Relaxed);
+    let until = Instant::now() + QUIET;
+    while written() == before && Instant::now() < until && !drain.is_cancelled() {
+        tokio::time::sleep(IDLE / 5).await;
     }
 }
 

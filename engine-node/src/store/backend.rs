@@ -48,6 +48,9 @@ pub(crate) trait Backend: Send + Sync + 'static {
         0
     }
 
+    /// See [`super::Store::ping`].
+    async fn ping(&self) -> Result<(), StoreError>;
+
     /// See [`super::Store::announce`].
     async fn announce(&self, line: &str) -> Result<(), StoreError>;
 

@@ -12,7 +12,8 @@ use super::{
     *,
 };
 
-const OWNED: &str = "\"slot\" NOT IN (SELECT \"slot\" FROM slot WHERE \"state\" <> 0)";
+/// That a row's slot is owned here, and not being moved.
+pub(super) const OWNED: &str = "\"slot\" NOT IN (SELECT \"slot\" FROM slot WHERE \"state\" <> 0)";
 /// Rows of one statement.
 const ROWS: usize = 500;
 /// What could not be done now is tried again after that time, ms.
@@ -364,7 +365,7 @@ impl<B: Backend> SqlStore<B> {
     }
 }
 
-fn any(rows: Cells) -> bool {
+pub(super) fn any(rows: Cells) -> bool {
     !rows.is_empty()
 }
 
@@ -384,7 +385,9 @@ impl<B: Backend> Batches for SqlStore<B> {
     }
 
     async fn begin_batch(&self, batch: &NewBatch) -> Result<Begun, StoreError> {
-        self.write_batch(batch).await
+        let begun = self.write_batch(batch).await?;
+        self.tell(Subject::Batches).await;
+        Ok(begun)
     }
 
     async fn lock_batch_work(
@@ -416,7 +419,9 @@ impl<B: Backend> Batches for SqlStore<B> {
     }
 
     async fn change_batch(&self, id: Id, change: BatchChange) -> Result<bool, StoreError> {
-        self.apply_change(id, change).await
+        let changed = self.apply_change(id, change).await?;
+        self.tell(Subject::Batches).await;
+        Ok(changed)
     }
 
     async fn retry_batch_work(&self, id: Id, retries: i32) -> Result<bool, StoreError> {
@@ -426,7 +431,9 @@ impl<B: Backend> Batches for SqlStore<B> {
             ))
             .bind(Type::Uuid, id)
             .push(" RETURNING \"id\"");
-        Ok(any(self.backend.run(sql).await?))
+        let found = any(self.backend.run(sql).await?);
+        self.tell(Subject::Batches).await;
+        Ok(found)
     }
 
     async fn release_batch_work(&self, owner: &str) -> Result<(), StoreError> {

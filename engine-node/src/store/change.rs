@@ -206,7 +206,7 @@ pub(crate) fn prepare(unit: &Unit) -> Result<Prepared, StoreError> {
             codec_history::job(entry, kept),
         );
     }
-    if let Some((root, rows)) = &unit.decision {
+    if let Some((root, rows)) = &unit.alone {
         let kept = Kept {
             at: Place::of(*root)?,
             retention: 0,

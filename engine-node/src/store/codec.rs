@@ -51,6 +51,7 @@ pub(crate) fn process(p: &ProcessInstance, at: Place) -> Vec<Cell> {
         &p.tenant_id,
         p.retention,
         p.recorded,
+        p.restarted_id,
     ]
 }
 
@@ -72,6 +73,7 @@ pub(crate) fn read_process(r: &mut Reader) -> Result<ProcessInstance, StoreError
         tenant_id: r.text_opt()?,
         retention: r.i16()?,
         recorded: r.bool()?,
+        restarted_id: r.id_opt()?,
     })
 }
 

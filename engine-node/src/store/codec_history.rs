@@ -68,6 +68,7 @@ fn process(h: &HistoricProcessInstance, kept: Kept) -> Vec<Cell> {
         h.state as i16,
         &h.delete_reason,
         Cell::Null,
+        p.restarted_id,
     ]
 }
 

@@ -23,6 +23,7 @@ mod load;
 mod locks;
 mod open;
 mod outbox;
+mod parked;
 mod partitions;
 mod postgres;
 mod reference;
@@ -32,6 +33,7 @@ mod sql;
 mod sql_store;
 mod sqlite;
 pub mod stats;
+mod subject;
 mod thrown;
 mod units;
 pub mod value;
@@ -42,8 +44,10 @@ pub use filters::{FilterChange, FilterRow};
 pub use housekeeping::Housekeeping;
 pub use identity::{AuthorizationRow, GroupMember, GroupRow, IdentityChange, TenantMember, TenantRow};
 pub use open::{OpenError, OpenOptions, open};
+pub use parked::{ParkedMessage, Parking};
 pub use schema::visible;
 pub(crate) use sql::is_connection;
+pub use subject::Subject;
 
 use async_trait::async_trait;
 use bpmn_core::{Id, Millis, Slot, instance::*, value::TypedValue};
@@ -97,8 +101,9 @@ pub struct Unit {
     pub start_incidents_gone: Vec<Id>,
     /// What the log of jobs tells of those jobs: rows of jobs without an instance, kept for ever.
     pub start_history: Vec<HistoricJob>,
-    /// What history tells of a decision that no process asked for: its evaluation, which is the root, and the rows.
-    pub decision: Option<(Id, Vec<HistoryRow>)>,
+    /// What history tells of what belongs to no process instance, below a root of its own: of a decision that no process
+    /// asked for (the root is its evaluation), of a definition's candidates (the root is the definition).
+    pub alone: Option<(Id, Vec<HistoryRow>)>,
     /// Comments and attachments of what has ended.
     pub notes: Vec<bpmn_core::note::NoteChange>,
     /// What is to be told to others once this is committed, until all have heard.
@@ -438,7 +443,7 @@ pub struct Snapshot {
 
 /// The store of one shard.
 #[async_trait]
-pub trait Store: Batches + Housekeeping {
+pub trait Store: Batches + Housekeeping + Parking {
     /// Writes a batch in one transaction; `result[i]` tells of `units[i]`. Each unit is applied whole or not at
     /// all. Returns after the commit. Deadlocks and serialization failures are repeated inside; a lost COMMIT
     /// answer is looked up in the commit table.
@@ -505,7 +510,7 @@ pub trait Store: Batches + Housekeeping {
     /// no connection to them. At most 7 000 bytes.
     async fn announce(&self, line: &str) -> Result<(), StoreError>;
 
-    /// What any node announces from now on; `None` after a gap in which some may have been lost.
+    /// What any node announces from now on, changes told by the store itself ([`Subject`]) among it; `None` after a gap in which some may have been lost.
     fn announcements(&self) -> tokio::sync::mpsc::Receiver<Option<String>>;
 
     /// Locks up to `max` external tasks for a worker: fetchAndLock. Only owned slots are seen.
@@ -590,7 +595,7 @@ pub trait Store: Batches + Housekeeping {
     /// Adds up the rows of the counter table; its sums stay what they are.
     async fn fold_counters(&self) -> Result<(), StoreError>;
 
-    /// Cheap liveness: one round trip.
+    /// Cheap liveness: one round trip that carries no statement.
     async fn ping(&self) -> Result<(), StoreError>;
     /// What the store sees of its database, for metrics.
     fn stats(&self) -> std::sync::Arc<stats::Stats>;

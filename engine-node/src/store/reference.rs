@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 impl<B: Backend> SqlStore<B> {
     /// See [`Store::apply_reference`].
-    pub(crate) async fn apply_entry(&self, index: u64, entries: &[Reference]) -> Result<(), StoreError> {
+    pub(crate) async fn apply_entry(&self, index: u64, entries: &[Reference]) -> Result<bool, StoreError> {
         let mut transaction = self.backend.begin().await?;
         // Two nodes that apply the same entry meet here; the second finds it done.
         let sql = self
@@ -22,12 +22,14 @@ impl<B: Backend> SqlStore<B> {
             .push(" WHERE \"name\" = 'log' AND \"value\" < ")
             .bind(Type::Big, index as i64);
         if transaction.run(sql.push(" RETURNING 1")).await?.is_empty() {
-            return transaction.commit().await;
+            transaction.commit().await?;
+            return Ok(false);
         }
         for entry in entries {
             self.apply_one(transaction.as_mut(), entry).await?;
         }
-        transaction.commit().await
+        transaction.commit().await?;
+        Ok(true)
     }
 
     pub(super) fn put(&self, table: &Table, row: Vec<Cell>) -> Sql {
@@ -95,9 +97,14 @@ impl<B: Backend> SqlStore<B> {
                 transaction.run(sql.bind(Type::Uuid, *deployment)).await?;
             }
             Reference::DeleteDeployment { deployment } => {
-                for table in ["element", "job_definition"] {
+                for (table, column) in [
+                    ("element", "definition_id"),
+                    ("job_definition", "definition_id"),
+                    // Its candidates: what instances tell has other roots.
+                    ("history_identity_link", "root_id"),
+                ] {
                     let sql = self.sql(&format!(
-                        "DELETE FROM {table} WHERE \"definition_id\" IN (SELECT \"id\" FROM definition WHERE \"deployment_id\" = "
+                        "DELETE FROM {table} WHERE \"{column}\" IN (SELECT \"id\" FROM definition WHERE \"deployment_id\" = "
                     ));
                     transaction
                         .run(sql.bind(Type::Uuid, *deployment).push(")"))
@@ -118,6 +125,7 @@ impl<B: Backend> SqlStore<B> {
                 for (table, column) in [
                     ("element", "definition_id"),
                     ("job_definition", "definition_id"),
+                    ("history_identity_link", "root_id"),
                     ("definition", "id"),
                 ] {
                     let sql = self.sql(&format!("DELETE FROM {table} WHERE \"{column}\" = "));

@@ -114,7 +114,7 @@ table!(
         c("id", Uuid), c("slot", Small), c("root_id", Uuid), n("super_token_id", Uuid),
         n("super_instance_id", Uuid), c("definition_id", Uuid), n("business_key", Text), c("revision", Big),
         c("suspended", Bool), c("started", Big), n("start_user", Text), c("start_element", Text),
-        n("tenant_id", Text), c("retention", Small), c("recorded", Bool),
+        n("tenant_id", Text), c("retention", Small), c("recorded", Bool), n("restarted_id", Uuid),
     ]
 );
 table!(
@@ -195,7 +195,7 @@ table!(
         c("id", Uuid), c("slot", Small), c("retention", Small), c("root_id", Uuid), n("super_token_id", Uuid),
         n("super_instance_id", Uuid), c("definition_id", Uuid), n("business_key", Text), c("started", Big),
         n("start_user", Text), c("start_element", Text), n("tenant_id", Text), c("ended", Big), n("end_element", Text),
-        c("state", Small), n("delete_reason", Text), n("removal", Big),
+        c("state", Small), n("delete_reason", Text), n("removal", Big), n("restarted_id", Uuid),
     ]
 );
 table!(
@@ -447,6 +447,7 @@ pub const TABLES: &[Table] = &[
     KEY_DIRECTORY,
     BATCH,
     BATCH_WORK,
+    PARKED_MESSAGE,
     DEPLOYMENT,
     RESOURCE,
     DEFINITION,

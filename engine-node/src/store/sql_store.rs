@@ -69,6 +69,14 @@ impl<B: Backend> SqlStore<B> {
         results.into_iter().map(|r| r.ok_or_else(missing)).collect()
     }
 
+    /// Tells the nodes of the shard of a change that has been committed. Whoever doesn't hear looks by itself later.
+    pub(super) async fn tell(&self, subject: Subject) {
+        if let Err(error) = self.backend.announce(subject.line()).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::debug!(error, subject = subject.line(), "other nodes were not told");
+        }
+    }
+
     /// Deletes old rows of the commit table now and then, beside the work.
     fn clean_batches(&self) {
         let now = SystemTime::now()
@@ -244,7 +252,9 @@ impl<B: Backend> Store for SqlStore<B> {
 
     async fn apply_reference(&self, index: u64, entries: &[Reference]) -> Result<(), StoreError> {
         crate::failpoint::hit("log.before");
-        self.apply_entry(index, entries).await?;
+        if self.apply_entry(index, entries).await? {
+            self.tell(Subject::Log).await;
+        }
         crate::failpoint::hit("log.after");
         Ok(())
     }
@@ -325,7 +335,11 @@ impl<B: Backend> Store for SqlStore<B> {
     }
 
     async fn put_setting(&self, name: &str, value: &str, replace: bool) -> Result<String, StoreError> {
-        self.write_setting(name, value, replace).await
+        let set = self.write_setting(name, value, replace).await?;
+        if replace {
+            self.tell(Subject::Settings).await;
+        }
+        Ok(set)
     }
 
     async fn slots_version(&self) -> Result<i64, StoreError> {
@@ -337,7 +351,11 @@ impl<B: Backend> Store for SqlStore<B> {
     }
 
     async fn change_slots(&self, from: &[SlotRow], to: &[SlotRow]) -> Result<bool, StoreError> {
-        self.swap_slots(from, to).await
+        let changed = self.swap_slots(from, to).await?;
+        if changed {
+            self.tell(Subject::Slots).await;
+        }
+        Ok(changed)
     }
 
     async fn wait_for_writers(&self, budget_ms: Millis) -> Result<bool, StoreError> {
@@ -395,7 +413,7 @@ impl<B: Backend> Store for SqlStore<B> {
         if self.backend.stats().answered_lately() {
             return Ok(());
         }
-        self.backend.read(self.sql("SELECT 1")).await.map(drop)
+        self.backend.ping().await
     }
 
     fn stats(&self) -> Arc<stats::Stats> {

@@ -9,13 +9,20 @@ use axum::{
     routing::any,
 };
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU64, Ordering},
+};
+use tokio::sync::Notify;
 
 /// A server that keeps what it was asked, and answers with the codes it is given, then with 200.
 #[derive(Clone, Default)]
 struct Mock {
     seen: Arc<Mutex<Vec<Value>>>,
     codes: Arc<Mutex<Vec<u16>>>,
+    /// Calls that wait for `gate` to be opened.
+    held: Arc<AtomicU64>,
+    gate: Arc<Notify>,
 }
 
 impl Mock {
@@ -32,6 +39,7 @@ impl Mock {
                 any(async || axum::Json(json!({"access_token": "secret", "expires_in": 3599}))),
             )
             .route("/hang", any(async || std::future::pending::<()>().await))
+            .route("/held", any(held))
             .route("/none/{*rest}", any(async || StatusCode::NO_CONTENT))
             .route("/{*path}", any(echo))
             .with_state(mock.clone());
@@ -44,6 +52,15 @@ impl Mock {
     fn seen(&self) -> Vec<Value> {
         self.seen.lock().unwrap().clone()
     }
+}
+
+async fn held(State(mock): State<Mock>) -> StatusCode {
+    let opened = mock.gate.notified();
+    tokio::pin!(opened);
+    opened.as_mut().enable();
+    mock.held.fetch_add(1, Ordering::SeqCst);
+    opened.await;
+    StatusCode::OK
 }
 
 async fn echo(
@@ -306,4 +323,99 @@ async fn s4_05_too_many_requests_are_tried_again_a_bad_one_is_not() {
         .await;
     assert_eq!(tasks.as_array().unwrap().len(), 1);
     assert_eq!(mock.seen().len(), 5);
+}
+
+async fn until(what: &str, condition: impl AsyncFn() -> bool) {
+    let met = async {
+        while !condition().await {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), met)
+        .await
+        .unwrap_or_else(|_| panic!("never: {what}"));
+}
+
+/// Connections to the database that are in use.
+fn in_use(api: &Api) -> u32 {
+    let pools = api.app.engine.store().stats().pools();
+    pools.iter().map(|pool| pool.in_use).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s2_06_s4_24_calls_that_wait_hold_no_connection() {
+    const CALLS: usize = 200;
+    let (url, mock) = Mock::start().await;
+    let api = Api::with(|options| {
+        options.connectors.connector_allow = vec!["127.0.0.1".parse().unwrap()];
+        options.jobs.job_executor_core_threads = Some(CALLS);
+    })
+    .await;
+    let inputs = input("url", &format!("{url}/held")) + &input("method", "GET");
+    api.deploy(&call(&inputs, "", r#"camunda:asyncBefore="true""#))
+        .await;
+    futures_util::future::join_all((0..CALLS).map(|_| api.start("p", json!({})))).await;
+    until("all calls are out", async || {
+        mock.held.load(Ordering::SeqCst) == CALLS as u64
+    })
+    .await;
+    // What the node does beside now and then needs one for a moment.
+    until("no connection is held", async || in_use(&api) == 0).await;
+    assert_eq!(api.get("/process-instance/count").await, json!({"count": CALLS}));
+    assert_eq!(api.app.engine.executor().status().running, CALLS);
+    mock.gate.notify_waiters();
+    until("all go on", async || {
+        api.get("/task/count").await == json!({"count": CALLS})
+    })
+    .await;
+    assert_eq!(
+        mock.held.load(Ordering::SeqCst),
+        CALLS as u64,
+        "none was repeated"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s4_25_an_endpoint_that_is_down_costs_a_try_a_cycle_and_no_incident() {
+    const INSTANCES: u64 = 40;
+    // A port that nobody listens at, and that comes back later.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let api = Api::with(|options| {
+        options.connectors.connector_allow = vec!["127.0.0.1".parse().unwrap()];
+    })
+    .await;
+    let inputs = input("url", &format!("http://{address}/publish")) + &input("method", "GET");
+    let cycle = "<camunda:failedJobRetryTimeCycle>R999999/PT30S</camunda:failedJobRetryTimeCycle>";
+    let model = call(&inputs, "", r#"camunda:asyncBefore="true""#);
+    api.deploy(&model.replace(
+        "</bpmn:extensionElements>",
+        &format!("{cycle}</bpmn:extensionElements>"),
+    ))
+    .await;
+    futures_util::future::join_all((0..INSTANCES).map(|_| api.start("p", json!({})))).await;
+    until("each has failed", async || {
+        api.get("/job/count?withException=true").await == json!({"count": INSTANCES})
+    })
+    .await;
+    let jobs = api.get("/job").await;
+    let jobs = jobs.as_array().unwrap();
+    for job in jobs {
+        assert_eq!(job["retries"], 999_998, "{job}");
+        assert!(job["dueDate"].is_string(), "{job}");
+    }
+    // One try, and none before its cycle is over.
+    let executed = &api.app.engine.executor().counters.executed;
+    assert_eq!(executed.load(Ordering::Relaxed), INSTANCES);
+    assert_eq!(api.get("/incident/count").await, json!({"count": 0}));
+
+    let routes = Router::new().route("/publish", any(async || StatusCode::OK));
+    let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    for job in jobs {
+        let id = job["id"].as_str().unwrap();
+        api.done("POST", &format!("/job/{id}/execute"), json!({})).await;
+    }
+    assert_eq!(api.get("/task/count").await, json!({"count": INSTANCES}));
 }

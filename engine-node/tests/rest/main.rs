@@ -16,6 +16,7 @@ mod history;
 mod history_cleanup;
 mod history_level;
 mod identity;
+mod idle;
 mod jobs;
 mod large_values;
 mod lists;

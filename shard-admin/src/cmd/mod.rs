@@ -9,6 +9,7 @@ mod index;
 #[cfg(test)]
 mod index_tests;
 mod jobs;
+mod parked;
 mod schema;
 mod shard;
 mod slots;
@@ -16,7 +17,8 @@ mod status;
 mod storage;
 
 use crate::options::{
-    ExecutorVerb, HistoryLevelVerb, IncidentsVerb, IndexVerb, Options, SchemaVerb, ShardVerb, SlotsVerb, Verb,
+    ExecutorVerb, HistoryLevelVerb, IncidentsVerb, IndexVerb, Options, ParkedVerb, SchemaVerb, ShardVerb,
+    SlotsVerb, Verb,
 };
 use anyhow::Result;
 use service::ConfigError;
@@ -60,6 +62,12 @@ pub async fn run(options: &Options, out: &mut (dyn Write + Send)) -> Result<()> 
         Verb::Incidents(IncidentsVerb::Retry { filter, all, retries }) => {
             incidents::retry(options, filter, *all, *retries, out).await
         }
+        Verb::Parked(verb) => match verb {
+            ParkedVerb::List => parked::list(options, out).await,
+            ParkedVerb::Replay { id } => parked::settle(options, id, true, out).await,
+            ParkedVerb::Drop { id } => parked::settle(options, id, false, out).await,
+            ParkedVerb::Other(words) => Err(unknown("parked", words).into()),
+        },
         Verb::Index(verb) => match verb {
             IndexVerb::Add { statement, databases } => index::add(options, statement, databases, out).await,
             IndexVerb::List(databases) => index::list(options, databases, out).await,

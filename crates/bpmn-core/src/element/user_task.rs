@@ -8,7 +8,8 @@ use crate::{
     history::Kind,
     instance::{JobKind, UserTask as TaskRow},
     listener::TaskListener,
-    parse::documentation,
+    parse::{documentation, owners},
+    property::Property,
     timer,
     xml::{Reader, bpmn_child, bpmn_children, extension, extensions, raw_text, split_list},
 };
@@ -41,7 +42,10 @@ pub(super) const SPEC: ElementSpec = ElementSpec {
             priority: reader.expression_attribute(xml, "priority"),
             listeners: TaskListener::read_all(reader, xml, id),
             timeouts: timeouts(reader, xml, id),
-            properties: bpmn_child(xml, "property").is_some(),
+            properties: bpmn_children(xml)
+                .filter(|n| n.tag_name().name() == "property")
+                .map(|n| Property::read(reader, n))
+                .collect(),
         }))
     },
 };
@@ -101,16 +105,7 @@ fn timeouts(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str) -> Vec<TimerDef
 fn candidates(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str) -> Vec<(bool, Expression)> {
     let mut found: Vec<(bool, String)> = Vec::new();
     for owner in resources(xml, "potentialOwner").into_iter().flatten() {
-        found.extend(split_list(&owner).into_iter().map(|name| {
-            for (group, prefix) in [(false, "user("), (true, "group(")] {
-                if let Some(rest) = name.strip_prefix(prefix) {
-                    let mut chars = rest.chars();
-                    chars.next_back();
-                    return (group, chars.as_str().trim().to_owned());
-                }
-            }
-            (true, name.to_owned())
-        }));
+        found.extend(owners(&owner));
     }
     for (group, attribute) in [(false, "candidateUsers"), (true, "candidateGroups")] {
         let names = split_list(extension(xml, attribute).unwrap_or_default());
@@ -134,12 +129,15 @@ struct UserTask {
     listeners: Vec<TaskListener>,
     /// When its timeout listeners run.
     timeouts: Vec<TimerDefinition>,
-    /// It declares properties. They do nothing, but the reference gives it a scope for them.
-    properties: bool,
+    /// Variables to be made. The reference gives it a scope for them.
+    properties: Vec<Property>,
 }
 
 impl Behavior for UserTask {
     fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
+        for property in &self.properties {
+            property.make(at, token, ctx)?;
+        }
         for (place, timeout) in (0..).zip(&self.timeouts) {
             let (due, repeat) = timeout.due(at, token, ctx)?;
             ctx.add_job(token, at, JobKind::of_timeout(place), Some(due), repeat)?;
@@ -186,7 +184,7 @@ impl Behavior for UserTask {
         let name = text(&self.name)?;
         let description = text(&self.description)?;
         let assignee = text(&self.assignee)?;
-        // The reference evaluates it whenever the task is shown: that can't fail the process.
+        // It is evaluated anew whenever the task is shown; that can't fail the process.
         let form_key = match &at.form.key {
             Some(form) => ctx
                 .eval_text(&form.key, Some(token))
@@ -215,7 +213,7 @@ impl Behavior for UserTask {
     }
 
     fn is_scope(&self) -> bool {
-        !self.timeouts.is_empty() || self.properties
+        !self.timeouts.is_empty() || !self.properties.is_empty()
     }
 
     fn timeouts(&self) -> &[TimerDefinition] {

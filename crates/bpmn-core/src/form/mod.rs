@@ -4,7 +4,7 @@ mod view;
 
 pub use self::{
     field::{Constraint, Field, FieldKind},
-    view::{Shown, shown},
+    view::{Shown, key, shown},
 };
 use crate::xml::{Reader, extension};
 use expr::Expression;
@@ -92,6 +92,11 @@ impl FormKey {
     /// The key as it is written.
     pub fn text(&self) -> &str {
         self.key.text()
+    }
+
+    /// Whether an expression gives the key.
+    pub fn varies(&self) -> bool {
+        !self.key.is_literal()
     }
 }
 

@@ -44,6 +44,41 @@ pub fn shown(
     now: Millis,
     user: Option<&str>,
 ) -> Result<Vec<Shown>, Rejection> {
+    let task = of.map(|(_, task)| task);
+    seen(def, of, now, user, |ctx, token| {
+        let fields = node.form.fields.iter();
+        fields.map(|field| ctx.shown_field(field, token, task)).collect()
+    })
+}
+
+/// The key of a task's form as it is now: its expression is evaluated whenever the task is shown.
+///
+/// # Errors
+/// The expression fails.
+pub fn key(
+    def: &DefinitionRef<'_>,
+    node: &Node,
+    instance: &Instance,
+    task: Id,
+    now: Millis,
+    user: Option<&str>,
+) -> Result<Option<String>, Rejection> {
+    let Some(form) = &node.form.key else {
+        return Ok(None);
+    };
+    seen(def, Some((instance, task)), now, user, |ctx, token| {
+        ctx.eval_text(&form.key, token)
+    })
+}
+
+/// What a task's token sees, or (`None`) what would be seen before a start, on a copy that is thrown away.
+fn seen<T>(
+    def: &DefinitionRef<'_>,
+    of: Option<(&Instance, Id)>,
+    now: Millis,
+    user: Option<&str>,
+    look: impl FnOnce(&mut Ctx<'_, '_>, Option<Id>) -> Result<T, Rejection>,
+) -> Result<T, Rejection> {
     let mut ids = Passing(0);
     let mut env = Env {
         now,
@@ -59,11 +94,8 @@ pub fn shown(
         Some((instance, _)) => instance.clone(),
         None => new_instance(def, Slot::from_bits(0), None, &mut env),
     };
-    let task = of.map(|(_, task)| task);
-    let token = task.and_then(|task| instance.tasks.get(task)?.token_id);
-    let mut ctx = Ctx::new(def, &mut instance, &mut env);
-    let fields = node.form.fields.iter();
-    fields.map(|field| ctx.shown_field(field, token, task)).collect()
+    let token = of.and_then(|(_, task)| instance.tasks.get(task)?.token_id);
+    look(&mut Ctx::new(def, &mut instance, &mut env), token)
 }
 
 impl Ctx<'_, '_> {

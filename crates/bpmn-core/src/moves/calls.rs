@@ -106,6 +106,7 @@ impl<'a> Ctx<'a, '_> {
             // History of a tree stays together.
             retention: caller.retention,
             recorded: self.env.history.of(&def.definition.key).keeps(Kind::Process),
+            restarted_id: None,
         });
         self.change_token(token, |row| row.data = Some(id.to_string()))?;
         self.adopt(inst, def);

@@ -69,6 +69,7 @@ impl<'a> Ctx<'a, '_> {
         };
         let id = self.new_id();
         let execution_id = self.execution_of(host)?;
+        self.outcome.waits_for_message |= kind == EventKind::Message;
         let process = &self.inst.process;
         self.inst.subscriptions.insert(EventSubscription {
             id,

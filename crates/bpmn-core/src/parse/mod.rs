@@ -2,17 +2,19 @@
 mod checks;
 mod encoding;
 mod flows;
+mod limits;
 mod malformed;
 mod node;
 mod schema;
+mod starters;
 
-pub(crate) use self::node::read_mappings;
 use self::{
     flows::{
         Links, attach_boundary_events, default_flow, mark_events_behind_gateways, read_association, read_flow,
     },
     node::{read_body, read_node},
 };
+pub(crate) use self::{node::read_mappings, starters::owners};
 use crate::{
     definition::{Definition, Node, NodeIx},
     element,
@@ -81,6 +83,9 @@ pub fn load(xml: &[u8]) -> Result<Vec<Definition>, ParseErrors> {
 
 fn read(xml: &[u8], validate: bool) -> Result<Vec<Definition>, ParseErrors> {
     let source = encoding::decode(xml).map_err(|cause| refused(cause, Refusal::Malformed))?;
+    if let Some(problem) = limits::problem(&source) {
+        return Err(refused(problem, Refusal::Malformed));
+    }
     let options = ParsingOptions {
         nodes_limit: MAX_NODES,
         ..ParsingOptions::default()
@@ -152,6 +157,7 @@ fn read_process<'x>(
         job_priority: reader.priority(process, key, "jobPriority"),
         task_priority: reader.priority(process, key, "taskPriority"),
         initiator: initiator(process),
+        starters: starters::read(process),
         listeners: Listeners::read(reader, process, key),
         needs: needs::read(reader, process),
         nodes: Vec::new(),

@@ -42,19 +42,39 @@ fn written(text: &str) -> String {
     }
 }
 
+/// The name by which an expression asks whether there is a variable.
+const CONTEXT: &str = "variableContext";
+
 struct Variables<'a>(&'a dyn Host);
 
 impl Context for Variables<'_> {
     fn variable(&mut self, name: &str) -> Option<expr::Value> {
-        self.0.variable(name).map(to_expr)
+        let context = || (name == CONTEXT).then(|| expr::Value::Bean(CONTEXT.to_owned()));
+        self.0.variable(name).map(to_expr).or_else(context)
     }
 
-    fn call(&mut self, _: &str, _: &str, _: Vec<expr::Value>) -> Result<Option<expr::Value>, EvalError> {
-        Ok(None)
+    fn call(
+        &mut self,
+        bean: &str,
+        method: &str,
+        args: Vec<expr::Value>,
+    ) -> Result<Option<expr::Value>, EvalError> {
+        let [expr::Value::Str(name)] = &args[..] else {
+            return Ok(None);
+        };
+        let found = self.0.variable(name).map(to_expr);
+        Ok(match (bean, method) {
+            (CONTEXT, "containsVariable") => Some(expr::Value::Bool(found.is_some())),
+            // A typed value, of which expressions ask the value.
+            (CONTEXT, "resolve") => Some(found.map_or(expr::Value::Null, |value| {
+                expr::Value::Map(vec![("value".to_owned(), value)])
+            })),
+            _ => None,
+        })
     }
 
-    fn property(&mut self, _: &str, _: &str) -> Result<Option<expr::Value>, EvalError> {
-        Ok(None)
+    fn property(&mut self, bean: &str, name: &str) -> Result<Option<expr::Value>, EvalError> {
+        Ok((bean == CONTEXT).then(|| self.0.variable(name).map_or(expr::Value::Null, to_expr)))
     }
 
     fn now(&self) -> i64 {
@@ -115,5 +135,37 @@ pub fn from_json(json: serde_json::Value) -> Value {
         Json::String(v) => Value::String(v),
         Json::Array(items) => Value::List(items.into_iter().map(from_json).collect()),
         Json::Object(entries) => Value::Map(entries.into_iter().map(|(k, v)| (k, from_json(v))).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct One;
+
+    impl Host for One {
+        fn variable(&self, name: &str) -> Option<Value> {
+            (name == "x").then_some(Value::Integer(5))
+        }
+        fn now(&self) -> i64 {
+            0
+        }
+        fn random(&self) -> u64 {
+            0
+        }
+    }
+
+    #[test]
+    fn the_context_of_variables_is_asked_as_in_the_reference() {
+        for (text, value) in [
+            ("variableContext.containsVariable('x')", Value::Boolean(true)),
+            ("variableContext.containsVariable('nope')", Value::Boolean(false)),
+            ("variableContext.resolve('x').value + 1", Value::Long(6)),
+            ("variableContext.resolve('nope')", Value::Null),
+            ("variableContext.x", Value::Integer(5)),
+        ] {
+            assert_eq!(evaluate(&parse(text), text, "juel", &One), Ok(value), "{text}");
+        }
     }
 }

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use window::Windows;
 
 const DAY: Millis = 86_400_000;
-/// How often a node looks whether the clean-up is due.
+/// How often a node looks while the clean-up is due and another node has it.
 const LOOK: Duration = Duration::from_secs(20);
 /// How long a node keeps the clean-up without a sign of life.
 const LEASE: Millis = 60_000;
@@ -94,12 +94,16 @@ impl Engine {
 pub async fn run(engine: Engine, drain: CancellationToken) {
     let mut partitions = Instant::now() + PARTITIONS_FIRST;
     while !drain.is_cancelled() {
-        if let Err(error) = look(&engine, &drain).await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "history's clean-up; it goes on later"
-            );
-        }
+        let pause = match look(&engine, &drain).await {
+            Ok(due) => pause(due, now(), engine.settings().idle_look),
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "history's clean-up; it goes on later"
+                );
+                LOOK
+            }
+        };
         if Instant::now() >= partitions {
             partitions = Instant::now() + PARTITIONS_EVERY;
             if let Err(error) = make_partitions(&engine).await {
@@ -112,8 +116,17 @@ pub async fn run(engine: Engine, drain: CancellationToken) {
         tokio::select! {
             () = drain.cancelled() => {}
             () = engine.inner.cleanup.wake.notified() => {}
-            () = tokio::time::sleep(LOOK) => {}
+            () = tokio::time::sleep(pause) => {}
         }
+    }
+}
+
+/// Until the clean-up is due, and no longer than `longest`: another node may be asked for it.
+fn pause(due: Option<Millis>, now: Millis, longest: Duration) -> Duration {
+    match due {
+        Some(due) if due <= now => LOOK,
+        Some(due) => longest.min(Duration::from_millis((due - now) as u64)),
+        None => longest,
     }
 }
 
@@ -133,8 +146,8 @@ async fn make_partitions(engine: &Engine) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Runs the clean-up if it is due.
-async fn look(engine: &Engine, drain: &CancellationToken) -> Result<(), StoreError> {
+/// Runs the clean-up if it is due; gives when it is the next time, if ever.
+async fn look(engine: &Engine, drain: &CancellationToken) -> Result<Option<Millis>, StoreError> {
     let (store, windows) = (engine.store(), &engine.inner.settings.cleanup.windows);
     let mut job = store.cleanup_job().await?;
     let time = now();
@@ -146,11 +159,12 @@ async fn look(engine: &Engine, drain: &CancellationToken) -> Result<(), StoreErr
         };
         store.set_cleanup_job(job).await?;
     }
-    if job.suspended || job.due.is_none_or(|due| due > time) {
-        return Ok(());
+    let due = job.due.filter(|_| !job.suspended);
+    if due.is_none_or(|due| due > time) {
+        return Ok(due);
     }
     let Some(held) = store.lease("cleanup", None, LEASE).await? else {
-        return Ok(());
+        return Ok(due);
     };
     let mut work = Work {
         engine,
@@ -163,6 +177,7 @@ async fn look(engine: &Engine, drain: &CancellationToken) -> Result<(), StoreErr
     };
     let worked = work.all(drain).await;
     let held = work.held;
+    let mut next_due = due;
     if matches!(worked, Ok(true)) && store.cleanup_job().await? == job {
         let time = now();
         let again = windows.open_until(time).map(|_| time + AGAIN);
@@ -173,9 +188,10 @@ async fn look(engine: &Engine, drain: &CancellationToken) -> Result<(), StoreErr
             ..job
         };
         store.set_cleanup_job(next).await?;
+        next_due = next.due.filter(|_| !next.suspended);
     }
     store.end_lease("cleanup", held).await?;
-    worked.map(drop)
+    worked.map(|_| next_due)
 }
 
 /// A run of the clean-up.

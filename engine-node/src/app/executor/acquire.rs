@@ -1,5 +1,5 @@
 //! The loop that acquires due jobs while there is room, and what goes on beside it: renewing locks, giving back what
-//! won't run, listening to other nodes, sampling the backlog.
+//! won't run, telling other nodes, sampling the backlog.
 use super::{Executor, Ready};
 use crate::{
     app::{Engine, writer::now},
@@ -21,7 +21,7 @@ const BACKOFF: (u64, u64) = (10, 500);
 const TELL_EVERY: Duration = Duration::from_millis(20);
 /// Pause of the housekeeping.
 const TIDY_EVERY: Duration = Duration::from_secs(1);
-/// The backlog is sampled at every so many-th housekeeping.
+/// The backlog is sampled at every so many-th housekeeping while there is work.
 const SAMPLE_EVERY: u32 = 10;
 /// Locks renewed by one statement.
 const RENEWED: usize = 1_000;
@@ -40,7 +40,6 @@ pub async fn run(engine: Engine, drain: CancellationToken) {
     let beside = [
         tokio::spawn(tidy(engine.clone())),
         tokio::spawn(renew(engine.clone())),
-        tokio::spawn(listen(engine.clone())),
         tokio::spawn(tell(engine.clone())),
     ];
     let mut acquisition = Acquisition::default();
@@ -297,15 +296,26 @@ impl Executor {
 /// Gives back locks of jobs that don't run here; samples the backlog.
 async fn tidy(engine: Engine) {
     let executor = &engine.inner.executor;
-    let mut round = 0;
+    let idle =
+        (engine.settings().idle_look.as_secs() / TIDY_EVERY.as_secs()).clamp(1, u32::MAX.into()) as u32;
+    let (mut round, mut seen) = (SAMPLE_EVERY, 0);
     loop {
         tokio::time::sleep(TIDY_EVERY).await;
         give_back(&engine).await;
         round += 1;
-        if round % SAMPLE_EVERY == 0
+        let counters = &executor.counters;
+        // Nothing done, due or locked since: the sample is as it was, but for what nobody here has heard of.
+        let done = counters.done();
+        let still = done == seen && counters.resting();
+        let every = if still {
+            idle.max(SAMPLE_EVERY)
+        } else {
+            SAMPLE_EVERY
+        };
+        if round >= every
             && let Ok(load) = engine.inner.store.job_load().await
         {
-            let counters = &executor.counters;
+            (round, seen) = (0, done);
             counters.due_unlocked.store(load.due_unlocked, Ordering::Relaxed);
             counters
                 .oldest_due_ms
@@ -351,22 +361,14 @@ async fn tell(engine: Engine) {
     }
 }
 
-/// Hears what other nodes tell.
-async fn listen(engine: Engine) {
-    let executor = &engine.inner.executor;
-    let mut news = engine.inner.store.announcements();
-    while let Some(line) = news.recv().await {
-        match line {
-            // Something may have been missed.
-            None => executor.wake(),
-            Some(line) => {
-                let mut words = line.splitn(3, ' ');
-                if let (Some("jobs"), Some(due), Some(node)) = (words.next(), words.next(), words.next())
-                    && node != executor.node
-                {
-                    executor.heard(due.parse().unwrap_or(0));
-                }
-            }
+impl Executor {
+    /// A line that another node has announced.
+    pub fn told(&self, line: &str) {
+        let mut words = line.splitn(3, ' ');
+        if let (Some("jobs"), Some(due), Some(node)) = (words.next(), words.next(), words.next())
+            && node != self.node
+        {
+            self.heard(due.parse().unwrap_or(0));
         }
     }
 }

@@ -189,6 +189,7 @@ mod tests {
             start_element: "s".into(),
             tenant_id: None,
             recorded: false,
+            restarted_id: None,
             retention: 0,
         };
         (Instance::new(process), ids, id)

@@ -15,6 +15,7 @@ mod timers;
 pub mod xml;
 
 use super::{Engine, Inner, writer::now};
+use crate::store::Subject;
 use bpmn_core::{Id, Millis, instance::Job};
 use flow::Flow;
 use settings::{Given, JobSettings};
@@ -35,6 +36,8 @@ pub use run::nothing;
 
 /// Given-back locks that one housekeeping may still owe the database.
 const STRAYS_MAX: usize = 100_000;
+/// Other nodes look at what is due that often at least, ms.
+const OTHERS_LOOK: Millis = 60_000;
 
 /// State of a node's executor.
 #[derive(Debug)]
@@ -97,6 +100,19 @@ pub struct Counters {
     pub oldest_due_ms: AtomicU64,
     /// As sampled: jobs of the shard locked by any node.
     pub locked: AtomicU64,
+}
+
+impl Counters {
+    /// Raised by whatever an executor does with jobs.
+    fn done(&self) -> u64 {
+        let all = [&self.executed, &self.acquisitions, &self.claimed, &self.rejected];
+        all.iter().map(|n| n.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Whether nothing was due or locked at the last sample.
+    fn resting(&self) -> bool {
+        self.due_unlocked.load(Ordering::Relaxed) == 0 && self.locked.load(Ordering::Relaxed) == 0
+    }
 }
 
 #[derive(Debug)]
@@ -239,8 +255,7 @@ impl Executor {
         }
         self.look_at(due);
         // Others look by themselves before a later time comes.
-        let soon = now() + self.settings.load().wait_time_in_millis as i64;
-        if !self.takes() && due < soon {
+        if !self.takes() && due < now() + OTHERS_LOOK {
             self.tell_others(due);
         }
     }
@@ -377,6 +392,7 @@ impl Engine {
         let executor = &self.inner.executor;
         executor.active.store(active, Ordering::Relaxed);
         executor.due_now();
+        self.news().heard(Subject::Batches);
         if !active {
             let queued = executor.drop_queue();
             self.inner.store.release_jobs(&executor.node, &queued).await?;

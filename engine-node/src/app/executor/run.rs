@@ -31,7 +31,7 @@ impl Engine {
             };
             crate::failpoint::hit("job.after");
             let counters = &executor.counters;
-            let mut put_back = false;
+            let (mut put_back, mut failed) = (false, false);
             match result {
                 // Gone: somebody executed or deleted it in between.
                 Ok(()) | Err(EngineError::NotFound { .. }) => {
@@ -41,6 +41,7 @@ impl Engine {
                     // Counting the failure has given the lock back; by now it may be another run's.
                     counters.executed.fetch_add(1, Ordering::Relaxed);
                     counters.failed.fetch_add(1, Ordering::Relaxed);
+                    failed = true;
                     tracing::warn!(job = %job.id, error = &error as &dyn std::error::Error, "job failed");
                 }
                 Err(EngineError::Busy(_) | EngineError::Store(StoreError::Overloaded(_)))
@@ -57,7 +58,12 @@ impl Engine {
                     tracing::warn!(job = %job.id, error = &error as &dyn std::error::Error, "job put back");
                 }
             }
-            return executor.ended(job.id, began.elapsed(), put_back);
+            executor.ended(job.id, began.elapsed(), put_back);
+            if failed {
+                // It may be due again, and nobody has it.
+                executor.wake();
+            }
+            return;
         }
     }
 

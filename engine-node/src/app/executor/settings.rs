@@ -105,7 +105,8 @@ impl JobSettings {
                 queue_length: 2_048,
                 max_jobs_per_acquisition: 256,
                 lock_time_in_millis: 30_000,
-                wait_time_in_millis: 5_000,
+                // Others tell of what they can't take, and whatever lock ends is seen in time.
+                wait_time_in_millis: 30_000,
             },
         }
     }

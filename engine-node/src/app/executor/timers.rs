@@ -122,7 +122,7 @@ impl Engine {
                     .definition
                     .start_tries(&job.element, self.inner.settings.retries()),
                 suspended: set.is_some_and(|j| j.suspended),
-                priority: set.and_then(|j| j.priority).unwrap_or(timer.priority),
+                priority: set.and_then(|j| j.priority).or(timer.priority).unwrap_or(0),
                 created: now(),
                 recorded: self.tells(&deployed.row.key, Kind::Job),
                 ..job.clone()

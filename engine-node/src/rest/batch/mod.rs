@@ -14,7 +14,11 @@ use super::{
     call::{Call, json, no_content},
     error,
 };
-use crate::{App, query::batch, store::BatchChange};
+use crate::{
+    App,
+    query::batch,
+    store::{BatchChange, Subject},
+};
 use axum::{
     Router,
     response::Response,
@@ -146,7 +150,7 @@ pub async fn retry(call: &Call, id: Id, retries: i32) -> ApiResult<bool> {
     let store = call.app.engine.store();
     let found = store.retry_batch_work(id, retries).await.map_err(error::store)?;
     if found {
-        call.app.engine.batches().wake.notify_one();
+        call.app.engine.news().heard(Subject::Batches);
     }
     Ok(found)
 }

@@ -6,7 +6,7 @@ use crate::{
     App,
     app::{batches::Request, writer::now},
     rest::{self, caller::User},
-    store::{BatchWork, Outcomes, StoreError, Which},
+    store::{BatchWork, Outcomes, StoreError, Subject, Which},
 };
 use axum::{Router, body::Body, body::to_bytes};
 use bpmn_core::{Id, Millis};
@@ -23,7 +23,8 @@ const LOCK: Millis = 60_000;
 /// Things locked together, and done at the same time.
 const PORTION: usize = 64;
 const AT_ONCE: usize = 16;
-/// How often a node looks for what others have left.
+/// How often a node looks while there is something to do that it could not have: what others have locked, or what is
+/// to be tried again.
 const LOOK: Duration = Duration::from_secs(2);
 /// Most bytes of an answer that are read for its message.
 const ANSWER: usize = 1 << 20;
@@ -40,32 +41,46 @@ enum Outcome {
 /// Works on batches of this shard until `drain`, while the job executor is active.
 pub async fn run(app: App, drain: CancellationToken) {
     let routes = rest::router(app.clone());
+    let mut news = app.engine.news().of(Subject::Batches);
     while !drain.is_cancelled() {
         let more = match app.engine.executor_active() {
             true => portion(&app, &routes).await,
-            false => Ok(false),
+            false => Ok(Left::Nothing),
         };
-        match more {
-            Ok(true) => continue,
-            Ok(false) => {}
-            Err(error) => tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "batches; they go on later"
-            ),
-        }
+        let pause = match more {
+            Ok(Left::More) => continue,
+            Ok(Left::Others) => LOOK,
+            Ok(Left::Nothing) => app.engine.settings().idle_look,
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "batches; they go on later"
+                );
+                LOOK
+            }
+        };
         tokio::select! {
             () = drain.cancelled() => {}
-            () = app.engine.batches().wake.notified() => {}
-            () = tokio::time::sleep(LOOK) => {}
+            () = news.news() => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }
 
-/// Does some of what is to be done; whether there may be more.
-async fn portion(app: &App, routes: &Router) -> Result<bool, StoreError> {
+/// What a look at batches leaves.
+enum Left {
+    /// There may be more to be done at once.
+    More,
+    /// Something is to be done, but not here or not now.
+    Others,
+    Nothing,
+}
+
+/// Does some of what is to be done.
+async fn portion(app: &App, routes: &Router) -> Result<Left, StoreError> {
     let (store, node) = (app.engine.store(), &app.engine.settings().node);
     if !store.batches_wait(now()).await? {
-        return Ok(false);
+        return Ok(Left::Nothing);
     }
     let locked = store.lock_batch_work(node, Which::Ready, PORTION, LOCK).await?;
     let some = !locked.is_empty();
@@ -85,7 +100,7 @@ async fn portion(app: &App, routes: &Router) -> Result<bool, StoreError> {
         store.end_batch_work(&outcomes).await?;
     }
     store.settle_batches(now()).await?;
-    Ok(some)
+    Ok(if some { Left::More } else { Left::Others })
 }
 
 fn add(all: &mut Outcomes, work: BatchWork, outcome: Outcome) {

@@ -153,7 +153,7 @@ async fn evaluate(f: &Fixture, of: Id, at: Slot, evaluated: i64) {
     ];
     let unit = Unit {
         slots: vec![at],
-        decision: Some((root, rows)),
+        alone: Some((root, rows)),
         ..Unit::default()
     };
     assert_eq!(f.write_one(unit).await, Applied::Done);

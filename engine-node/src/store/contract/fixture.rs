@@ -188,6 +188,7 @@ pub(super) fn instance(slot: Slot) -> Instance {
         tenant_id: None,
         retention: 0,
         recorded: true,
+        restarted_id: None,
     });
     instance.tokens.insert(token(own, slot));
     instance

@@ -228,5 +228,16 @@ pub(super) async fn nodes_hear_each_other(f: Fixture) {
     }
     f.store.announce("jobs 'now'").await.unwrap();
     assert_eq!(news.recv().await, Some(Some("jobs 'now'".to_owned())));
+
+    // What is changed for all of them is told by the store itself, and only if it was changed.
+    f.store.put_setting("s", "1", false).await.unwrap();
+    f.store.put_setting("s", "2", true).await.unwrap();
+    for _ in 0..2 {
+        f.store.apply_reference(7, &[]).await.unwrap();
+    }
+    f.set_state(slot(AT), SlotState::Fenced).await;
+    for word in ["settings", "log", "slots"] {
+        assert_eq!(news.recv().await, Some(Some(word.to_owned())));
+    }
     other.close().await;
 }

@@ -275,6 +275,23 @@ impl Backend for PostgresBackend {
         self.hosts.suspicions()
     }
 
+    async fn ping(&self) -> Result<(), StoreError> {
+        let _room = self.gates.engine.enter().await?;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let asked = async {
+                let mut connection = self.engine.acquire().await?;
+                // A Sync: the server answers it without a statement.
+                sqlx::Connection::ping(&mut *connection).await
+            };
+            match self.noticed(asked.await) {
+                Err(e) if tries < TRIES && is_connection(&e) => pause(tries).await,
+                other => return other.map_err(store_error),
+            }
+        }
+    }
+
     async fn announce(&self, line: &str) -> Result<(), StoreError> {
         news::announce(&self.engine, line).await
     }

@@ -1,4 +1,4 @@
-//! Tables of batches.
+//! Tables of batches and of messages that wait.
 use super::{Class::*, Table, Type::*, c, n};
 
 table!(
@@ -16,5 +16,12 @@ table!(
         c("slot", Small), c("id", Uuid), n("root_id", Uuid), c("batch_id", Uuid), c("request", Text),
         c("retries", Int), c("suspended", Bool), c("created", Big), n("failed", Big), n("error_message", Text),
         n("lock_owner", Text), n("lock_expires", Big),
+    ]
+);
+table!(
+    /// Messages that matched nothing and wait for their receiver, in the slot of the instance that they are for.
+    PARKED_MESSAGE, "parked_message", SlotBound, ["slot", "id"], [
+        c("slot", Small), c("id", Uuid), n("root_id", Uuid), c("name", Text), n("business_key", Text),
+        n("instance_id", Uuid), c("request", Text), c("created", Big), c("expires", Big), n("error_message", Text),
     ]
 );

@@ -189,6 +189,12 @@ impl Backend for SqliteBackend {
         Ok(true)
     }
 
+    async fn ping(&self) -> Result<(), StoreError> {
+        let _room = self.gate.enter().await?;
+        let mut connection = self.readers.acquire().await.map_err(store_error)?;
+        connection.ping().await.map_err(store_error)
+    }
+
     async fn announce(&self, line: &str) -> Result<(), StoreError> {
         // One process uses the file: it tells itself.
         let _ = self.news.send(line.to_owned());
