@@ -14,6 +14,7 @@ pub mod plot;
 pub mod ramp;
 pub mod report;
 pub mod rows;
+mod rows_s4;
 pub mod runs;
 pub mod seed;
 pub mod stats;

@@ -35,12 +35,27 @@ fn directory() -> Result<PathBuf> {
 /// # Errors
 /// It doesn't answer within a minute; the message holds the end of its log.
 pub async fn start(name: &str, url: &str, history: &str, postmasters: &[u32]) -> Result<Node> {
+    start_with(name, url, history, postmasters, &[]).await
+}
+
+/// Starts a node with further options.
+///
+/// # Errors
+/// As for [`start`].
+pub async fn start_with(
+    name: &str,
+    url: &str,
+    history: &str,
+    postmasters: &[u32],
+    options: &[&str],
+) -> Result<Node> {
     let (port, admin) = (free_port()?, free_port()?);
     let mut command = stellwerk()?;
     command
         .args(["engine-node", "--database-url", url, "--history", history])
         .args(["--listen", &format!("127.0.0.1:{port}")])
-        .args(["--admin-listen", &format!("127.0.0.1:{admin}")]);
+        .args(["--admin-listen", &format!("127.0.0.1:{admin}")])
+        .args(options);
     let target =
         target::engine(&format!("{name}=http://127.0.0.1:{port}/engine-rest")).map_err(anyhow::Error::msg)?;
     let began = Instant::now();

@@ -1,5 +1,5 @@
 //! Requirement rows that state a time, a size or a ratio: measured on clusters of real processes, and judged.
-use crate::{cpu, http::Connection, measure::Load, own, stats::Figures, workload::Workload};
+use crate::{cpu, http::Connection, measure::Load, own, rows_s4, stats::Figures, workload::Workload};
 use anyhow::{Context, Result, ensure};
 use comfy_table::Table;
 use serde_json::json;
@@ -22,7 +22,8 @@ pub struct Measured {
 
 /// Rows that this command measures.
 pub const ROWS: &[&str] = &[
-    "S0-03", "S0-09", "S0-10", "S0-13", "S0-19", "S0-26", "S2-08", "S2-40", "S3-27",
+    "S0-03", "S0-09", "S0-10", "S0-13", "S0-19", "S0-26", "S2-08", "S2-40", "S3-27", "S4-03", "S4-10",
+    "S4-23",
 ];
 
 /// Measures the given rows (all if none) and prints a table.
@@ -49,6 +50,9 @@ pub async fn run(ids: &[String]) -> Result<()> {
             "S2-08" => footprint().await,
             "S2-40" => full_against_none().await,
             "S3-27" => thousand_a_second().await,
+            "S4-03" => rows_s4::idle().await,
+            "S4-10" => rows_s4::scripts().await,
+            "S4-23" => rows_s4::round_trip().await,
             _ => database_restart().await,
         };
         for one in measured.with_context(|| row.to_string())? {
