@@ -1,5 +1,5 @@
 //! Chooses what to do next from what the state offers.
-use super::{Dice, deploys};
+use super::{Dice, deploys, model::BEGIN};
 use crate::differential::{
     case::{Case, Step},
     run::Run,
@@ -19,6 +19,10 @@ pub async fn record(
 ) -> Result<()> {
     let mut dice = Dice::new(seed ^ 0x5eed);
     let elements = if changes { elements(&model) } else { Vec::new() };
+    let how = match model.contains(BEGIN) {
+        true => "message begin",
+        false => "start",
+    };
     let deployed = run.step(&deploys(model)).await?;
     let refused = deployed.refused.is_some();
     case.steps.push(deployed);
@@ -26,7 +30,7 @@ pub async fn record(
         return Ok(());
     }
     let mut next = Some(format!(
-        "start {{\"x\":{},\"c\":0,\"l\":[\"a\",\"b\"]}}",
+        "{how} {{\"x\":{},\"c\":0,\"l\":[\"a\",\"b\"]}}",
         dice.below(6)
     ));
     while let Some(what) = next {
@@ -182,6 +186,15 @@ fn choose(run: &Run<'_>, dice: &mut Dice) -> Option<String> {
             "conditional" => Some(format!("set {{\"c\":{}}}", dice.below(6))),
             _ => None,
         });
+    }
+    for line in &state.lines {
+        // A receive task without a message.
+        let words: Vec<&str> = line.split(' ').collect();
+        if let ["activity", "receiveTask", name, "in", _, "on", execution] = words[..]
+            && !state.subscriptions.contains_key(name)
+        {
+            offers.push(format!("trigger {}{variables}", run.shown(execution)));
+        }
     }
     if state
         .lines

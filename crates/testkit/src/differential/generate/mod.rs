@@ -1,7 +1,12 @@
 //! Random cases: a block-structured process from a seed, and steps chosen from what each recorded state offers.
 mod drive;
+mod flows;
 pub mod model;
+mod repeat;
 mod rich;
+mod scopes;
+mod undo;
+mod usual;
 
 use super::{
     case::{Case, Resource, Step},
@@ -40,7 +45,7 @@ impl Dice {
 }
 
 /// What generated processes may be about: each has more of some elements.
-pub const THEMES: [&str; 11] = [
+pub const THEMES: [&str; 14] = [
     "tasks",
     "gateways",
     "boundary",
@@ -52,6 +57,9 @@ pub const THEMES: [&str; 11] = [
     "data",
     "events",
     "changes",
+    "usual",
+    "scripts",
+    "throws",
 ];
 
 /// Generates a case and records it on an engine.
@@ -71,10 +79,15 @@ pub async fn generate(engine: &Engine, theme: &str, seed: u64) -> Result<Case> {
 }
 
 fn deploys(model: String) -> Step {
-    let resources = vec![Resource {
+    let rates = model.contains("@decisionRef").then(|| Resource {
+        name: Some("rates.dmn".to_owned()),
+        text: usual::RATES.to_owned(),
+    });
+    let model = Resource {
         name: None,
         text: model,
-    }];
+    };
+    let resources = Some(model).into_iter().chain(rates).collect();
     Step {
         what: "deploy".to_owned(),
         resources,
