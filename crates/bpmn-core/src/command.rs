@@ -367,7 +367,7 @@ pub struct Outcome {
     pub warnings: Vec<String>,
     /// Other instances of the tree that it has made or changed, by id: to be written with the commanded one.
     pub others: Vec<Instance>,
-    /// Signals thrown: the shell delivers them to everybody outside of this instance.
+    /// Signals thrown: the shell delivers them to everybody who has not been told.
     pub signals: Vec<SignalThrown>,
     /// How many activities have begun and ended.
     pub tally: Tally,
@@ -389,6 +389,8 @@ pub struct SignalThrown {
     pub id: Id,
     /// The instance that throws it; whoever waits in it has been told.
     pub instance: Id,
+    /// Those that have called it; whoever waits in them has been told too.
+    pub above: Vec<Id>,
     /// Of that instance.
     pub tenant_id: Option<String>,
     pub name: String,

@@ -40,6 +40,9 @@ pub struct Ctx<'a, 'b> {
     /// With the instance each belongs to.
     work: Vec<(Id, Work)>,
     steps: u32,
+    /// Whether a token is on its way already: of several flows the first is taken first then. Where a command makes an
+    /// activity leave, the reference takes the last first.
+    pub(crate) on_the_way: bool,
     /// Other instances of the tree that the step has made or looked into.
     pub(crate) others: BTreeMap<Id, Box<Member<'a>>>,
     /// How often it has asked.
@@ -106,6 +109,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
             outcome: Outcome::default(),
             work: Vec::new(),
             steps: 0,
+            on_the_way: false,
             others: BTreeMap::new(),
             asked: 0,
             skip_outputs: false,
@@ -225,6 +229,7 @@ impl<'a, 'b> Ctx<'a, 'b> {
                 continue;
             };
             self.switch_to(instance)?;
+            self.on_the_way |= matches!(work, Work::Take(..) | Work::Arrive(..));
             match work {
                 // It was canceled by another token that ran before it.
                 Work::Take(token, _) | Work::Arrive(token, _) if self.inst.tokens.get(token).is_none() => {}
@@ -474,8 +479,11 @@ impl<'a, 'b> Ctx<'a, 'b> {
                 .into_iter()
                 .try_for_each(|(token, flow)| self.wait_after(token, node, flow));
         }
-        // The list is a stack: the first flow is to run first.
-        for (token, flow) in ways.into_iter().rev() {
+        // The list is a stack: the first flow is to run first, or the last.
+        if self.on_the_way {
+            ways.reverse();
+        }
+        for (token, flow) in ways {
             self.push(Work::Take(token, flow));
         }
         Ok(())
@@ -545,6 +553,9 @@ impl<'a, 'b> Ctx<'a, 'b> {
             }
             Ok(())
         })?;
+        if node.behavior.is_composite() {
+            self.show_body(token)?;
+        }
         let activity = self.token(token)?.activity_id;
         self.inst.variables.update_by(By::Scope(token), |variable| {
             variable.version.shown_id = variable.version.shown_id.or(activity);

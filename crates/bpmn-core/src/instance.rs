@@ -359,7 +359,8 @@ pub struct Job {
     pub failed_element: Option<String>,
     /// As it was made.
     pub made: Made,
-    /// For repeating timers: the remaining cycle, as the timer parser wrote it.
+    /// For repeating timers: the remaining cycle, as the timer parser wrote it. For a job of asyncAfter beside another:
+    /// the sequence flow to take.
     pub repeat: Option<String>,
     pub tenant_id: Option<String>,
     /// Whether the job log tells of it.

@@ -1,7 +1,7 @@
 //! Commands: what each does to an instance before the run loop takes over.
 use crate::{
     command::{Command, Env, Outcome, Rejection},
-    ctx::Ctx,
+    ctx::{Ctx, Ended},
     definition::{DefinitionRef, Node, NodeIx},
     history::Kind,
     instance::*,
@@ -90,6 +90,15 @@ pub fn step(
         .due_jobs
         .retain(|job| inst.jobs.get(*job).is_some() || elsewhere.contains(job));
     Ok(outcome)
+}
+
+/// What becomes of the job of a suspended instance.
+enum Suspension {
+    Passes,
+    /// Whether an activity has got an execution of its own before it is refused.
+    Fails {
+        begins: bool,
+    },
 }
 
 impl<'a> Ctx<'a, '_> {
@@ -320,17 +329,23 @@ impl<'a> Ctx<'a, '_> {
 
     /// Whether the job of a suspended instance runs all the same. The reference looks at suspension when it carries an
     /// activity out, not on a sequence flow: so it fails at the activity behind the flow, and goes as far as to the
-    /// next job.
-    fn passes_suspension(&mut self, kind: JobKind, token: Id) -> Result<bool, Rejection> {
+    /// next job. That activity, if it fails there, may have an execution by then: whether it has.
+    fn passes_suspension(&mut self, kind: JobKind, token: Id) -> Result<Suspension, Rejection> {
+        let mut begins = false;
         let behind = match kind {
-            JobKind::AsyncBefore => Some(self.node_of(token)?).filter(|n| !n.incoming.is_empty()),
+            JobKind::AsyncBefore => {
+                let node = self.node_of(token)?;
+                begins = node.is_scope();
+                Some(node).filter(|n| !n.incoming.is_empty() || n.attached_to.is_some())
+            }
             JobKind::AsyncAfter => {
                 let node = self.node_of(token)?;
                 let flow = self.chosen_flow(token, node)?;
                 let behind = flow.map(|flow| self.node(self.def.definition.flows[flow].target));
                 if behind.is_some_and(|n| n.async_before && !n.behavior.interrupts_scope()) {
-                    return Ok(true);
+                    return Ok(Suspension::Passes);
                 }
+                begins = behind.is_some_and(|n| n.is_scope() && !n.behavior.interrupts_scope());
                 behind.map(|behind| match behind.behavior.interrupts_scope() {
                     true => node,
                     false => behind,
@@ -339,19 +354,16 @@ impl<'a> Ctx<'a, '_> {
             JobKind::Timer | JobKind::Timeout(_) | JobKind::TimerStart | JobKind::Event => None,
         };
         self.at = behind.map(|node| node.id.as_str());
-        Ok(false)
+        Ok(Suspension::Fails { begins })
     }
 
     fn execute_job(&mut self, job: Id) -> Result<(), Rejection> {
         let not_found = Rejection::NotFound { kind: "Job", id: job };
         let row = self.inst.jobs.get(job).ok_or(not_found.clone())?.clone();
         let (kind, token) = (row.kind, row.token_id.ok_or(not_found)?);
-        if self.inst.process.suspended && !self.passes_suspension(kind, token)? {
-            // In the reference a scope activity has its execution by then.
-            let begins = match kind {
-                JobKind::AsyncBefore => self.node_of(token)?.is_scope(),
-                _ => false,
-            };
+        if self.inst.process.suspended
+            && let Suspension::Fails { begins } = self.passes_suspension(kind, token)?
+        {
             if kind.is_timer() {
                 return self.active_host(token, &row.element);
             }
@@ -363,8 +375,26 @@ impl<'a> Ctx<'a, '_> {
         }
         self.end_job(job, RunState::Successful);
         match kind {
-            JobKind::AsyncBefore => self.begin(token, self.node_of(token)?),
-            JobKind::AsyncAfter => self.resume_after(token, self.node_of(token)?),
+            JobKind::AsyncBefore => {
+                self.on_the_way = true;
+                self.begin(token, self.node_of(token)?)
+            }
+            JobKind::AsyncAfter => {
+                let node = self.node_of(token)?;
+                // The one beside that of an uncaught error ([`Ctx::complete_task`]) goes on with its flow.
+                if let Some(flow) = row.repeat {
+                    let ended = Ended {
+                        canceled: false,
+                        complete_scope: false,
+                    };
+                    self.end_activity(token, node, ended)?;
+                    self.change_token(token, |row| {
+                        row.state = TokenState::AfterAsync;
+                        row.data = Some(flow);
+                    })?;
+                }
+                self.resume_after(token, node)
+            }
             JobKind::Timer | JobKind::Timeout(_) => {
                 self.repeat_timer(&row)?;
                 let node = self.def.definition.node(&row.element);
@@ -436,12 +466,20 @@ impl<'a> Ctx<'a, '_> {
             None => self.local_scope(token),
         };
         let writer = self.writer(token);
+        // The concurrent execution above an activity that has one of its own.
+        let above = token.and_then(|id| self.inst.tokens.get(id)).filter(|row| {
+            task.is_none() && row.id == scope && row.execution_id != scope && self.in_scope_activity(row)
+        });
+        let above = above.map(|row| row.id);
         let mut task_changed = false;
         for (name, value) in set {
             let of_task = local || task.is_some_and(|t| self.local_variable(t, task, name).is_some());
             task_changed |= task.is_some() && of_task;
             match local {
-                true => self.set_local(here, task, name, value.clone(), writer),
+                true => match above {
+                    Some(token) => self.set_above(token, name, value.clone()),
+                    None => self.set_local(here, task, name, value.clone(), writer),
+                },
                 false => self.set_variable(token, task, name, value.clone()),
             }
         }

@@ -1,7 +1,8 @@
 //! The activity instance tree and the executions of an instance, as REST shows them.
 use crate::{
     definition::{DefinitionRef, Node, NodeIx},
-    instance::{Instance, Token, TokenState},
+    instance::{Instance, Token, TokenState, Variable},
+    moves::sequence,
     tracked::By,
 };
 use topology::Id;
@@ -334,8 +335,44 @@ fn incidents(inst: &Instance, execution: Id) -> Vec<IncidentRef> {
     .collect()
 }
 
+/// Whether a variable of a token lies in the concurrent execution above that of its activity: it was made before that
+/// began (ids grow).
+pub fn lies_above(token: &Token, variable: &Variable) -> bool {
+    let begun = token
+        .activity_id
+        .or(token.ended())
+        .filter(|_| token.execution_id != token.id);
+    let apart = !matches!(
+        token.state,
+        TokenState::Iteration | TokenState::EventScope | TokenState::Compensating
+    );
+    apart && variable.task_id.is_none() && begun.is_some_and(|id| sequence(variable.id) < sequence(id))
+}
+
+/// The execution that a variable is in, and REST's id of the activity instance that it is seen in, if there is one.
+pub fn place_of(def: &DefinitionRef<'_>, inst: &Instance, variable: &Variable) -> (Id, Option<String>) {
+    let Some(token) = inst.tokens.get(variable.scope_id) else {
+        return (variable.scope_id, Some(inst.process.id.to_string()));
+    };
+    if !lies_above(token, variable) {
+        return (token.execution_id, activity_of_variables(def, inst, token));
+    }
+    let contains = def
+        .definition
+        .node(&token.element)
+        .is_some_and(|n| n.behavior.is_composite());
+    let around = token.parent_id.and_then(|id| inst.tokens.get(id));
+    let shown = match (contains, around) {
+        // The execution remembers what may contain others.
+        (true, _) => token.shown(),
+        (false, Some(around)) => shown(inst, around),
+        (false, None) => inst.process.id.to_string(),
+    };
+    (token.id, Some(shown))
+}
+
 /// REST's id of the activity instance that variables of a scope token are seen in, if there is one.
-pub fn activity_of_variables(def: &DefinitionRef<'_>, inst: &Instance, token: &Token) -> Option<String> {
+fn activity_of_variables(def: &DefinitionRef<'_>, inst: &Instance, token: &Token) -> Option<String> {
     let around = token.parent_id.and_then(|id| inst.tokens.get(id));
     match (token.state, around) {
         // As in the reference they belong to where the execution around is.

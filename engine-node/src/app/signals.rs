@@ -61,6 +61,8 @@ pub struct Signal {
     pub thrown: Option<Thrown>,
     /// Whether executions hear it in jobs.
     pub later: bool,
+    /// Instances above the one that threw it, in which all have heard it.
+    pub above: Vec<Id>,
 }
 
 /// A throw of a process.
@@ -83,6 +85,8 @@ pub struct Told {
     thrown: Thrown,
     #[serde(default)]
     later: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    above: Vec<Id>,
 }
 
 impl Told {
@@ -103,6 +107,7 @@ impl Told {
             },
             thrown: Some(self.thrown),
             later: self.later,
+            above: self.above.clone(),
         })
     }
 }
@@ -131,6 +136,7 @@ pub fn row(signal: &SignalThrown, root: Option<Id>) -> OutboxRow {
             by: signal.instance,
         },
         later: signal.later,
+        above: signal.above.clone(),
     };
     OutboxRow {
         slot: signal.id.slot().unwrap_or(Slot::from_bits(0)),
@@ -159,7 +165,8 @@ impl Engine {
     pub async fn signal(&self, caller: &Caller, signal: &Signal) -> Result<(), EngineError> {
         let mut failed = None;
         for (subscription, instance) in self.hearing(signal).await? {
-            if signal.thrown.is_some_and(|t| t.by == instance) {
+            let by_it = signal.thrown.is_some_and(|t| t.by == instance);
+            if by_it || signal.above.contains(&instance) {
                 continue;
             }
             let command = match signal.later {

@@ -101,6 +101,11 @@ fn is_cast(message: &str) -> bool {
 /// The Java exception of a failed decision, number or connector, which isn't one of the engine's and passes on as it is.
 fn of_library(message: &str) -> Option<&'static str> {
     let kinds = [
+        // What the reference's database refuses.
+        (
+            "An exception occurred in the persistence layer",
+            "ProcessEnginePersistenceException",
+        ),
         // A loop's number that is none.
         ("For input string: ", "NumberFormatException"),
         // An output parameter of what ends the process.

@@ -80,8 +80,15 @@ fn process_dto(view: &CatalogView, row: ProcessRow) -> HistoricProcessInstance {
 /// The element that an activity instance began as. One that lies directly in the process can't be one of an element
 /// inside another: it was canceled where it waited for that, which the reference then tells of.
 fn begun_as(definition: Option<&Arc<Definition>>, row: &ActivityRow) -> String {
-    let contains =
-        |node: &Node| ["subProcess", "multiInstanceBody", "transaction"].contains(&node.activity_type);
+    const NAMED: [&str; 6] = [
+        "subProcess",
+        "multiInstanceBody",
+        "transaction",
+        "intermediateCompensationThrowEvent",
+        "compensationEndEvent",
+        "cancelEndEvent",
+    ];
+    let contains = |node: &Node| NAMED.contains(&node.activity_type);
     let node = definition.and_then(|d| d.node(&row.element));
     let told = node.filter(|n| row.canceled && row.parent_id == row.instance_id && contains(n));
     match (definition, told) {

@@ -56,6 +56,7 @@ async fn signal(call: Call) -> ApiResult<Response> {
         },
         thrown: None,
         later: false,
+        above: Vec::new(),
     };
     call.app
         .engine

@@ -40,14 +40,9 @@ fn dto(
     contents: &Contents,
     style: Style,
 ) -> VariableInstance {
-    let token = instance.tokens.get(row.scope_id);
-    let execution = token.map_or(row.scope_id, |token| token.execution_id);
-    let activity = match token {
-        Some(token) => view
-            .by_id(instance.process.definition_id)
-            .and_then(|found| tree::activity_of_variables(&found.reference(), instance, token)),
-        None => Some(instance.process.id.to_string()),
-    };
+    let found = view.by_id(instance.process.definition_id);
+    let place = found.map(|found| tree::place_of(&found.reference(), instance, row));
+    let (execution, activity) = place.unwrap_or((row.scope_id, None));
     VariableInstance {
         kind: row.value.name(),
         value: variable::plain(&contents.whole(&row.value), style),

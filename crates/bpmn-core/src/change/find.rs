@@ -45,10 +45,7 @@ impl Ctx<'_, '_> {
 
 /// Whether a token has an activity or transition instance of its own.
 fn is_shown(token: &Token) -> bool {
-    !matches!(
-        token.state,
-        TokenState::Iteration | TokenState::EventScope | TokenState::Compensating
-    )
+    !matches!(token.state, TokenState::Iteration | TokenState::EventScope)
 }
 
 /// The refusal of an instruction.

@@ -1,7 +1,7 @@
 //! Modification: instructions are carried out one after the other; the process instance outlives moments without
 //! tokens in between.
 use super::{Instruction, instantiate::Target};
-use crate::{command::Rejection, ctx::Ctx, moves::Termination, value::Variables};
+use crate::{command::Rejection, ctx::Ctx, moves::Termination, tracked::By, value::Variables};
 use topology::Id;
 
 /// Why called instances end whose call is canceled; the reference's words, slip included.
@@ -12,7 +12,8 @@ impl Ctx<'_, '_> {
     /// its last token did, else as one that was deleted.
     pub(crate) fn modify(&mut self, instructions: &[Instruction]) -> Result<(), Rejection> {
         self.instruct(instructions)?;
-        let idle = self.tokens_within(None) == 0;
+        // As in the reference it stays for what might be compensated.
+        let idle = self.tokens_within(None) == 0 && self.inst.tokens.count(By::EventScopes(None)) == 0;
         if self.inst.ended || !idle {
             return Ok(());
         }
@@ -82,6 +83,7 @@ impl Ctx<'_, '_> {
                 Instruction::CancelPresent(_) => self.cancel_each(&present)?,
             }
             self.run()?;
+            self.on_the_way = false;
             self.switch_to(home)?;
         }
         self.preserved = None;

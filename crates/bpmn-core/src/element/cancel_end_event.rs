@@ -59,6 +59,10 @@ impl Behavior for CancelEndEvent {
         true
     }
 
+    fn throws_compensation(&self) -> bool {
+        true
+    }
+
     fn interrupts_scope(&self) -> bool {
         true
     }

@@ -41,4 +41,8 @@ impl Behavior for CompensationThrowEvent {
     fn is_scope(&self) -> bool {
         true
     }
+
+    fn throws_compensation(&self) -> bool {
+        true
+    }
 }

@@ -313,6 +313,11 @@ pub(crate) trait Behavior: Debug + Send + Sync {
         false
     }
 
+    /// Whether it runs the handlers of what is to be compensated, inside its own execution.
+    fn throws_compensation(&self) -> bool {
+        false
+    }
+
     /// Whether history tells of it.
     fn is_told(&self) -> bool {
         true

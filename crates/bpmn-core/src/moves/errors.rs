@@ -86,6 +86,7 @@ impl Ctx<'_, '_> {
         if node.async_after {
             return self.wait_ended(token, node, true);
         }
+        self.beside_handlers(token, node)?;
         if self.ends_again(token)? {
             return Ok(());
         }
@@ -105,6 +106,23 @@ impl Ctx<'_, '_> {
             return Ok(());
         }
         self.end_token(token)
+    }
+
+    /// In the reference a handler of compensation without an execution of its own takes that of who throws with it: its
+    /// database refuses that while other handlers run there.
+    fn beside_handlers(&mut self, token: Id, node: &Node) -> Result<(), Rejection> {
+        let around = self.token(token)?.parent_id;
+        let thrower = around.filter(|id| self.node_of(*id).is_ok_and(|n| n.behavior.throws_compensation()));
+        let Some(thrower) = thrower.filter(|_| !node.is_scope()) else {
+            return Ok(());
+        };
+        if self.compensates(token, node)? && self.tokens_within(Some(thrower)) > 1 {
+            self.failed_error = None;
+            let message = "An exception occurred in the persistence layer. Please check the server logs for a detailed \
+                           message and the entire exception stack trace.";
+            return Err(Self::failure(node, message));
+        }
+        Ok(())
     }
 
     /// The tasks of an activity that an uncaught error ends stay with its execution, as in the reference: in a

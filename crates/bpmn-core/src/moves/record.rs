@@ -1,6 +1,9 @@
 //! What ends leaves its row in history, if history is to tell of it: of rows by the flag they were made with, of
 //! events by what is recorded now.
-use crate::{command::Rejection, ctx::Ctx, history::Kind, instance::*, tracked::By, value::TypedValue};
+use crate::{
+    command::Rejection, ctx::Ctx, history::Kind, instance::*, tracked::By, tree::lies_above,
+    value::TypedValue,
+};
 use std::sync::Arc;
 use topology::Id;
 
@@ -23,6 +26,22 @@ impl Ctx<'_, '_> {
         }
     }
 
+    /// Takes out the variables of a token's activity that ends; those of a concurrent execution above it stay.
+    pub(crate) fn end_own_variables(&mut self, token: Id, activity: Option<Id>) {
+        if self.inst.variables.is_empty() {
+            return;
+        }
+        let Some(row) = self.inst.tokens.get(token).cloned() else {
+            return;
+        };
+        for id in self.inst.variables.ids_by(By::Scope(token)) {
+            let variable = self.inst.variables.get(id);
+            if !variable.is_some_and(|variable| lies_above(&row, variable)) {
+                self.end_variable(id, activity);
+            }
+        }
+    }
+
     /// Takes out all variables: the instance has ended. Its own can still be asked for in this step.
     pub(crate) fn end_all_variables(&mut self) {
         let process = self.inst.process.id;
@@ -37,7 +56,7 @@ impl Ctx<'_, '_> {
         }
     }
 
-    fn end_variable(&mut self, id: Id, activity_id: Option<Id>) -> Option<Arc<Variable>> {
+    pub(crate) fn end_variable(&mut self, id: Id, activity_id: Option<Id>) -> Option<Arc<Variable>> {
         let variable = self.inst.variables.remove(id)?;
         self.tell_variable(variable.clone(), activity_id, false);
         Some(variable)
@@ -79,7 +98,9 @@ impl Ctx<'_, '_> {
         let Some(variable) = self.inst.variables.remove(id) else {
             return;
         };
-        self.note_change(variable.scope_id, &variable.name, "delete");
+        if variable.task_id.is_none() {
+            self.note_change(variable.scope_id, &variable.name, "delete");
+        }
         if variable.version.recorded == Recorded::Detail {
             let version = Version {
                 updated: Some(self.env.now),
@@ -121,7 +142,9 @@ impl Ctx<'_, '_> {
         };
         let value = self.kept(value, recorded);
         let detailed = recorded == Recorded::Detail;
-        self.note_change(old.scope_id, &old.name, "update");
+        if old.task_id.is_none() {
+            self.note_change(old.scope_id, &old.name, "update");
+        }
         // A variable of this step is shown where its last value is set.
         let shown_id = match again && old.version.created == self.env.now {
             true => self.shown_apart(old.scope_id, old.task_id),

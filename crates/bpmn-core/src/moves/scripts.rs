@@ -4,6 +4,7 @@ use crate::{
     command::Rejection,
     convert::{from_value, to_value},
     ctx::Ctx,
+    moves::Scene,
     script::{Condition, Script, Source},
     value::{TypedValue, Variables},
 };
@@ -135,8 +136,12 @@ impl Ctx<'_, '_> {
         }))
     }
 
-    /// What the reference says before the reason why a script failed.
+    /// What the reference says before the reason why a script failed. What an activity gets is evaluated around it, where
+    /// no activity is then.
     fn evaluating(&self, token: Option<Id>) -> String {
+        if matches!(self.scene, Some(Scene::Outside(_))) {
+            return "Unable to evaluate script:".to_owned();
+        }
         format!(
             "Unable to evaluate script while executing activity '{}' in the process definition with id '{}':",
             self.element_at(token),

@@ -1,4 +1,5 @@
-//! Signals: to whoever waits for them in this instance at once, to all others by the shell.
+//! Signals: to whoever waits for them in this instance and in those that have called it at once, to all others by the
+//! shell.
 use crate::{
     command::{Rejection, SignalThrown},
     ctx::Ctx,
@@ -28,7 +29,8 @@ impl Inputs {
 }
 
 impl Ctx<'_, '_> {
-    /// Throws a signal. Who waits for it in this instance goes on in this step, or (`later`) in a job of its own.
+    /// Throws a signal. Who waits for it in this instance, or in those that have called it, goes on in this step, or
+    /// (`later`) in a job of its own.
     pub(crate) fn throw_signal(
         &mut self,
         name: String,
@@ -36,16 +38,11 @@ impl Ctx<'_, '_> {
         variables: Variables,
         later: bool,
     ) -> Result<(), Rejection> {
-        let waiting: Vec<Id> = self
-            .inst
-            .subscriptions
-            .iter()
-            .filter(|s| s.kind == EventKind::Signal && s.name.as_deref() == Some(&name))
-            .map(|s| s.id)
-            .collect();
+        let (above, waiting) = self.waiting_above(&name)?;
         let thrown = SignalThrown {
             id: self.new_id(),
             instance: self.inst.process.id,
+            above,
             tenant_id: self.inst.process.tenant_id.clone(),
             name,
             business_key,
@@ -53,19 +50,45 @@ impl Ctx<'_, '_> {
             later,
         };
         self.outcome.signals.push(thrown);
-        for id in waiting {
-            // One that was waiting may have been interrupted by another that came before it.
-            let Some(row) = self.inst.subscriptions.get(id) else {
-                continue;
-            };
-            let (host, element) = (row.token_id, row.element.clone());
-            if later && self.trigger_later(id)? {
-                continue;
-            }
-            self.set_variables(self.scope_of(host), &variables);
-            self.occurred(host, &element)?;
+        for (subscription, instance) in waiting {
+            self.within(instance, |ctx| ctx.hear(subscription, &variables, later))?;
         }
         Ok(())
+    }
+
+    /// The instances that have called this one, and who waits for a signal in this one and in those, the first first.
+    fn waiting_above(&mut self, name: &str) -> Result<(Vec<Id>, Vec<(Id, Id)>), Rejection> {
+        let home = self.here();
+        let (mut above, mut waiting) = (Vec::new(), Vec::new());
+        loop {
+            let here = self.here();
+            let all = self.inst.subscriptions.iter();
+            let of_name = all.filter(|s| s.kind == EventKind::Signal && s.name.as_deref() == Some(name));
+            // One that throws runs; one that has called it may be suspended.
+            let hears = here == home || !self.inst.process.suspended;
+            waiting.extend(of_name.filter(|_| hears).map(|s| (s.id, here)));
+            let Some((caller, _)) = self.caller() else {
+                break;
+            };
+            above.push(caller);
+            self.switch_to(caller)?;
+        }
+        self.switch_to(home)?;
+        waiting.sort();
+        Ok((above, waiting))
+    }
+
+    fn hear(&mut self, subscription: Id, variables: &Variables, later: bool) -> Result<(), Rejection> {
+        // One that was waiting may have been interrupted by another that came before it.
+        let Some(row) = self.inst.subscriptions.get(subscription) else {
+            return Ok(());
+        };
+        let (host, element) = (row.token_id, row.element.clone());
+        if later && self.trigger_later(subscription)? {
+            return Ok(());
+        }
+        self.set_variables(self.scope_of(host), variables);
+        self.occurred(host, &element)
     }
 
     /// Makes the job in which an asynchronous signal reaches a subscription, without its variables. False: it is to be

@@ -2,6 +2,7 @@
 use crate::{
     command::{Rejection, TaskChange},
     ctx::Ctx,
+    instance::JobKind,
     listener::{Listener, TaskEvent},
     moves::Scene,
     note::TaskLink,
@@ -42,10 +43,29 @@ impl Ctx<'_, '_> {
         }
         self.notify_task(task, TaskEvent::Complete)?;
         self.completing = Some(task);
+        // One with an execution of its own leaves that.
+        if self.token(token)?.ended().is_some() && !self.node_of(token)?.is_scope() {
+            return self.leave_again(token);
+        }
         match self.ends_again(token)? {
             true => Ok(()),
             false => self.leave(token, self.node_of(token)?),
         }
+    }
+
+    /// Completes a task that an uncaught error has left at an activity which waits for its job of asyncAfter: as in the
+    /// reference another job waits beside that, to take the flow.
+    fn leave_again(&mut self, token: Id) -> Result<(), Rejection> {
+        let node = self.node_of(token)?;
+        let flows = node.behavior.outgoing(node, token, self)?;
+        if let Some(task) = self.completing {
+            self.end_task(task, None);
+        }
+        let flow = flows
+            .first()
+            .map(|&flow| self.def.definition.flows[flow].id.clone());
+        self.add_job(token, node, JobKind::AsyncAfter, None, flow)
+            .map(drop)
     }
 
     /// Changes a task's fields.

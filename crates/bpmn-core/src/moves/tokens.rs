@@ -7,6 +7,7 @@ use crate::{
     instance::*,
     moves::Scene,
     tracked::By,
+    tree::lies_above,
 };
 use topology::Id;
 
@@ -69,6 +70,9 @@ impl<'a> Ctx<'a, '_> {
         }
         let of_scope = self.scope_execution(scope);
         let alone = self.tokens_within(scope) == 1;
+        if alone {
+            self.hand_up(scope);
+        }
         // Only one can have the scope's execution, so the others need no look.
         let by = if alone {
             By::Parent(scope)
@@ -90,6 +94,41 @@ impl<'a> Ctx<'a, '_> {
             // As in the reference incidents stay with an execution that stays.
             if alone {
                 self.move_incidents(token, old, new);
+            }
+        }
+    }
+
+    /// The last token in a scope gives the scope the variables of the execution that it had beside others.
+    fn hand_up(&mut self, scope: Option<Id>) {
+        if self.inst.variables.is_empty() {
+            return;
+        }
+        let only = self.tokens_in(scope).next().cloned();
+        let Some(row) = only.filter(|row| row.state != TokenState::Iteration) else {
+            return;
+        };
+        let apart = self.in_scope_activity(&row);
+        let own = self.inst.variables.by(By::Scope(row.id));
+        let moved = own.filter(|v| v.task_id.is_none() && (!apart || lies_above(&row, v)));
+        let moved: Vec<Id> = moved.map(|v| v.id).collect();
+        for id in moved {
+            let Some(variable) = self.inst.variables.get(id).cloned() else {
+                continue;
+            };
+            let host = self.host(scope);
+            match self.local_variable(host, None, &variable.name).map(|v| v.id) {
+                Some(there) => {
+                    let writer = self.writer(Some(row.id));
+                    self.replace_value(there, variable.value.clone(), writer);
+                    self.end_variable(id, None);
+                }
+                None => {
+                    self.inst.variables.remove(id);
+                    self.inst.variables.insert(Variable {
+                        scope_id: host,
+                        ..variable
+                    });
+                }
             }
         }
     }
@@ -166,7 +205,7 @@ impl<'a> Ctx<'a, '_> {
             self.end_incidents_at(row.execution_id, &node.id);
         }
         if was_scope {
-            self.end_variables(By::Scope(token), activity);
+            self.end_own_variables(token, activity);
             self.remove_event_scopes(token);
         }
         let execution = self.base_execution(token)?;
@@ -192,9 +231,9 @@ impl<'a> Ctx<'a, '_> {
             let task = task.filter(|_| !node.behavior.is_composite());
             let process = &self.inst.process;
             let parent = match self.is_compensating_subprocess(token, node)? {
-                // As in the reference it is told to be inside itself.
-                true => Some(activity),
-                false => self.parent_activity(row.parent_id),
+                // As in the reference it is told to be inside itself, unless it is canceled.
+                true if !how.canceled => Some(activity),
+                _ => self.parent_activity(row.parent_id),
             };
             let entry = HistoricActivity {
                 id: activity,
@@ -284,6 +323,25 @@ impl<'a> Ctx<'a, '_> {
         })
     }
 
+    /// Lets the iteration around a token show the body again: what was repeated, and contains others, has ended.
+    pub(crate) fn show_body(&mut self, token: Id) -> Result<(), Rejection> {
+        let around = self
+            .token(token)?
+            .parent_id
+            .and_then(|id| self.inst.tokens.get(id));
+        let Some(iteration) = around.filter(|row| row.state == TokenState::Iteration) else {
+            return Ok(());
+        };
+        let body = iteration.parent_id.and_then(|body| self.inst.tokens.get(body));
+        let (iteration, Some(body)) = (iteration.id, body.cloned()) else {
+            return Ok(());
+        };
+        self.change_token(iteration, |row| {
+            row.element = body.element;
+            row.activity_id = body.activity_id;
+        })
+    }
+
     fn end_entities(&mut self, token: Id, activity: Option<Id>) {
         for task in self.inst.tasks.ids_by(By::Token(token)) {
             self.end_task(task, activity);
@@ -340,7 +398,7 @@ impl<'a> Ctx<'a, '_> {
     /// A token is canceled, as `node`: says what the activity instance of the scope around ends as, if that is canceled
     /// too. In the reference an execution ends the activity instance of its scope as whatever activity it stands at:
     /// that around what was canceled first in it, or, where its only token waits before or after an activity that
-    /// contains others, that one, with its listeners and output parameters.
+    /// contains others or throws compensation, that one, with its listeners and output parameters.
     fn name_scope(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
         let row = self.token(token)?;
         let Some(scope) = row.parent_id else {
@@ -353,7 +411,8 @@ impl<'a> Ctx<'a, '_> {
         }
         let waits = matches!(row.state, TokenState::BeforeAsync | TokenState::AfterAsync);
         let shares = row.execution_id == around.execution_id && around.state == TokenState::Scope;
-        let named = match waits && shares && node.behavior.is_composite() {
+        let keeps = node.behavior.is_composite() || node.behavior.throws_compensation();
+        let named = match waits && shares && keeps {
             true => Some(node),
             false => node.parent.map(|ix| self.node(ix)),
         };

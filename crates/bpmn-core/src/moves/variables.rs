@@ -11,7 +11,7 @@ use crate::{
     value::{TypedValue, Variables},
 };
 use expr::Value;
-use topology::Id;
+use topology::{Id, Slot};
 
 impl<'a> Ctx<'a, '_> {
     /// The scopes a token sees, from inside out; the last is the process instance.
@@ -127,6 +127,7 @@ impl<'a> Ctx<'a, '_> {
                 Some(shown.unwrap_or(process))
             }
             TokenState::Scope => None,
+            TokenState::BeforeAsync | TokenState::AfterAsync if row.ended().is_none() => Some(Id::NIL),
             _ if contains && self.opens_nowhere => Some(Id::NIL),
             _ if contains => above(),
             _ if node.is_some_and(|n| self.is_bare_handler(row, n)) => above(),
@@ -161,15 +162,20 @@ impl<'a> Ctx<'a, '_> {
         value: TypedValue,
         writer: Option<Id>,
     ) {
+        // What is a task's own lies with its activity, whatever execution that has.
+        let of_task = task.and_then(|task| self.inst.tasks.get(task)?.token_id);
+        let scope = of_task.unwrap_or(scope);
         match self.local_variable(scope, task, name).map(|v| v.id) {
             Some(id) => {
                 // Conditional events are told that it was set, also to what it was, as in the reference.
-                if !self.replace_value(id, value, writer) {
+                if !self.replace_value(id, value, writer) && task.is_none() {
                     self.note_change(scope, name, "update");
                 }
             }
             None => {
-                self.note_change(scope, name, "create");
+                if task.is_none() {
+                    self.note_change(scope, name, "create");
+                }
                 let id = self.new_id();
                 let instance_id = self.inst.process.id;
                 let recorded = self.recording.value(name);
@@ -193,6 +199,34 @@ impl<'a> Ctx<'a, '_> {
                     version,
                 });
             }
+        }
+    }
+
+    /// Sets a variable of the concurrent execution above a token's activity, which has an execution of its own: told from
+    /// the activity's variables by its age ([`crate::tree::lies_above`]).
+    pub(crate) fn set_above(&mut self, token: Id, name: &str, value: TypedValue) {
+        let Some(row) = self.inst.tokens.get(token) else {
+            return;
+        };
+        let contains = self.node_of(token).is_ok_and(|node| node.behavior.is_composite());
+        let shown = match contains {
+            true => row.activity_id,
+            false => row.parent_id.and_then(|scope| self.own_activity(scope)),
+        };
+        let is_new = self.local_variable(token, None, name).is_none();
+        self.set_local(token, None, name, value, shown);
+        let found = self
+            .local_variable(token, None, name)
+            .map(|v| v.id)
+            .filter(|_| is_new);
+        if let Some(variable) = found.and_then(|id| self.inst.variables.remove(id)) {
+            let (high, _) = token.0.as_u64_pair();
+            let (_, low) = variable.id.0.as_u64_pair();
+            let slot = variable.id.slot().unwrap_or(Slot::from_bits(0));
+            let mut older = (*variable).clone();
+            older.id = Id::from_parts(token.millis(), (high & 0xfff) as u16, slot, low);
+            older.version.shown_id = (!contains).then(|| shown.unwrap_or(self.inst.process.id));
+            self.inst.variables.insert(older);
         }
     }
 
