@@ -288,6 +288,9 @@ async fn admit(app: &App, request: &mut Request) -> Result<(), Response> {
 
 /// A path outside the API: people forget the base path (S0-08).
 async fn wrong_base(uri: Uri) -> ApiError {
+    if uri.path().trim_end_matches('/') == "/engine-rest" {
+        return ApiError::unknown_path();
+    }
     let message = format!(
         "there is nothing at '{}'; the REST API lives below /engine-rest",
         uri.path()

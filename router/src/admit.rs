@@ -2,10 +2,10 @@
 //! a request may have to be sent again.
 use crate::{classify::Call, headers, state::App, upstream::Outgoing};
 use bytes::{Bytes, BytesMut};
-use http::{Method, request};
+use http::{Method, header, request};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
-use rest_api::{ApiError, operations::Class};
+use rest_api::{ApiError, jackson, operations::Class};
 use tokio::sync::OwnedSemaphorePermit;
 
 /// A request that is wholly here.
@@ -28,6 +28,17 @@ impl Admitted {
         let reads = matches!(self.out.method, Method::GET | Method::HEAD | Method::OPTIONS)
             || matches!(self.call.operation.class, Class::FanoutList | Class::FanoutSum);
         reads || self.idempotency_key.is_some()
+    }
+
+    /// That the body is what the operation takes: asked where the router itself reads it.
+    ///
+    /// # Errors
+    /// As a node words them.
+    pub fn has_body(&self) -> Result<(), ApiError> {
+        let media_type = self.out.headers.get(header::CONTENT_TYPE);
+        let media_type = media_type.and_then(|value| value.to_str().ok());
+        let members = jackson::admit(self.call.operation, media_type, &self.out.body)?;
+        jackson::need(self.call.operation, members.as_ref())
     }
 }
 

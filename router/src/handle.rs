@@ -34,9 +34,12 @@ pub async fn handle(app: Arc<App>, request: Request<Incoming>) -> Answer {
             Classified::Options(methods) => Ok(allow(&methods)),
             Classified::Call(call) => {
                 class = call.operation.class.name();
-                let only = restrict(&app, &call)?;
+                let only = restrict(&app, &call);
                 let admitted = admit(&app, call, parts, body).await?;
-                dispatch(&app, &admitted, only).await
+                if only.is_err() {
+                    admitted.has_body()?;
+                }
+                dispatch(&app, &admitted, only?).await
             }
         }
     };
@@ -128,24 +131,33 @@ async fn dispatch(app: &Arc<App>, request: &Admitted, only: Option<ShardName>) -
         Target::Slot(slot) => one_slot(app, request, only, slot).await,
         Target::AnySlot => Ok(respond::relay(to_drawn_slot(app, only.as_ref(), request).await?)),
         Target::AnyShard => Ok(respond::relay(to_any(app, only.as_ref(), request).await?)),
-        Target::Many => match (operation.class, &operation.merge) {
-            (Class::FanoutList | Class::FanoutSum, _) if wants_hal(request) => {
-                Err(ApiError::not_acceptable().into())
-            }
-            (Class::FanoutList, _) => list::answer(app, request, only).await,
-            (Class::FanoutSum, Merge::Report(_)) => report::answer(app, request, only).await,
-            (Class::FanoutSum, _) => sum::answer(app, request, only).await,
-            (Class::FanoutFair, _) => fair::answer(app, request, only).await,
-            (Class::FanoutFirst, Merge::Correlate) => correlate::answer(app, request, only).await,
-            (Class::FanoutFirst, _) => single::answer(app, request, only).await,
-            (Class::BroadcastCommand, _) => command::answer(app, request, only).await,
-            // With one shard there is nothing to divide.
-            (Class::Batch, _) if only.is_some() || app.snapshot().shards.len() == 1 => {
-                Ok(respond::relay(to_any(app, only.as_ref(), request).await?))
-            }
-            (Class::Batch, _) => batch::answer(app, request, only).await,
-            _ => Err(ApiError::not_implemented(&format!("{} over several shards", operation.id)).into()),
-        },
+        Target::Many => {
+            request.has_body()?;
+            many(app, request, only).await
+        }
+    }
+}
+
+/// An operation that several shards take part in.
+async fn many(app: &Arc<App>, request: &Admitted, only: Option<ShardName>) -> Result<Answer, Stop> {
+    let operation = request.call.operation;
+    match (operation.class, &operation.merge) {
+        (Class::FanoutList | Class::FanoutSum, _) if wants_hal(request) => {
+            Err(ApiError::not_acceptable().into())
+        }
+        (Class::FanoutList, _) => list::answer(app, request, only).await,
+        (Class::FanoutSum, Merge::Report(_)) => report::answer(app, request, only).await,
+        (Class::FanoutSum, _) => sum::answer(app, request, only).await,
+        (Class::FanoutFair, _) => fair::answer(app, request, only).await,
+        (Class::FanoutFirst, Merge::Correlate) => correlate::answer(app, request, only).await,
+        (Class::FanoutFirst, _) => single::answer(app, request, only).await,
+        (Class::BroadcastCommand, _) => command::answer(app, request, only).await,
+        // With one shard there is nothing to divide.
+        (Class::Batch, _) if only.is_some() || app.snapshot().shards.len() == 1 => {
+            Ok(respond::relay(to_any(app, only.as_ref(), request).await?))
+        }
+        (Class::Batch, _) => batch::answer(app, request, only).await,
+        _ => Err(ApiError::not_implemented(&format!("{} over several shards", operation.id)).into()),
     }
 }
 

@@ -32,6 +32,8 @@ pub enum Shape {
     Text,
     /// No body: the reference's 401.
     Empty,
+    /// The page of the reference's container, for what never reaches its REST layer.
+    Page,
 }
 
 /// What a handler gives.
@@ -179,6 +181,16 @@ impl ApiError {
         }
     }
 
+    /// What the reference's container (Tomcat) answers itself: an HTML page that names the status.
+    pub fn container(status: StatusCode) -> ApiError {
+        let reason = status.canonical_reason().unwrap_or_default();
+        let title = format!("HTTP Status {} \u{2013} {reason}", status.as_u16());
+        ApiError {
+            shape: Shape::Page,
+            ..ApiError::new(status, "", title)
+        }
+    }
+
     /// 401 with an empty body and the Basic challenge.
     pub fn unauthorized() -> ApiError {
         let challenge = HeaderValue::from_static("Basic realm=\"default\"");
@@ -232,6 +244,7 @@ impl ApiError {
         match self.shape {
             Shape::Empty => None,
             Shape::Text => Some(("text/plain", self.message.clone().into_bytes())),
+            Shape::Page => Some(("text/html;charset=utf-8", page(&self.message).into_bytes())),
             Shape::Json => {
                 let mut body = Map::new();
                 body.insert("type".into(), json!(self.kind));
@@ -260,6 +273,16 @@ impl ApiError {
         response.headers_mut().extend(self.headers);
         response
     }
+}
+
+/// Tomcat's page, byte by byte.
+fn page(title: &str) -> String {
+    format!(
+        "<!doctype html><html lang=\"en\"><head><title>{title}</title><style type=\"text/css\">body \
+         {{font-family:Tahoma,Arial,sans-serif;}} h1, h2, h3, b {{color:white;background-color:#525D76;}} h1 \
+         {{font-size:22px;}} h2 {{font-size:16px;}} h3 {{font-size:14px;}} p {{font-size:12px;}} a {{color:black;}} .line \
+         {{height:1px;background-color:#525D76;border:none;}}</style></head><body><h1>{title}</h1></body></html>"
+    )
 }
 
 impl IntoResponse for ApiError {

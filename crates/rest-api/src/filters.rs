@@ -1,9 +1,9 @@
 //! The filters of a list: query parameters of a GET or members of a POST's body, with the reference's errors.
-use crate::{ApiError, ApiResult, date};
+use crate::{ApiError, ApiResult, date, jackson::shape::Kind};
 use serde_json::{Map, Value};
 use std::{
     collections::BTreeSet,
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 /// A request's filters, read by name. What has been read is remembered, so that [`Filters::refuse_rest`] can name
@@ -11,7 +11,7 @@ use std::{
 #[derive(Debug, Default)]
 pub struct Filters {
     post: bool,
-    members: Map<String, Value>,
+    members: Arc<Map<String, Value>>,
     read: Mutex<BTreeSet<String>>,
 }
 
@@ -26,23 +26,23 @@ impl Filters {
         }
         Filters {
             post: false,
-            members,
+            members: Arc::new(members),
             ..Default::default()
         }
     }
 
     /// Members of a JSON body.
-    pub fn from_body(members: Map<String, Value>) -> Filters {
+    pub fn from_body(members: impl Into<Arc<Map<String, Value>>>) -> Filters {
         Filters {
             post: true,
-            members,
+            members: members.into(),
             ..Default::default()
         }
     }
 
     /// The members as one JSON object.
     pub fn into_value(self) -> Value {
-        Value::Object(self.members)
+        Value::Object(Arc::unwrap_or_clone(self.members))
     }
 
     /// Whether these are a body's members.
@@ -85,6 +85,11 @@ impl Filters {
         given.map(|(name, _)| name.as_str())
     }
 
+    /// Whether it is there, even as null.
+    pub fn mentions(&self, name: &str) -> bool {
+        self.raw(name).is_some() || self.members.contains_key(name)
+    }
+
     /// Whether it is given at all.
     pub fn has(&self, name: &str) -> bool {
         self.raw(name).is_some()
@@ -119,21 +124,53 @@ impl Filters {
         Ok(text)
     }
 
-    /// Texts: comma separated in a query, an array in a body.
+    /// Texts: comma separated in a query, where blanks alone are none at all; an array in a body.
+    ///
+    /// # Errors
+    /// 500 for null in an array: the reference's own check.
     pub fn list(&self, name: &str) -> ApiResult<Option<Vec<String>>> {
+        let words = match name {
+            "tenantIdIn" => "tenantIds",
+            "processDefinitionKeyIn" => "processDefinitionKeys",
+            name => name,
+        };
+        self.list_called(name, words)
+    }
+
+    /// The same where the reference has another word for the list in that error.
+    pub fn list_called(&self, name: &str, words: &str) -> ApiResult<Option<Vec<String>>> {
+        if let Some(Value::Array(items)) = self.raw(name)
+            && items.iter().any(Value::is_null)
+        {
+            return Err(ApiError::null_value(format!("{words} contains null value")));
+        }
+        let blank = |text: &str| text.chars().all(char::is_whitespace);
+        match self.raw(name) {
+            Some(Value::String(text)) if !self.post && blank(text) => Ok(Some(Vec::new())),
+            _ => self.exact_list(name),
+        }
+    }
+
+    /// Texts where the reference takes an empty parameter for one empty text, which nothing has. The criteria that it
+    /// reads as arrays or sets are such: ids and keys of most lists.
+    pub fn exact_list(&self, name: &str) -> ApiResult<Option<Vec<String>>> {
         match self.raw(name) {
             None => Ok(None),
-            Some(Value::String(text)) if !self.post => Ok(Some(
-                text.split(',')
-                    .filter(|t| !t.is_empty())
-                    .map(str::to_owned)
-                    .collect(),
-            )),
+            Some(Value::String(text)) if !self.post => {
+                let mut items: Vec<String> = text.split(',').map(str::to_owned).collect();
+                // As Java splits: empty texts at the end don't count, unless there is nothing else at all.
+                while items.len() > usize::from(text.is_empty()) && items.last().is_some_and(String::is_empty)
+                {
+                    items.pop();
+                }
+                Ok(Some(items))
+            }
             Some(Value::Array(items)) if self.post => items
                 .iter()
-                .filter(|item| !item.is_null())
                 .map(|item| match item {
                     Value::String(text) => Ok(text.clone()),
+                    // Nothing has it.
+                    Value::Null => Ok(String::new()),
                     Value::Array(_) | Value::Object(_) => Err(ApiError::invalid_request("")),
                     other => Ok(other.to_string()),
                 })
@@ -143,17 +180,43 @@ impl Filters {
         }
     }
 
+    /// A member as that type; a query's text is read as JSON, as the reference does.
+    fn typed(&self, name: &str, kind: &Kind, class: &str) -> ApiResult<Option<Value>> {
+        let text = match self.raw(name) {
+            None => return Ok(None),
+            Some(Value::String(text)) if !self.post => text,
+            Some(value) => {
+                let mut value = value.clone();
+                return match kind.read(&mut value) {
+                    Ok(()) => Ok(Some(value).filter(|v| !v.is_null())),
+                    Err(_) => Err(ApiError::invalid_request("")),
+                };
+            }
+        };
+        let read = serde_json::from_str(text).ok().and_then(|mut value| {
+            kind.read(&mut value).ok()?;
+            Some(value)
+        });
+        match read {
+            Some(value) => Ok(Some(value).filter(|v| !v.is_null())),
+            None => {
+                let why = format!("Cannot convert value {text} to java type {class}");
+                Err(self.bad(name, text, &why))
+            }
+        }
+    }
+
     /// A boolean.
     pub fn flag(&self, name: &str) -> ApiResult<Option<bool>> {
-        Ok(match self.scalar(name)?.as_deref() {
-            None => None,
-            Some("true" | "True" | "TRUE" | "1") => Some(true),
-            Some("false" | "False" | "FALSE" | "0") => Some(false),
-            Some(other) => {
-                let why = format!("Cannot convert value {other} to java type java.lang.Boolean");
-                return Err(self.bad(name, other, &why));
-            }
-        })
+        let value = self.typed(name, &Kind::Bool, "java.lang.Boolean")?;
+        Ok(value.and_then(|v| v.as_bool()))
+    }
+
+    /// A boolean parameter of the query that is no filter, as Java reads it: `true` in any case is on, all else off; an
+    /// empty one is none.
+    pub fn java_flag(&self, name: &str) -> Option<bool> {
+        let text = self.raw(name)?.as_str().filter(|text| !text.is_empty())?;
+        Some(text.eq_ignore_ascii_case("true"))
     }
 
     /// Whether a switch is on: `false` is the same as leaving it out.
@@ -163,33 +226,24 @@ impl Filters {
 
     /// A 32-bit number.
     pub fn int(&self, name: &str) -> ApiResult<Option<i32>> {
-        self.number(name, "java.lang.Integer")
+        let value = self.typed(name, &Kind::Int, "java.lang.Integer")?;
+        Ok(value.and_then(|v| v.as_i64()).and_then(|n| n.try_into().ok()))
     }
 
     /// A 64-bit number.
     pub fn long(&self, name: &str) -> ApiResult<Option<i64>> {
-        self.number(name, "java.lang.Long")
+        let value = self.typed(name, &Kind::Long, "java.lang.Long")?;
+        Ok(value.and_then(|v| v.as_i64()))
     }
 
-    fn number<N: std::str::FromStr>(&self, name: &str, class: &str) -> ApiResult<Option<N>> {
-        let Some(text) = self.scalar(name)? else {
-            return Ok(None);
-        };
-        let parsed = text.trim().parse().map(Some);
-        parsed.map_err(|_| {
-            self.bad(
-                name,
-                &text,
-                &format!("Cannot convert value {text} to java type {class}"),
-            )
-        })
-    }
-
-    /// A date as Unix milliseconds.
+    /// A date as Unix milliseconds; a blank text is none.
     pub fn date(&self, name: &str) -> ApiResult<Option<i64>> {
         let Some(text) = self.scalar(name)? else {
             return Ok(None);
         };
+        if text.trim().is_empty() {
+            return Ok(None);
+        }
         let why = format!("Cannot convert value \"{text}\" to java type java.util.Date");
         date::parse(&text)
             .map(Some)
@@ -248,9 +302,9 @@ impl Paging {
         rows.into_iter().skip(self.first as usize).take(max).collect()
     }
 
-    /// Reads both; a value that is no number is 404 QueryParamException, a negative one counts as 0.
+    /// Reads both; a value that is no number is 404 QueryParamException, with a negative one there is nothing.
     pub fn from_query(query: &[(String, String)]) -> ApiResult<Paging> {
-        let number = |name: &str| -> ApiResult<Option<u64>> {
+        let number = |name: &str| -> ApiResult<Option<i64>> {
             let Some((_, text)) = query.iter().find(|(n, _)| n == name) else {
                 return Ok(None);
             };
@@ -258,11 +312,16 @@ impl Paging {
                 return Ok(None);
             }
             let value: i32 = text.parse().map_err(|_| ApiError::query_param())?;
-            Ok(Some(value.max(0) as u64))
+            Ok(Some(i64::from(value)))
         };
+        let (first, max) = (number("firstResult")?.unwrap_or(0), number("maxResults")?);
         Ok(Paging {
-            first: number("firstResult")?.unwrap_or(0),
-            max: number("maxResults")?,
+            first: first.max(0) as u64,
+            max: if first < 0 {
+                Some(0)
+            } else {
+                max.map(|max| max.max(0) as u64)
+            },
         })
     }
 }
@@ -284,11 +343,15 @@ pub fn sorting(filters: &Filters, known: &dyn Fn(&str) -> bool) -> ApiResult<Vec
     };
     let by = filters.text("sortBy")?;
     let order = filters.text("sortOrder")?;
-    if let Some(by) = by.as_deref().filter(|by| !known(by)) {
-        return Err(bad("sortBy", by));
+    let null = |name: &str| filters.mentions(name) && !filters.has(name);
+    if null("sortBy") || null("sortOrder") {
+        return Err(ApiError::invalid_request(""));
     }
     if let Some(order) = order.as_deref().filter(|o| !matches!(*o, "asc" | "desc")) {
         return Err(bad("sortOrder", order));
+    }
+    if let Some(by) = by.as_deref().filter(|by| !known(by)) {
+        return Err(bad("sortBy", by));
     }
     let mut sortings = Vec::new();
     match (by, order) {
@@ -307,31 +370,44 @@ pub fn sorting(filters: &Filters, known: &dyn Fn(&str) -> bool) -> ApiResult<Vec
         return Ok(sortings);
     }
     for item in filters.array("sorting")?.into_iter().flatten() {
-        let Value::Object(item) = item else {
-            return Err(ApiError::invalid_request(""));
+        let item = match item {
+            Value::Object(item) => item,
+            Value::Null => {
+                return Err(ApiError::null_pointer(
+                    "Cannot invoke \"org.camunda.bpm.engine.rest.dto.SortingDto.getSortOrder()\" because \"sorting\" is \
+                     null",
+                ));
+            }
+            _ => return Err(ApiError::invalid_request("")),
         };
-        let by = item.get("sortBy").and_then(Value::as_str).unwrap_or_default();
-        if !known(by) {
-            return Err(ApiError::bad_user_request(
-                "NotValidException",
-                "You should call any of the orderBy methods first before specifying a direction: \
-                 currentOrderingProperty is null",
-            ));
-        }
-        let descending = match item.get("sortOrder").and_then(Value::as_str) {
-            Some("asc") => false,
-            Some("desc") => true,
-            _ => {
+        let member = |name: &str| item.get(name).and_then(Value::as_str).unwrap_or_default();
+        let by = member("sortBy");
+        let descending = match member("sortOrder") {
+            "asc" => Some(false),
+            "desc" => Some(true),
+            _ => None,
+        };
+        // The reference sets what it knows, one after the other; an item that says nothing it knows is passed over.
+        match (known(by), descending) {
+            (true, Some(descending)) => sortings.push(Sorting {
+                by: by.to_owned(),
+                descending,
+            }),
+            (true, None) => {
                 return Err(ApiError::bad_user_request(
                     "NotValidException",
                     "Invalid query: call asc() or desc() after using orderByXX(): direction is null",
                 ));
             }
-        };
-        sortings.push(Sorting {
-            by: by.into(),
-            descending,
-        });
+            (false, Some(_)) => {
+                return Err(ApiError::bad_user_request(
+                    "NotValidException",
+                    "You should call any of the orderBy methods first before specifying a direction: \
+                     currentOrderingProperty is null",
+                ));
+            }
+            (false, None) => {}
+        }
     }
     Ok(sortings)
 }
@@ -359,8 +435,8 @@ pub enum Operator {
 
 impl Operator {
     /// The operator of a word such as `gteq`.
-    pub fn of(word: &str) -> ApiResult<Operator> {
-        Ok(match word {
+    pub fn of(word: &str) -> Option<Operator> {
+        Some(match word {
             "eq" => Operator::Eq,
             "neq" => Operator::Neq,
             "gt" => Operator::Gt,
@@ -369,74 +445,145 @@ impl Operator {
             "lteq" => Operator::Lteq,
             "like" => Operator::Like,
             "notLike" => Operator::NotLike,
-            other => {
-                return Err(ApiError::invalid_request(format!(
-                    "Invalid variable comparator specified: {other}"
-                )));
+            _ => return None,
+        })
+    }
+
+    /// The condition that takes neither booleans nor null, in the reference's words.
+    fn orders(self) -> Option<&'static str> {
+        match self {
+            Operator::Eq | Operator::Neq | Operator::Like | Operator::NotLike => None,
+            Operator::Gt => Some("greater than"),
+            Operator::Gteq => Some("greater than or equal"),
+            Operator::Lt => Some("less than"),
+            Operator::Lteq => Some("less than or equal"),
+        }
+    }
+}
+
+/// What a list lets its variables be compared by, and how it refuses what it doesn't.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparing {
+    /// Any operator but `notLike`.
+    Variables,
+    /// The process variables of executions: equal or not.
+    Equal,
+    /// The process variables of external tasks: any; an unfit value is the engine's error.
+    ExternalTasks,
+    /// Tasks: any.
+    Tasks,
+}
+
+impl Comparing {
+    fn operator(self, word: Option<&str>) -> ApiResult<Operator> {
+        let Some(word) = word else {
+            return Err(ApiError::null_pointer(
+                "Cannot invoke \"String.equals(Object)\" because \"op\" is null",
+            ));
+        };
+        let fits = |operator: &Operator| match self {
+            Comparing::Variables => *operator != Operator::NotLike,
+            Comparing::Equal => matches!(operator, Operator::Eq | Operator::Neq),
+            Comparing::ExternalTasks | Comparing::Tasks => true,
+        };
+        Operator::of(word).filter(fits).ok_or_else(|| {
+            let what = match self {
+                Comparing::Variables | Comparing::Tasks => "variable",
+                Comparing::Equal | Comparing::ExternalTasks => "process variable",
+            };
+            ApiError::invalid_request(format!("Invalid {what} comparator specified: {word}"))
+        })
+    }
+
+    /// A filter, if the reference takes its name and value.
+    fn filter(self, name: Option<&str>, operator: Operator, value: Value) -> ApiResult<VariableFilter> {
+        let of_engine = self == Comparing::ExternalTasks;
+        let name = match name {
+            Some(name) => name.to_owned(),
+            None if of_engine => return Err(ApiError::null_value("name is null")),
+            None => return Err(ApiError::bad_user_request("NotValidException", "name is null")),
+        };
+        let value = match value {
+            Value::String(_) => value,
+            // A pattern is a text, whatever came.
+            value if matches!(operator, Operator::Like | Operator::NotLike) => {
+                Value::String(value.to_string())
             }
+            Value::Null | Value::Bool(_) => {
+                if let Some(condition) = operator.orders() {
+                    let text = format!("Booleans and null cannot be used in '{condition}' condition");
+                    return Err(match of_engine {
+                        true => ApiError::engine(text),
+                        false => ApiError::bad_user_request("NotValidException", text),
+                    });
+                }
+                value
+            }
+            Value::Array(_) | Value::Object(_) => {
+                return Err(ApiError::engine("Object values cannot be used to query"));
+            }
+            value => value,
+        };
+        Ok(VariableFilter {
+            name,
+            operator,
+            value,
         })
     }
 }
 
-/// Reads a member of variable filters. Only lists of tasks know `notLike`.
-pub fn variable_filters(filters: &Filters, name: &str) -> ApiResult<Vec<VariableFilter>> {
-    let found = task_variable_filters(filters, name)?;
-    match found.iter().any(|filter| filter.operator == Operator::NotLike) {
-        true => Err(ApiError::invalid_request(
-            "Invalid variable comparator specified: notLike",
-        )),
-        false => Ok(found),
-    }
-}
-
-/// Like [`variable_filters`] with `notLike`.
-pub fn task_variable_filters(filters: &Filters, name: &str) -> ApiResult<Vec<VariableFilter>> {
+/// Reads a member of variable filters.
+///
+/// # Errors
+/// As the reference words them.
+pub fn variable_filters(
+    filters: &Filters,
+    name: &str,
+    comparing: Comparing,
+) -> ApiResult<Vec<VariableFilter>> {
     if !filters.is_post() {
-        let Some(text) = filters.text(name)? else {
+        let Some(items) = filters.exact_list(name)? else {
             return Ok(Vec::new());
         };
-        return text
-            .split(',')
-            .filter(|t| !t.is_empty())
-            .map(|t| variable_filter(name, &text, t))
+        let whole = filters.text(name)?.unwrap_or_default();
+        return items
+            .iter()
+            .map(|item| variable_filter(name, &whole, item, comparing))
             .collect();
     }
     let mut found = Vec::new();
     for item in filters.array(name)?.into_iter().flatten() {
-        let Value::Object(item) = item else {
-            return Err(ApiError::invalid_request(""));
+        let item = match item {
+            Value::Object(item) => item,
+            Value::Null => {
+                return Err(ApiError::null_pointer(
+                    "Cannot invoke \"org.camunda.bpm.engine.rest.dto.VariableQueryParameterDto.getName()\" because \
+                     \"variableQueryParam\" is null",
+                ));
+            }
+            _ => return Err(ApiError::invalid_request("")),
         };
-        let Some(variable) = item.get("name").and_then(Value::as_str) else {
-            return Err(ApiError::bad_user_request("NotValidException", "name is null"));
-        };
-        let operator = Operator::of(item.get("operator").and_then(Value::as_str).unwrap_or("null"))?;
+        let text = |member: &str| item.get(member).and_then(Value::as_str);
+        let operator = comparing.operator(text("operator"))?;
         let value = item.get("value").cloned().unwrap_or(Value::Null);
-        found.push(VariableFilter {
-            name: variable.into(),
-            operator,
-            value,
-        });
+        found.push(comparing.filter(text("name"), operator, value)?);
     }
     Ok(found)
 }
 
-fn variable_filter(name: &str, whole: &str, text: &str) -> ApiResult<VariableFilter> {
-    let malformed = || {
-        ApiError::invalid_request(format!(
+fn variable_filter(name: &str, whole: &str, text: &str, comparing: Comparing) -> ApiResult<VariableFilter> {
+    let mut parts: Vec<&str> = text.split('_').collect();
+    while parts.len() > 1 && parts.last() == Some(&"") {
+        parts.pop();
+    }
+    let [variable, operator, value] = parts[..] else {
+        return Err(ApiError::invalid_request(format!(
             "Cannot set query parameter '{name}' to value '{whole}': variable query parameter has to have format \
              KEY_OPERATOR_VALUE."
-        ))
+        )));
     };
-    let mut parts = text.splitn(3, '_');
-    let (Some(variable), Some(operator), Some(value)) = (parts.next(), parts.next(), parts.next()) else {
-        return Err(malformed());
-    };
-    let operator = Operator::of(operator)?;
-    Ok(VariableFilter {
-        name: variable.into(),
-        operator,
-        value: guess(value),
-    })
+    let operator = comparing.operator(Some(operator))?;
+    comparing.filter(Some(variable), operator, guess(value))
 }
 
 /// A query's text as the reference reads it: a text, or null.
@@ -494,14 +641,23 @@ mod tests {
 
     #[test]
     fn variable_filters_are_the_same_in_query_and_body() {
-        let query = variable_filters(&get(&[("variables", "a_eq_5,b_like_x_y%")]), "variables").unwrap();
-        let body = json!({"variables": [{"name":"a","operator":"eq","value":"5"},{"name":"b","operator":"like","value":"x_y%"}]});
+        let query = variable_filters(
+            &get(&[("variables", "a_eq_5,b_like_xy%")]),
+            "variables",
+            Comparing::Variables,
+        )
+        .unwrap();
+        let body = json!({"variables": [{"name":"a","operator":"eq","value":"5"},{"name":"b","operator":"like","value":"xy%"}]});
         let Value::Object(body) = body else { panic!() };
         assert_eq!(
-            variable_filters(&Filters::from_body(body), "variables").unwrap(),
+            variable_filters(&Filters::from_body(body), "variables", Comparing::Variables).unwrap(),
             query
         );
-        assert!(variable_filters(&get(&[("variables", "a")]), "variables").is_err());
+        for bad in ["a", "", "a_eq", "a_eq_b_c"] {
+            assert!(
+                variable_filters(&get(&[("variables", bad)]), "variables", Comparing::Variables).is_err()
+            );
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod history;
 pub mod history_log;
 pub mod identity;
 pub mod incident;
+pub mod jackson;
 pub mod job;
 pub mod job_definition;
 pub mod known;

@@ -167,6 +167,8 @@ pub struct Operation {
     pub id_params: Vec<&'static str>,
     /// What the table says besides.
     pub note: &'static str,
+    /// Answers 204 only: whatever the client takes, it can be had.
+    pub void: bool,
 }
 
 /// A request's operation and its path parameters as they stood in the path (percent-encoded).
@@ -237,6 +239,7 @@ static DOCUMENTS: LazyLock<[Operation; 2]> = LazyLock::new(|| {
         key_params: Vec::new(),
         id_params: Vec::new(),
         note: "",
+        void: false,
     })
 });
 
@@ -297,6 +300,7 @@ fn row(line: &'static str) -> Option<Operation> {
         key_params: list(cells.get(9)?),
         id_params: list(cells.get(10)?),
         note: cells.get(12).copied().unwrap_or(""),
+        void: cells.get(13) == Some(&"nothing"),
     })
 }
 

@@ -1,10 +1,14 @@
 //! Typed variables on the wire: `{"value":…,"type":…,"valueInfo":{…}}`.
 use crate::{ApiError, date};
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD},
+};
 use bpmn_core::{
     Id,
     value::{TypedValue, Variables},
 };
+use http::StatusCode;
 use serde_json::{Map, Value, json};
 use std::borrow::Borrow;
 
@@ -13,16 +17,38 @@ use std::borrow::Borrow;
 pub enum VariableError {
     /// The JSON has another shape: the reference answers with an empty message.
     Shape,
-    /// The reference's text, to be put behind a prefix that names the command.
+    /// The value doesn't convert; the reference's text, to be put behind a prefix that names the command.
     Message(String),
+    /// There is no such type; the same.
+    Unknown(String),
+    /// The engine refuses to store it; the same, 500.
+    Engine(String),
+    /// One of Java's own exceptions, which no command puts a prefix before: its class and text.
+    Java(&'static str, String),
 }
 
 impl VariableError {
-    /// The answer; `prefix` is the reference's, such as `Cannot complete task X`.
+    /// The answer of a command that wraps errors; `prefix` is the reference's, such as `Cannot complete task X`.
     pub fn api(self, prefix: &str) -> ApiError {
         match self {
+            VariableError::Message(text) | VariableError::Unknown(text) => {
+                ApiError::invalid_request(format!("{prefix}: {text}"))
+            }
+            VariableError::Engine(text) => {
+                ApiError::rest(StatusCode::INTERNAL_SERVER_ERROR, format!("{prefix}: {text}"))
+            }
+            other => other.bare(),
+        }
+    }
+
+    /// The answer of a command that doesn't.
+    pub fn bare(self) -> ApiError {
+        match self {
             VariableError::Shape => ApiError::invalid_request(""),
-            VariableError::Message(text) => ApiError::invalid_request(format!("{prefix}: {text}")),
+            VariableError::Message(text) => ApiError::invalid_request(text),
+            VariableError::Unknown(text) => ApiError::new(StatusCode::BAD_REQUEST, "RestException", text),
+            VariableError::Engine(text) => ApiError::engine(text),
+            VariableError::Java(class, text) => ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, class, text),
         }
     }
 }
@@ -45,7 +71,7 @@ pub fn read_all(value: Option<&Value>) -> Result<Variables, VariableError> {
     };
     let mut variables = Vec::with_capacity(map.len());
     for (name, dto) in map {
-        let Incoming { value, transient } = read(dto)?;
+        let Incoming { value, transient } = read(name, dto)?;
         if transient {
             return Err(VariableError::Message(format!(
                 "variable '{name}': transient variables are not served yet"
@@ -57,35 +83,41 @@ pub fn read_all(value: Option<&Value>) -> Result<Variables, VariableError> {
     Ok(variables)
 }
 
-/// Reads one variable.
-pub fn read(dto: &Value) -> Result<Incoming, VariableError> {
-    let Value::Object(dto) = dto else {
-        return Err(VariableError::Shape);
+/// Reads one variable of that name.
+pub fn read(name: &str, dto: &Value) -> Result<Incoming, VariableError> {
+    let dto = match dto {
+        Value::Object(dto) => dto,
+        Value::Null => {
+            return Err(VariableError::Java(
+                "NullPointerException",
+                "Cannot invoke \"org.camunda.bpm.engine.rest.dto.VariableValueDto.toTypedValue(org.camunda.bpm.engine.\
+                 ProcessEngine, com.fasterxml.jackson.databind.ObjectMapper)\" because the return value of \
+                 \"java.util.Map$Entry.getValue()\" is null"
+                    .into(),
+            ));
+        }
+        _ => return Err(VariableError::Shape),
     };
     let value = dto.get("value").unwrap_or(&Value::Null);
+    let nothing = Map::new();
     let info = match dto.get("valueInfo") {
-        None | Some(Value::Null) => Map::new(),
-        Some(Value::Object(info)) => info.clone(),
-        Some(_) => return Err(VariableError::Shape),
-    };
-    let transient = match info.get("transient") {
-        None | Some(Value::Null) => false,
-        Some(Value::Bool(on)) => *on,
-        Some(other) => {
-            return Err(VariableError::Message(format!(
-                "The property 'transient' should have a value of type 'boolean', but is {other}"
-            )));
-        }
-    };
-    let kind = match dto.get("type") {
         None | Some(Value::Null) => None,
-        Some(Value::String(kind)) if kind.is_empty() => None,
-        Some(Value::String(kind)) => Some(kind.as_str()),
+        Some(Value::Object(info)) => Some(info),
         Some(_) => return Err(VariableError::Shape),
     };
-    let value = match kind {
-        None => implicit(value),
-        Some(kind) => typed(kind, value, &info)?,
+    let transient = info.and_then(|info| info.get("transient")) == Some(&Value::Bool(true));
+    let value = match dto.get("type") {
+        None | Some(Value::Null) => implicit(value),
+        Some(Value::String(kind)) if kind.is_empty() => {
+            let text = "begin 0, end 1, length 0".to_owned();
+            return Err(VariableError::Java("StringIndexOutOfBoundsException", text));
+        }
+        Some(Value::String(kind)) if info.is_none() && kind.eq_ignore_ascii_case("file") => {
+            let text = "Cannot create file without valueInfo.".to_owned();
+            return Err(VariableError::Java("IllegalArgumentException", text));
+        }
+        Some(Value::String(kind)) => typed(name, kind, value, info.unwrap_or(&nothing))?,
+        Some(_) => return Err(VariableError::Shape),
     };
     Ok(Incoming { value, transient })
 }
@@ -98,18 +130,38 @@ pub fn implicit(value: &Value) -> TypedValue {
         Value::String(text) => TypedValue::String(text.clone()),
         Value::Number(n) => match n.as_i64() {
             Some(i) => i32::try_from(i).map_or(TypedValue::Long(i), TypedValue::Integer),
+            None if n.is_u64() => object(value),
             None => TypedValue::Double(n.as_f64().unwrap_or_default()),
         },
-        Value::Array(_) => object(value, "java.util.ArrayList"),
-        Value::Object(_) => object(value, "java.util.LinkedHashMap"),
+        Value::Array(_) | Value::Object(_) => object(value),
     }
 }
 
-fn object(value: &Value, class: &str) -> TypedValue {
+fn object(value: &Value) -> TypedValue {
     TypedValue::Object {
         text: Some(value.to_string()),
-        type_name: class.into(),
+        type_name: java_type(value),
         format: "application/json".into(),
+    }
+}
+
+/// The Java type that the reference (Spin) finds for what its JSON parser makes: of a list by its first element.
+fn java_type(value: &Value) -> String {
+    match value {
+        Value::Null => "java.lang.Object".into(),
+        Value::Bool(_) => "java.lang.Boolean".into(),
+        Value::String(_) => "java.lang.String".into(),
+        Value::Number(n) => match n.as_i64() {
+            Some(i) if i32::try_from(i).is_ok() => "java.lang.Integer".into(),
+            Some(_) => "java.lang.Long".into(),
+            None if n.is_u64() => "java.math.BigInteger".into(),
+            None => "java.lang.Double".into(),
+        },
+        Value::Array(items) => {
+            let of = items.first().map_or_else(|| java_type(&Value::Null), java_type);
+            format!("java.util.ArrayList<{of}>")
+        }
+        Value::Object(_) => "java.util.LinkedHashMap<java.lang.Object,java.lang.Object>".into(),
     }
 }
 
@@ -119,7 +171,12 @@ fn null(word: &str) -> TypedValue {
     TypedValue::null_of(&(first.to_uppercase() + rest))
 }
 
-fn typed(kind: &str, value: &Value, info: &Map<String, Value>) -> Result<TypedValue, VariableError> {
+fn typed(
+    name: &str,
+    kind: &str,
+    value: &Value,
+    info: &Map<String, Value>,
+) -> Result<TypedValue, VariableError> {
     let mut letters = kind.chars();
     let first = letters.next().map(|c| c.to_ascii_lowercase()).into_iter();
     let word: String = first.chain(letters).collect();
@@ -132,12 +189,19 @@ fn typed(kind: &str, value: &Value, info: &Map<String, Value>) -> Result<TypedVa
         "string" => "java.lang.String",
         "date" => "java.util.Date",
         "bytes" => "[B",
-        "null" => return Ok(TypedValue::Null),
-        "json" | "xml" | "object" => return serializable(kind, &word, value, info),
+        "null" if value.is_null() => return Ok(TypedValue::Null),
+        "null" => "javax.lang.model.type.NullType",
+        "number" if !value.is_null() => {
+            let text = "Cannot serialize value of abstract type number".to_owned();
+            return Err(VariableError::Engine(text));
+        }
+        "json" | "xml" | "object" => return serializable(name, kind, &word, value, info),
         "file" => return file(value, info),
-        _ => return Err(VariableError::Message(format!("Unsupported value type '{kind}'"))),
+        _ => return Err(VariableError::Unknown(format!("Unsupported value type '{kind}'"))),
     };
-    if value.is_null() {
+    // An empty text is the null of what isn't text.
+    let empty = value.as_str() == Some("") && !matches!(word.as_str(), "string" | "bytes" | "null");
+    if value.is_null() || empty {
         return Ok(null(&word));
     }
     primitive(&word, value).ok_or_else(|| {
@@ -155,14 +219,14 @@ fn typed(kind: &str, value: &Value, info: &Map<String, Value>) -> Result<TypedVa
 fn primitive(word: &str, value: &Value) -> Option<TypedValue> {
     let text = match value {
         Value::String(text) => text.trim().to_owned(),
-        Value::Array(_) | Value::Object(_) => return None,
+        Value::Array(_) | Value::Object(_) if word != "string" => return None,
         other => other.to_string(),
     };
     let whole = |n: &Value| n.as_i64().or_else(|| text.parse::<i64>().ok());
     Some(match word {
         "boolean" => match text.as_str() {
-            "true" | "True" | "TRUE" => TypedValue::Boolean(true),
-            "false" | "False" | "FALSE" => TypedValue::Boolean(false),
+            "true" => TypedValue::Boolean(true),
+            "false" => TypedValue::Boolean(false),
             _ => return None,
         },
         "short" => TypedValue::Short(i16::try_from(whole(value)?).ok()?),
@@ -179,11 +243,8 @@ fn primitive(word: &str, value: &Value) -> Option<TypedValue> {
     })
 }
 
-fn info_text(info: &Map<String, Value>, name: &str) -> Option<String> {
-    info.get(name).and_then(Value::as_str).map(str::to_owned)
-}
-
 fn serializable(
+    name: &str,
     kind: &str,
     word: &str,
     value: &Value,
@@ -198,51 +259,105 @@ fn serializable(
             )));
         }
     };
-    Ok(match (word, text) {
-        ("object", text) => {
-            let type_name = info_text(info, "objectTypeName").unwrap_or_default();
-            let format = info_text(info, "serializationDataFormat").unwrap_or_default();
-            if text.is_some() && type_name.is_empty() {
-                return Err(VariableError::Message(
-                    "Cannot create serialized value for variable: no 'objectTypeName' specified".into(),
-                ));
-            }
-            TypedValue::Object {
-                text,
-                type_name,
-                format,
-            }
-        }
-        (word, None) => null(word),
-        ("json", Some(text)) => TypedValue::Json(text),
-        (_, Some(text)) => TypedValue::Xml(text),
+    match (word, text) {
+        ("object", text) => serialized(name, text, info),
+        (word, None) => Ok(null(word)),
+        ("json", Some(text)) => Ok(TypedValue::Json(text)),
+        (_, Some(text)) => Ok(TypedValue::Xml(text)),
+    }
+}
+
+/// An object, if the reference has a serializer for it.
+fn serialized(
+    name: &str,
+    text: Option<String>,
+    info: &Map<String, Value>,
+) -> Result<TypedValue, VariableError> {
+    let member = |member: &str| match info.get(member) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(other) => Err(VariableError::Java("ClassCastException", not_text(other))),
+    };
+    let (type_name, format) = (member("objectTypeName")?, member("serializationDataFormat")?);
+    let Some(format) = format else {
+        let length = text.as_ref().map_or("null".to_owned(), |text| {
+            format!("{} chars", text.encode_utf16().count())
+        });
+        return Err(VariableError::Engine(format!(
+            "Cannot find serializer for value 'ObjectValue [value=null, isDeserialized=false, \
+             serializationDataFormat=null, objectTypeName={}, serializedValue={length}, isTransient=false]'.",
+            type_name.as_deref().unwrap_or("null")
+        )));
+    };
+    if format == "application/x-java-serialized-object" {
+        return Err(VariableError::Engine(format!(
+            "ENGINE-17007 Cannot set variable with name {name}. Java serialization format is prohibited"
+        )));
+    }
+    if text.is_some() && type_name.as_deref().unwrap_or_default().is_empty() {
+        return Err(VariableError::Engine(format!(
+            "Cannot write serialized value for variable '{name}': no 'objectTypeName' provided for non-null value."
+        )));
+    }
+    Ok(TypedValue::Object {
+        text,
+        type_name: type_name.unwrap_or_default(),
+        format,
     })
 }
 
-fn file(value: &Value, info: &Map<String, Value>) -> Result<TypedValue, VariableError> {
-    let content = match value {
-        Value::Null => Vec::new(),
-        Value::String(text) => STANDARD
-            .decode(text.trim())
-            .map_err(|_| VariableError::Message("Cannot decode the file's content: not base64".into()))?,
-        _ => {
-            return Err(VariableError::Message(
-                "Provided value is not of File, InputStream or byte[] type.".into(),
-            ));
-        }
+/// What Java says of a value that should have been a text.
+pub fn not_text(value: &Value) -> String {
+    let class = match value {
+        Value::Array(_) => "java.util.ArrayList".to_owned(),
+        Value::Object(_) => "java.util.LinkedHashMap".to_owned(),
+        other => java_type(other),
     };
-    let filename = info_text(info, "filename").ok_or_else(|| {
-        VariableError::Message(
-            "Cannot create file without filename! Please set a name into ValueInfo with key filename".into(),
-        )
-    })?;
-    let mime_type = info_text(info, "mimeType").or_else(|| info_text(info, "mimetype"));
+    let modules = "are in module java.base of loader 'bootstrap'";
+    format!("class {class} cannot be cast to class java.lang.String ({class} and java.lang.String {modules})")
+}
+
+fn file(value: &Value, info: &Map<String, Value>) -> Result<TypedValue, VariableError> {
+    let refused = |text: &str| Err(VariableError::Java("IllegalArgumentException", text.to_owned()));
+    let text = |name: &str| match info.get(name) {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(other) => Some(other.to_string()),
+    };
+    let Some(filename) = text("filename") else {
+        return refused(
+            "Cannot create file without filename! Please set a name into ValueInfo with key filename",
+        );
+    };
+    let Value::String(content) = value else {
+        return refused("Provided value is not of File, InputStream or byte[] type.");
+    };
     Ok(TypedValue::File {
-        content,
+        content: lenient_base64(content),
         filename,
-        mime_type,
-        encoding: info_text(info, "encoding"),
+        mime_type: text("mimeType"),
+        encoding: text("encoding"),
     })
+}
+
+/// Decodes what is base64 of a text and passes over the rest, as the reference does for files.
+fn lenient_base64(text: &str) -> Vec<u8> {
+    if let Ok(content) = STANDARD.decode(text.trim()) {
+        return content;
+    }
+    let digits = text.bytes().take_while(|b| *b != b'=');
+    let mut digits: Vec<u8> = digits
+        .map(|b| match b {
+            b'-' => b'+',
+            b'_' => b'/',
+            other => other,
+        })
+        .filter(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
+        .collect();
+    if digits.len() % 4 == 1 {
+        digits.pop();
+    }
+    STANDARD_NO_PAD.decode(digits).unwrap_or_default()
 }
 
 /// How values are written.
@@ -318,6 +433,28 @@ pub fn plain(value: &TypedValue, style: Style) -> Value {
             Some(content) => plain(&large.whole((**content).clone()), style),
             None => plain(large.shape(), style),
         },
+    }
+}
+
+/// Why the reference, which deserializes what it shows in that style, can't show a variable: the class of its object is
+/// nowhere.
+pub fn unreadable(name: &str, value: &TypedValue, style: Style) -> Option<String> {
+    let shape = match value {
+        TypedValue::Large(large) => large.shape(),
+        value => value,
+    };
+    match shape {
+        TypedValue::Object {
+            text: Some(_),
+            type_name,
+            format,
+        } if style.deserialize && format == "application/json" && !type_name.starts_with("java.") => {
+            Some(format!(
+                "Cannot deserialize object in variable '{name}': SPIN/JACKSON-JSON-01007 Cannot construct java type from \
+             string '{type_name}'"
+            ))
+        }
+        _ => None,
     }
 }
 
@@ -413,6 +550,16 @@ mod tests {
             ),
             (json!({}), json!({"type":"Null","value":null,"valueInfo":{}})),
             (
+                json!({"value": "", "type": "Integer"}),
+                json!({"type":"Integer","value":null,"valueInfo":{}}),
+            ),
+            (
+                json!({"value": [{"a": 1}]}),
+                json!({"type":"Object","value":"[{\"a\":1}]","valueInfo":{
+                    "objectTypeName":"java.util.ArrayList<java.util.LinkedHashMap<java.lang.Object,java.lang.Object>>",
+                    "serializationDataFormat":"application/json"}}),
+            ),
+            (
                 json!({"value": null, "type": "integer"}),
                 json!({"type":"Integer","value":null,"valueInfo":{}}),
             ),
@@ -438,14 +585,20 @@ mod tests {
             ),
         ];
         for (sent, expected) in cases {
-            assert_eq!(write(&read(&sent).unwrap().value, AS_STORED), expected, "{sent}");
+            assert_eq!(
+                write(&read("v", &sent).unwrap().value, AS_STORED),
+                expected,
+                "{sent}"
+            );
         }
     }
 
     #[test]
     fn a_value_that_does_not_convert_is_named_with_its_java_type() {
-        let error = |dto: Value| match read(&dto) {
-            Err(VariableError::Message(text)) => text,
+        let error = |dto: Value| match read("v", &dto) {
+            Err(
+                VariableError::Message(text) | VariableError::Unknown(text) | VariableError::Engine(text),
+            ) => text,
             other => panic!("{other:?}"),
         };
         assert_eq!(
@@ -464,6 +617,15 @@ mod tests {
             error(json!({"value": 5, "type": "Json"})),
             "Must provide 'null' or String value for value of SerializableValue type 'Json'."
         );
-        assert_eq!(read(&json!(5)), Err(VariableError::Shape));
+        assert_eq!(
+            error(json!({"value": "[1]", "type": "Object", "valueInfo": {"objectTypeName": "A"}})),
+            "Cannot find serializer for value 'ObjectValue [value=null, isDeserialized=false, \
+             serializationDataFormat=null, objectTypeName=A, serializedValue=3 chars, isTransient=false]'."
+        );
+        assert_eq!(
+            error(json!({"value": 5, "type": "Null"})),
+            "Cannot convert value '5' of type 'Null' to java type javax.lang.model.type.NullType"
+        );
+        assert_eq!(read("v", &json!(5)), Err(VariableError::Shape));
     }
 }

@@ -88,9 +88,7 @@ impl Engine {
             }
             None => self.probe_alone(message).await?,
         };
-        if message.instance.is_none() {
-            probe.starts = self.message_starts(message);
-        }
+        probe.starts = self.message_starts(message);
         Ok(probe)
     }
 
@@ -279,8 +277,7 @@ fn by_key(message: &Message) -> Option<(String, String)> {
         && message.correlation_keys.is_empty()
         && message.local_correlation_keys.is_empty()
         && message.tenant_id.is_none()
-        && !message.without_tenant
-        && !message.name.is_empty();
+        && !message.without_tenant;
     let key = message.business_key.as_ref().filter(|_| alone)?;
     Some((message.name.clone(), key.clone()))
 }
@@ -404,9 +401,7 @@ fn matching(message: &Message) -> SelectStatement {
         .and_where(visible("s"))
         .order_by(("s", "id"), Order::Asc)
         .limit(MATCHES_MAX);
-    if !message.name.is_empty() {
-        query.and_where(Expr::col(("s", "name")).eq(message.name.as_str()));
-    }
+    query.and_where(Expr::col(("s", "name")).eq(message.name.as_str()));
     if let Some(key) = &message.business_key {
         query.and_where(Expr::col(("p", "business_key")).eq(key.as_str()));
     }

@@ -5,7 +5,7 @@ use crate::{
     store::RequirementsRow,
 };
 use rest_api::{
-    ApiResult,
+    ApiError, ApiResult,
     decision::{DEFINITION_FILTERS, REQUIREMENTS_FILTERS},
     filters::Filters,
 };
@@ -100,7 +100,7 @@ pub fn find(filters: &Filters, view: &CatalogView) -> ApiResult<Vec<Arc<Deployed
     if let Some(id) = filters.text("deploymentId")? {
         rows.retain(|d| d.row.deployment_id.to_string() == id);
     }
-    if let Some(version) = filters.int("version")? {
+    if let Some(version) = version(filters)? {
         rows.retain(|d| d.row.version == version);
     }
     let deployed = |d: &DeployedDecision| view.deployments.get(&d.row.deployment_id).map(|row| row.deployed);
@@ -125,6 +125,17 @@ pub fn find(filters: &Filters, view: &CatalogView) -> ApiResult<Vec<Arc<Deployed
     }
     filters.refuse_rest(DEFINITION_FILTERS)?;
     Ok(rows)
+}
+
+/// `version`, which counts from 1.
+fn version(filters: &Filters) -> ApiResult<Option<i32>> {
+    match filters.int("version")? {
+        Some(..=0) => Err(ApiError::bad_user_request(
+            "NotValidException",
+            "version is not greater than 0",
+        )),
+        version => Ok(version),
+    }
 }
 
 /// The sort value of a decision.
@@ -169,7 +180,7 @@ pub fn find_requirements<'a>(
     if let Some(id) = filters.text("deploymentId")? {
         rows.retain(|r| r.deployment_id.to_string() == id);
     }
-    if let Some(version) = filters.int("version")? {
+    if let Some(version) = version(filters)? {
         rows.retain(|r| r.version == version);
     }
     let include_none = "includeDecisionRequirementsDefinitionsWithoutTenantId";

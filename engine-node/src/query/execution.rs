@@ -5,7 +5,11 @@ use bpmn_core::{
     Id,
     instance::{EventKind, TokenState},
 };
-use rest_api::{ApiResult, filters::variable_filters, known};
+use rest_api::{
+    ApiResult,
+    filters::{Comparing, variable_filters},
+    known,
+};
 use sea_query::{Expr, ExprTrait, JoinType, Query, SelectStatement, UnionType};
 
 const X: &str = "x";
@@ -124,7 +128,10 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
         Expr::exists(query)
     };
     if let Some(element) = w.filters.text("activityId")? {
-        w.and(inside("token", col("o", "element").eq(element)));
+        // A scope stands for what runs inside of it.
+        let here = col("o", "element").eq(element);
+        let here = here.and(col("o", "state").ne(TokenState::Scope as i16));
+        w.and(inside("token", here));
     }
     for (name, kind) in [
         ("messageEventSubscriptionName", EventKind::Message),
@@ -148,14 +155,14 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
         w.and(inside("incident", like(col("o", "message"), &pattern)));
     }
     let ignore = variable::IgnoreCase::of(w.filters)?;
-    for filter in variable_filters(w.filters, "processVariables")? {
+    for filter in variable_filters(w.filters, "processVariables", Comparing::Equal)? {
         w.and(variable::exists(
             &filter,
             ignore,
             variable::of_instance((X, "instance_id")),
         )?);
     }
-    for filter in variable_filters(w.filters, "variables")? {
+    for filter in variable_filters(w.filters, "variables", Comparing::Variables)? {
         let tokens = Query::select()
             .expr(col("t", "id"))
             .from_as("token", "t")

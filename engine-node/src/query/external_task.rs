@@ -2,7 +2,11 @@
 use super::{Kind, Listing, SortBy, Where, col, of_definition, variable};
 use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::{Id, instance::ExternalTask};
-use rest_api::{ApiResult, filters::variable_filters, known};
+use rest_api::{
+    ApiResult,
+    filters::{Comparing, variable_filters},
+    known,
+};
 use sea_query::{Condition, ExprTrait, Order, Query, SelectStatement};
 
 const E: &str = "e";
@@ -65,7 +69,7 @@ pub fn by_id(id: Id) -> SelectStatement {
 /// External tasks that meet the filters; `now` in Unix milliseconds decides which are locked.
 pub fn listing(mut w: Where<'_>, now: i64) -> ApiResult<Listing> {
     w.id("externalTaskId", col(E, "id"))?;
-    w.ids("externalTaskIdIn", col(E, "id"))?;
+    w.exact_ids("externalTaskIdIn", col(E, "id"))?;
     w.text("topicName", col(E, "topic"))?;
     w.text("workerId", col(E, "worker_id"))?;
     w.switch("locked", col(E, "lock_expires").gt(now))?;
@@ -87,14 +91,14 @@ pub fn listing(mut w: Where<'_>, now: i64) -> ApiResult<Listing> {
     w.id("executionId", col(E, "execution_id"))?;
     w.id("processInstanceId", col(E, "instance_id"))?;
     w.ids("processInstanceIdIn", col(E, "instance_id"))?;
-    w.definition(col(E, "definition_id"))?;
+    w.exact_definition(col(E, "definition_id"))?;
     w.definition_name(col(E, "definition_id"))?;
     w.suspension(col(E, "suspended"))?;
     w.tenants(col(E, "tenant_id"))?;
     w.long("priorityHigherThanOrEquals", |n| col(E, "priority").gte(n))?;
     w.long("priorityLowerThanOrEquals", |n| col(E, "priority").lte(n))?;
     let ignore = variable::IgnoreCase::of(w.filters)?;
-    for filter in variable_filters(w.filters, "processVariables")? {
+    for filter in variable_filters(w.filters, "processVariables", Comparing::ExternalTasks)? {
         w.and(variable::exists(
             &filter,
             ignore,
@@ -110,15 +114,17 @@ pub fn listing(mut w: Where<'_>, now: i64) -> ApiResult<Listing> {
 /// Topics that have external tasks, each once, in order; `now` in Unix milliseconds decides which are locked.
 pub fn topics(mut w: Where<'_>, now: i64) -> ApiResult<SelectStatement> {
     let locked = || col(E, "lock_expires").gt(now);
-    w.switch("withLockedTasks", locked())?;
-    w.switch(
-        "withUnlockedTasks",
-        locked().not().or(col(E, "lock_expires").is_null()),
-    )?;
-    w.switch(
-        "withRetriesLeft",
-        col(E, "retries").is_null().or(col(E, "retries").gt(0)),
-    )?;
+    let unlocked = locked().not().or(col(E, "lock_expires").is_null());
+    let left = col(E, "retries").is_null().or(col(E, "retries").gt(0));
+    for (name, condition) in [
+        ("withLockedTasks", locked()),
+        ("withUnlockedTasks", unlocked),
+        ("withRetriesLeft", left),
+    ] {
+        if w.filters.java_flag(name) == Some(true) {
+            w.and(condition);
+        }
+    }
     let mut query = base(w.finish(&[])?);
     query
         .expr(col(E, "topic"))

@@ -5,7 +5,11 @@ use super::{
 };
 use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::Id;
-use rest_api::{ApiResult, filters::task_variable_filters, known};
+use rest_api::{
+    ApiResult,
+    filters::{Comparing, variable_filters},
+    known,
+};
 use sea_query::{Expr, ExprTrait, Query, SelectStatement, UnionType};
 
 const H: &str = "h";
@@ -190,13 +194,13 @@ fn conditions(w: &mut Where<'_>) -> ApiResult<()> {
 /// `processVariables`: those of the process, not of its tasks; `taskVariables`: the task's own.
 fn variables(w: &mut Where<'_>) -> ApiResult<()> {
     let ignore = IgnoreCase::of(w.filters)?;
-    for filter in task_variable_filters(w.filters, "processVariables")? {
+    for filter in variable_filters(w.filters, "processVariables", Comparing::Tasks)? {
         let scope = col("v", "instance_id")
             .equals((H, "instance_id"))
             .and(col("v", "task_id").is_null());
         w.and(told::variable(&filter, ignore, &scope)?);
     }
-    for filter in task_variable_filters(w.filters, "taskVariables")? {
+    for filter in variable_filters(w.filters, "taskVariables", Comparing::Tasks)? {
         w.and(told::variable(
             &filter,
             ignore,

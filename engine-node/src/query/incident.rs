@@ -63,7 +63,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     w.text("incidentType", col(I, "kind"))?;
     w.text("incidentMessage", col(I, "message"))?;
     w.like("incidentMessageLike", col(I, "message"))?;
-    w.definition(col(I, "definition_id"))?;
+    w.exact_definition(col(I, "definition_id"))?;
     w.id("processInstanceId", col(I, "instance_id"))?;
     w.id("executionId", col(I, "execution_id"))?;
     w.date("incidentTimestampBefore", |d| col(I, "created").lt(d))?;

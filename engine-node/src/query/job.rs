@@ -5,12 +5,14 @@ use bpmn_core::{
     Id,
     instance::{Job, JobKind, Made},
 };
+use http::StatusCode;
 use rest_api::{
     ApiError, ApiResult, date,
     filters::{Filters, Operator},
-    known,
+    known, variable,
 };
 use sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
+use serde_json::Value;
 
 const J: &str = "j";
 
@@ -78,9 +80,9 @@ pub fn by_id(id: Id) -> SelectStatement {
 /// Jobs that meet the filters; `now` in Unix milliseconds decides which are due.
 pub fn listing(mut w: Where<'_>, now: i64) -> ApiResult<Listing> {
     w.id("jobId", col(J, "id"))?;
-    w.ids("jobIds", col(J, "id"))?;
+    w.exact_ids("jobIds", col(J, "id"))?;
     w.id("processInstanceId", col(J, "instance_id"))?;
-    w.ids("processInstanceIds", col(J, "instance_id"))?;
+    w.exact_ids("processInstanceIds", col(J, "instance_id"))?;
     w.id("executionId", col(J, "execution_id"))?;
     w.definition(col(J, "definition_id"))?;
     w.text("activityId", col(J, "element"))?;
@@ -171,53 +173,71 @@ fn sort(by: &str) -> Option<SortBy> {
 
 /// `gt_DATE,lt_DATE` in a query, `[{"operator","value"}]` in a body.
 fn date_conditions(filters: &Filters, name: &str) -> ApiResult<Vec<(Operator, i64)>> {
-    let mut found = Vec::new();
-    let mut add = |operator: &str, value: &str| {
-        let operator = match operator {
-            "gt" => Operator::Gt,
-            "lt" => Operator::Lt,
-            other => {
-                return Err(ApiError::invalid_request(format!(
-                    "Invalid {} comparator specified: {other}",
-                    if name == "dueDates" {
-                        "due date"
-                    } else {
-                        "create time"
-                    }
-                )));
-            }
-        };
-        let millis = date::parse(value).ok_or_else(|| {
-            let what = if name == "dueDates" {
-                "due date"
-            } else {
-                "create time"
-            };
-            ApiError::invalid_request(format!(
-                "Invalid {what} format: Cannot convert value \"{value}\" to java type java.util.Date"
-            ))
-        })?;
-        found.push((operator, millis));
-        Ok(())
+    let what = match name {
+        "dueDates" => "due date",
+        _ => "create time",
     };
+    let mut found = Vec::new();
     if filters.is_post() {
         for item in filters.array(name)?.into_iter().flatten() {
-            let member = |m: &str| item.get(m).and_then(|v| v.as_str()).unwrap_or("null").to_owned();
-            add(&member("operator"), &member("value"))?;
+            if item.is_null() {
+                return Err(ApiError::null_pointer(
+                    "Cannot invoke \"org.camunda.bpm.engine.rest.dto.ConditionQueryParameterDto.getOperator()\" because \
+                     \"conditionQueryParam\" is null",
+                ));
+            }
+            let operator = item.get("operator").and_then(Value::as_str);
+            let value = item.get("value").unwrap_or(&Value::Null);
+            found.push(date_condition(what, operator, value)?);
         }
         return Ok(found);
     }
     let text = filters.text(name)?.unwrap_or_default();
-    for part in text.split(',').filter(|part| !part.is_empty()) {
+    for part in filters.exact_list(name)?.unwrap_or_default() {
         let Some((operator, value)) = part.split_once('_') else {
             return Err(ApiError::invalid_request(format!(
                 "Cannot set query parameter '{name}' to value '{text}': condition query parameter has to have format \
                  OPERATOR_VALUE."
             )));
         };
-        add(operator, value)?;
+        found.push(date_condition(what, Some(operator), &Value::from(value))?);
     }
     Ok(found)
+}
+
+/// One condition; what is wrong with it is found in the reference's order.
+fn date_condition(what: &str, operator: Option<&str>, value: &Value) -> ApiResult<(Operator, i64)> {
+    let millis = match value {
+        Value::Null => None,
+        Value::String(text) => Some(date::parse(text).ok_or_else(|| {
+            ApiError::invalid_request(format!(
+                "Invalid {what} format: Cannot convert value \"{text}\" to java type java.util.Date"
+            ))
+        })?),
+        other => return Err(not_text(other)),
+    };
+    let operator = match operator {
+        Some("gt") => Operator::Gt,
+        Some("lt") => Operator::Lt,
+        Some(other) => {
+            return Err(ApiError::invalid_request(format!(
+                "Invalid {what} comparator specified: {other}"
+            )));
+        }
+        None => {
+            return Err(ApiError::null_pointer(
+                "Cannot invoke \"String.equals(Object)\" because \"op\" is null",
+            ));
+        }
+    };
+    let millis = millis.ok_or_else(|| ApiError::null_value("Provided date is null"))?;
+    Ok((operator, millis))
+}
+
+/// The reference's error for a date that is no text: Java's own.
+fn not_text(value: &Value) -> ApiError {
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    ApiError::new(status, "ClassCastException", variable::not_text(value))
 }
 
 /// Jobs without retries, counted per element of one definition, or per definition: (group, count).

@@ -31,7 +31,11 @@ pub fn find(filters: &Filters, view: &CatalogView) -> ApiResult<Vec<Found>> {
     if let Some(id) = filters.text("jobDefinitionId")? {
         keep(&|_, j| j.id.to_string() == id);
     }
-    if let Some(elements) = filters.list("activityIdIn")?.filter(|l| !l.is_empty()) {
+    let elements = match filters.is_post() {
+        true => filters.list_called("activityIdIn", "Activity ids")?,
+        false => filters.exact_list("activityIdIn")?,
+    };
+    if let Some(elements) = elements.filter(|l| !l.is_empty()) {
         keep(&|_, j| elements.contains(&j.element));
     }
     if let Some(id) = filters.text("processDefinitionId")? {

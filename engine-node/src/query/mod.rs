@@ -385,6 +385,14 @@ impl<'a> Where<'a> {
         Ok(())
     }
 
+    /// `column IN (ids)`, where an empty parameter is one text that no row has.
+    pub fn exact_ids(&mut self, name: &str, column: Expr) -> ApiResult<()> {
+        if let Some(list) = self.filters.exact_list(name)?.filter(|l| !l.is_empty()) {
+            self.and(column.is_in(uuids(&list)));
+        }
+        Ok(())
+    }
+
     /// `active`, `suspended`: switches on one boolean column.
     pub fn suspension(&mut self, column: Expr) -> ApiResult<()> {
         self.switch("active", column.clone().eq(false))?;
@@ -405,6 +413,17 @@ impl<'a> Where<'a> {
 
     /// `processDefinitionId`, `processDefinitionKey`, `processDefinitionKeyIn`.
     pub fn definition(&mut self, column: Expr) -> ApiResult<()> {
+        let keys = self.filters.list("processDefinitionKeyIn")?;
+        self.definition_of(column, keys)
+    }
+
+    /// The same where an empty `processDefinitionKeyIn` is one key that no definition has.
+    pub fn exact_definition(&mut self, column: Expr) -> ApiResult<()> {
+        let keys = self.filters.exact_list("processDefinitionKeyIn")?;
+        self.definition_of(column, keys)
+    }
+
+    fn definition_of(&mut self, column: Expr, keys: Option<Vec<String>>) -> ApiResult<()> {
         if let Some(id) = self.filters.text("processDefinitionId")? {
             let found = self.view.by_rest_id(&id).map(|d| d.row.id.0);
             self.and(found.map_or_else(never, |id| column.clone().eq(id)));
@@ -412,11 +431,7 @@ impl<'a> Where<'a> {
         if let Some(key) = self.filters.text("processDefinitionKey")? {
             self.definitions(column.clone(), |d| d.row.key == key);
         }
-        if let Some(keys) = self
-            .filters
-            .list("processDefinitionKeyIn")?
-            .filter(|l| !l.is_empty())
-        {
+        if let Some(keys) = keys.filter(|l| !l.is_empty()) {
             self.definitions(column, |d| keys.contains(&d.row.key));
         }
         Ok(())

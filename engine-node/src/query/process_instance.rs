@@ -5,8 +5,12 @@ use super::{
     equals_id, like, of_definition, variable,
 };
 use crate::store::{Row, StoreError, schema::visible};
-use bpmn_core::Id;
-use rest_api::{ApiResult, filters::variable_filters, known};
+use bpmn_core::{Id, instance::TokenState};
+use rest_api::{
+    ApiResult,
+    filters::{Comparing, variable_filters},
+    known,
+};
 use sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
 
 const P: &str = "p";
@@ -67,13 +71,13 @@ fn sort(by: &str) -> Option<SortBy> {
 }
 
 fn conditions(w: &mut Where<'_>) -> ApiResult<()> {
-    if let Some(ids) = w.filters.list("processInstanceIds")? {
-        if ids.is_empty() && w.filters.is_post() {
+    if let Some(ids) = w.filters.exact_list("processInstanceIds")? {
+        if ids.is_empty() {
             return Err(super::empty_list("process instance ids"));
         }
         w.and(col(P, "id").is_in(super::uuids(&ids)));
     }
-    for filter in variable_filters(w.filters, "variables")? {
+    for filter in variable_filters(w.filters, "variables", Comparing::Variables)? {
         let ignore = variable::IgnoreCase::of(w.filters)?;
         w.and(variable::exists(
             &filter,
@@ -111,12 +115,15 @@ fn conditions(w: &mut Where<'_>) -> ApiResult<()> {
     w.switch("leafProcessInstances", Expr::exists(called).not())?;
     hierarchy(w)?;
     incidents(w)?;
-    if let Some(activities) = w.filters.list("activityIdIn")?.filter(|l| !l.is_empty()) {
+    let activities = w.filters.list_called("activityIdIn", "activity ids")?;
+    if let Some(activities) = activities.filter(|l| !l.is_empty()) {
         let tokens = Query::select()
             .expr(Expr::val(1))
             .from_as("token", "t")
             .and_where(col("t", "instance_id").equals((P, "id")))
             .and_where(col("t", "element").is_in(activities))
+            // A scope stands for what runs inside of it.
+            .and_where(col("t", "state").ne(TokenState::Scope as i16))
             .take();
         w.and(Expr::exists(tokens));
     }

@@ -10,7 +10,7 @@ use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::{Id, instance::UserTask};
 use rest_api::{
     ApiError, ApiResult,
-    filters::{Filters, task_variable_filters},
+    filters::{Comparing, Filters, variable_filters},
     known,
 };
 use sea_query::{Condition, Expr, ExprTrait, Func, Query, SelectStatement};
@@ -310,17 +310,17 @@ fn instance(w: &mut Where<'_>) -> ApiResult<()> {
 
 fn variables(w: &mut Where<'_>) -> ApiResult<()> {
     let ignore = variable::IgnoreCase::of(w.filters)?;
-    for filter in task_variable_filters(w.filters, "processVariables")? {
+    for filter in variable_filters(w.filters, "processVariables", Comparing::Tasks)? {
         w.and(variable::exists(
             &filter,
             ignore,
             variable::of_instance((T, "instance_id")),
         )?);
     }
-    if !task_variable_filters(w.filters, "caseInstanceVariables")?.is_empty() {
+    if !variable_filters(w.filters, "caseInstanceVariables", Comparing::Tasks)?.is_empty() {
         w.and(super::never());
     }
-    for filter in task_variable_filters(w.filters, "taskVariables")? {
+    for filter in variable_filters(w.filters, "taskVariables", Comparing::Tasks)? {
         w.and(variable::exists(
             &filter,
             ignore,

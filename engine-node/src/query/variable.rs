@@ -4,7 +4,7 @@ use crate::store::schema::visible;
 use bpmn_core::value::TypedValue;
 use rest_api::{
     ApiError, ApiResult, date,
-    filters::{Filters, Operator, VariableFilter},
+    filters::{Comparing, Filters, Operator, VariableFilter, variable_filters},
     known,
 };
 use sea_query::{Condition, Expr, ExprTrait, Func, Query, SelectStatement};
@@ -167,23 +167,39 @@ pub fn listing(w: Where<'_>) -> ApiResult<Listing> {
     let mut w = w;
     w.text("variableName", col("v", "name"))?;
     w.like("variableNameLike", col("v", "name"))?;
-    w.ids("processInstanceIdIn", col("v", "instance_id"))?;
-    w.ids("taskIdIn", col("v", "task_id"))?;
-    w.ids("variableScopeIdIn", col("v", "scope_id"))?;
-    w.ids("executionIdIn", execution())?;
-    if let Some(list) = w.filters.list("activityInstanceIdIn")?.filter(|l| !l.is_empty()) {
+    w.exact_ids("processInstanceIdIn", col("v", "instance_id"))?;
+    w.exact_ids("taskIdIn", col("v", "task_id"))?;
+    // A variable local to a task has the task for its scope.
+    if let Some(list) = w
+        .filters
+        .exact_list("variableScopeIdIn")?
+        .filter(|l| !l.is_empty())
+    {
+        let ids = super::uuids(&list);
+        let of_execution = col("v", "task_id")
+            .is_null()
+            .and(col("v", "scope_id").is_in(ids.clone()));
+        w.and(col("v", "task_id").is_in(ids).or(of_execution));
+    }
+    w.exact_ids("executionIdIn", execution())?;
+    if let Some(list) = w
+        .filters
+        .exact_list("activityInstanceIdIn")?
+        .filter(|l| !l.is_empty())
+    {
         w.and(activity().is_in(super::history::activities(&list)));
     }
     w.texts("tenantIdIn", tenant())?;
     // Neither batches nor cases have variables here.
     for name in ["batchIdIn", "caseInstanceIdIn", "caseExecutionIdIn"] {
-        if w.filters.list(name)?.is_some_and(|list| !list.is_empty()) {
+        if w.filters.exact_list(name)?.is_some_and(|list| !list.is_empty()) {
             w.and(super::never());
         }
     }
-    w.filters.flag("deserializeValues")?;
+    // Read by the list itself.
+    let _ = w.filters.raw("deserializeValues");
     let ignore = IgnoreCase::of(w.filters)?;
-    for filter in rest_api::filters::variable_filters(w.filters, "variableValues")? {
+    for filter in variable_filters(w.filters, "variableValues", Comparing::Variables)? {
         w.and(match ignore.names {
             true => eq_any_case(col("v", "name"), &filter.name),
             false => col("v", "name").eq(filter.name.as_str()),

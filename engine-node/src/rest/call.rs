@@ -17,6 +17,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use rest_api::{
     ApiError, ApiResult, cursor,
     filters::{Filters, Paging},
+    jackson,
+    operations::{self, Operation},
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -39,8 +41,14 @@ pub struct Call {
     /// The media types that the client takes.
     pub accept: Option<String>,
     params: Vec<(String, String)>,
+    /// The members of the body of an operation that takes JSON, or what is wrong with it; `None` where there is none.
+    members: ApiResult<Option<Arc<Map<String, Value>>>>,
     _room: Option<SemaphorePermit<'static>>,
 }
+
+/// Marks a request to an engine that there isn't.
+#[derive(Clone, Copy, Debug)]
+pub struct NoEngine;
 
 /// Bodies up to that many bytes are not counted: connections bound them.
 const SMALL: u64 = 64 << 10;
@@ -91,6 +99,19 @@ impl FromRequest<App> for Call {
         let content_type = content_type.and_then(|v| v.to_str().ok()).map(str::to_owned);
         let accept = parts.headers.get(header::ACCEPT);
         let accept = accept.and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let operation = operations::find(parts.method.as_str(), parts.uri.path()).ok();
+        let operation = operation.map(|found| found.operation);
+        let mut members = operation.map_or(Ok(None), |known| members(known, content_type.as_deref(), &body));
+        let late = operation.is_some_and(jackson::late);
+        if !late {
+            members = Ok(members?);
+        }
+        if parts.extensions.get::<NoEngine>().is_some() {
+            return Err(ApiError::invalid_request("No process engine available"));
+        }
+        if let (Some(known), Ok(members), false) = (operation, &members, late) {
+            jackson::need(known, members.as_ref())?;
+        }
         let caller = caller(&parts, &body)?;
         let query = query(parts.uri.query());
         if query
@@ -109,6 +130,7 @@ impl FromRequest<App> for Call {
             content_type,
             accept,
             params,
+            members: members.map(|members| members.map(Arc::new)),
             _room: room,
         };
         if let Some(slot) = call.caller.slot {
@@ -120,6 +142,25 @@ impl FromRequest<App> for Call {
         }
         Ok(call)
     }
+}
+
+/// The body of an operation that takes JSON, read before anything else is looked at.
+fn members(
+    operation: &Operation,
+    content_type: Option<&str>,
+    body: &Bytes,
+) -> ApiResult<Option<Map<String, Value>>> {
+    let members = jackson::admit(operation, content_type, body)?;
+    if members
+        .iter()
+        .flatten()
+        .any(|(name, value)| name.contains('\0') || has_nul(value))
+    {
+        return Err(ApiError::invalid_request(
+            "the body contains a NUL character, which cannot be stored",
+        ));
+    }
+    Ok(members)
 }
 
 /// Decoded pairs of a query: `+` is a space, escapes are UTF-8.
@@ -210,44 +251,19 @@ impl Call {
             .filter(|text| !text.is_empty())
     }
 
-    /// The JSON body, which may be empty; anything but an object is refused.
+    /// The members of the JSON body; none where there is no body.
+    ///
+    /// # Errors
+    /// What is wrong with the body, where the reference looks at something else before: all others are refused before
+    /// their operation begins.
     pub fn body(&self) -> ApiResult<Filters> {
-        if let Some(kind) = &self.content_type {
-            let media_type = kind.split(';').next().unwrap_or("").trim();
-            if !media_type.eq_ignore_ascii_case("application/json") {
-                return Err(ApiError::unsupported_media_type());
-            }
-        } else if !self.body.is_empty() {
-            return Err(ApiError::unsupported_media_type());
-        }
-        if self.body.iter().all(u8::is_ascii_whitespace) {
-            return Ok(Filters::from_body(Map::new()));
-        }
-        let value: Value =
-            serde_json::from_slice(&self.body).map_err(|error| ApiError::json_text(error.to_string()))?;
-        let members = match value {
-            Value::Object(members) => members,
-            other => {
-                let what = match other {
-                    Value::Array(_) => "an array",
-                    Value::String(_) => "a string",
-                    Value::Number(_) => "a number",
-                    Value::Bool(_) => "a boolean",
-                    _ => "null",
-                };
-                let text = format!("Cannot deserialize the body: it has to be an object and is {what}");
-                return Err(ApiError::json_text(text));
-            }
-        };
-        if members
-            .iter()
-            .any(|(name, value)| name.contains('\0') || has_nul(value))
-        {
-            return Err(ApiError::invalid_request(
-                "the body contains a NUL character, which cannot be stored",
-            ));
-        }
-        Ok(Filters::from_body(members))
+        let members = self.members.clone()?;
+        Ok(Filters::from_body(members.unwrap_or_default()))
+    }
+
+    /// Whether an operation that takes JSON was sent none.
+    pub fn without_body(&self) -> bool {
+        matches!(self.members, Ok(None))
     }
 
     /// Deployed definitions, as of now.

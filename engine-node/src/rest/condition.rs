@@ -32,10 +32,7 @@ async fn evaluate(call: Call) -> ApiResult<Response> {
         })?),
         None => None,
     };
-    let variables = variable::read_all(body.raw("variables")).map_err(|e| match e {
-        VariableError::Message(text) => ApiError::invalid_request(text),
-        VariableError::Shape => e.api(""),
-    })?;
+    let variables = variable::read_all(body.raw("variables")).map_err(VariableError::bare)?;
     let offer = Offer {
         variables,
         business_key: body.text("businessKey")?,

@@ -94,7 +94,9 @@ async fn list(call: Call) -> ApiResult<Response> {
 }
 
 async fn count(call: Call) -> ApiResult<Response> {
-    let count = query::decision::find(&call.filters(), &call.catalog())?.len();
+    let filters = call.filters();
+    sorting(&filters, &|by| query::decision::SORTS.contains(&by))?;
+    let count = query::decision::find(&filters, &call.catalog())?.len();
     Ok(json(&json!({ "count": count })))
 }
 
@@ -129,11 +131,15 @@ async fn diagram(call: Call) -> ApiResult<Response> {
 }
 
 async fn evaluate(call: Call) -> ApiResult<Response> {
+    if !call.param("id").is_empty() {
+        // Of a decision by its id the variables are looked at first.
+        variable::read_all(call.body()?.raw("variables")).map_err(VariableError::bare)?;
+    }
     let decision = named(&call, |id| {
         let message = format!("Cannot evaluate decision {id}: {}", unknown_text(id));
         ApiError::not_found(message).with_code(0)
     })?;
-    if call.body.is_empty() {
+    if call.without_body() {
         let message = "Cannot invoke \"org.camunda.bpm.engine.rest.dto.dmn.EvaluateDecisionDto.getVariables()\" \
                        because \"parameters\" is null";
         return Err(ApiError::new(
@@ -144,10 +150,7 @@ async fn evaluate(call: Call) -> ApiResult<Response> {
     }
     let body = call.body()?;
     let prefix = format!("Cannot evaluate decision {}", decision.row.rest_id);
-    let variables = variable::read_all(body.raw("variables")).map_err(|error| match error {
-        VariableError::Message(text) => ApiError::invalid_request(text),
-        VariableError::Shape => error.api(""),
-    })?;
+    let variables = variable::read_all(body.raw("variables")).map_err(VariableError::bare)?;
     match call
         .app
         .engine

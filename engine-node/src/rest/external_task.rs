@@ -172,16 +172,15 @@ fn worker(body: &Filters) -> ApiResult<String> {
         .ok_or_else(|| ApiError::null_value("workerId is null"))
 }
 
-fn variables(body: &Filters, member: &str, prefix: &str) -> ApiResult<bpmn_core::value::Variables> {
-    variable::read_all(body.raw(member)).map_err(|e| e.api(prefix))
+fn variables(body: &Filters, member: &str) -> ApiResult<bpmn_core::value::Variables> {
+    variable::read_all(body.raw(member)).map_err(variable::VariableError::bare)
 }
 
 async fn complete(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
-    let prefix = format!("Cannot complete external task {}", call.param("id"));
     let (set, local) = (
-        variables(&body, "variables", &prefix)?,
-        variables(&body, "localVariables", &prefix)?,
+        variables(&body, "variables")?,
+        variables(&body, "localVariables")?,
     );
     let worker = worker(&body)?;
     run(&call, |task| Command::CompleteExternalTask {
@@ -193,12 +192,14 @@ async fn complete(call: Call) -> ApiResult<Response> {
     .await
 }
 
+/// Most characters of a failure's message.
+const MESSAGE_MAX: usize = 666;
+
 async fn failure(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
-    let prefix = format!("Cannot handle failure of external task {}", call.param("id"));
     let (set, local) = (
-        variables(&body, "variables", &prefix)?,
-        variables(&body, "localVariables", &prefix)?,
+        variables(&body, "variables")?,
+        variables(&body, "localVariables")?,
     );
     let worker = worker(&body)?;
     let retries = body.int("retries")?.unwrap_or(0);
@@ -211,7 +212,10 @@ async fn failure(call: Call) -> ApiResult<Response> {
             "retryDuration is not greater than or equal to 0",
         ));
     }
-    let (error_message, error_details) = (body.text("errorMessage")?, body.text("errorDetails")?);
+    // The reference keeps so much of a message.
+    let error_message = body.text("errorMessage")?;
+    let error_message = error_message.map(|text| text.chars().take(MESSAGE_MAX).collect::<String>());
+    let error_details = body.text("errorDetails")?;
     run(&call, |task| Command::FailExternalTask {
         task,
         worker: worker.clone(),
@@ -227,13 +231,18 @@ async fn failure(call: Call) -> ApiResult<Response> {
 
 async fn bpmn_error(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
-    let prefix = format!("Cannot report an error of external task {}", call.param("id"));
-    let set = variables(&body, "variables", &prefix)?;
+    let set = variables(&body, "variables")?;
     let worker = worker(&body)?;
     let code = body
         .text("errorCode")?
         .ok_or_else(|| ApiError::null_value("errorCode is null"))?;
+    if code.is_empty() {
+        return Err(ApiError::engine("Error Code is empty"));
+    }
     let message = body.text("errorMessage")?;
+    if message.as_deref() == Some("") {
+        return Err(ApiError::engine("Error Message is empty"));
+    }
     run(&call, |task| Command::ExternalTaskError {
         task,
         worker: worker.clone(),

@@ -27,6 +27,12 @@ pub fn routes() -> Router<App> {
 async fn tasks(call: &Call, body: &Filters) -> ApiResult<Vec<Result<Id, String>>> {
     let view = call.catalog();
     let mut found: Vec<Result<Id, String>> = Vec::new();
+    let listed = body.array("externalTaskIds")?;
+    if listed.is_some_and(|ids| ids.iter().any(serde_json::Value::is_null)) {
+        return Err(ApiError::invalid_request(
+            "External task id cannot be null: externalTaskIds contains null value",
+        ));
+    }
     for text in body.list("externalTaskIds")?.unwrap_or_default() {
         found.push(text.parse().map_err(|_| text));
     }
@@ -40,7 +46,11 @@ async fn tasks(call: &Call, body: &Filters) -> ApiResult<Vec<Result<Id, String>>
         "processInstanceQuery",
         "historicProcessInstanceQuery",
     ];
-    if instances.iter().any(|name| body.has(name)) {
+    let given = |name: &&str| match body.raw(name) {
+        Some(serde_json::Value::Array(ids)) => !ids.is_empty(),
+        other => other.is_some(),
+    };
+    if instances.iter().any(given) {
         let words = selection::Words {
             empty: "",
             null: "",

@@ -227,7 +227,7 @@ fn request(body: &Filters, view: &CatalogView) -> ApiResult<(Fetch, Vec<Shown>)>
         let topic = Filters::from_body(members.clone());
         topics.push(topic_request(&topic, view)?);
         shown.push(Shown {
-            variables: topic.list("variables")?,
+            variables: topic.exact_list("variables")?,
             local: topic.on("localVariables")?,
             deserialize: topic.on("deserializeValues")?,
             properties: topic.on("includeExtensionProperties")?,
@@ -250,7 +250,16 @@ fn order(body: &Filters) -> ApiResult<FetchOrder> {
     let mut created_ascending = None;
     for item in body.array("sorting")?.into_iter().flatten() {
         let member = |name: &str| item.get(name).and_then(Value::as_str);
-        let by = member("sortBy").unwrap_or("null");
+        if item.is_null() {
+            return Err(ApiError::null_pointer(
+                "Cannot invoke \"org.camunda.bpm.engine.rest.dto.SortingDto.getSortBy()\" because \"dto\" is null",
+            ));
+        }
+        let Some(by) = member("sortBy") else {
+            return Err(ApiError::null_pointer(
+                "Cannot invoke \"Object.equals(Object)\" because \"o\" is null",
+            ));
+        };
         if by != "createTime" {
             return Err(ApiError::invalid_request(format!(
                 "Cannot set query sortBy parameter to value {by}"
@@ -259,8 +268,13 @@ fn order(body: &Filters) -> ApiResult<FetchOrder> {
         created_ascending = match member("sortOrder") {
             Some("asc") => Some(true),
             Some("desc") => Some(false),
-            other => {
-                let other = other.unwrap_or("null");
+            None => {
+                return Err(ApiError::bad_user_request(
+                    "NotValidException",
+                    "Invalid query: call asc() or desc() after using orderByXX(): direction is null",
+                ));
+            }
+            Some(other) => {
                 let message = format!("Cannot set query sortOrder parameter to value {other}");
                 return Err(ApiError::invalid_request(message));
             }
@@ -285,7 +299,7 @@ fn topic_request(topic: &Filters, view: &CatalogView) -> ApiResult<TopicRequest>
         .map(|(name, value)| (name.clone(), variable::implicit(value)))
         .collect();
     // An empty list of tenants is no filter on the wire; null neither.
-    let tenants = topic.list("tenantIdIn")?.filter(|list| !list.is_empty());
+    let tenants = topic.exact_list("tenantIdIn")?.filter(|list| !list.is_empty());
     Ok(TopicRequest {
         topic: name,
         lock_duration,
@@ -301,11 +315,11 @@ fn topic_request(topic: &Filters, view: &CatalogView) -> ApiResult<TopicRequest>
 fn definitions(topic: &Filters, view: &CatalogView) -> ApiResult<Option<Vec<Id>>> {
     let id = topic.text("processDefinitionId")?;
     let ids = topic
-        .list("processDefinitionIdIn")?
+        .exact_list("processDefinitionIdIn")?
         .filter(|list| !list.is_empty());
     let key = topic.text("processDefinitionKey")?;
     let keys = topic
-        .list("processDefinitionKeyIn")?
+        .exact_list("processDefinitionKeyIn")?
         .filter(|list| !list.is_empty());
     let tag = topic.text("processDefinitionVersionTag")?;
     if id.is_none() && ids.is_none() && key.is_none() && keys.is_none() && tag.is_none() {

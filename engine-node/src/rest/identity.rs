@@ -1,6 +1,6 @@
 //! `/identity`, and what users, groups, tenants and authorizations share.
 use super::{
-    call::{Call, json, no_content, typed},
+    call::{Call, json, no_content},
     error,
 };
 use crate::{
@@ -163,12 +163,6 @@ async fn verify(call: Call) -> ApiResult<Response> {
 }
 
 /// There is no password policy. The reference lets its container say so, in HTML.
-async fn no_policy() -> Response {
-    let title = "HTTP Status 404 \u{2013} Not Found";
-    let page = format!(
-        "<!doctype html><html lang=\"en\"><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
-    );
-    let mut response = typed("text/html;charset=utf-8", page.into_bytes());
-    *response.status_mut() = StatusCode::NOT_FOUND;
-    response
+async fn no_policy() -> ApiError {
+    ApiError::container(StatusCode::NOT_FOUND)
 }

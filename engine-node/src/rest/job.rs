@@ -214,7 +214,7 @@ pub fn given_retries(body: &Filters) -> ApiResult<(i32, Option<Option<i64>>)> {
             "ENGINE-13054 The number of job retries must be a non-negative Integer, but '{retries}' has been provided."
         )));
     }
-    let due = match body.has("dueDate") {
+    let due = match body.mentions("dueDate") {
         true => Some(body.date("dueDate")?),
         false => None,
     };
@@ -327,7 +327,7 @@ async fn due(call: Call) -> ApiResult<Response> {
 }
 
 async fn recalculate(call: Call) -> ApiResult<Response> {
-    let from_creation = call.filters().flag("creationDateBased")? != Some(false);
+    let from_creation = call.filters().java_flag("creationDateBased") != Some(false);
     let missing = || none(&call).with_code(0);
     let failed = |error| match error {
         EngineError::Rejected(rejection) => server_error(rejection.to_string()),

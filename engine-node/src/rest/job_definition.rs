@@ -83,6 +83,7 @@ async fn count_post(call: Call) -> ApiResult<Response> {
 }
 
 fn number(call: &Call, filters: &Filters) -> ApiResult<Response> {
+    sorting(filters, &|by| query::SORTS.contains(&by))?;
     let rows = query::find(filters, &call.catalog())?;
     Ok(json(&json!({"count": rows.len()})))
 }

@@ -17,12 +17,20 @@ use rest_api::{
     ApiError, ApiResult,
     filters::Filters,
     runtime::{Correlated, Execution},
-    variable,
+    variable::{self, VariableError},
 };
 
 /// Routes of this resource.
 pub fn routes() -> Router<App> {
     Router::new().route("/message", post(message))
+}
+
+/// What of its variables a message refuses: the engine's own errors come as they are.
+fn unreadable(error: VariableError) -> ApiError {
+    match error {
+        VariableError::Engine(_) => error.bare(),
+        other => other.api("Cannot deliver message"),
+    }
 }
 
 /// The body of `/message`, and whether anything can match it: not if its `processInstanceId` is no id of ours.
@@ -34,8 +42,7 @@ pub fn read(body: &Filters) -> ApiResult<(Message, bool)> {
     let name = name.ok_or_else(|| ApiError::invalid_request("No message name supplied"))?;
     let instance = body.text("processInstanceId")?;
     let known = instance.as_ref().map(|id| id.parse::<Id>());
-    let variables =
-        |member: &str| variable::read_all(body.raw(member)).map_err(|e| e.api("Cannot deliver message"));
+    let variables = |member: &str| variable::read_all(body.raw(member)).map_err(unreadable);
     let message = Message {
         name,
         business_key: body.text("businessKey")?,
@@ -52,6 +59,12 @@ pub fn read(body: &Filters) -> ApiResult<(Message, bool)> {
     if message.tenant_id.is_some() && message.without_tenant {
         let text = "Parameter 'tenantId' cannot be used together with parameter 'withoutTenantId'.";
         return Err(ApiError::invalid_request(text));
+    }
+    if instance.is_some() && (message.tenant_id.is_some() || message.without_tenant) {
+        return Err(ApiError::bad_user_request(
+            "BadUserRequestException",
+            "ENGINE-13028 Cannot specify a tenant-id when correlate a message to a single process instance.",
+        ));
     }
     if body
         .object("processVariablesToTriggeredScope")?

@@ -65,6 +65,12 @@ fn definitions(call: &Call, body: &Filters) -> ApiResult<(Arc<Deployed>, Arc<Dep
 }
 
 fn instruction(item: &Value) -> ApiResult<MigrationInstruction> {
+    if item.is_null() {
+        return Err(ApiError::null_pointer(
+            "Cannot invoke \"org.camunda.bpm.engine.rest.dto.migration.MigrationInstructionDto.getSourceActivityIds()\" \
+             because \"migrationInstructionDto\" is null",
+        ));
+    }
     let first = |member: &str, getter: &str| {
         let list = item.get(member).and_then(Value::as_array).ok_or_else(|| {
             ApiError::new(
@@ -76,12 +82,14 @@ fn instruction(item: &Value) -> ApiResult<MigrationInstruction> {
                 ),
             )
         })?;
-        Ok::<_, ApiError>(
-            list.first()
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned(),
-        )
+        let Some(first) = list.first() else {
+            return Err(ApiError::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "IndexOutOfBoundsException",
+                "Index 0 out of bounds for length 0",
+            ));
+        };
+        Ok(first.as_str().unwrap_or_default().to_owned())
     };
     Ok(MigrationInstruction {
         source: first("sourceActivityIds", "getSourceActivityIds")?,
@@ -94,8 +102,7 @@ fn given(call: &Call, body: &Filters) -> ApiResult<Given> {
     let (source, target) = definitions(call, body)?;
     let items = body.array("instructions")?.into_iter().flatten();
     let instructions = items.map(instruction).collect::<ApiResult<_>>()?;
-    let variables =
-        variable::read_all(body.raw("variables")).map_err(|e| e.api("Cannot migrate process instances"))?;
+    let variables = variable::read_all(body.raw("variables")).map_err(variable::VariableError::bare)?;
     Ok(Given {
         source,
         target,
@@ -117,6 +124,7 @@ fn shown(instruction: &MigrationInstruction) -> Value {
 async fn generate(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     let (source, target) = definitions(&call, &body)?;
+    variable::read_all(body.raw("variables")).map_err(variable::VariableError::bare)?;
     let update = body.on("updateEventTriggers")?;
     let instructions = migration::generate(&source.definition, &target.definition, update);
     // Given back as they came, with the members that the reference's DTO has.

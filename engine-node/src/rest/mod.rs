@@ -172,15 +172,23 @@ async fn front(resources: Router, mut request: Request) -> Response {
         .extensions()
         .get::<OriginalUri>()
         .is_some_and(|uri| uri.path().contains("//"));
+    if refused(request.uri().path()) {
+        return ApiError::container(http::StatusCode::BAD_REQUEST).into_response();
+    }
     let Some(path) = canonical(request.uri().path()).filter(|_| !doubled) else {
         return ApiError::unknown_path().into_response();
     };
     let path = match engine_of(&path) {
         None => path,
-        Some(("default", rest)) => rest.to_owned(),
-        // The reference answers this one without looking at the engine.
-        Some((_, "/version")) => "/version".to_owned(),
-        Some(_) => return ApiError::invalid_request("No process engine available").into_response(),
+        // There is one list of engines.
+        Some((_, "/engine")) => return ApiError::unknown_path().into_response(),
+        // The reference answers `/version` without looking at the engine.
+        Some(("default", rest)) | Some((_, rest @ "/version")) => rest.to_owned(),
+        Some((_, rest)) => {
+            let rest = rest.to_owned();
+            request.extensions_mut().insert(call::NoEngine);
+            rest
+        }
     };
     if !acceptable(&request, &path) {
         return ApiError::not_acceptable().into_response();
@@ -209,12 +217,33 @@ async fn front(resources: Router, mut request: Request) -> Response {
     response
 }
 
-/// The path without one trailing slash; `None` for a doubled slash, which the reference doesn't know.
+/// Whether the reference's container refuses a path: a slash or backslash that is escaped, or an escape that is none.
+fn refused(path: &str) -> bool {
+    let mut escapes = path.split('%').skip(1);
+    escapes.any(|after| match after.get(..2) {
+        Some(digits) => {
+            !digits.bytes().all(|b| b.is_ascii_hexdigit())
+                || digits.eq_ignore_ascii_case("2f")
+                || digits.eq_ignore_ascii_case("5c")
+        }
+        None => true,
+    })
+}
+
+/// The path without one trailing slash and without the parameters of its segments; `None` for a doubled slash, which the
+/// reference doesn't know.
 fn canonical(path: &str) -> Option<String> {
     if path.contains("//") {
         return None;
     }
-    Some(path.strip_suffix('/').unwrap_or(path).to_owned())
+    let path = path.strip_suffix('/').unwrap_or(path);
+    if !path.contains(';') {
+        return Some(path.to_owned());
+    }
+    let segments = path
+        .split('/')
+        .map(|segment| segment.split(';').next().unwrap_or(segment));
+    Some(segments.collect::<Vec<_>>().join("/"))
 }
 
 /// Engine name and the rest of `/engine/NAME/…`.
@@ -235,7 +264,13 @@ fn acceptable(request: &Request, path: &str) -> bool {
     };
     // Reports choose among their own forms.
     let report = path == "/history/process-instance/report" || path == "/task/report/candidate-group-count";
-    if path.ends_with("/data") || report || path.starts_with("/openapi.") {
+    let void = || operations::find(request.method().as_str(), path).is_ok_and(|found| found.operation.void);
+    if path.ends_with("/data")
+        || path.ends_with("/diagram")
+        || report
+        || path.starts_with("/openapi.")
+        || void()
+    {
         return true;
     }
     let offered = if path.ends_with("/errorDetails") || path.ends_with("/stacktrace") {
@@ -244,10 +279,9 @@ fn acceptable(request: &Request, path: &str) -> bool {
         ["application/json", "application/*"]
     };
     accept.split(',').any(|range| {
-        let mut parts = range.split(';').map(str::trim);
-        let media_type = parts.next().unwrap_or("").to_ascii_lowercase();
-        let refused = parts.any(|p| p.strip_prefix("q=").is_some_and(|q| q.parse::<f32>() == Ok(0.0)));
-        !refused && (media_type == "*/*" || media_type.is_empty() || offered.contains(&media_type.as_str()))
+        // Qualities don't matter, not even 0, as in the reference.
+        let media_type = range.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+        media_type == "*/*" || media_type.is_empty() || offered.contains(&media_type.as_str())
     })
 }
 
@@ -259,6 +293,10 @@ mod tests {
     fn a_trailing_slash_is_taken_and_a_doubled_one_is_not() {
         assert_eq!(canonical("/version/").as_deref(), Some("/version"));
         assert_eq!(canonical("//version"), None);
+        assert_eq!(canonical("/job/x;y=1/execute").as_deref(), Some("/job/x/execute"));
+        for (path, expected) in [("/job/x%2Fy", true), ("/job/%zz", true), ("/job/a%3Ab", false)] {
+            assert_eq!(refused(path), expected, "{path}");
+        }
         assert_eq!(
             engine_of("/engine/default/version"),
             Some(("default", "/version"))

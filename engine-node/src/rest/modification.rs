@@ -2,7 +2,7 @@
 //! starts and restarts share with them.
 use super::{
     call::{Call, answer, no_content},
-    error, selection,
+    error, instance_view, selection,
 };
 use crate::{
     App,
@@ -52,11 +52,7 @@ pub fn instructions(body: &Filters, member: &str, of: For, prefix: &str) -> ApiR
 fn instruction(members: &Map<String, Value>, of: For, prefix: &str) -> ApiResult<Option<Instruction>> {
     let body = Filters::from_body(members.clone());
     let Some(kind) = body.text("type")? else {
-        return Err(ApiError::json_text(
-            "Could not resolve subtype of [simple type, class \
-             org.camunda.bpm.engine.rest.dto.runtime.modification.ProcessInstanceModificationInstructionDto]: missing type \
-             id property 'type' (for POJO property 'instructions')",
-        ));
+        return Err(ApiError::invalid_request(""));
     };
     let wrong = |what: &str| {
         let text = format!("{prefix}For instruction type '{kind}': {what}");
@@ -68,14 +64,7 @@ fn instruction(members: &Map<String, Value>, of: For, prefix: &str) -> ApiResult
         "startAfterActivity" => text("activityId")?.map(StartAt::After),
         "startTransition" => text("transitionId")?.map(StartAt::Flow),
         "cancel" => return cancellation(&body, of, wrong),
-        other => {
-            return Err(ApiError::json_text(format!(
-                "Could not resolve type id '{other}' as a subtype of \
-                 `org.camunda.bpm.engine.rest.dto.runtime.modification.ProcessInstanceModificationInstructionDto`: known \
-                 type ids = [cancel, startAfterActivity, startBeforeActivity, startTransition] (for POJO property \
-                 'instructions')"
-            )));
-        }
+        _ => return Err(ApiError::invalid_request("")),
     };
     let Some(at) = at else {
         let member = if kind == "startTransition" {
@@ -133,7 +122,7 @@ fn variables(body: &Filters, prefix: &str) -> ApiResult<(Variables, Variables)> 
         let read = variable::read_all(Some(&Value::Object(map)));
         read.map_err(|error| match error {
             variable::VariableError::Message(text) => ApiError::invalid_request(format!("{prefix}{text}")),
-            other => other.api(prefix),
+            other => other.bare(),
         })
     };
     Ok((read(around)?, read(local)?))
@@ -187,14 +176,24 @@ async fn modify_many(call: Call) -> ApiResult<Response> {
         hidden: true,
     };
     let found = selection::instances(&call, &body, &words).await?;
-    if call.catalog().by_rest_id(&definition).is_none() {
+    let view = call.catalog();
+    let Some(given) = view.by_rest_id(&definition) else {
         return Err(ApiError::invalid_request(format!(
             "no deployed process definition found with id '{definition}': processDefinition is null"
         )));
-    }
+    };
     let command = command(&body, instructions)?;
     for id in found {
         let id = id.map_err(|unknown| gone(&unknown))?;
+        let instance = call.app.engine.load(id).await.map_err(error::api)?;
+        let of = instance.map(|instance| instance.process.definition_id);
+        if let Some(of) = of.filter(|of| *of != given.row.id) {
+            let of = instance_view::definition_id(&view, of);
+            return Err(ApiError::engine(format!(
+                "ENGINE-13037 Process instance '{id}' cannot be modified. Its process definition '{of}' does not match \
+                 given process definition '{definition}'"
+            )));
+        }
         let render = Box::new(|_: &Instance, _: &Outcome| Answer::no_content());
         let result = call
             .app
@@ -209,9 +208,9 @@ async fn modify_many(call: Call) -> ApiResult<Response> {
 /// Engine errors as operations show them that hide a BadUserRequestException behind one of the REST layer.
 pub fn hidden(error: EngineError) -> ApiError {
     match error {
-        EngineError::Rejected(Rejection::NotValid(text) | Rejection::BadRequest(text)) => {
-            ApiError::invalid_request(text)
-        }
+        EngineError::Rejected(
+            Rejection::NotValid(text) | Rejection::BadRequest(text) | Rejection::Suspended(text),
+        ) => ApiError::invalid_request(text),
         other => error::api(other),
     }
 }

@@ -124,7 +124,7 @@ fn is_missing(error: &EngineError) -> bool {
 
 async fn delete(call: Call) -> ApiResult<Response> {
     let filters = call.filters();
-    let must_exist = filters.flag("failIfNotExists")? != Some(false);
+    let must_exist = filters.java_flag("failIfNotExists") != Some(false);
     let gone = || {
         if !must_exist {
             return Ok(no_content());
@@ -138,9 +138,9 @@ async fn delete(call: Call) -> ApiResult<Response> {
     };
     let command = Command::Delete {
         reason: filters.text("deleteReason")?,
-        skip_listeners: filters.flag("skipCustomListeners")?.unwrap_or_default(),
-        skip_outputs: filters.flag("skipIoMappings")?.unwrap_or_default(),
-        skip_called: filters.flag("skipSubprocesses")?.unwrap_or_default(),
+        skip_listeners: filters.java_flag("skipCustomListeners").unwrap_or_default(),
+        skip_outputs: filters.java_flag("skipIoMappings").unwrap_or_default(),
+        skip_called: filters.java_flag("skipSubprocesses").unwrap_or_default(),
     };
     match run(&call, id, command).await {
         Ok(answered) => Ok(answer(answered)),

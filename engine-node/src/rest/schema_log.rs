@@ -2,7 +2,7 @@
 use super::{call::Call, engine::VERSION, error};
 use crate::{App, query::col};
 use axum::{Router, response::Response, routing::get};
-use rest_api::{ApiError, ApiResult, Date, filters::Filters};
+use rest_api::{ApiResult, Date, filters::Filters};
 use sea_query::{Expr, ExprTrait, Query};
 use serde_json::{Value, json};
 
@@ -16,11 +16,6 @@ async fn list(call: Call) -> ApiResult<Response> {
 }
 
 async fn list_post(call: Call) -> ApiResult<Response> {
-    if call.content_type.is_none() && call.body.is_empty() {
-        let why = "Cannot invoke \"org.camunda.bpm.engine.rest.dto.SchemaLogQueryDto.toQuery(org.camunda.bpm.engine.\
-                   ProcessEngine)\" because \"dto\" is null";
-        return Err(ApiError::null_pointer(why));
-    }
     find(&call, &call.body()?).await
 }
 

@@ -21,7 +21,7 @@ use http::StatusCode;
 use rest_api::{
     ApiError, ApiResult,
     filters::Filters,
-    variable::{self, Style},
+    variable::{self, Style, VariableError},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -128,8 +128,8 @@ async fn load(call: &Call, place: Place) -> ApiResult<Option<Arc<Instance>>> {
     };
     let engine = &call.app.engine;
     let found = match place {
-        Place::Instance => engine.load(id).await,
-        Place::Execution => match engine.load(id).await {
+        // The reference takes the id of any execution for either.
+        Place::Instance | Place::Execution => match engine.load(id).await {
             Ok(None) => engine.load_entity(Entity::Execution, id).await,
             found => found,
         },
@@ -141,7 +141,15 @@ async fn load(call: &Call, place: Place) -> ApiResult<Option<Arc<Instance>>> {
 /// The variables that the path shows.
 fn shown(instance: &Instance, place: Place, id: Id) -> BTreeMap<&str, &TypedValue> {
     let mut found = match place {
-        Place::Instance => instance_view::visible(instance, &[instance.process.id]),
+        Place::Instance => {
+            let token = instance.tokens.iter().find(|t| t.execution_id == id);
+            let token = token.filter(|_| id != instance.process.id);
+            let scopes = token.map_or_else(
+                || vec![instance.process.id],
+                |token| instance_view::scopes_of_token(instance, token.id),
+            );
+            instance_view::visible(instance, &scopes)
+        }
         Place::Execution => {
             let tokens = instance
                 .tokens
@@ -167,19 +175,23 @@ fn shown(instance: &Instance, place: Place, id: Id) -> BTreeMap<&str, &TypedValu
     found
 }
 
-fn deserialize(filters: &Filters, name: &str) -> ApiResult<bool> {
-    Ok(filters.flag(name)? != Some(false))
+fn deserialize(filters: &Filters, name: &str) -> bool {
+    filters.java_flag(name) != Some(false)
 }
 
 async fn list(call: Call, place: Place) -> ApiResult<Response> {
     let style = Style {
-        deserialize: deserialize(&call.filters(), "deserializeValues")?,
+        deserialize: deserialize(&call.filters(), "deserializeValues"),
         binary: true,
     };
     let (Some(instance), Some(id)) = (load(&call, place).await?, call.id("id")) else {
         return Err(ApiError::null_value(place.gone(call.param("id"))));
     };
     let shown = shown(&instance, place, id);
+    let unreadable = |(name, value): (&&str, &&TypedValue)| variable::unreadable(name, value, style);
+    if let Some(why) = shown.iter().find_map(unreadable) {
+        return Err(ApiError::engine(why));
+    }
     let contents = Contents::of(&call, shown.values().map(|value| (&*instance, *value, style))).await?;
     let whole = shown.iter().map(|(name, value)| (*name, contents.whole(value)));
     Ok(json(&variable::write_all(whole, style)))
@@ -212,10 +224,14 @@ async fn value(call: &Call, place: Place, name: &str, style: Option<Style>) -> A
 async fn one(call: Call, place: Place) -> ApiResult<Response> {
     let name = call.name("name")?;
     let style = Style {
-        deserialize: deserialize(&call.filters(), "deserializeValue")?,
+        deserialize: deserialize(&call.filters(), "deserializeValue"),
         binary: true,
     };
     let value = value(&call, place, &name, Some(style)).await?;
+    if let Some(why) = variable::unreadable(&name, &value, style) {
+        let text = format!("Cannot get {} variable {name}: {why}", place.word());
+        return Err(ApiError::rest(StatusCode::INTERNAL_SERVER_ERROR, text));
+    }
     Ok(json(&variable::write(&value, style)))
 }
 
@@ -267,20 +283,21 @@ async fn change(
     let engine = &call.app.engine;
     let render = || Box::new(|_: &Instance, _: &bpmn_core::command::Outcome| Answer::no_content());
     let result = match place {
-        Place::Instance => engine.command(&call.caller, id, command, render()).await,
         Place::Task | Place::TaskLocal => {
             engine
                 .entity_command(&call.caller, Entity::Task, id, command, render())
                 .await
         }
-        Place::Execution => match engine.command(&call.caller, id, command.clone(), render()).await {
-            Err(EngineError::NotFound { .. } | EngineError::Rejected(Rejection::NotFound { .. })) => {
-                engine
-                    .entity_command(&call.caller, Entity::Execution, id, command, render())
-                    .await
+        Place::Instance | Place::Execution => {
+            match engine.command(&call.caller, id, command.clone(), render()).await {
+                Err(EngineError::NotFound { .. } | EngineError::Rejected(Rejection::NotFound { .. })) => {
+                    engine
+                        .entity_command(&call.caller, Entity::Execution, id, command, render())
+                        .await
+                }
+                result => result,
             }
-            result => result,
-        },
+        }
     };
     let other = error::wrapped(prefix.to_owned(), StatusCode::INTERNAL_SERVER_ERROR);
     result.map(answer).map_err(error::unknown(missing, other))
@@ -318,12 +335,22 @@ async fn modify(call: Call, place: Place) -> ApiResult<Response> {
     let body = call.body()?;
     let word = place.word();
     let set = variable::read_all(body.raw("modifications"));
-    let set = set.map_err(|e| e.api(&format!("Cannot modify variables for {word}")))?;
-    let delete = body.list("deletions")?.unwrap_or_default();
+    let set = set.map_err(|error| match error {
+        VariableError::Engine(_) => error.api(&format!(
+            "Cannot modify variables for {word} {}",
+            call.param("id")
+        )),
+        other => other.api(&format!("Cannot modify variables for {word}")),
+    })?;
+    let delete = body.exact_list("deletions")?.unwrap_or_default();
     let id = call.param("id");
-    if set.is_empty() && delete.is_empty() {
-        return Ok(no_content());
-    }
     let prefix = format!("Cannot modify variables for {word} {id}");
+    if set.is_empty() && delete.is_empty() {
+        if load(&call, place).await?.is_some() {
+            return Ok(no_content());
+        }
+        let text = format!("{prefix}: {}", place.gone(id));
+        return Err(ApiError::rest(StatusCode::INTERNAL_SERVER_ERROR, text));
+    }
     change(&call, place, set, delete, &prefix, place.gone(id)).await
 }

@@ -33,7 +33,7 @@ async fn signal(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     let name = body.text("name")?;
     let name = name.ok_or_else(|| ApiError::invalid_request("No signal name given"))?;
-    let variables = variable::read_all(body.raw("variables")).map_err(unreadable)?;
+    let variables = variable::read_all(body.raw("variables")).map_err(VariableError::bare)?;
     let tenant = body.text("tenantId")?;
     let without = body.on("withoutTenantId")?;
     if let Some(execution) = body.text("executionId")? {
@@ -66,13 +66,6 @@ async fn signal(call: Call) -> ApiResult<Response> {
     Ok(no_content())
 }
 
-fn unreadable(error: VariableError) -> ApiError {
-    match error {
-        VariableError::Message(text) => ApiError::invalid_request(text),
-        VariableError::Shape => error.api(""),
-    }
-}
-
 /// The reference's errors (7.24) for an execution that isn't there, or that waits for something else.
 async fn to_execution(call: &Call, text: &str, name: String, variables: Variables) -> ApiResult<Response> {
     let missing = || {
@@ -81,6 +74,7 @@ async fn to_execution(call: &Call, text: &str, name: String, variables: Variable
             "NullValueException",
             format!("Cannot find execution with id '{text}': execution is null"),
         )
+        .with_code(0)
     };
     let execution: Id = text.parse().map_err(|_| missing())?;
     let engine = &call.app.engine;
@@ -111,6 +105,9 @@ async fn to_execution(call: &Call, text: &str, name: String, variables: Variable
     match done {
         Ok(_) => Ok(no_content()),
         Err(EngineError::NotFound { .. }) => Err(missing()),
+        Err(EngineError::Rejected(Rejection::Failure { message, .. })) if message.ends_with(". is empty") => {
+            Err(ApiError::rest(StatusCode::INTERNAL_SERVER_ERROR, message))
+        }
         Err(other) => Err(error::api(other)),
     }
 }

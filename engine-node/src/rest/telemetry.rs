@@ -22,10 +22,6 @@ async fn configuration(_: Call) -> ApiResult<Response> {
 /// Accepted and without effect, as in the reference since it sends nothing any more.
 async fn configure(call: Call) -> ApiResult<Response> {
     let dto = "org.camunda.bpm.engine.rest.dto.TelemetryConfigurationDto.isEnableTelemetry()";
-    if call.content_type.is_none() && call.body.is_empty() {
-        let why = format!("Cannot invoke \"{dto}\" because \"dto\" is null");
-        return Err(ApiError::null_pointer(why));
-    }
     if call.body()?.flag("enableTelemetry")?.is_none() {
         let why = format!(
             "Cannot invoke \"java.lang.Boolean.booleanValue()\" because the return value of \"{dto}\" is null"

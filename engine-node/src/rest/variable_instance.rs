@@ -22,6 +22,7 @@ use rest_api::{
     runtime::VariableInstance,
     variable::{self, Style},
 };
+use serde_json::Value;
 use std::collections::HashMap;
 
 /// Routes of this resource.
@@ -43,10 +44,18 @@ fn dto(
     let found = view.by_id(instance.process.definition_id);
     let place = found.map(|found| tree::place_of(&found.reference(), instance, row));
     let (execution, activity) = place.unwrap_or((row.scope_id, None));
+    let unreadable = variable::unreadable(&row.name, &row.value, style);
+    let (value, value_info) = match unreadable {
+        Some(_) => (Value::Null, Value::Null),
+        None => (
+            variable::plain(&contents.whole(&row.value), style),
+            variable::info(&row.value),
+        ),
+    };
     VariableInstance {
         kind: row.value.name(),
-        value: variable::plain(&contents.whole(&row.value), style),
-        value_info: variable::info(&row.value),
+        value,
+        value_info,
         id: row.id.to_string(),
         name: row.name.clone(),
         process_definition_id: Some(instance_view::definition_id(view, instance.process.definition_id)),
@@ -57,7 +66,7 @@ fn dto(
         task_id: row.task_id.map(|id| id.to_string()),
         batch_id: None,
         activity_instance_id: activity,
-        error_message: None,
+        error_message: unreadable,
         tenant_id: instance.process.tenant_id.clone(),
     }
 }
@@ -76,7 +85,7 @@ type Place = (Id, Id);
 async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
     let listing = query::listing(Where::new(filters, &view))?;
-    let deserialize = call.filters().flag("deserializeValues")? != Some(false);
+    let deserialize = call.filters().java_flag("deserializeValues") != Some(false);
     let style = Style {
         deserialize,
         binary: false,
@@ -178,8 +187,8 @@ async fn one(call: Call) -> ApiResult<Response> {
     let instance = instance.ok_or_else(missing)?;
     let row = instance.variables.get(id).ok_or_else(missing)?;
     let style = Style {
-        deserialize: call.filters().flag("deserializeValue")? != Some(false),
-        binary: true,
+        deserialize: call.filters().java_flag("deserializeValue") != Some(false),
+        binary: false,
     };
     let contents = Contents::of(&call, [(&*instance, &row.value, style)]).await?;
     Ok(json(&dto(&call.catalog(), &instance, row, &contents, style)))

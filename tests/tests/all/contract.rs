@@ -148,10 +148,14 @@ async fn refused_parameters(client: &Client, base: &str, operation: &Operation) 
     }
     let post_only = |name: &str| name == "orQueries" && operation.method == "GET";
     for name in filters_of(operation.path).iter().filter(|name| !post_only(name)) {
-        // What is read is judged before what is not, so any value does.
-        let one = Map::from_iter([((*name).to_owned(), Value::from("x"))]);
-        let (status, _) = ask(client, base, operation.method, &path_of(operation), one).await?;
-        if status == 501 {
+        // What is read is judged before what is not, so any value does; but a body's has to be of the member's type.
+        let mut not_served = false;
+        for value in [Value::from("x"), Value::from(true)] {
+            let one = Map::from_iter([((*name).to_owned(), value)]);
+            let (status, _) = ask(client, base, operation.method, &path_of(operation), one).await?;
+            not_served |= status == 501;
+        }
+        if not_served {
             refused.push(*name);
         }
     }

@@ -7,14 +7,14 @@ use crate::query::{
 use bpmn_core::instance::Recorded;
 use rest_api::{
     ApiResult,
-    filters::{Operator, VariableFilter, variable_filters},
+    filters::{Comparing, Operator, VariableFilter, variable_filters},
 };
 use sea_query::{Expr, ExprTrait, Query};
 
 /// `variables` with their switches, `executedActivity…`, `executedJob…`, `activityIdIn`.
 pub(super) fn filters(w: &mut Where<'_>) -> ApiResult<()> {
     let ignore = IgnoreCase::of(w.filters)?;
-    for filter in variable_filters(w.filters, "variables")? {
+    for filter in variable_filters(w.filters, "variables", Comparing::Variables)? {
         w.and(variable(
             &filter,
             ignore,

@@ -13,7 +13,11 @@ use crate::{
     },
 };
 use axum::{Router, response::Response, routing::post};
-use rest_api::{ApiError, ApiResult, filters::Filters, variable};
+use rest_api::{
+    ApiError, ApiResult,
+    filters::Filters,
+    variable::{self, VariableError},
+};
 use serde_json::{Value, json};
 
 /// Routes of these operations.
@@ -102,7 +106,10 @@ async fn set_variables(call: Call) -> ApiResult<Response> {
         return Err(ApiError::invalid_request("variables is null"));
     };
     let read = variable::read_all(body.raw("variables"));
-    read.map_err(|e| e.api("Cannot set variables"))?;
+    read.map_err(|error| match error {
+        VariableError::Engine(text) => ApiError::invalid_request(text),
+        other => other.api("Cannot set variables"),
+    })?;
     let named = named(&call, &body, IDS, &INSTANCES).await?;
     if !named.given {
         return Err(ApiError::invalid_request("No process instances found."));
@@ -125,7 +132,10 @@ async fn set_variables(call: Call) -> ApiResult<Response> {
 async fn correlate(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     let read = variable::read_all(body.raw("variables"));
-    read.map_err(|e| e.api("Cannot set variables"))?;
+    read.map_err(|error| match error {
+        VariableError::Engine(_) => error.bare(),
+        other => other.api("Cannot set variables"),
+    })?;
     let mut named = named(&call, &body, IDS, &INSTANCES).await?;
     if !named.given {
         return Err(ApiError::invalid_request("No process instances found."));

@@ -16,14 +16,14 @@ pub fn routes() -> Router<App> {
         .route(&format!("{root}/job-retries"), post(by_instance))
         .route(
             &format!("{root}/job-retries-historic-query-based"),
-            post(by_instance),
+            post(by_history),
         )
         .route("/external-task/retries-async", post(of_external_tasks))
 }
 
 async fn of_jobs(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
-    let retries = given(&body)?;
+    let retries = given(&call)?;
     let mut named = named(&call, &body, "jobIds", &[("jobQuery", Finds::Jobs)]).await?;
     if named.null {
         named.ids.push("null".to_owned());
@@ -35,9 +35,19 @@ async fn of_jobs(call: Call) -> ApiResult<Response> {
     jobs(&call, &body, &named.ids, retries).await
 }
 
+async fn by_history(call: Call) -> ApiResult<Response> {
+    if call.body()?.int("retries")?.is_none() {
+        return Err(ApiError::null_pointer(
+            "Cannot invoke \"java.lang.Integer.intValue()\" because the return value of \
+             \"org.camunda.bpm.engine.rest.dto.runtime.SetJobRetriesByProcessDto.getRetries()\" is null",
+        ));
+    }
+    by_instance(call).await
+}
+
 async fn by_instance(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
-    let retries = given(&body)?;
+    let retries = given(&call)?;
     let named = named(&call, &body, "processInstances", &INSTANCES).await?;
     if named.ids.is_empty() && !INSTANCES.iter().any(|(member, _)| body.has(member)) {
         return Err(engine_error(
@@ -49,7 +59,11 @@ async fn by_instance(call: Call) -> ApiResult<Response> {
     jobs(&call, &body, &found, retries).await
 }
 
-fn given(body: &Filters) -> ApiResult<i32> {
+fn given(call: &Call) -> ApiResult<i32> {
+    if call.without_body() {
+        return Err(ApiError::invalid_request("setJobRetriesDto is null"));
+    }
+    let body = call.body()?;
     body.date("dueDate")?;
     let retries = body.int("retries")?;
     retries.ok_or_else(|| ApiError::invalid_request("retries is null"))
