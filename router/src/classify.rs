@@ -2,7 +2,7 @@
 use http::Method;
 use rest_api::{
     ApiError,
-    operations::{self, NoMatch, Operation},
+    operations::{self, Matched, NoMatch, Operation},
 };
 
 /// The REST root.
@@ -71,7 +71,8 @@ pub fn classify(method: &Method, path: &str, query: Option<&str>) -> Result<Clas
         Err(NoMatch::OtherMethods(methods)) if method == Method::OPTIONS => {
             return Ok(Classified::Options(methods));
         }
-        Err(NoMatch::OtherMethods(_)) => return Err(ApiError::method_not_allowed()),
+        // The reference looks at a definition's key before it looks at the method: any node tells.
+        Err(NoMatch::OtherMethods(_)) => below_a_key(below).ok_or_else(ApiError::method_not_allowed)?,
     };
     Ok(Classified::Call(Call {
         operation: matched.operation,
@@ -98,6 +99,14 @@ fn scope(below: &str) -> (Scope, &str) {
         }
         _ => (Scope::Cluster, below),
     }
+}
+
+/// The definition that a path below its key belongs to.
+fn below_a_key(path: &str) -> Option<Matched<'_>> {
+    let (root, rest) = path.split_once("/key/")?;
+    let key = rest.split('/').next().filter(|_| root.ends_with("-definition"))?;
+    let end = root.len() + "/key/".len() + key.len();
+    operations::find("GET", path.get(..end)?).ok()
 }
 
 #[cfg(test)]

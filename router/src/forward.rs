@@ -216,6 +216,19 @@ pub async fn to_any(
     only: Option<&ShardName>,
     request: &Admitted,
 ) -> Result<Response<Incoming>, ApiError> {
+    out_to_any(app, only, &request.out, request.repeatable()).await
+}
+
+/// The same of another request than the client's.
+///
+/// # Errors
+/// As [`to_any`].
+pub async fn out_to_any(
+    app: &App,
+    only: Option<&ShardName>,
+    out: &Outgoing,
+    repeatable: bool,
+) -> Result<Response<Incoming>, ApiError> {
     let snapshot: Arc<Snapshot> = app.snapshot();
     let deadline = Instant::now() + app.options.upstream_timeout;
     let mut shards: Vec<&Shard> = snapshot
@@ -226,18 +239,15 @@ pub async fn to_any(
     shards.shuffle(&mut rand::rng());
     // A stable sort: in order first, then behind; of each those that are up first.
     shards.sort_by_key(|shard| (!shard.is_up(), shard.behind));
-    let out = request
-        .out
+    let out = out
         .clone()
         .with(headers::LOG_INDEX, HeaderValue::from(snapshot.published));
     let mut error = ApiError::unavailable("the cluster has no shard yet");
     let mut busy = None;
     let last = shards.len();
     for (i, shard) in shards.into_iter().enumerate() {
-        match to_shard(app, shard, rand::random(), &out, request.repeatable(), deadline).await {
-            Ok(answer) if request.repeatable() && is_trouble(answer.status()) && i + 1 < last => {
-                busy = Some(answer)
-            }
+        match to_shard(app, shard, rand::random(), &out, repeatable, deadline).await {
+            Ok(answer) if repeatable && is_trouble(answer.status()) && i + 1 < last => busy = Some(answer),
             Ok(answer) => return Ok(answer),
             Err(failed) if failed.may_have_run => return Err(failed.into()),
             Err(failed) => error = failed.into(),

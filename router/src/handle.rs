@@ -2,7 +2,7 @@
 use crate::{
     admit::{Admitted, admit},
     classify::{Call, Classified, Scope, classify},
-    fan_out::{Stop, batch, command, correlate, fair, list, report, single, sum},
+    fan_out::{Stop, batch, command, correlate, definitions, fair, list, report, single, sum},
     forward::{to_any, to_drawn_slot, to_slot},
     locate::{Target, locate},
     metrics::RequestLabels,
@@ -121,6 +121,9 @@ async fn dispatch(app: &Arc<App>, request: &Admitted, only: Option<ShardName>) -
             operation.id
         ))
         .into());
+    }
+    if only.is_none() && app.snapshot().shards.len() > 1 && definitions::concerns(&request.call) {
+        return definitions::answer(app, request).await;
     }
     let target = locate(
         &request.call,

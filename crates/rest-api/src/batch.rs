@@ -291,10 +291,16 @@ impl Question {
             let missing = || ApiError::not_found(format!("{word} with id '{id}' does not exist"));
             return Ok(self.row(one.ok_or_else(missing)?));
         }
-        let filters = Filters::from_query(query);
+        let list = match self.shape {
+            Shape::Batch => Some("/batch"),
+            Shape::Statistics => Some("/batch/statistics"),
+            Shape::Historic => Some("/history/batch"),
+            Shape::Report => None,
+        };
+        let filters = Filters::from_query(query).of_list(list);
         if self.shape == Shape::Report {
             let rows = report(&found, &filters)?;
-            return Ok(self.page(rows, Paging::from_query(query)?));
+            return self.page(rows, query);
         }
         let keep = Keep::read(&filters, self.shape)?;
         let order = sorting(&filters, &|by| self.sorts(by))?;
@@ -312,7 +318,7 @@ impl Question {
             });
         }
         let rows = found.iter().map(|whole| self.row(whole)).collect();
-        Ok(self.page(rows, Paging::from_query(query)?))
+        self.page(rows, query)
     }
 
     fn sorts(self, by: &str) -> bool {
@@ -332,11 +338,11 @@ impl Question {
         }
     }
 
-    fn page(self, rows: Vec<Value>, paging: Paging) -> Value {
+    fn page(self, rows: Vec<Value>, query: &[(String, String)]) -> ApiResult<Value> {
         if self.count {
-            return json!({ "count": rows.len() });
+            return Ok(json!({ "count": rows.len() }));
         }
-        paging.cut(rows).into()
+        Ok(Paging::from_query(query)?.cut(rows).into())
     }
 }
 

@@ -1,5 +1,5 @@
 //! The filters of a list: query parameters of a GET or members of a POST's body, with the reference's errors.
-use crate::{ApiError, ApiResult, date, jackson::shape::Kind};
+use crate::{ApiError, ApiResult, date, jackson::shape::Kind, texts};
 use serde_json::{Map, Value};
 use std::{
     collections::BTreeSet,
@@ -11,6 +11,8 @@ use std::{
 #[derive(Debug, Default)]
 pub struct Filters {
     post: bool,
+    /// Path of the list that these are filters of, where it is known.
+    list: Option<&'static str>,
     members: Arc<Map<String, Value>>,
     read: Mutex<BTreeSet<String>>,
 }
@@ -38,6 +40,17 @@ impl Filters {
             members: members.into(),
             ..Default::default()
         }
+    }
+
+    /// The same as filters of the list of that path.
+    pub fn of_list(mut self, path: Option<&'static str>) -> Filters {
+        self.list = path;
+        self
+    }
+
+    /// Filters within these, of the same list.
+    pub fn inner(&self, members: Map<String, Value>) -> Filters {
+        Filters::from_body(members).of_list(self.list)
     }
 
     /// The members as one JSON object.
@@ -129,6 +142,9 @@ impl Filters {
     /// # Errors
     /// 500 for null in an array: the reference's own check.
     pub fn list(&self, name: &str) -> ApiResult<Option<Vec<String>>> {
+        if self.list.is_some() {
+            return self.blank_or_exact(name);
+        }
         let words = match name {
             "tenantIdIn" => "tenantIds",
             "processDefinitionKeyIn" => "processDefinitionKeys",
@@ -144,9 +160,14 @@ impl Filters {
         {
             return Err(ApiError::null_value(format!("{words} contains null value")));
         }
+        self.blank_or_exact(name)
+    }
+
+    fn blank_or_exact(&self, name: &str) -> ApiResult<Option<Vec<String>>> {
         let blank = |text: &str| text.chars().all(char::is_whitespace);
+        let array = self.list.is_some_and(|list| texts::is_array(list, name));
         match self.raw(name) {
-            Some(Value::String(text)) if !self.post && blank(text) => Ok(Some(Vec::new())),
+            Some(Value::String(text)) if !self.post && !array && blank(text) => Ok(Some(Vec::new())),
             _ => self.exact_list(name),
         }
     }
@@ -154,30 +175,34 @@ impl Filters {
     /// Texts where the reference takes an empty parameter for one empty text, which nothing has. The criteria that it
     /// reads as arrays or sets are such: ids and keys of most lists.
     pub fn exact_list(&self, name: &str) -> ApiResult<Option<Vec<String>>> {
-        match self.raw(name) {
-            None => Ok(None),
+        let found: Vec<Option<String>> = match self.raw(name) {
+            None => return Ok(None),
             Some(Value::String(text)) if !self.post => {
-                let mut items: Vec<String> = text.split(',').map(str::to_owned).collect();
+                let mut items: Vec<&str> = text.split(',').collect();
                 // As Java splits: empty texts at the end don't count, unless there is nothing else at all.
-                while items.len() > usize::from(text.is_empty()) && items.last().is_some_and(String::is_empty)
+                while items.len() > usize::from(text.is_empty())
+                    && items.last().is_some_and(|item| item.is_empty())
                 {
                     items.pop();
                 }
-                Ok(Some(items))
+                items.into_iter().map(|item| Some(item.to_owned())).collect()
             }
             Some(Value::Array(items)) if self.post => items
                 .iter()
                 .map(|item| match item {
-                    Value::String(text) => Ok(text.clone()),
-                    // Nothing has it.
-                    Value::Null => Ok(String::new()),
+                    Value::Null => Ok(None),
+                    Value::String(text) => Ok(Some(text.clone())),
                     Value::Array(_) | Value::Object(_) => Err(ApiError::invalid_request("")),
-                    other => Ok(other.to_string()),
+                    other => Ok(Some(other.to_string())),
                 })
-                .collect::<ApiResult<Vec<String>>>()
-                .map(Some),
-            Some(_) => Err(ApiError::invalid_request("")),
+                .collect::<ApiResult<_>>()?,
+            Some(_) => return Err(ApiError::invalid_request("")),
+        };
+        if let Some(list) = self.list {
+            texts::check(list, name, &found)?;
         }
+        // A null is like a text that nothing has.
+        Ok(Some(found.into_iter().map(Option::unwrap_or_default).collect()))
     }
 
     /// A member as that type; a query's text is read as JSON, as the reference does.
@@ -275,7 +300,16 @@ impl Filters {
 
     /// Refuses, with 501, a filter of the reference's (`known`) that is given but that nobody has read: a list
     /// that ignored a filter would be wrong.
+    /// In a query the reference stumbles over `orQueries`.
     pub fn refuse_rest(&self, known: &[&str]) -> ApiResult<()> {
+        if !self.post && known.contains(&"orQueries") && self.has("orQueries") {
+            let status = http::StatusCode::INTERNAL_SERVER_ERROR;
+            return Err(ApiError::new(
+                status,
+                "IllegalArgumentException",
+                "argument type mismatch",
+            ));
+        }
         let read = self.marks();
         for name in self.given() {
             if known.contains(&name) && !read.contains(name) {
@@ -472,6 +506,8 @@ pub enum Comparing {
     ExternalTasks,
     /// Tasks: any.
     Tasks,
+    /// The tasks' own variables of historic tasks: equal only.
+    HistoricTasks,
 }
 
 impl Comparing {
@@ -484,11 +520,12 @@ impl Comparing {
         let fits = |operator: &Operator| match self {
             Comparing::Variables => *operator != Operator::NotLike,
             Comparing::Equal => matches!(operator, Operator::Eq | Operator::Neq),
+            Comparing::HistoricTasks => *operator == Operator::Eq,
             Comparing::ExternalTasks | Comparing::Tasks => true,
         };
         Operator::of(word).filter(fits).ok_or_else(|| {
             let what = match self {
-                Comparing::Variables | Comparing::Tasks => "variable",
+                Comparing::Variables | Comparing::Tasks | Comparing::HistoricTasks => "variable",
                 Comparing::Equal | Comparing::ExternalTasks => "process variable",
             };
             ApiError::invalid_request(format!("Invalid {what} comparator specified: {word}"))
@@ -497,7 +534,7 @@ impl Comparing {
 
     /// A filter, if the reference takes its name and value.
     fn filter(self, name: Option<&str>, operator: Operator, value: Value) -> ApiResult<VariableFilter> {
-        let of_engine = self == Comparing::ExternalTasks;
+        let of_engine = matches!(self, Comparing::ExternalTasks | Comparing::HistoricTasks);
         let name = match name {
             Some(name) => name.to_owned(),
             None if of_engine => return Err(ApiError::null_value("name is null")),

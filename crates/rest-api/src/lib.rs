@@ -24,6 +24,7 @@ pub mod parameters;
 pub mod report;
 pub mod runtime;
 pub mod task;
+pub mod texts;
 pub mod variable;
 
 pub use date::Date;

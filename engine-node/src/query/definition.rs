@@ -1,7 +1,7 @@
 //! The list of process definitions, from the catalog.
 use super::{matches, memory::Key};
 use crate::app::{CatalogView, Deployed};
-use rest_api::{ApiResult, filters::Filters, known};
+use rest_api::{ApiError, ApiResult, filters::Filters, known};
 use std::sync::Arc;
 
 /// Criteria that definitions can be sorted by.
@@ -54,8 +54,14 @@ pub fn find(filters: &Filters, view: &CatalogView, groups: &[String]) -> ApiResu
     if let Some(id) = filters.text("deploymentId")? {
         keep(&|d| d.row.deployment_id.to_string() == id);
     }
-    if let Some(version) = filters.int("version")? {
-        keep(&|d| d.row.version == version);
+    // `ver` is the reference's older name.
+    for name in ["ver", "version"] {
+        if let Some(version) = filters.int(name)? {
+            if version <= 0 {
+                return Err(ApiError::engine("version is not greater than 0"));
+            }
+            keep(&|d| d.row.version == version);
+        }
     }
     let deployed = |d: &Deployed| view.deployments.get(&d.row.deployment_id).map(|row| row.deployed);
     if let Some(after) = filters.date("deployedAfter")? {
@@ -98,7 +104,7 @@ pub fn find(filters: &Filters, view: &CatalogView, groups: &[String]) -> ApiResu
     }
     // Says nothing where nobody's rights are checked, as in the reference without authorization.
     filters.on("startablePermissionCheck")?;
-    if filters.on("latestVersion")? {
+    if filters.on("latestVersion")? || filters.on("latest")? {
         keep(&|d| is_latest(view, d));
     }
     filters.refuse_rest(known::DEFINITION)?;

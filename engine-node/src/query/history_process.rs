@@ -186,7 +186,10 @@ fn conditions(w: &mut Where<'_>) -> ApiResult<()> {
         .list("processDefinitionKeyNotIn")?
         .filter(|l| !l.is_empty())
     {
-        w.definitions(col(H, "definition_id"), |d| !keys.contains(&d.row.key));
+        // Keys may be patterns here.
+        w.definitions(col(H, "definition_id"), |d| {
+            !keys.iter().any(|key| super::matches(key, &d.row.key))
+        });
     }
     w.text("processInstanceBusinessKey", col(H, "business_key"))?;
     w.texts("processInstanceBusinessKeyIn", col(H, "business_key"))?;

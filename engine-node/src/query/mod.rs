@@ -254,6 +254,11 @@ impl Listing {
         query
     }
 
+    /// Whether rows have ids of ours, behind which a list can go on; users, groups and tenants have names.
+    pub fn has_ids(&self, row: &dyn Row) -> bool {
+        row.id(self.columns.len() + self.sorts.len()).is_ok()
+    }
+
     /// The sort values of a row of [`Listing::page`], the id last.
     pub fn sort_values(&self, row: &dyn Row) -> Result<Vec<Value>, StoreError> {
         let mut values = Vec::with_capacity(self.sorts.len() + 1);
@@ -308,6 +313,14 @@ impl<'a> Where<'a> {
     /// Adds a condition if the switch is on.
     pub fn switch(&mut self, name: &str, condition: Expr) -> ApiResult<()> {
         if self.filters.on(name)? {
+            self.and(condition);
+        }
+        Ok(())
+    }
+
+    /// Adds a condition if the filter is given, whatever it says: the reference's slip in some lists.
+    pub fn given(&mut self, name: &str, condition: Expr) -> ApiResult<()> {
+        if self.filters.flag(name)?.is_some() {
             self.and(condition);
         }
         Ok(())
@@ -515,7 +528,7 @@ impl<'a> Where<'a> {
             let Some(members) = object.as_object() else {
                 return Err(ApiError::invalid_request(""));
             };
-            let filters = Filters::from_body(members.clone());
+            let filters = self.filters.inner(members.clone());
             let mut one = Where {
                 filters: &filters,
                 view: self.view,

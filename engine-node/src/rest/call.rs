@@ -43,6 +43,8 @@ pub struct Call {
     params: Vec<(String, String)>,
     /// The members of the body of an operation that takes JSON, or what is wrong with it; `None` where there is none.
     members: ApiResult<Option<Arc<Map<String, Value>>>>,
+    /// Path of the operation.
+    list: Option<&'static str>,
     _room: Option<SemaphorePermit<'static>>,
 }
 
@@ -106,6 +108,7 @@ impl FromRequest<App> for Call {
         if !late {
             members = Ok(members?);
         }
+        let list = operation.map(|operation| operation.path);
         if parts.extensions.get::<NoEngine>().is_some() {
             return Err(ApiError::invalid_request("No process engine available"));
         }
@@ -131,6 +134,7 @@ impl FromRequest<App> for Call {
             accept,
             params,
             members: members.map(|members| members.map(Arc::new)),
+            list,
             _room: room,
         };
         if let Some(slot) = call.caller.slot {
@@ -175,11 +179,20 @@ pub fn query(query: Option<&str>) -> Vec<(String, String)> {
 }
 
 fn decode(text: &str) -> String {
+    unescaped(text, true)
+}
+
+/// A segment of a path without its escapes.
+pub fn decoded(segment: &str) -> String {
+    unescaped(segment, false)
+}
+
+fn unescaped(text: &str, plus_is_space: bool) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
         match byte {
-            b'+' => bytes.push(b' '),
+            b'+' if plus_is_space => bytes.push(b' '),
             b'%' => {
                 let mut ahead = rest.clone();
                 let digit = |b: Option<u8>| b.and_then(|b| (b as char).to_digit(16));
@@ -230,7 +243,7 @@ impl Call {
 
     /// Query parameters as filters.
     pub fn filters(&self) -> Filters {
-        Filters::from_query(&self.query)
+        Filters::from_query(&self.query).of_list(self.list)
     }
 
     /// `firstResult`, `maxResults` of a list without cursors.
@@ -258,7 +271,7 @@ impl Call {
     /// their operation begins.
     pub fn body(&self) -> ApiResult<Filters> {
         let members = self.members.clone()?;
-        Ok(Filters::from_body(members.unwrap_or_default()))
+        Ok(Filters::from_body(members.unwrap_or_default()).of_list(self.list))
     }
 
     /// Whether an operation that takes JSON was sent none.

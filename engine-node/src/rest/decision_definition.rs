@@ -2,6 +2,7 @@
 use super::{
     call::{Call, json, no_content},
     error,
+    process_definition::image,
 };
 use crate::{
     App,
@@ -84,6 +85,17 @@ fn named(call: &Call, missing: impl Fn(&str) -> ApiError) -> ApiResult<Arc<Deplo
     })
 }
 
+/// The decision that the path names; a key that names none is refused at once, an id only when it matters.
+fn named_first(
+    call: &Call,
+    missing: impl Fn(&str) -> ApiError,
+) -> ApiResult<ApiResult<Arc<DeployedDecision>>> {
+    match named(call, missing) {
+        Err(error) if call.param("id").is_empty() => Err(error),
+        found => Ok(found),
+    }
+}
+
 async fn list(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
     let sortings = sorting(&filters, &|by| query::decision::SORTS.contains(&by))?;
@@ -95,8 +107,8 @@ async fn list(call: Call) -> ApiResult<Response> {
 
 async fn count(call: Call) -> ApiResult<Response> {
     let filters = call.filters();
-    sorting(&filters, &|by| query::decision::SORTS.contains(&by))?;
     let count = query::decision::find(&filters, &call.catalog())?.len();
+    sorting(&filters, &|by| query::decision::SORTS.contains(&by))?;
     Ok(json(&json!({ "count": count })))
 }
 
@@ -122,12 +134,13 @@ async fn xml(call: Call) -> ApiResult<Response> {
     }))
 }
 
-/// Models carry no image: 204, as the reference without one.
+/// The image that was deployed with the model; 204 without one.
 async fn diagram(call: Call) -> ApiResult<Response> {
-    named(&call, |id| {
+    let decision = named(&call, |id| {
         ApiError::bad_user_request("NotFoundException", unknown_text(id))
     })?;
-    Ok(no_content())
+    let row = &decision.row;
+    image(&call, row.deployment_id, &row.resource_name, &row.key).await
 }
 
 async fn evaluate(call: Call) -> ApiResult<Response> {
@@ -135,19 +148,11 @@ async fn evaluate(call: Call) -> ApiResult<Response> {
         // Of a decision by its id the variables are looked at first.
         variable::read_all(call.body()?.raw("variables")).map_err(VariableError::bare)?;
     }
-    let decision = named(&call, |id| {
+    let decision = named_first(&call, |id| {
         let message = format!("Cannot evaluate decision {id}: {}", unknown_text(id));
         ApiError::not_found(message).with_code(0)
     })?;
-    if call.without_body() {
-        let message = "Cannot invoke \"org.camunda.bpm.engine.rest.dto.dmn.EvaluateDecisionDto.getVariables()\" \
-                       because \"parameters\" is null";
-        return Err(ApiError::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "NullPointerException",
-            message,
-        ));
-    }
+    let decision = decision?;
     let body = call.body()?;
     let prefix = format!("Cannot evaluate decision {}", decision.row.rest_id);
     let variables = variable::read_all(body.raw("variables")).map_err(VariableError::bare)?;
@@ -224,16 +229,17 @@ fn plain(value: &feel::Value) -> Value {
 }
 
 async fn history_ttl(call: Call) -> ApiResult<Response> {
+    let decision = named_first(&call, |_| {
+        let message = "Cannot invoke \"org.camunda.bpm.engine.impl.dmn.entity.repository.DecisionDefinitionEntity\
+                       .getHistoryTimeToLive()\" because \"decisionDefinitionEntity\" is null";
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "NullPointerException", message)
+    })?;
     let days = call.body()?.int("historyTimeToLive")?;
     if days.is_some_and(|days| days < 0) {
         let text = "historyTimeToLive is not greater than or equal to 0";
         return Err(ApiError::bad_user_request("BadUserRequestException", text));
     }
-    let decision = named(&call, |_| {
-        let message = "Cannot invoke \"org.camunda.bpm.engine.impl.dmn.entity.repository.DecisionDefinitionEntity\
-                       .getHistoryTimeToLive()\" because \"decisionDefinitionEntity\" is null";
-        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "NullPointerException", message)
-    })?;
+    let decision = decision?;
     if decision.row.history_ttl_days != days {
         let set = call
             .app

@@ -1,7 +1,8 @@
 //! `/decision-requirements-definition`: list and models.
 use super::{
-    call::{Call, json, no_content},
+    call::{Call, json},
     error,
+    process_definition::image,
 };
 use crate::{
     App,
@@ -80,7 +81,9 @@ async fn list(call: Call) -> ApiResult<Response> {
 }
 
 async fn count(call: Call) -> ApiResult<Response> {
-    let count = query::decision::find_requirements(&call.filters(), &call.catalog())?.len();
+    let filters = call.filters();
+    let count = query::decision::find_requirements(&filters, &call.catalog())?.len();
+    sorting(&filters, &|by| query::decision::REQUIREMENTS_SORTS.contains(&by))?;
     Ok(json(&json!({ "count": count })))
 }
 
@@ -104,8 +107,8 @@ async fn xml(call: Call) -> ApiResult<Response> {
     }))
 }
 
-/// Models carry no image: 204, as the reference without one.
+/// The image that was deployed with the model; 204 without one.
 async fn diagram(call: Call) -> ApiResult<Response> {
-    named(&call, "NotValidException")?;
-    Ok(no_content())
+    let row = named(&call, "NotValidException")?;
+    image(&call, row.deployment_id, &row.resource_name, &row.key).await
 }

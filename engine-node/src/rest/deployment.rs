@@ -64,7 +64,9 @@ async fn list(call: Call) -> ApiResult<Response> {
 }
 
 async fn count(call: Call) -> ApiResult<Response> {
-    let count = query::deployment::find(&call.filters(), &call.catalog())?.len();
+    let filters = call.filters();
+    let count = query::deployment::find(&filters, &call.catalog())?.len();
+    sorting(&filters, &|by| query::deployment::SORTS.contains(&by))?;
     Ok(json(&json!({ "count": count })))
 }
 
@@ -81,8 +83,7 @@ async fn one(call: Call) -> ApiResult<Response> {
 
 async fn delete(call: Call) -> ApiResult<Response> {
     let row = found(&call, |id| format!("Deployment with id '{id}' do not exist"))?;
-    let filters = call.filters();
-    let cascade = filters.on("cascade")?;
+    let cascade = call.filters().java_flag("cascade") == Some(true);
     let deleted = call
         .app
         .replication
@@ -184,14 +185,17 @@ pub fn attachment(name: &str, media_type: &str, content: Vec<u8>) -> Response {
     response
 }
 
-fn media_type(name: &str) -> &'static str {
+/// The media type that a file's name says, as the reference tells it.
+pub fn media_type(name: &str) -> &'static str {
     match name.rsplit('.').next().unwrap_or("") {
         "bpmn" | "xml" | "dmn" | "cmmn" => "application/xml",
         "html" | "htm" => "text/html",
         "txt" => "text/plain",
-        "json" | "form" => "application/json",
+        "json" => "application/json",
         "js" => "application/javascript",
         "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "gif" => "image/gif",
         "svg" => "image/svg+xml",
         _ => "application/octet-stream",
     }
@@ -222,7 +226,7 @@ pub(super) async fn deploy(call: &Call, new: NewDeployment) -> ApiResult<Respons
     Ok(json(&Deployed {
         deployment: dto(&row, links),
         deployed_process_definitions: by_id(
-            processes.map(|d| (d.rest_id.clone(), process_definition::dto(d))),
+            processes.map(|d| (d.rest_id.clone(), process_definition::wire(d, Some(&row)))),
         ),
         deployed_case_definitions: None,
         deployed_decision_definitions: by_id(
@@ -244,6 +248,12 @@ async fn upload(call: &Call) -> ApiResult<NewDeployment> {
         duplicate_filtering: false,
         changed_only: false,
     };
+    if call.content_type.is_none() && call.body.is_empty() {
+        return Err(ApiError::null_pointer(
+            "Cannot invoke \"org.camunda.bpm.engine.rest.mapper.MultipartFormData.getPartNames()\" because \"payload\" is \
+             null",
+        ));
+    }
     for Part {
         name,
         file_name,

@@ -52,6 +52,13 @@ async fn start(call: Call) -> ApiResult<Response> {
     let at_once = call
         .query_param("immediatelyDue")
         .is_none_or(|text| text.eq_ignore_ascii_case("true"));
+    let windows = &call.app.engine.settings().cleanup.windows;
+    if !at_once && windows.at_or_after(now()).is_none() {
+        // Without a window the reference makes no job, and stumbles over it.
+        return Err(ApiError::null_pointer(
+            "Cannot invoke \"org.camunda.bpm.engine.runtime.Job.getId()\" because \"job\" is null",
+        ));
+    }
     let job = call
         .app
         .engine

@@ -133,14 +133,19 @@ async fn add_values(
 }
 
 /// Adds what the request wants to see of evaluations.
-async fn complete(call: &Call, rows: &[DecisionRow]) -> ApiResult<Vec<HistoricDecisionInstance>> {
-    let (filters, view) = (call.filters(), call.catalog());
+async fn complete(
+    call: &Call,
+    rows: &[DecisionRow],
+    inputs: bool,
+    outputs: bool,
+) -> ApiResult<Vec<HistoricDecisionInstance>> {
+    let view = call.catalog();
     let mut page: Vec<_> = rows.iter().map(|row| dto(&view, row)).collect();
     let of: Vec<(Id, Id)> = rows.iter().map(|row| (row.root_id, row.id)).collect();
-    if filters.on("includeInputs")? {
+    if inputs {
         add_values(call, &of, &mut page, false).await?;
     }
-    if filters.on("includeOutputs")? {
+    if outputs {
         add_values(call, &of, &mut page, true).await?;
     }
     Ok(page)
@@ -149,9 +154,10 @@ async fn complete(call: &Call, rows: &[DecisionRow]) -> ApiResult<Vec<HistoricDe
 async fn list(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
     let listing = history_decision::listing(Where::new(&filters, &view))?;
+    let (inputs, outputs) = (filters.on("includeInputs")?, filters.on("includeOutputs")?);
     lists::completed(&call, &listing, history_decision::row, |rows| {
         let call = &call;
-        async move { complete(call, &rows).await }
+        async move { complete(call, &rows, inputs, outputs).await }
     })
     .await
 }
@@ -173,7 +179,8 @@ async fn one(call: Call) -> ApiResult<Response> {
         return Err(call.missing(call.id("id"), missing()).await);
     };
     let row = history_decision::row(&**row).map_err(error::store)?;
-    let found = complete(&call, &[row]).await?;
+    let on = |name: &str| call.filters().java_flag(name) == Some(true);
+    let found = complete(&call, &[row], on("includeInputs"), on("includeOutputs")).await?;
     Ok(json(found.first().ok_or_else(missing)?))
 }
 

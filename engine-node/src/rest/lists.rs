@@ -47,7 +47,7 @@ pub async fn select(call: &Call, listing: &Listing) -> ApiResult<(Snapshot, Opti
     let last = snapshot
         .rows
         .last()
-        .filter(|_| paging.max == Some(snapshot.rows.len() as u64));
+        .filter(|row| paging.max == Some(snapshot.rows.len() as u64) && listing.has_ids(&***row));
     let next = last.map(|row| {
         let cursor = Cursor {
             order: listing.order(),

@@ -29,7 +29,7 @@ pub fn routes() -> Router<App> {
 
 /// Metrics have the errors of values without the words around them.
 fn day(call: &Call, name: &str) -> ApiResult<Option<i64>> {
-    let Some(text) = call.query_param(name) else {
+    let Some(text) = call.query_param(name).filter(|text| !text.trim().is_empty()) else {
         return Ok(None);
     };
     date::parse(text).map(Some).ok_or_else(|| {
@@ -110,11 +110,22 @@ async fn intervals(call: Call) -> ApiResult<Response> {
             "the metric 'decision-instances' by interval",
         ));
     }
+    for name in ["startDate", "endDate"] {
+        if call.query_param(name).is_some_and(|text| text.trim().is_empty()) {
+            let why = format!("Cannot invoke \"java.util.Date.getTime()\" because \"{name}\" is null");
+            return Err(ApiError::null_pointer(why));
+        }
+    }
     let first = number(&call, "firstResult", "Integer")?.unwrap_or(0);
-    let max = number(&call, "maxResults", "Integer")?;
-    let seconds = number(&call, "interval", "Long")?.unwrap_or(900);
+    let mut max = number(&call, "maxResults", "Integer")?;
+    if max.is_some_and(|max| max > 200) {
+        let text = "Metrics interval query row limit can't be set larger than 200.";
+        return Err(ApiError::engine(text));
+    }
+    let mut seconds = number(&call, "interval", "Long")?.unwrap_or(900);
     if seconds <= 0 {
-        return Err(ApiError::engine("the interval has to be positive"));
+        // No row lies in an interval of no length.
+        (seconds, max) = (900, Some(0));
     }
     let added_up = call.query_param("aggregateByReporter").is_some();
     call.app.engine.meter().await.map_err(error::store)?;

@@ -72,13 +72,13 @@ use crate::App;
 use axum::{
     Router,
     body::Body,
-    extract::{OriginalUri, Request},
+    extract::{OriginalUri, Request, State},
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, Method, Uri, header, uri::PathAndQuery};
+use http::{HeaderValue, Method, StatusCode, Uri, header, uri::PathAndQuery};
 use rest_api::{
     ApiError,
-    operations::{self, NoMatch, Operation},
+    operations::{self, Matched, NoMatch, Operation},
 };
 use tower::ServiceExt;
 
@@ -144,12 +144,56 @@ pub fn router(app: App) -> Router {
 }
 
 /// No route: an operation of the reference that isn't served is named with 501, the rest is as unknown as there.
-async fn unknown_path(method: Method, uri: Uri) -> ApiError {
+async fn unknown_path(State(app): State<App>, method: Method, uri: Uri) -> ApiError {
     match operations::find(method.as_str(), uri.path()) {
         Ok(found) => not_served(&method, found.operation),
-        Err(NoMatch::OtherMethods(_)) => ApiError::method_not_allowed(),
+        Err(NoMatch::OtherMethods(others)) => {
+            // What a key names is found before the method is looked at.
+            let missing = others
+                .first()
+                .and_then(|other| operations::find(other, uri.path()).ok())
+                .and_then(|found| unknown_key(&app, &found));
+            missing.unwrap_or_else(ApiError::method_not_allowed)
+        }
         Err(NoMatch::UnknownPath) => ApiError::unknown_path(),
     }
+}
+
+/// The error for a path below the key of a definition that nothing is deployed with.
+fn unknown_key(app: &App, found: &Matched<'_>) -> Option<ApiError> {
+    let rest = found.operation.path.strip_prefix('/')?;
+    let (root, below) = rest.split_once("/key/{key}")?;
+    let below = below.strip_prefix("/tenant-id/{tenant-id}").unwrap_or(below);
+    if below.is_empty() {
+        return None;
+    }
+    let param = |name: &str| {
+        let found = found.params.iter().find(|(known, _)| *known == name)?;
+        Some(call::decoded(found.1))
+    };
+    let (key, tenant) = (param("key")?, param("tenant-id"));
+    let view = app.engine.catalog().view();
+    let (known, what) = match root {
+        "process-definition" => (
+            view.latest(&key, tenant.as_deref()).is_some(),
+            "process definition",
+        ),
+        "decision-definition" => {
+            let decisions = &view.decisions;
+            (
+                decisions.latest(&key, tenant.as_deref()).is_some(),
+                "decision definition",
+            )
+        }
+        "decision-requirements-definition" => {
+            let requirements = view.decisions.latest_requirements(&key, tenant.as_deref());
+            (requirements.is_some(), "decision requirements definition")
+        }
+        _ => return None,
+    };
+    let of = tenant.map_or("no tenant-id".to_owned(), |tenant| format!("tenant-id: {tenant}"));
+    let message = format!("No matching {what} with key: {key} and {of}");
+    (!known).then(|| ApiError::new(StatusCode::NOT_FOUND, "RestException", message))
 }
 
 /// 501 for an operation of the reference without a route. Case management and Optimize's own interface are named as what
@@ -190,8 +234,9 @@ async fn front(resources: Router, mut request: Request) -> Response {
             rest
         }
     };
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     if !acceptable(&request, &path) {
-        return ApiError::not_acceptable().into_response();
+        return uncached(ApiError::not_acceptable().into_response(), reads, &path);
     }
     let uri = match request.uri().query() {
         Some(query) => format!("{path}?{query}"),
@@ -201,18 +246,21 @@ async fn front(resources: Router, mut request: Request) -> Response {
         Ok(uri) => *request.uri_mut() = Uri::from(uri),
         Err(_) => return ApiError::unknown_path().into_response(),
     }
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let mut response = resources
         .oneshot(request)
         .await
         .unwrap_or_else(|never| match never {});
-    if reads && !path.ends_with("xml") {
-        response
-            .headers_mut()
-            .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    }
     if response.status() == http::StatusCode::NO_CONTENT {
         *response.body_mut() = Body::empty();
+    }
+    uncached(response, reads, &path)
+}
+
+/// The answer, marked as not to be cached if it was read; models may be.
+fn uncached(mut response: Response, reads: bool, path: &str) -> Response {
+    if reads && !path.ends_with("xml") {
+        let no_cache = HeaderValue::from_static("no-cache");
+        response.headers_mut().insert(header::CACHE_CONTROL, no_cache);
     }
     response
 }
@@ -253,36 +301,43 @@ fn engine_of(path: &str) -> Option<(&str, &str)> {
     Some(rest.split_at(slash))
 }
 
-/// Whether the client takes what the operation gives: JSON, or for contents any type or text.
+/// Whether the client takes what the operation gives: JSON, or for contents any type or text. Where there is no such
+/// operation, the answer says that instead.
 fn acceptable(request: &Request, path: &str) -> bool {
-    let Some(accept) = request
-        .headers()
-        .get(header::ACCEPT)
-        .and_then(|v| v.to_str().ok())
-    else {
+    let accept = request.headers().get(header::ACCEPT);
+    let Some(accept) = accept.and_then(|accept| accept.to_str().ok()) else {
         return true;
     };
-    // Reports choose among their own forms.
-    let report = path == "/history/process-instance/report" || path == "/task/report/candidate-group-count";
-    let void = || operations::find(request.method().as_str(), path).is_ok_and(|found| found.operation.void);
-    if path.ends_with("/data")
-        || path.ends_with("/diagram")
-        || report
-        || path.starts_with("/openapi.")
-        || void()
-    {
+    let Ok(found) = operations::find(request.method().as_str(), path) else {
         return true;
-    }
-    let offered = if path.ends_with("/errorDetails") || path.ends_with("/stacktrace") {
-        ["text/plain", "text/*"]
-    } else {
-        ["application/json", "application/*"]
     };
+    let Some(offered) = offered(found.operation) else {
+        return true;
+    };
+    let kind = offered.split_once('/').map_or("", |(kind, _)| kind);
     accept.split(',').any(|range| {
-        // Qualities don't matter, not even 0, as in the reference.
         let media_type = range.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-        media_type == "*/*" || media_type.is_empty() || offered.contains(&media_type.as_str())
+        let of_kind = media_type.strip_suffix("/*").is_some_and(|any| any == kind);
+        media_type == "*/*" || media_type.is_empty() || of_kind || media_type == offered
     })
+}
+
+/// The media type that an operation of the reference says it gives; `None` if it says nothing or chooses itself.
+fn offered(operation: &Operation) -> Option<&'static str> {
+    let path = operation.path;
+    let ends = |ends: &[&str]| ends.iter().any(|end| path.ends_with(end));
+    let chooses = path == "/history/process-instance/report" || path == "/task/report/candidate-group-count";
+    let contents = ["/data", "/diagram", "/deployed-start-form", "/deployed-form"];
+    if operation.void || chooses || ends(&contents) || path.starts_with("/openapi.") {
+        return None;
+    }
+    if ends(&["/errorDetails", "/error-details", "/stacktrace"]) {
+        return Some("text/plain");
+    }
+    if ends(&["/rendered-form"]) {
+        return Some("application/xhtml+xml");
+    }
+    Some("application/json")
 }
 
 #[cfg(test)]

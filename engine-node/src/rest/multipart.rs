@@ -35,9 +35,14 @@ pub async fn parts(call: &Call) -> ApiResult<Vec<Part>> {
         .map_err(|_| malformed("bad content type"))?;
     // The limit is on the whole body, which has been read.
     request.extensions_mut().insert(DefaultBodyLimit::disable());
-    let mut fields = Multipart::from_request(request, &()).await.map_err(malformed)?;
+    let mut fields = Multipart::from_request(request, &()).await.map_err(unreadable)?;
     let mut parts = Vec::new();
-    while let Some(field) = fields.next_field().await.map_err(malformed)? {
+    // A body that its boundary doesn't occur in has no parts, as the reference sees it.
+    let boundary = parameter_of(content_type, "boundary").unwrap_or_default();
+    if !contains(&call.body, format!("--{boundary}").as_bytes()) {
+        return Ok(parts);
+    }
+    while let Some(field) = fields.next_field().await.map_err(unreadable)? {
         parts.push(Part {
             name: field.name().unwrap_or_default().to_owned(),
             file_name: field
@@ -45,13 +50,33 @@ pub async fn parts(call: &Call) -> ApiResult<Vec<Part>> {
                 .map(str::to_owned)
                 .filter(|name| !name.is_empty()),
             media_type: field.content_type().map(str::to_owned),
-            bytes: field.bytes().await.map_err(malformed)?,
+            bytes: field.bytes().await.map_err(unreadable)?,
         });
     }
     Ok(parts)
 }
 
-/// 400 for a body that isn't what it says.
+/// A parameter of a content type.
+fn parameter_of<'t>(content_type: &'t str, name: &str) -> Option<&'t str> {
+    content_type.split(';').skip(1).find_map(|parameter| {
+        let (given, value) = parameter.split_once('=')?;
+        let value = value.trim().trim_matches('"');
+        given.trim().eq_ignore_ascii_case(name).then_some(value)
+    })
+}
+
+fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|window| window == wanted)
+}
+
+/// 400 for a body that isn't multipart, in the reference's words.
+fn unreadable(why: impl std::fmt::Display) -> ApiError {
+    tracing::debug!(%why, "multipart body not read");
+    let message = "multipart/form-data cannot be processed";
+    ApiError::new(StatusCode::BAD_REQUEST, "RestException", message)
+}
+
+/// 400 for a part that isn't what it says.
 pub fn malformed(why: impl std::fmt::Display) -> ApiError {
     let message = format!("the multipart body is malformed: {why}");
     ApiError::new(StatusCode::BAD_REQUEST, "InvalidRequestException", message)

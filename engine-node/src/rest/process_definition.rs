@@ -1,6 +1,7 @@
 //! `/process-definition`: list, models, starts, suspension.
 use super::{
     call::{Call, answer, json, no_content},
+    deployment::{attachment, media_type},
     error, instance_view,
     modification::{self, For},
     suspension,
@@ -8,26 +9,27 @@ use super::{
 use crate::{
     App,
     app::{
-        Answer, Deployed,
+        Answer, CatalogView, Deployed,
         commands::{Start, StartBy},
     },
     query::{self, memory},
-    store::DefinitionRow,
+    store::{DefinitionRow, DeploymentRow},
 };
 use axum::{
     Router,
     response::Response,
     routing::{get, post, put},
 };
+use bpmn_core::Id;
 use http::StatusCode;
 use rest_api::{
     ApiError, ApiResult,
     definition::{CalledProcessDefinition, ProcessDefinition, Xml},
-    filters::{Filters, sorting},
+    filters::{Filters, Paging, sorting},
     variable,
 };
 use serde_json::json;
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 /// Routes of this resource.
 pub fn routes() -> Router<App> {
@@ -53,8 +55,14 @@ pub fn routes() -> Router<App> {
     router
 }
 
-/// A definition on the wire. Of a row as just deployed, all members are there; lists agree.
-pub fn dto(row: &DefinitionRow) -> ProcessDefinition {
+/// A definition on the wire, with the name of its image if its deployment has one.
+pub fn dto(view: &CatalogView, row: &DefinitionRow) -> ProcessDefinition {
+    wire(row, view.deployments.get(&row.deployment_id))
+}
+
+/// The same of a definition of that deployment.
+pub fn wire(row: &DefinitionRow, deployment: Option<&DeploymentRow>) -> ProcessDefinition {
+    let diagram = deployment.and_then(|d| d.diagram(&row.resource_name, &row.key));
     ProcessDefinition {
         id: row.rest_id.clone(),
         key: row.key.clone(),
@@ -64,7 +72,7 @@ pub fn dto(row: &DefinitionRow) -> ProcessDefinition {
         version: row.version,
         resource: row.resource_name.clone(),
         deployment_id: row.deployment_id.to_string(),
-        diagram: None,
+        diagram: diagram.map(|resource| resource.name.clone()),
         suspended: row.suspended,
         tenant_id: row.tenant_id.clone(),
         version_tag: row.version_tag.clone(),
@@ -111,10 +119,47 @@ async fn groups(call: &Call, filters: &Filters) -> ApiResult<Vec<String>> {
     names.collect::<Result<_, _>>().map_err(error::store)
 }
 
+/// The definition that the path names, where a key that names none is refused at once and an id only when it matters: the
+/// reference finds what a key names before it looks at the body.
+pub fn named_first(call: &Call, missing: impl Fn(&str) -> ApiError) -> ApiResult<ApiResult<Arc<Deployed>>> {
+    match named(call, missing) {
+        Err(error) if call.param("id").is_empty() => Err(error),
+        found => Ok(found),
+    }
+}
+
+/// Definitions that meet the filters, also those of incidents: of this shard's; a router asks for all of them first.
+async fn found(call: &Call, filters: &Filters, view: &CatalogView) -> ApiResult<Vec<Arc<Deployed>>> {
+    let names = [
+        "incidentId",
+        "incidentType",
+        "incidentMessage",
+        "incidentMessageLike",
+    ];
+    let asked: Vec<&str> = names.into_iter().filter(|name| filters.has(name)).collect();
+    let mut rows = query::definition::find(filters, view, &groups(call, filters).await?)?;
+    if asked.is_empty() {
+        return Ok(rows);
+    }
+    let pairs = call
+        .query
+        .iter()
+        .filter(|(name, _)| asked.contains(&name.as_str()));
+    let of_incidents = Filters::from_query(&pairs.cloned().collect::<Vec<_>>());
+    let listing = query::incident::listing(query::Where::new(&of_incidents, view))?;
+    let snapshot = call.select(&listing.page(Paging::default())).await?;
+    let mut with_incidents = HashSet::new();
+    for row in &snapshot.rows {
+        with_incidents.insert(query::incident::row(&**row).map_err(error::store)?.definition_id);
+    }
+    rows.retain(|d| with_incidents.contains(&d.row.id));
+    Ok(rows)
+}
+
 async fn list(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
     let sortings = sorting(&filters, &|by| query::definition::SORTS.contains(&by))?;
-    let rows = query::definition::find(&filters, &view, &groups(&call, &filters).await?)?;
+    let rows = found(&call, &filters, &view).await?;
     let rows = memory::page(
         rows,
         &sortings,
@@ -122,17 +167,18 @@ async fn list(call: Call) -> ApiResult<Response> {
         |d, by| query::definition::key(&view, d, by),
         |d| d.row.rest_id.clone(),
     );
-    Ok(json(&rows.iter().map(|d| dto(&d.row)).collect::<Vec<_>>()))
+    Ok(json(&rows.iter().map(|d| dto(&view, &d.row)).collect::<Vec<_>>()))
 }
 
 async fn count(call: Call) -> ApiResult<Response> {
     let filters = call.filters();
-    let rows = query::definition::find(&filters, &call.catalog(), &groups(&call, &filters).await?)?;
+    let rows = found(&call, &filters, &call.catalog()).await?;
+    sorting(&filters, &|by| query::definition::SORTS.contains(&by))?;
     Ok(json(&json!({"count": rows.len()})))
 }
 
 async fn one(call: Call) -> ApiResult<Response> {
-    Ok(json(&dto(&named(&call, unknown_id)?.row)))
+    Ok(json(&dto(&call.catalog(), &named(&call, unknown_id)?.row)))
 }
 
 async fn xml(call: Call) -> ApiResult<Response> {
@@ -173,7 +219,7 @@ async fn called(call: Call) -> ApiResult<Response> {
         {
             Some(known) => known.called_from_activity_ids.push(element.to_owned()),
             None => all.push(CalledProcessDefinition {
-                definition: dto(&found.row),
+                definition: dto(&view, &found.row),
                 called_from_activity_ids: vec![element.to_owned()],
                 calling_process_definition_id: row.rest_id.clone(),
             }),
@@ -182,10 +228,36 @@ async fn called(call: Call) -> ApiResult<Response> {
     Ok(json(&all))
 }
 
-/// Models carry no image: 204, as the reference without one.
+/// The image that was deployed with the model; 204 without one.
 async fn diagram(call: Call) -> ApiResult<Response> {
-    named(&call, unknown_id)?;
-    Ok(no_content())
+    let deployed = named(&call, |id| {
+        let text = format!("no deployed process definition found with id '{id}': processDefinition is null");
+        ApiError::bad_user_request("NotFoundException", text)
+    })?;
+    image(
+        &call,
+        deployed.row.deployment_id,
+        &deployed.row.resource_name,
+        &deployed.row.key,
+    )
+    .await
+}
+
+/// 200 with the image of a model's definition, 204 without one.
+pub async fn image(call: &Call, deployment: Id, model: &str, key: &str) -> ApiResult<Response> {
+    let view = call.catalog();
+    let found = view
+        .deployments
+        .get(&deployment)
+        .and_then(|d| d.diagram(model, key));
+    let Some(name) = found.map(|resource| resource.name.as_str()) else {
+        return Ok(no_content());
+    };
+    let stored = call.app.engine.store().resource(deployment, name).await;
+    match stored.map_err(error::store)? {
+        Some(resource) => Ok(attachment(name, media_type(name), resource.content)),
+        None => Ok(no_content()),
+    }
 }
 
 async fn start(call: Call) -> ApiResult<Response> {
@@ -198,7 +270,7 @@ async fn submit_form(call: Call) -> ApiResult<Response> {
 }
 
 async fn started(call: Call, form: bool) -> ApiResult<Response> {
-    let deployed = named(&call, |id| {
+    let deployed = named_first(&call, |id| {
         ApiError::rest(
             StatusCode::INTERNAL_SERVER_ERROR,
             format!(
@@ -207,6 +279,7 @@ async fn started(call: Call, form: bool) -> ApiResult<Response> {
             ),
         )
     })?;
+    let deployed = deployed?;
     let body = call.body()?;
     let prefix = format!("Cannot instantiate process definition {}", deployed.row.rest_id);
     let request = start_request(&body, &prefix)?;
@@ -277,12 +350,18 @@ fn start_request(body: &Filters, prefix: &str) -> ApiResult<StartRequest> {
 }
 
 async fn history_ttl(call: Call) -> ApiResult<Response> {
+    let deployed = named_first(&call, |_| {
+        ApiError::null_pointer(
+            "Cannot invoke \"org.camunda.bpm.engine.impl.persistence.entity.ProcessDefinitionEntity\
+             .getHistoryTimeToLive()\" because \"processDefinitionEntity\" is null",
+        )
+    })?;
     let days = call.body()?.int("historyTimeToLive")?;
     if days.is_some_and(|days| days < 0) {
         let text = "historyTimeToLive is not greater than or equal to 0";
         return Err(ApiError::new(StatusCode::BAD_REQUEST, "BadUserRequestException", text).with_code(0));
     }
-    let deployed = named(&call, unknown_id)?;
+    let deployed = deployed?;
     if deployed.row.history_ttl_days != days {
         let set = call.app.replication.set_history_ttl(deployed.row.id, days).await;
         set.map_err(error::api)?;
@@ -294,16 +373,15 @@ async fn history_ttl(call: Call) -> ApiResult<Response> {
 const BY: [&str; 2] = ["processDefinitionId", "processDefinitionKey"];
 
 async fn suspend(call: Call) -> ApiResult<Response> {
+    let deployed = named_first(&call, unknown_id)?;
     let body = call.body()?;
     if body.has("processDefinitionKey") {
         let text = "Only one of processDefinitionId or processDefinitionKey should be set to update the suspension state.";
         return Err(ApiError::invalid_request(text));
     }
     // The reference answers 204 for an id that it doesn't know.
-    let deployed = match named(&call, unknown_id) {
-        Err(error) if call.param("id").is_empty() => return Err(error),
-        Err(_) => return Ok(no_content()),
-        Ok(deployed) => deployed,
+    let Ok(deployed) = deployed else {
+        return Ok(no_content());
     };
     let id = &deployed.row.rest_id;
     let could_not = format!("The suspension state of Process Definition with id {id} could not be updated");

@@ -185,7 +185,9 @@ impl Wanted {
             ids: filters
                 .list(&format!("{kind}DefinitionIdIn"))?
                 .filter(|l| !l.is_empty()),
-            keys: filters.list(&format!("{kind}DefinitionKeyIn"))?,
+            keys: filters
+                .list(&format!("{kind}DefinitionKeyIn"))?
+                .filter(|l| !l.is_empty()),
             tenants: filters.list("tenantIdIn")?.filter(|l| !l.is_empty()),
             without_tenant: filters.on("withoutTenantId")?,
             compact: filters.on("compact")?,
@@ -268,7 +270,9 @@ async fn cleanable_processes(call: Call) -> ApiResult<Response> {
 }
 
 async fn cleanable_processes_count(call: Call) -> ApiResult<Response> {
-    let (rows, snapshot) = processes_to_clean(&call, &call.filters()).await?;
+    let filters = call.filters();
+    let (rows, snapshot) = processes_to_clean(&call, &filters).await?;
+    rest_api::filters::sorting(&filters, &|name| name == "finished")?;
     Ok(lists::counted(&call, rows.len(), &snapshot))
 }
 
@@ -317,6 +321,8 @@ async fn cleanable_decisions(call: Call) -> ApiResult<Response> {
 }
 
 async fn cleanable_decisions_count(call: Call) -> ApiResult<Response> {
-    let (rows, snapshot) = decisions_to_clean(&call, &call.filters()).await?;
+    let filters = call.filters();
+    let (rows, snapshot) = decisions_to_clean(&call, &filters).await?;
+    rest_api::filters::sorting(&filters, &|name| name == "finished")?;
     Ok(lists::counted(&call, rows.len(), &snapshot))
 }

@@ -4,7 +4,7 @@ use super::{
     contents::Contents,
     error, lists,
     modification::{self, For, hidden},
-    process_definition::named,
+    process_definition::named_first,
     selection,
 };
 use crate::{
@@ -37,6 +37,7 @@ pub fn routes() -> Router<App> {
 
 /// Restarts ended instances of this shard, one after the other; the router asks every shard that may have some.
 async fn restart(call: Call) -> ApiResult<Response> {
+    let deployed = named_first(&call, unknown)?;
     let body = call.body()?;
     let instructions = instructions(&body)?;
     if instructions.is_empty() {
@@ -51,7 +52,7 @@ async fn restart(call: Call) -> ApiResult<Response> {
         hidden: true,
     };
     let found = selection::instances(&call, &body, &words).await?;
-    let deployed = named(&call, unknown)?;
+    let deployed = deployed?;
     let by = StartBy {
         restarted: None,
         instructions,

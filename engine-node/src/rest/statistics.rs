@@ -43,17 +43,27 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn of(filters: &Filters) -> ApiResult<Wanted> {
+    /// `root` if incidents may be counted at the root of their cause; activities have no such count.
+    fn of(filters: &Filters, root: bool) -> ApiResult<Wanted> {
         // A value that is no boolean counts as false here.
         let on = |name: &str| Ok::<bool, ApiError>(filters.text(name)?.as_deref() == Some("true"));
         let wanted = Wanted {
             failed_jobs: on("failedJobs")?,
-            incidents: on("incidents")? || on("rootIncidents")?,
+            incidents: on("incidents")? || root && on("rootIncidents")?,
             incident_type: filters.text("incidentsForType")?,
         };
-        if wanted.incidents && wanted.incident_type.is_some() {
-            let message =
-                "Only one of the query parameter includeIncidents or includeIncidentsForType can be set.";
+        let given = [
+            (on("incidents")?, "includeIncidents"),
+            (root && on("rootIncidents")?, "includeRootIncidents"),
+            (wanted.incident_type.is_some(), "includeIncidentsForType"),
+        ];
+        let given: Vec<&str> = given
+            .into_iter()
+            .filter(|(on, _)| *on)
+            .map(|(_, name)| name)
+            .collect();
+        if let [first, second, ..] = given[..] {
+            let message = format!("Only one of the query parameter {first} or {second} can be set.");
             return Err(ApiError::invalid_request(message));
         }
         Ok(wanted)
@@ -78,7 +88,7 @@ pub(super) async fn also(
 }
 
 async fn by_activity(call: Call) -> ApiResult<Response> {
-    let wanted = Wanted::of(&call.filters())?;
+    let wanted = Wanted::of(&call.filters(), false)?;
     let deployed: Option<Arc<Deployed>> = match named(&call, |_| ApiError::unknown_path()) {
         Err(error) if call.param("id").is_empty() => return Err(error),
         // The reference answers an unknown id with an empty list.
@@ -141,7 +151,7 @@ fn incident_count(row: &dyn Row) -> Result<IncidentCount, StoreError> {
 }
 
 async fn by_definition(call: Call) -> ApiResult<Response> {
-    let wanted = Wanted::of(&call.filters())?;
+    let wanted = Wanted::of(&call.filters(), true)?;
     let snapshot = call.select(&execution::instances_by_definition()).await?;
     let mut instances: BTreeMap<Id, i64> = BTreeMap::new();
     for row in &snapshot.rows {
@@ -176,7 +186,7 @@ async fn by_definition(call: Call) -> ApiResult<Response> {
     let rows: Vec<DefinitionStatistics> = deployed
         .into_iter()
         .map(|d| {
-            let mut definition = dto(&d.row);
+            let mut definition = dto(&view, &d.row);
             // The reference's statistics leave these two out.
             (definition.description, definition.history_time_to_live) = (None, None);
             DefinitionStatistics {

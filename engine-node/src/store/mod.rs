@@ -314,6 +314,18 @@ pub struct DeploymentRow {
     pub requirements: Vec<RequirementsRow>,
 }
 
+impl DeploymentRow {
+    /// The image of a model's definition: `FILE.KEY.png` or `FILE.png`, or as JPEG, GIF or SVG (the reference's rule).
+    pub fn diagram(&self, model: &str, key: &str) -> Option<&ResourceRow> {
+        let suffixes = ["bpmn20.xml", "bpmn", "dmn11.xml", "dmn"];
+        let base = suffixes.iter().find_map(|suffix| model.strip_suffix(suffix))?;
+        ["png", "jpg", "gif", "svg"]
+            .iter()
+            .flat_map(|suffix| [format!("{base}{key}.{suffix}"), format!("{base}{suffix}")])
+            .find_map(|name| self.resources.iter().find(|resource| resource.name == name))
+    }
+}
+
 /// A file of a deployment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResourceRow {

@@ -237,6 +237,7 @@ mod tests {
                 max: Some(0)
             }
         );
+        assert_eq!(page("firstResult=-1").unwrap().max, Some(0));
         assert_eq!(page("name=x").unwrap(), Paging::default());
         assert_eq!(page("maxResults=abc").unwrap_err().kind, "QueryParamException");
         assert_eq!(page("firstResult=91&maxResults=10").unwrap_err().status, 400);

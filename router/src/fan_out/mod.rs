@@ -5,6 +5,7 @@
 pub mod batch;
 pub mod command;
 pub mod correlate;
+pub mod definitions;
 pub mod fair;
 pub mod list;
 pub mod places;

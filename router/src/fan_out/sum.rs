@@ -11,6 +11,29 @@ use serde_json::{Map, Number, Value, json};
 use std::collections::{BTreeSet, HashMap};
 use topology::ShardName;
 
+/// The page of metrics by interval, with the reference's own limit and words.
+fn metrics_page(read: Result<Paging, ApiError>, query: Option<&str>) -> Result<Paging, ApiError> {
+    let numbers = ["firstResult", "maxResults"].map(|name| query_value(query, name));
+    if let Some(text) = numbers
+        .into_iter()
+        .flatten()
+        .find(|text| text.parse::<i32>().is_err())
+    {
+        let text = format!("Cannot convert value {text} to java type java.lang.Integer");
+        return Err(ApiError::invalid_request(text));
+    }
+    let page = read?;
+    match page.max {
+        Some(max) if max > 200 => Err(ApiError::engine(
+            "Metrics interval query row limit can't be set larger than 200.",
+        )),
+        max => Ok(Paging {
+            max: Some(max.unwrap_or(200)),
+            ..page
+        }),
+    }
+}
+
 /// Answers a count or statistics.
 ///
 /// # Errors
@@ -26,11 +49,11 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
         Merge::Sum | Merge::Telemetry => {}
         Merge::SumBy(_) if call.operation.paged => {
             // Rows of different shards become one: the page can only be cut afterwards.
-            page = list::page(call.query.as_deref(), app.options.max_page_depth)?;
-            if call.operation.path == "/metrics" {
-                // The reference's own limit.
-                page.max = Some(page.max.unwrap_or(200).min(200));
-            }
+            let read = list::page(call.query.as_deref(), app.options.max_page_depth);
+            page = match call.operation.path {
+                "/metrics" => metrics_page(read, call.query.as_deref())?,
+                _ => read?,
+            };
             let query = query_with(call.query.as_deref(), &["firstResult", "maxResults"], &[]);
             out.target = query.map_or(call.path.clone(), |query| format!("{}?{query}", call.path));
         }
@@ -38,11 +61,8 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
         Merge::CountDistinct(_) => {
             // Counts can't be added: the rows themselves are asked for.
             let path = call.path.trim_end_matches('/').trim_end_matches("/count");
-            let query = call
-                .query
-                .as_ref()
-                .map(|query| format!("?{query}"))
-                .unwrap_or_default();
+            let query = query_with(call.query.as_deref(), &["firstResult", "maxResults"], &[]);
+            let query = query.map(|query| format!("?{query}")).unwrap_or_default();
             out.target = format!("{path}{query}");
         }
         _ => {

@@ -84,6 +84,9 @@ pub fn read(
     if body.is_empty() {
         return Ok(media_type.map(|_| Map::new()));
     }
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(None);
+    }
     let mismatch = |_| ApiError::invalid_request("");
     let text = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
     match serde_json::from_slice(text) {

@@ -118,7 +118,7 @@ async fn change(call: &Call, id: Option<Id>, change: BatchChange) -> ApiResult<R
 }
 
 async fn delete(call: Call) -> ApiResult<Response> {
-    let how = match call.filters().flag("cascade")? {
+    let how = match call.filters().java_flag("cascade") {
         Some(true) => BatchChange::Delete,
         _ => BatchChange::Stop,
     };
