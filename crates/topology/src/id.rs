@@ -27,6 +27,13 @@ impl Id {
         ((high >> 12) & 0xf == 8 && low >> 62 == 0b10).then(|| Slot::from_bits((low >> 48) & 0x3fff))
     }
 
+    /// The id under which history tells of this entity where it keeps no row of its own: that the entity was made, or
+    /// which value it has now. Of the same slot and time; the twin's twin is the id itself.
+    pub fn twin(self) -> Id {
+        let (high, low) = self.0.as_u64_pair();
+        Id(Uuid::from_u64_pair(high, low ^ 0xffff_ffff_ffff))
+    }
+
     /// Unix milliseconds at which it was made.
     pub fn millis(self) -> u64 {
         self.0.as_u64_pair().0 >> 16
@@ -112,6 +119,17 @@ mod tests {
             None
         );
         assert!("018bcfe5687b80079267000000000abc".parse::<Id>().is_err());
+    }
+
+    #[test]
+    fn a_twin_is_another_id_of_the_same_slot() {
+        let id = Id::from_parts(1_700_000_000_123, 7, Slot::new(4711).unwrap(), 0xabc);
+        let twin = id.twin();
+        assert_ne!(twin, id);
+        assert_eq!(
+            (twin.slot(), twin.millis(), twin.twin()),
+            (id.slot(), id.millis(), id)
+        );
     }
 
     #[test]

@@ -209,6 +209,13 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
             w.and(Expr::exists(query));
         }
     }
+    if let Some(pattern) = w.filters.text("activityNameLike")? {
+        let mut query = element();
+        query
+            .expr(Expr::val(1))
+            .and_where(super::like(col("el", "name"), &pattern));
+        w.and(Expr::exists(query));
+    }
     w.text("taskAssignee", col(H, "assignee"))?;
     w.switch("finished", col(H, "ended").is_not_null())?;
     w.switch("unfinished", col(H, "ended").is_null())?;

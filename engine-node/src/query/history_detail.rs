@@ -1,7 +1,7 @@
 //! Historic details: values that were replaced, and the present or last value of each variable.
 use super::{
     Kind, Listing, SortBy, Where, always, col, history,
-    history_variable::{executions, of_types},
+    history_variable::{of_executions, of_types},
     lower, never, null,
 };
 use crate::store::{Row, StoreError, schema::visible};
@@ -148,7 +148,9 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     history::instance(&mut w, "processInstanceId", V)?;
     history::instances(&mut w, "processInstanceIdIn", V)?;
     history::tenants(&mut w, V)?;
-    executions(&mut w, "executionId")?;
+    if let Some(id) = w.filters.text("executionId")? {
+        of_executions(&mut w, super::uuids(&[id]));
+    }
     w.id("taskId", col(V, "task_id"))?;
     w.id("variableInstanceId", col(V, "variable_id"))?;
     if let Some(id) = w.filters.text("activityInstanceId")? {
@@ -158,13 +160,13 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
         w.and(of_types(&types));
     }
     w.like("variableNameLike", col(V, "name"))?;
-    w.switch("excludeTaskDetails", col(V, "task_id").is_null())?;
+    w.given("excludeTaskDetails", col(V, "task_id").is_null())?;
     w.switch("initial", col(V, "initial").eq(true))?;
     w.date("occurredBefore", |d| col(V, "time").lte(d))?;
     w.date("occurredAfter", |d| col(V, "time").gte(d))?;
-    w.switch("variableUpdates", always())?;
+    w.given("variableUpdates", always())?;
     // Form fields and operations have no details here yet: what asks for them finds none.
-    w.switch("formFields", never())?;
+    w.given("formFields", never())?;
     for name in ["caseInstanceId", "caseExecutionId", "userOperationId"] {
         if w.filters.has(name) {
             w.and(never());

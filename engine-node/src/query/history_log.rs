@@ -1,5 +1,5 @@
 //! The logs of jobs and of external tasks. A row of history tells of a failure or of the end; the end tells of the
-//! creation too, and while the job or task exists, it does so itself. A creation's id is the job's or task's.
+//! creation too, and while the job or task exists, it does so itself. A creation's id is the twin of the job's or task's.
 use super::{Kind, Listing, SortBy, Where, col, history, of_definition};
 use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::{Id, instance::RunState};
@@ -213,7 +213,18 @@ impl Log {
 
     /// Entries that meet the filters.
     pub fn listing(self, mut w: Where<'_>) -> ApiResult<Listing> {
-        w.id("logId", col(H, "id"))?;
+        if let Some(text) = w.filters.text("logId")? {
+            let condition = text.parse::<Id>().map_or_else(
+                |_| super::never(),
+                |id| {
+                    let created = || col(H, "state").eq(CREATED);
+                    let own = col(H, "id").eq(id.0).and(created().not());
+                    let told = col(H, "id").eq(id.twin().0).and(created());
+                    col(H, "id").is_in([id.0, id.twin().0]).and(own.or(told))
+                },
+            );
+            w.and(condition);
+        }
         history::instance(&mut w, "processInstanceId", H)?;
         w.definition(col(H, "definition_id"))?;
         w.texts("activityIdIn", col(H, "element"))?;
@@ -311,7 +322,11 @@ fn external_tasks(w: &mut Where<'_>) -> ApiResult<()> {
     w.id("externalTaskId", col(H, "subject"))?;
     w.text("topicName", col(H, "topic"))?;
     w.text("workerId", col(H, "worker_id"))?;
-    w.text("errorMessage", col(H, "error_message"))?;
+    // The end of a task keeps the message of its last failure, which is no message of its own.
+    if let Some(text) = w.filters.text("errorMessage")? {
+        let failed = col(H, "state").eq(RunState::Failed as i64);
+        w.and(failed.and(col(H, "error_message").eq(text)));
+    }
     if let Some(list) = w.filters.list("activityInstanceIdIn")?.filter(|l| !l.is_empty()) {
         w.and(col(H, "activity_id").is_in(history::activities(&list)));
     }

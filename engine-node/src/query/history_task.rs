@@ -166,12 +166,12 @@ fn conditions(w: &mut Where<'_>) -> ApiResult<()> {
     texts(w)?;
     variables(w)?;
     w.int("taskPriority", |n| col(H, "priority").eq(n))?;
-    w.switch("assigned", col(H, "assignee").is_not_null())?;
-    w.switch("unassigned", col(H, "assignee").is_null())?;
-    w.switch("finished", col(H, "ended").is_not_null())?;
-    w.switch("unfinished", col(H, "ended").is_null())?;
-    w.switch("processFinished", runs().not())?;
-    w.switch("processUnfinished", runs())?;
+    w.given("assigned", col(H, "assignee").is_not_null())?;
+    w.given("unassigned", col(H, "assignee").is_null())?;
+    w.given("finished", col(H, "ended").is_not_null())?;
+    w.given("unfinished", col(H, "ended").is_null())?;
+    w.given("processFinished", runs().not())?;
+    w.given("processUnfinished", runs())?;
     times(w)?;
     w.tenants(col(H, "tenant_id"))?;
     people(w)?;
@@ -194,13 +194,13 @@ fn conditions(w: &mut Where<'_>) -> ApiResult<()> {
 /// `processVariables`: those of the process, not of its tasks; `taskVariables`: the task's own.
 fn variables(w: &mut Where<'_>) -> ApiResult<()> {
     let ignore = IgnoreCase::of(w.filters)?;
-    for filter in variable_filters(w.filters, "processVariables", Comparing::Tasks)? {
+    for filter in variable_filters(w.filters, "processVariables", Comparing::ExternalTasks)? {
         let scope = col("v", "instance_id")
             .equals((H, "instance_id"))
             .and(col("v", "task_id").is_null());
         w.and(told::variable(&filter, ignore, &scope)?);
     }
-    for filter in variable_filters(w.filters, "taskVariables", Comparing::Tasks)? {
+    for filter in variable_filters(w.filters, "taskVariables", Comparing::HistoricTasks)? {
         w.and(told::variable(
             &filter,
             ignore,
@@ -265,8 +265,8 @@ fn people(w: &mut Where<'_>) -> ApiResult<()> {
         w.and(logged(candidate().and(col("il", "group_id").eq(group))));
     }
     let group = || logged(candidate().and(col("il", "group_id").is_not_null()));
-    w.switch("withCandidateGroups", group())?;
-    w.switch("withoutCandidateGroups", group().not())
+    w.given("withCandidateGroups", group())?;
+    w.given("withoutCandidateGroups", group().not())
 }
 
 fn sort(by: &str) -> Option<SortBy> {

@@ -12,6 +12,7 @@ use rest_api::{
 };
 use sea_query::{Condition, Expr, ExprTrait, Func, Query, SelectStatement, UnionType};
 use serde_json::Value;
+use uuid::Uuid;
 
 /// The alias that conditions on values speak of.
 const V: &str = "v";
@@ -163,10 +164,14 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
 
 /// Variables of these executions: in the scope itself or in a running token's.
 pub(super) fn executions(w: &mut Where<'_>, name: &str) -> ApiResult<()> {
-    let Some(list) = w.filters.list(name)?.filter(|l| !l.is_empty()) else {
-        return Ok(());
-    };
-    let ids = super::uuids(&list);
+    if let Some(list) = w.filters.list(name)?.filter(|l| !l.is_empty()) {
+        of_executions(w, super::uuids(&list));
+    }
+    Ok(())
+}
+
+/// Of these executions.
+pub(super) fn of_executions(w: &mut Where<'_>, ids: Vec<Uuid>) {
     let tokens = Query::select()
         .expr(col("xt", "id"))
         .from_as("token", "xt")
@@ -178,7 +183,6 @@ pub(super) fn executions(w: &mut Where<'_>, name: &str) -> ApiResult<()> {
             .is_in(ids)
             .or(col(V, "scope_id").in_subquery(tokens)),
     );
-    Ok(())
 }
 
 /// `variableTypeIn`: words of types in either case.

@@ -107,6 +107,8 @@ impl FromRequest<App> for Call {
         let late = operation.is_some_and(jackson::late);
         if !late {
             members = Ok(members?);
+        } else if let Some(known) = operation {
+            members = members.and_then(|members| jackson::need(known, members.as_ref()).map(|()| members));
         }
         let list = operation.map(|operation| operation.path);
         if parts.extensions.get::<NoEngine>().is_some() {

@@ -12,12 +12,15 @@ use crate::{
         Where,
         history_log::{CREATED, Log, LogRow},
     },
+    store::Row,
 };
 use axum::{Router, response::Response, routing::get};
 use bpmn_core::{
+    Id,
     instance::{JobKind, RunState},
     tree::activity_instance_id,
 };
+use http::StatusCode;
 use rest_api::{
     ApiError, ApiResult, Date,
     filters::Filters,
@@ -58,7 +61,7 @@ fn job_dto(view: &CatalogView, row: LogRow) -> HistoricJobLog {
     let of = kind.and_then(|kind| deployed?.job_definition(&row.element, kind));
     let failed = row.state == RunState::Failed as i64;
     HistoricJobLog {
-        id: row.id.to_string(),
+        id: shown(&row).to_string(),
         timestamp: Date(row.time),
         removal_time: removal(view, row.definition_id, row.root_ended),
         job_id: row.subject.to_string(),
@@ -94,7 +97,7 @@ fn job_dto(view: &CatalogView, row: LogRow) -> HistoricJobLog {
 fn task_dto(view: &CatalogView, row: LogRow) -> HistoricExternalTaskLog {
     let failed = row.state == RunState::Failed as i64;
     HistoricExternalTaskLog {
-        id: row.id.to_string(),
+        id: shown(&row).to_string(),
         timestamp: Date(row.time),
         removal_time: removal(view, row.definition_id, row.root_ended),
         external_task_id: row.subject.to_string(),
@@ -134,6 +137,37 @@ async fn count(call: &Call, log: Log, filters: &Filters) -> ApiResult<Response> 
     lists::count(call, &log.listing(Where::new(filters, &view))?).await
 }
 
+/// The id of a row on the wire. A creation has no row of its own, and another id than what was created.
+fn shown(row: &LogRow) -> Id {
+    match row.state {
+        CREATED => row.id.twin(),
+        _ => row.id,
+    }
+}
+
+/// The row that the path names.
+async fn found(call: &Call, log: Log, missing: impl Fn() -> ApiError) -> ApiResult<LogRow> {
+    let Some(id) = call.id("id") else {
+        return Err(missing());
+    };
+    for stored in [id, id.twin()] {
+        let row = lists::one(
+            call,
+            Some(stored),
+            |id| log.by_id(id),
+            |row| log.row(row),
+            &missing,
+        )
+        .await;
+        match row {
+            Ok(row) if shown(&row) == id => return Ok(row),
+            Err(error) if error.status != StatusCode::NOT_FOUND => return Err(error),
+            _ => {}
+        }
+    }
+    Err(missing())
+}
+
 async fn one(call: Call, log: Log) -> ApiResult<Response> {
     let id = call.param("id");
     let missing = || {
@@ -142,14 +176,7 @@ async fn one(call: Call, log: Log) -> ApiResult<Response> {
             Log::ExternalTask => format!("Historic external task log with id {id} does not exist"),
         })
     };
-    let found = lists::one(
-        &call,
-        call.id("id"),
-        |id| log.by_id(id),
-        |row| log.row(row),
-        missing,
-    )
-    .await?;
+    let found = found(&call, log, missing).await?;
     let view = call.catalog();
     Ok(match log {
         Log::Job => json(&job_dto(&view, found)),
@@ -167,14 +194,9 @@ async fn details(call: Call, log: Log) -> ApiResult<Response> {
             }
         })
     };
-    let text = lists::one(
-        &call,
-        call.id("id"),
-        |id| log.details(id),
-        |row| row.text_opt(0),
-        missing,
-    )
-    .await?;
+    let found = found(&call, log, missing).await?;
+    let (query, read) = (|id| log.details(id), |row: &dyn Row| row.text_opt(0));
+    let text = lists::one(&call, Some(found.id), query, read, missing).await?;
     Ok(match text {
         Some(text) => typed("text/plain", text.into_bytes()),
         None => no_content(),

@@ -17,6 +17,7 @@ use crate::{
 };
 use axum::{Router, response::Response, routing::get};
 use bpmn_core::{Id, tree::activity_instance_id, value::TypedValue};
+use http::StatusCode;
 use rest_api::{
     ApiError, ApiResult, Date,
     filters::Filters,
@@ -62,11 +63,11 @@ fn activity(element: Option<String>, id: Option<Id>, instance: Option<Id>) -> Op
 }
 
 /// Content of files and bytes has a path of its own.
-fn style(call: &Call, name: &str) -> ApiResult<Style> {
-    Ok(Style {
-        deserialize: call.filters().flag(name)? != Some(false),
+fn style(call: &Call, name: &str) -> Style {
+    Style {
+        deserialize: call.filters().java_flag(name) != Some(false),
         binary: false,
-    })
+    }
 }
 
 fn variable_dto(view: &CatalogView, row: VariableRow, style: Style) -> HistoricVariableInstance {
@@ -96,11 +97,19 @@ fn variable_dto(view: &CatalogView, row: VariableRow, style: Style) -> HistoricV
     }
 }
 
+/// The id of a detail on the wire: a variable's present value has no row of its own, and another id than the variable.
+fn shown(row: &DetailRow) -> Id {
+    match row.id == row.variable_id {
+        true => row.id.twin(),
+        false => row.id,
+    }
+}
+
 fn detail_dto(view: &CatalogView, row: DetailRow, style: Style) -> HistoricDetail {
     let definition = row.definition_id;
     HistoricDetail {
         kind: "variableUpdate",
-        id: row.id.to_string(),
+        id: shown(&row).to_string(),
         process_definition_key: definition.and_then(|id| definition_key(view, id)),
         process_definition_id: definition.map(|id| definition_id(view, id)),
         process_instance_id: row.instance_id.map(|id| id.to_string()),
@@ -128,7 +137,7 @@ fn detail_dto(view: &CatalogView, row: DetailRow, style: Style) -> HistoricDetai
 }
 
 async fn variables(call: &Call, filters: &Filters) -> ApiResult<Response> {
-    let (view, style) = (call.catalog(), style(call, "deserializeValues")?);
+    let (view, style) = (call.catalog(), style(call, "deserializeValues"));
     let listing = history_variable::listing(Where::new(filters, &view))?;
     lists::page(call, &listing, history_variable::row, |row| {
         variable_dto(&view, row, style)
@@ -153,7 +162,7 @@ async fn variable_row(call: &Call) -> ApiResult<VariableRow> {
 }
 
 async fn variable_one(call: Call) -> ApiResult<Response> {
-    let style = style(&call, "deserializeValue")?;
+    let style = style(&call, "deserializeValue");
     let row = variable_row(&call).await?;
     Ok(json(&variable_dto(&call.catalog(), row, style)))
 }
@@ -163,7 +172,7 @@ async fn variable_data(call: Call) -> ApiResult<Response> {
 }
 
 async fn details(call: &Call, filters: &Filters) -> ApiResult<Response> {
-    let (view, style) = (call.catalog(), style(call, "deserializeValues")?);
+    let (view, style) = (call.catalog(), style(call, "deserializeValues"));
     let listing = history_detail::listing(Where::new(filters, &view))?;
     lists::page(call, &listing, history_detail::row, |row| {
         detail_dto(&view, row, style)
@@ -179,12 +188,23 @@ async fn detail_count(call: Call) -> ApiResult<Response> {
 async fn detail_row(call: &Call) -> ApiResult<DetailRow> {
     let id = call.param("id");
     let missing = || ApiError::not_found(format!("Historic detail with Id '{id}' does not exist."));
-    let (query, read) = (history_detail::by_id, history_detail::row);
-    lists::one(call, call.id("id"), query, read, missing).await
+    let Some(id) = call.id("id") else {
+        return Err(missing());
+    };
+    for stored in [id, id.twin()] {
+        let (query, read) = (history_detail::by_id, history_detail::row);
+        let row = lists::one(call, Some(stored), query, read, missing).await;
+        match row {
+            Ok(row) if shown(&row) == id => return Ok(row),
+            Err(error) if error.status != StatusCode::NOT_FOUND => return Err(error),
+            _ => {}
+        }
+    }
+    Err(missing())
 }
 
 async fn detail_one(call: Call) -> ApiResult<Response> {
-    let style = style(&call, "deserializeValue")?;
+    let style = style(&call, "deserializeValue");
     let row = detail_row(&call).await?;
     Ok(json(&detail_dto(&call.catalog(), row, style)))
 }

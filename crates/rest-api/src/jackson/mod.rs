@@ -53,7 +53,9 @@ pub fn admit(
 
 /// Whether an operation looks for what its path names before it reads its body.
 pub fn late(operation: &Operation) -> bool {
-    shape::of(operation).is_some_and(|body| body.null.is_none())
+    // What a key names is found before the body is read.
+    let by_key = operation.path.contains("-definition/key/");
+    shape::of(operation).is_some_and(|body| by_key || body.null.is_none())
 }
 
 /// That an operation has the body it can't do without: asked once everything else is there.
