@@ -23,6 +23,26 @@ pub struct Admitted {
 }
 
 impl Admitted {
+    /// What the client takes; empty: anything.
+    pub fn accept(&self) -> &str {
+        let accept = self.out.headers.get(header::ACCEPT);
+        accept.and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The same client's request to read something else.
+    pub fn to_read(&self, target: String) -> Admitted {
+        let mut out = self.out.clone();
+        out.method = Method::GET;
+        out.target = target;
+        Admitted {
+            call: self.call.clone(),
+            out,
+            idempotency_key: None,
+            partial: self.partial,
+            _memory: None,
+        }
+    }
+
     /// Whether it may be sent again although it may have run: it only reads, or it carries an Idempotency-Key.
     pub fn repeatable(&self) -> bool {
         let reads = matches!(self.out.method, Method::GET | Method::HEAD | Method::OPTIONS)

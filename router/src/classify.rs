@@ -18,7 +18,7 @@ pub enum Scope {
 }
 
 /// A request for an operation.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Call {
     /// Which one.
     pub operation: &'static Operation,

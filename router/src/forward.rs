@@ -19,6 +19,8 @@ use topology::{ShardName, Slot};
 
 /// Nodes of one shard that are tried for one request.
 const NODES_TRIED: usize = 4;
+/// How often a request is sent on to another slot than it seemed to belong to.
+const SENT_ON: usize = 2;
 /// Longest pause before a request is sent again when no new topology arrives.
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
@@ -127,6 +129,8 @@ pub async fn to_slot(
     let give_up = Instant::now() + app.options.park_timeout;
     let mut pause = Duration::from_millis(10);
     let mut parked = None;
+    let mut slot = slot;
+    let mut sent_on = 0;
     loop {
         let mut changes = app.changes();
         let snapshot = app.snapshot();
@@ -139,6 +143,14 @@ pub async fn to_slot(
         let answer = to_shard(app, shard, u64::from(slot.number()), &out, repeatable, deadline).await?;
         if answer.status() != StatusCode::MISDIRECTED_REQUEST {
             return Ok(answer);
+        }
+        // What is called by a client's id may live elsewhere than the id leads to.
+        let right = answer.headers().get(&headers::SLOT);
+        let right = right.and_then(|slot| Slot::new(slot.to_str().ok()?.parse().ok()?).ok());
+        if let Some(right) = right.filter(|right| *right != slot && sent_on < SENT_ON) {
+            sent_on += 1;
+            slot = right;
+            continue;
         }
         tracing::debug!(%slot, shard = %shard.name, epoch, "misdirected: waiting for a newer topology");
         app.metrics.rerouted.inc();

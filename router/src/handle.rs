@@ -2,7 +2,7 @@
 use crate::{
     admit::{Admitted, admit},
     classify::{Call, Classified, Scope, classify},
-    fan_out::{Stop, batch, command, correlate, definitions, fair, list, report, single, sum},
+    fan_out::{Stop, batch, command, correlate, definitions, fair, item_count, list, report, single, sum},
     forward::{to_any, to_drawn_slot, to_slot},
     locate::{Target, locate},
     metrics::RequestLabels,
@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use http::{HeaderValue, Method, Request, header};
 use hyper::body::Incoming;
 use rest_api::{
-    ApiError,
+    ApiError, accept,
     operations::{Class, Merge},
 };
 use serde_json::{Value, json};
@@ -133,6 +133,7 @@ async fn dispatch(app: &Arc<App>, request: &Admitted, only: Option<ShardName>) -
     match target {
         Target::Slot(slot) => one_slot(app, request, only, slot).await,
         Target::AnySlot => Ok(respond::relay(to_drawn_slot(app, only.as_ref(), request).await?)),
+        Target::AnyShard if item_count::is_asked(request) => item_count::answer(app, request, only).await,
         Target::AnyShard => Ok(respond::relay(to_any(app, only.as_ref(), request).await?)),
         Target::Many => {
             request.has_body()?;
@@ -145,7 +146,7 @@ async fn dispatch(app: &Arc<App>, request: &Admitted, only: Option<ShardName>) -
 async fn many(app: &Arc<App>, request: &Admitted, only: Option<ShardName>) -> Result<Answer, Stop> {
     let operation = request.call.operation;
     match (operation.class, &operation.merge) {
-        (Class::FanoutList | Class::FanoutSum, _) if wants_hal(request) => {
+        (Class::FanoutList | Class::FanoutSum, _) if wants_hal(request) && !offers_hal(request) => {
             Err(ApiError::not_acceptable().into())
         }
         (Class::FanoutList, _) => list::answer(app, request, only).await,
@@ -191,13 +192,16 @@ async fn one_slot(
     Ok(respond::relay(to_any(app, Some(&only), request).await?))
 }
 
-/// HAL lists embed counts and definitions that the merge doesn't know.
+/// The lists that exist as HAL too.
+fn offers_hal(request: &Admitted) -> bool {
+    matches!(
+        request.call.operation.id,
+        "getTasks" | "executeFilterList" | "postExecuteFilterList"
+    )
+}
+
+/// Whether the client takes nothing but HAL.
 fn wants_hal(request: &Admitted) -> bool {
-    let accept = request
-        .out
-        .headers
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("");
-    accept.contains("application/hal+json") && !accept.contains("application/json") && !accept.contains("*/*")
+    let accept = request.accept();
+    accept::likes_hal(accept) && !accept::takes(accept, &["application/json", "application/*"])
 }

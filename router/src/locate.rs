@@ -25,6 +25,11 @@ pub fn slot_of_id(id: &str) -> Option<Slot> {
     id.rsplit(':').next()?.parse::<Id>().ok()?.slot()
 }
 
+/// The slot of a task's id, which its client may have chosen.
+fn slot_of_task(id: &str) -> Option<Slot> {
+    Id::of_text(id).slot()
+}
+
 /// Where the request goes, from its path, query and body. `idempotency_key` places a start without business key, so
 /// that a repeated one finds the first (protocols 3).
 pub fn locate(call: &Call, body: &[u8], idempotency_key: Option<&str>) -> Target {
@@ -42,25 +47,33 @@ pub fn locate(call: &Call, body: &[u8], idempotency_key: Option<&str>) -> Target
 }
 
 fn by_path(call: &Call) -> Target {
+    let of = match call.operation.path.starts_with("/task/") {
+        true => slot_of_task,
+        false => slot_of_id,
+    };
     let slot = call
         .params
         .first()
-        .and_then(|(_, id)| slot_of_id(&percent_decode(id, false)));
+        .and_then(|(_, id)| of(&percent_decode(id, false)));
     slot.map_or(Target::AnyShard, Target::Slot)
 }
 
 fn by_key(call: &Call, body: &[u8], idempotency_key: Option<&str>) -> Target {
     let operation = call.operation;
     // A standalone task lies in the slot of its id, which the client may choose.
-    let key = if operation.path == "/task/create" {
-        "id"
-    } else {
-        operation.key_params.first().copied().unwrap_or("")
-    };
+    let text = |found: &Option<Found>| found.as_ref().and_then(Found::text).map(str::to_owned);
+    if operation.path == "/task/create" {
+        // A part of another task lies beside it.
+        let found = scan::members(body, &["parentTaskId", "id"]);
+        let ids = found.iter().filter_map(text).filter(|id| !id.is_empty());
+        let slot = ids.filter_map(|id| slot_of_task(&id)).next();
+        let slot = slot.or_else(|| idempotency_key.map(Slot::of_key));
+        return slot.map_or(Target::AnySlot, Target::Slot);
+    }
+    let key = operation.key_params.first().copied().unwrap_or("");
     let mut wanted = vec![key];
     wanted.extend(&operation.id_params);
     let found = scan::members(body, &wanted);
-    let text = |found: &Option<Found>| found.as_ref().and_then(Found::text).map(str::to_owned);
     let owner = found[1..].iter().filter_map(text).find_map(|id| slot_of_id(&id));
     let by_key = || text(&found[0]).map(|key| Slot::of_key(&key));
     let by_idempotency = || idempotency_key.map(Slot::of_key);
@@ -136,10 +149,14 @@ mod tests {
             assert_eq!(target(Method::GET, &path, "", None), slot, "{path}");
         }
         assert_eq!(
-            target(Method::GET, &format!("/task/{FOREIGN}"), "", None),
+            target(Method::GET, &format!("/job/{FOREIGN}"), "", None),
             Target::AnyShard
         );
-        assert_eq!(target(Method::GET, "/task/nonsense", "", None), Target::AnyShard);
+        assert_eq!(target(Method::GET, "/job/nonsense", "", None), Target::AnyShard);
+        for id in ["chosen", FOREIGN] {
+            let own = Target::Slot(Slot::of_key(id));
+            assert_eq!(target(Method::GET, &format!("/task/{id}"), "", None), own);
+        }
         assert_eq!(
             target(Method::GET, &format!("/job?jobIds={A},{C}"), "", None),
             Target::Many

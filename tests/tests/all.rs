@@ -19,5 +19,6 @@ mod all {
     mod operations;
     mod order_process;
     mod rows;
+    mod tasks;
     mod trips;
 }

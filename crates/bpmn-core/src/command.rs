@@ -51,6 +51,13 @@ pub enum Command {
         task: Id,
         change: TaskChange,
     },
+    /// Makes a task that no process has made: in a new unit, or as a part of another task.
+    CreateTask(Box<NewTask>),
+    /// Deletes a task that no process has made.
+    DeleteTask {
+        task: Id,
+        reason: Option<String>,
+    },
     /// Links a user or a group to a task, or takes the link away.
     ChangeLink {
         task: Id,
@@ -248,6 +255,18 @@ pub enum JobChange {
     },
 }
 
+/// A task that a client makes.
+#[derive(Clone, Debug, Default)]
+pub struct NewTask {
+    /// `None`: a new one.
+    pub id: Option<Id>,
+    /// How the client has named it, if it has.
+    pub name: Option<String>,
+    pub parent: Option<Id>,
+    pub tenant_id: Option<String>,
+    pub fields: TaskChange,
+}
+
 /// A change of a user task's fields; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct TaskChange {
@@ -259,6 +278,10 @@ pub struct TaskChange {
     pub priority: Option<i32>,
     pub due: Option<Option<Millis>>,
     pub follow_up: Option<Option<Millis>>,
+    /// The task that it is a part of: one of the same unit, or one that isn't there.
+    pub parent: Option<Option<Id>>,
+    /// How the client names that, if it isn't there.
+    pub parent_name: Option<String>,
     /// Set on the task's execution before the change, as resolving a task with variables does.
     pub variables: Variables,
 }

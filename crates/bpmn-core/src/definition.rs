@@ -200,6 +200,33 @@ pub struct TimerStart {
 }
 
 impl Definition {
+    /// One without elements: of tasks that no process has made.
+    pub(crate) fn empty() -> Definition {
+        Definition {
+            key: String::new(),
+            name: None,
+            category: None,
+            version_tag: None,
+            history_ttl: None,
+            without_ttl: None,
+            startable_in_tasklist: false,
+            documentation: None,
+            job_priority: None,
+            task_priority: None,
+            initiator: None,
+            starters: Vec::new(),
+            listeners: Listeners::default(),
+            needs: Vec::new(),
+            nodes: Vec::new(),
+            flows: Vec::new(),
+            event_starts: Vec::new(),
+            has_conditions: false,
+            has_calls: false,
+            by_id: HashMap::new(),
+            initial: None,
+        }
+    }
+
     /// The flow node of that id.
     pub fn node(&self, id: &str) -> Option<&Node> {
         self.by_id.get(id).map(|&ix| &self.nodes[ix])

@@ -198,8 +198,9 @@ impl Recorded {
 #[derive(Clone, Debug, PartialEq)]
 pub struct UserTask {
     pub id: Id,
-    /// `None` only for standalone tasks.
+    /// The unit it is stored with: its process instance, or for tasks outside of processes [`Instance::is_standalone`].
     pub instance_id: Option<Id>,
+    /// `None` for a task that no process has made.
     pub token_id: Option<Id>,
     pub execution_id: Option<Id>,
     pub activity_id: Option<Id>,
@@ -221,12 +222,26 @@ pub struct UserTask {
     pub tenant_id: Option<String>,
     /// Whether history tells of it.
     pub recorded: bool,
+    /// The task that it is a part of.
+    pub parent_id: Option<Id>,
     /// Candidate users and groups: (`true` = group, name).
     pub candidates: Vec<(bool, String)>,
     /// Links of other kinds.
     pub links: Vec<TaskLink>,
     /// Candidates and links that came (`true`) or went since it was loaded; writing one again changes nothing.
     pub changed_links: Vec<(TaskLink, bool)>,
+}
+
+impl UserTask {
+    /// Whether no process has made it.
+    pub fn is_standalone(&self) -> bool {
+        self.token_id.is_none()
+    }
+
+    /// The process instance it is of.
+    pub fn process_id(&self) -> Option<Id> {
+        self.instance_id.filter(|_| self.token_id.is_some())
+    }
 }
 
 /// An external task. Worker and lock are changed by fetchAndLock without touching the instance's revision, hence
@@ -491,6 +506,8 @@ pub struct HistoricTask {
     pub ended: Millis,
     /// `completed`, `deleted`, or what the deletion gave.
     pub delete_reason: Option<String>,
+    /// It went with the task that it was a part of, which has been completed.
+    pub went_along: bool,
 }
 
 /// A variable that is gone.
@@ -640,6 +657,12 @@ impl Instance {
         }
     }
 
+    /// A unit of tasks that no process has made: one without a parent, and what is part of it. It has no tokens, and
+    /// ends with its last task.
+    pub fn is_standalone(&self) -> bool {
+        self.process.definition_id == Id::NIL
+    }
+
     /// Whether it is new and nothing has been started in it.
     pub(crate) fn start_is_pending(&self) -> bool {
         !self.stored && self.process.start_element.is_empty()
@@ -691,7 +714,7 @@ entity!(
     Some(By::Named(v.task_id.unwrap_or(v.scope_id), &v.name)),
     v.value.large_id().map(By::Large)
 );
-entity!(UserTask, |t| t.token_id.map(By::Token));
+entity!(UserTask, |t| t.token_id.map(By::Token), t.parent_id.map(By::Task));
 entity!(ExternalTask, |t| Some(By::Token(t.token_id)));
 entity!(Job, |j| j.token_id.map(By::Token));
 entity!(EventSubscription, |s| Some(By::Token(s.token_id)));

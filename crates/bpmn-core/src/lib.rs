@@ -29,6 +29,7 @@ mod parse;
 pub mod problem;
 mod property;
 pub mod script;
+mod standalone;
 mod step;
 #[cfg(test)]
 mod step_cost;
@@ -44,6 +45,7 @@ pub use job_definition::{JobDefinition, JobSetting};
 pub use moves::{decision_values, sequence};
 pub use parse::{load, parse};
 pub use problem::{ParseErrors, Problem, Severity};
+pub use standalone::{new_tasks, no_definition};
 pub use step::{new_instance, step};
 pub use topology::{Id, IdSource, Slot};
 

@@ -113,6 +113,8 @@ impl<'a> Ctx<'a, '_> {
                 local_variables,
             } => self.complete_task(task, &variables, &local_variables),
             Command::UpdateTask { task, change } => self.update_task(task, change),
+            Command::CreateTask(new) => self.create_task(*new),
+            Command::DeleteTask { task, reason } => self.delete_task(task, reason),
             Command::ChangeLink { task, link, add } => self.change_task_link(task, &link, add),
             Command::Note { task, changes } => self.note(task, changes),
             Command::TaskError {
@@ -121,7 +123,9 @@ impl<'a> Ctx<'a, '_> {
                 message,
                 variables,
             } => {
-                let (token, _) = self.active_task(task)?;
+                let Some(token) = self.active_task(task)?.0 else {
+                    return Err(Self::uncaught(&code));
+                };
                 self.set_variables(Some(token), &variables);
                 self.report_error(token, &code, message.as_deref())
             }
@@ -130,7 +134,9 @@ impl<'a> Ctx<'a, '_> {
                 code,
                 variables,
             } => {
-                let (token, _) = self.active_task(task)?;
+                let Some(token) = self.active_task(task)?.0 else {
+                    return Err(Self::escalated_nowhere());
+                };
                 self.set_variables(Some(token), &variables);
                 match self.throw_escalation(token, &code)? {
                     Some(_) => Ok(()),
@@ -462,10 +468,10 @@ impl<'a> Ctx<'a, '_> {
     ) -> Result<(), Rejection> {
         let (token, task) = self.place(scope)?;
         let here = match task {
-            Some(_) => token.unwrap_or(self.inst.process.id),
+            Some(task) => token.unwrap_or(task),
             None => self.local_scope(token),
         };
-        let writer = self.writer(token);
+        let writer = self.writer_at(token, task);
         // The concurrent execution above an activity that has one of its own.
         let above = token.and_then(|id| self.inst.tokens.get(id)).filter(|row| {
             task.is_none() && row.id == scope && row.execution_id != scope && self.in_scope_activity(row)

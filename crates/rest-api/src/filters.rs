@@ -263,7 +263,7 @@ impl Filters {
 
     /// A date as Unix milliseconds; a blank text is none.
     pub fn date(&self, name: &str) -> ApiResult<Option<i64>> {
-        let Some(text) = self.scalar(name)? else {
+        let Some(text) = self.scalar(name)?.filter(|text| !text.is_empty()) else {
             return Ok(None);
         };
         if text.trim().is_empty() {
@@ -365,10 +365,22 @@ impl Paging {
 pub struct Sorting {
     pub by: String,
     pub descending: bool,
+    /// What criteria of `sorting` may have: which variable, for one.
+    pub parameters: Map<String, Value>,
 }
 
 /// Reads `sortBy`/`sortOrder` or, in a body, `sorting`. `known` are the criteria of this list.
 pub fn sorting(filters: &Filters, known: &dyn Fn(&str) -> bool) -> ApiResult<Vec<Sorting>> {
+    sorting_with(filters, known, &|_, _| Ok(false))
+}
+
+/// [`sorting`] with criteria that `sorting` alone may have, since they need its `parameters`: `with` says whether one
+/// is known, or what is wrong with its parameters.
+pub fn sorting_with(
+    filters: &Filters,
+    known: &dyn Fn(&str) -> bool,
+    with: &dyn Fn(&str, &Map<String, Value>) -> ApiResult<bool>,
+) -> ApiResult<Vec<Sorting>> {
     let bad = |name: &str, value: &str| {
         if filters.is_post() {
             return ApiError::invalid_request("");
@@ -392,6 +404,7 @@ pub fn sorting(filters: &Filters, known: &dyn Fn(&str) -> bool) -> ApiResult<Vec
         (Some(by), Some(order)) => sortings.push(Sorting {
             by,
             descending: order == "desc",
+            parameters: Map::new(),
         }),
         (None, None) => {}
         _ => {
@@ -414,18 +427,23 @@ pub fn sorting(filters: &Filters, known: &dyn Fn(&str) -> bool) -> ApiResult<Vec
             }
             _ => return Err(ApiError::invalid_request("")),
         };
-        let member = |name: &str| item.get(name).and_then(Value::as_str).unwrap_or_default();
-        let by = member("sortBy");
-        let descending = match member("sortOrder") {
-            "asc" => Some(false),
-            "desc" => Some(true),
+        let by = item.get("sortBy").and_then(Value::as_str).unwrap_or_default();
+        let parameters = match item.get("parameters") {
+            None | Some(Value::Null) => Map::new(),
+            Some(Value::Object(parameters)) => parameters.clone(),
+            Some(_) => return Err(ApiError::invalid_request("")),
+        };
+        let descending = match item.get("sortOrder").and_then(Value::as_str) {
+            Some("asc") => Some(false),
+            Some("desc") => Some(true),
             _ => None,
         };
         // The reference sets what it knows, one after the other; an item that says nothing it knows is passed over.
-        match (known(by), descending) {
+        match (known(by) || with(by, &parameters)?, descending) {
             (true, Some(descending)) => sortings.push(Sorting {
                 by: by.to_owned(),
                 descending,
+                parameters,
             }),
             (true, None) => {
                 return Err(ApiError::bad_user_request(

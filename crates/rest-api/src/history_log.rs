@@ -28,7 +28,7 @@ pub struct HistoricVariableInstance {
     pub state: &'static str,
     pub create_time: Date,
     pub removal_time: Option<Date>,
-    pub root_process_instance_id: String,
+    pub root_process_instance_id: Option<String>,
 }
 
 /// A value that a variable had or has.
@@ -52,7 +52,7 @@ pub struct HistoricDetail {
     pub user_operation_id: Option<String>,
     pub time: Date,
     pub removal_time: Option<Date>,
-    pub root_process_instance_id: String,
+    pub root_process_instance_id: Option<String>,
     pub variable_name: String,
     pub variable_instance_id: String,
     pub variable_type: &'static str,
@@ -92,7 +92,7 @@ pub struct HistoricTaskInstance {
     pub follow_up: Option<Date>,
     pub tenant_id: Option<String>,
     pub removal_time: Option<Date>,
-    pub root_process_instance_id: String,
+    pub root_process_instance_id: Option<String>,
     pub task_state: &'static str,
 }
 

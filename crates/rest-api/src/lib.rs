@@ -1,4 +1,5 @@
 //! What router and nodes share of the Camunda 7 REST API: the table of operations, error bodies, DTOs.
+pub mod accept;
 pub mod authorization;
 pub mod batch;
 pub mod cursor;
@@ -24,6 +25,7 @@ pub mod parameters;
 pub mod report;
 pub mod runtime;
 pub mod task;
+pub mod task_query;
 pub mod texts;
 pub mod variable;
 

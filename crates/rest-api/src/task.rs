@@ -30,6 +30,9 @@ pub struct Task {
     pub camunda_form_ref: Option<FormRef>,
     pub tenant_id: Option<String>,
     pub task_state: &'static str,
+    /// Only where `withTaskVariablesInReturn` or `withTaskLocalVariablesInReturn` asks for them, and there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variables: Option<serde_json::Value>,
     /// Only where `withCommentAttachmentInfo` asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attachment: Option<bool>,

@@ -10,6 +10,11 @@ use uuid::Uuid;
 #[serde(transparent)]
 pub struct Id(pub Uuid);
 
+/// The milliseconds of ids that stand for a client's text.
+const NAMED: u64 = (1 << 48) - 1;
+/// Another hash than the one that names the slot: together they tell texts apart.
+const NAMED_SEED: u32 = 0x7461_736b;
+
 impl Id {
     /// No entity's id.
     pub const NIL: Id = Id(Uuid::nil());
@@ -32,6 +37,25 @@ impl Id {
     pub fn twin(self) -> Id {
         let (high, low) = self.0.as_u64_pair();
         Id(Uuid::from_u64_pair(high, low ^ 0xffff_ffff_ffff))
+    }
+
+    /// The id of what a client has named itself: the same for the same text, in the slot of the text's hash. Its
+    /// milliseconds are ones that no clock reaches, its other bits a hash of the text.
+    pub fn named(text: &str) -> Id {
+        let hash = xxhash_rust::xxh64::xxh64(text.as_bytes(), u64::from(NAMED_SEED));
+        Id::from_parts(NAMED, (hash >> 48) as u16, Slot::of_key(text), hash)
+    }
+
+    /// Whether it stands for a text of a client's ([`Id::named`]).
+    pub fn is_named(self) -> bool {
+        self.millis() == NAMED && self.slot().is_some()
+    }
+
+    /// The id that a client means by a text: one of ours, or what it has named.
+    pub fn of_text(text: &str) -> Id {
+        let ours = text.parse::<Id>().ok();
+        ours.filter(|id| id.slot().is_some() && !id.is_named())
+            .unwrap_or_else(|| Id::named(text))
     }
 
     /// Unix milliseconds at which it was made.
@@ -130,6 +154,22 @@ mod tests {
             (twin.slot(), twin.millis(), twin.twin()),
             (id.slot(), id.millis(), id)
         );
+    }
+
+    #[test]
+    fn what_a_client_names_has_an_id_in_the_slot_of_its_hash() {
+        // Stored: what stands for a text may never change.
+        let id = Id::named("mine");
+        assert_eq!(id.slot(), Some(Slot::of_key("mine")));
+        assert!(id.is_named() && id.to_string().starts_with("ffffffff-ffff-8"));
+        assert_eq!(Id::of_text("mine"), id);
+        assert_ne!(Id::named("yours"), id);
+        let ours = Id::from_parts(1, 2, Slot::from_bits(3), 4);
+        assert_eq!(Id::of_text(&ours.to_string()), ours);
+        // Neither another one's uuid nor what stands inside means itself.
+        for text in ["5b28a61c-afea-11ea-a71f-0200170287af".to_owned(), id.to_string()] {
+            assert_eq!(Id::of_text(&text), Id::named(&text));
+        }
     }
 
     #[test]

@@ -280,9 +280,9 @@ impl Engine {
         render: Render,
     ) -> Result<Answer, EngineError> {
         let missing = EngineError::NotFound { entity, id };
-        let Some(slot) = id.slot() else {
+        if id.slot().is_none() {
             return Err(missing);
-        };
+        }
         // An entity never changes its instance; whether it is still there the command itself sees.
         let warm = self.inner.cache.owner(id);
         let instance = match warm {
@@ -303,7 +303,9 @@ impl Engine {
             }
             other => return other,
         }
-        self.refused_unless(slot, |owned| owned.shows(slot)).await?;
+        let Some(slot) = self.home_of(entity, id, caller.slot).await? else {
+            return Err(missing);
+        };
         // The first try of a repeated request may have removed the entity itself.
         match self.remembered(caller, slot).await? {
             Some(answer) => Ok(answer),
@@ -346,6 +348,20 @@ impl Engine {
 
     /// The instance that an entity belongs to.
     pub async fn load_entity(&self, entity: Entity, id: Id) -> Result<Option<Arc<Instance>>, EngineError> {
+        self.load_sent(entity, id, None).await
+    }
+
+    /// The instance of the task that a request is about.
+    pub async fn load_task(&self, caller: &Caller, id: Id) -> Result<Option<Arc<Instance>>, EngineError> {
+        self.load_sent(Entity::Task, id, caller.slot).await
+    }
+
+    async fn load_sent(
+        &self,
+        entity: Entity,
+        id: Id,
+        sent_to: Option<Slot>,
+    ) -> Result<Option<Arc<Instance>>, EngineError> {
         let instance = match self.inner.cache.owner(id) {
             Some(instance) => Some(instance),
             None => self.inner.owners.ask((entity, id)).await?,
@@ -353,12 +369,33 @@ impl Engine {
         match instance {
             Some(instance) => self.load(instance).await,
             None => {
-                if let Some(slot) = id.slot() {
-                    self.refused_unless(slot, |owned| owned.shows(slot)).await?;
-                }
+                self.home_of(entity, id, sent_to).await?;
                 Ok(None)
             }
         }
+    }
+
+    /// The slot that an entity which isn't here would be in. A task called by a client's id may live in another one than
+    /// that of its id: in the one that the request was sent to, if a router has been told so.
+    ///
+    /// # Errors
+    /// [`EngineError::Misdirected`] if that slot is elsewhere.
+    async fn home_of(
+        &self,
+        entity: Entity,
+        id: Id,
+        sent_to: Option<Slot>,
+    ) -> Result<Option<Slot>, EngineError> {
+        let Some(slot) = id.slot() else {
+            return Ok(None);
+        };
+        let sent_on = sent_to.filter(|sent| entity == Entity::Task && *sent != slot);
+        let home = sent_on.unwrap_or(slot);
+        self.refused_unless(home, |owned| owned.shows(home)).await?;
+        if entity == Entity::Task && sent_on.is_none() {
+            self.follow_alias(id).await?;
+        }
+        Ok(Some(home))
     }
 
     /// Queues a task at its slot's writer and waits for its answer.

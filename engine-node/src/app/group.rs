@@ -6,7 +6,7 @@ use super::{
     commands::Start,
     executor,
     outside::Replay,
-    signals,
+    signals, tasks,
     writer::{Stepped, Task, Work, now},
 };
 use crate::{
@@ -184,6 +184,15 @@ impl Group {
             Task::Start(start) | Task::TimerStart { start, .. } => {
                 start_instance(inner, work.slot, start, &mut env)?
             }
+            Task::NewTask(new) => {
+                let mut unit = bpmn_core::new_tasks(work.slot, &mut env);
+                let command = Command::CreateTask(new.clone());
+                let outcome = bpmn_core::step(&bpmn_core::no_definition(), &mut unit, command, &mut env)?;
+                self.unit
+                    .aliases
+                    .extend(tasks::rows(inner, new, work.slot, unit.process.root_id));
+                (unit, outcome)
+            }
             Task::Command { instance, decide } => {
                 let current = self.members.get(instance).and_then(Member::current);
                 let current = current.ok_or(EngineError::NotFound {
@@ -191,9 +200,28 @@ impl Group {
                     id: *instance,
                 })?;
                 let command = decide(current)?;
-                let deployed = inner.deployed(current.process.definition_id)?;
                 let mut copy = current.clone();
-                let outcome = bpmn_core::step(&deployed.reference(), &mut copy, command, &mut env)?;
+                let named = match &command {
+                    Command::CreateTask(new) => tasks::rows(inner, new, work.slot, copy.process.root_id),
+                    Command::UpdateTask { change, .. } => {
+                        tasks::parent_row(change, work.slot).into_iter().collect()
+                    }
+                    _ => Vec::new(),
+                };
+                let outcome = match copy.is_standalone() {
+                    true => bpmn_core::step(&bpmn_core::no_definition(), &mut copy, command, &mut env)?,
+                    false => {
+                        let deployed = inner.deployed(copy.process.definition_id)?;
+                        bpmn_core::step(&deployed.reference(), &mut copy, command, &mut env)?
+                    }
+                };
+                self.unit.slots.extend(
+                    named
+                        .iter()
+                        .map(|alias| alias.slot)
+                        .filter(|slot| *slot != work.slot),
+                );
+                self.unit.aliases.extend(named);
                 (copy, outcome)
             }
             Task::TimerStartFailed {

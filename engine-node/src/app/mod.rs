@@ -27,6 +27,7 @@ pub mod outside;
 mod rhythm;
 pub mod signals;
 pub mod sweep;
+pub mod tasks;
 pub mod writer;
 
 use crate::store::{Entity, Store, StoreError, Waiting};

@@ -14,13 +14,13 @@ use super::{
     group::{Group, Member},
     outside::{self, Replay},
     rhythm::Rhythm,
-    signals,
+    signals, tasks,
 };
 use crate::failpoint;
 use crate::store::{Applied, Unit};
 use bpmn_core::{
     Id, Slot,
-    command::{Command, Outcome},
+    command::{Command, NewTask, Outcome},
     instance::{HistoricJob, Incident, Instance, Job},
     large::Content,
 };
@@ -44,6 +44,8 @@ pub type Decide = Box<dyn Fn(&Instance) -> Result<Command, EngineError> + Send +
 pub enum Task {
     /// Starts a new instance.
     Start(Box<Start>),
+    /// Makes a task that no process makes and that is no part of another.
+    NewTask(Box<NewTask>),
     /// Commands an existing instance.
     Command { instance: Id, decide: Decide },
     /// A timer start event: starts an instance and replaces its job.
@@ -244,9 +246,21 @@ async fn batch(inner: &Arc<Inner>, works: Vec<Work>) -> Vec<Work> {
             }
             continue;
         }
+        let named: Vec<Id> = unit.aliases.iter().map(|alias| alias.entity_id).collect();
         forget(inner, [unit]);
         match applied {
             Applied::Done => {}
+            Applied::Conflict if !named.is_empty() && group.works.len() > 1 => {
+                for (work, _) in group.works {
+                    again.extend(Box::pin(batch(inner, vec![work])).await);
+                }
+            }
+            // Somebody has taken the id since it was looked up.
+            Applied::Conflict if !named.is_empty() && inner.is_taken(&named).await.unwrap_or(false) => {
+                for (work, _) in group.works {
+                    let _ = work.reply.send(Err(tasks::taken()));
+                }
+            }
             Applied::Conflict => again.extend(group.works.into_iter().filter_map(|(work, _)| retry(work))),
             Applied::NotOwner(slot) => {
                 inner.cache.clear();

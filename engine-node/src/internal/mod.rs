@@ -11,7 +11,11 @@ pub mod trust;
 
 use crate::{
     App,
-    app::{Caller, EngineError, sweep::Sweep},
+    app::{
+        Caller, EngineError,
+        sweep::Sweep,
+        tasks::{Reservation, Reserved},
+    },
     replication::{self, Subject},
     rest::error,
     store::SlotState,
@@ -43,6 +47,7 @@ pub fn routes() -> Router<App> {
         .route("/health", get(health))
         .route("/wakeups", get(wakeups))
         .route("/external-task/unlock", post(unlock))
+        .route("/alias", post(alias))
         .route("/payload/{digest}", put(put_payload).get(get_payload))
         .merge(instances("deployment", Subject::Deployment))
         .merge(instances("definition", Subject::Definition))
@@ -84,6 +89,13 @@ async fn info(State(app): State<App>) -> ApiResult<Json<Value>> {
             "released": count(SlotState::Released),
         },
     })))
+}
+
+/// Lets an id that a client has chosen lead to a slot.
+async fn alias(State(app): State<App>, body: Bytes) -> ApiResult<Json<Reserved>> {
+    let asked: Reservation =
+        serde_json::from_slice(&body).map_err(|error| ApiError::invalid_request(error.to_string()))?;
+    Ok(Json(app.engine.reserve(asked).await.map_err(api)?))
 }
 
 async fn health(State(app): State<App>) -> Response {

@@ -45,7 +45,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     w.text("name", col(F, "name"))?;
     w.like("nameLike", col(F, "name"))?;
     w.text("owner", col(F, "owner"))?;
-    let _ = w.filters.on("itemCount")?;
+    let _ = w.filters.raw("itemCount");
     let filters = w.filters;
     let condition = w.finish(known::FILTER)?;
     let columns = COLUMNS.map(|name| col(F, name)).to_vec();

@@ -23,6 +23,12 @@ pub fn by_id(id: &str) -> SelectStatement {
     query.exprs(columns()).take()
 }
 
+/// The groups of these ids, in order of them.
+pub fn named(ids: &[String]) -> SelectStatement {
+    let mut query = base(Condition::all().add(col(G, "id").is_in(ids)));
+    query.exprs(columns()).order_by((G, "id"), Order::Asc).take()
+}
+
 /// The groups of a user, by name.
 pub fn of_user(user: &str) -> SelectStatement {
     let mut query = base(Condition::all().add(col(G, "id").in_subquery(ids_of(user))));
@@ -65,7 +71,9 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     }
     let filters = w.filters;
     let condition = w.finish(known::GROUP)?;
-    Listing::new(base(condition), columns(), col(G, "id")).sorted(filters, &sort)
+    Listing::new(base(condition), columns(), col(G, "id"))
+        .called_by_text()
+        .sorted(filters, &sort)
 }
 
 fn columns() -> Vec<Expr> {

@@ -1,6 +1,6 @@
 //! What the queries of history share: rows are found by the root of their tree, which has the index; definition,
 //! tenant and activity of a row that doesn't hold them are looked up for the rows of the page alone.
-use super::{Where, col, equals_id, scalar};
+use super::{Where, col, scalar};
 use crate::store::{Row, StoreError, value::typed_value};
 use bpmn_core::value::TypedValue;
 use rest_api::ApiResult;
@@ -17,6 +17,17 @@ fn pick(table: &'static str, column: &'static str, key: &'static str, ids: &[Uui
         .from_as(table, "pk")
         .and_where(col("pk", key).is_in(ids.iter().copied()))
         .take()
+}
+
+/// Whether a variable is of a task that no process has made: that is its scope then.
+pub fn alone(alias: &'static str) -> Expr {
+    let of_task = col(alias, "task_id").is_not_null();
+    of_task.and(col(alias, "scope_id").equals((alias, "task_id")))
+}
+
+/// A column that says something of the process of a variable, if it has one.
+pub fn of_process(alias: &'static str, column: Expr) -> Expr {
+    Expr::case(alone(alias).not(), column).into()
 }
 
 /// That a row belongs to the tree of one of these instances, running or ended.
@@ -38,26 +49,39 @@ pub fn in_trees_of(alias: &'static str, instances: &[Uuid]) -> Expr {
     root.is_in(roots)
 }
 
-/// `processInstanceId`: of that instance, found by its root.
+/// That a row is of one of these instances; found by their roots. One condition, since alternatives read it too.
+fn of_any(alias: &'static str, instances: &[Uuid]) -> Expr {
+    let own = col(alias, "instance_id").is_in(instances.iter().copied());
+    own.and(in_trees_of(alias, instances))
+}
+
+/// The same of rows that show a process instance only if a process made them: `unit_id` is what they are stored with,
+/// which has the index.
+fn of_any_unit(alias: &'static str, instances: &[Uuid]) -> Expr {
+    let unit = col(alias, "unit_id").is_in(instances.iter().copied());
+    unit.and(of_any(alias, instances))
+}
+
+/// `processInstanceId`.
 pub fn instance(w: &mut Where<'_>, name: &str, alias: &'static str) -> ApiResult<()> {
-    let Some(text) = w.filters.text(name)? else {
-        return Ok(());
-    };
-    w.and(equals_id(col(alias, "instance_id"), &text));
-    if let Some(id) = super::uuids(&[text]).first() {
-        w.and(in_trees_of(alias, &[*id]));
+    if let Some(text) = w.filters.text(name)? {
+        w.and(of_any(alias, &super::uuids(&[text])));
     }
     Ok(())
 }
 
-/// `processInstanceIdIn`: of these instances, found by their roots.
-pub fn instances(w: &mut Where<'_>, name: &str, alias: &'static str) -> ApiResult<()> {
+/// `processInstanceId` of rows with `unit_id`.
+pub fn instance_of_unit(w: &mut Where<'_>, name: &str, alias: &'static str) -> ApiResult<()> {
+    if let Some(text) = w.filters.text(name)? {
+        w.and(of_any_unit(alias, &super::uuids(&[text])));
+    }
+    Ok(())
+}
+
+/// `processInstanceIdIn` of rows with `unit_id`.
+pub fn instances_of_units(w: &mut Where<'_>, name: &str, alias: &'static str) -> ApiResult<()> {
     if let Some(list) = w.filters.list(name)?.filter(|l| !l.is_empty()) {
-        let ids = super::uuids(&list);
-        w.and(col(alias, "instance_id").is_in(ids.iter().copied()));
-        if !ids.is_empty() {
-            w.and(in_trees_of(alias, &ids));
-        }
+        w.and(of_any_unit(alias, &super::uuids(&list)));
     }
     Ok(())
 }
@@ -97,6 +121,23 @@ pub fn of_instance(alias: &'static str, column: &'static str) -> Expr {
     ]))
 }
 
+/// The tenant of a variable: that of its instance, or of its task, if no process has made that.
+pub fn tenant_of(alias: &'static str) -> Expr {
+    let from = |table: &'static str| {
+        let query = Query::select()
+            .expr(col("tt", "tenant_id"))
+            .from_as(table, "tt")
+            .and_where(col("tt", "id").equals((alias, "task_id")))
+            .and_where(col("tt", "root_id").equals((alias, "root_id")))
+            .limit(1)
+            .take();
+        scalar(query)
+    };
+    let of_task = Expr::from(Func::coalesce([from("task"), from("history_task")]));
+    let of_task = Expr::case(alone(alias), of_task);
+    Expr::from(Func::coalesce([of_instance(alias, "tenant_id"), of_task.into()]))
+}
+
 /// That the instance of a row has a definition that meets the filters `processDefinitionId` and `…Key`.
 pub fn definition(w: &mut Where<'_>, alias: &'static str) -> ApiResult<()> {
     let mut found: Option<Vec<Uuid>> = None;
@@ -121,11 +162,6 @@ pub fn definition(w: &mut Where<'_>, alias: &'static str) -> ApiResult<()> {
         w.and(col(alias, "instance_id").in_subquery(instances.union(UnionType::All, ended).take()));
     }
     Ok(())
-}
-
-/// `tenantIdIn`, `withoutTenantId` of rows whose instance has the tenant.
-pub fn tenants(w: &mut Where<'_>, alias: &'static str) -> ApiResult<()> {
-    w.tenants(of_instance(alias, "tenant_id"))
 }
 
 /// The element of the activity instance that a column names: it runs (a token) or has ended.
@@ -169,7 +205,7 @@ pub fn execution_of(alias: &'static str) -> Expr {
     Expr::from(Func::coalesce([
         scalar(ended),
         scalar(running),
-        col(alias, "scope_id"),
+        of_process(alias, col(alias, "scope_id")),
     ]))
 }
 

@@ -68,7 +68,7 @@ fn columns(content: bool) -> Vec<Expr> {
         history::element_of(V, "writer_id"),
         history::execution_of(V),
         history::of_instance(V, "definition_id"),
-        history::of_instance(V, "tenant_id"),
+        history::tenant_of(V),
         super::history_process::root_ended(V),
     ]);
     columns
@@ -91,6 +91,14 @@ const VALUE: [&str; 14] = [
     "writer_id",
 ];
 
+/// A column as details show it.
+fn own(alias: &'static str, name: &'static str) -> Expr {
+    match name {
+        "instance_id" => history::of_process(alias, col(alias, name)),
+        _ => col(alias, name),
+    }
+}
+
 /// Rows of a table of variables, each a detail by its present value.
 fn present(table: &'static str, alias: &'static str) -> SelectStatement {
     let mut query = Query::select();
@@ -98,13 +106,14 @@ fn present(table: &'static str, alias: &'static str) -> SelectStatement {
     let time = Expr::from(Func::coalesce([col(alias, "updated"), col(alias, "created")]));
     query.expr_as(id, "id").expr_as(col(alias, "id"), "variable_id");
     for name in VALUE {
-        query.expr_as(col(alias, name), name);
+        query.expr_as(own(alias, name), name);
     }
     let activity = match table {
         "history_variable" => col(alias, "activity_id"),
         _ => null(),
     };
     query
+        .expr_as(col(alias, "instance_id"), "unit_id")
         .expr_as(time, "time")
         .expr_as(col(alias, "initial"), "initial")
         .expr_as(activity, "activity_id")
@@ -120,9 +129,10 @@ fn base() -> SelectStatement {
         .expr_as(col("d", "id"), "id")
         .expr_as(col("d", "variable_id"), "variable_id");
     for name in VALUE {
-        replaced.expr_as(col("d", name), name);
+        replaced.expr_as(own("d", name), name);
     }
     replaced
+        .expr_as(col("d", "instance_id"), "unit_id")
         .expr_as(col("d", "updated"), "time")
         .expr_as(col("d", "initial"), "initial")
         .expr_as(col("d", "writer_id"), "activity_id")
@@ -145,9 +155,9 @@ pub fn by_id(id: Id) -> SelectStatement {
 
 /// Historic details that meet the filters.
 pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
-    history::instance(&mut w, "processInstanceId", V)?;
-    history::instances(&mut w, "processInstanceIdIn", V)?;
-    history::tenants(&mut w, V)?;
+    history::instance_of_unit(&mut w, "processInstanceId", V)?;
+    history::instances_of_units(&mut w, "processInstanceIdIn", V)?;
+    w.tenants(history::tenant_of(V))?;
     if let Some(id) = w.filters.text("executionId")? {
         of_executions(&mut w, super::uuids(&[id]));
     }
@@ -190,7 +200,7 @@ fn sort(by: &str) -> Option<SortBy> {
         "time" => (col(V, "time"), Kind::Number),
         // Ids begin with the clock and counter that occurrences are numbered by.
         "occurrence" => (col(V, "id"), Kind::Id),
-        "tenantId" => (history::of_instance(V, "tenant_id"), Kind::Text),
+        "tenantId" => (history::tenant_of(V), Kind::Text),
         _ => return None,
     })
 }

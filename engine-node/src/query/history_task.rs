@@ -35,6 +35,9 @@ pub struct TaskRow {
     pub delete_reason: Option<String>,
     pub updated: Option<i64>,
     pub tenant_id: Option<String>,
+    pub parent_id: Option<Id>,
+    /// How it was when it went with what it was a part of: 0 as it was made, 1 changed since.
+    pub went_as: Option<i64>,
     /// End of the root of its tree.
     pub root_ended: Option<i64>,
 }
@@ -43,6 +46,8 @@ impl TaskRow {
     /// REST's `taskState`.
     pub fn word(&self) -> &'static str {
         match (self.ended, self.delete_reason.as_deref()) {
+            (Some(_), _) if self.went_as == Some(0) => "Created",
+            (Some(_), _) if self.went_as == Some(1) => "Updated",
             (Some(_), Some("completed")) => "Completed",
             (Some(_), _) => "Deleted",
             (None, _) if self.updated.is_some() => "Updated",
@@ -51,7 +56,7 @@ impl TaskRow {
     }
 }
 
-const COLUMNS: [&str; 19] = [
+const COLUMNS: [&str; 21] = [
     "id",
     "root_id",
     "instance_id",
@@ -71,6 +76,8 @@ const COLUMNS: [&str; 19] = [
     "delete_reason",
     "last_updated",
     "tenant_id",
+    "parent_id",
+    "went_as",
 ];
 
 /// Reads a row of [`listing`].
@@ -95,7 +102,9 @@ pub fn row(row: &dyn Row) -> Result<TaskRow, StoreError> {
         delete_reason: row.text_opt(16)?,
         updated: row.i64_opt(17)?,
         tenant_id: row.text_opt(18)?,
-        root_ended: row.i64_opt(19)?,
+        parent_id: row.id_opt(19)?,
+        went_as: row.i64_opt(20)?,
+        root_ended: row.i64_opt(21)?,
     })
 }
 
@@ -112,14 +121,22 @@ fn base() -> SelectStatement {
         );
         running.expr_as(
             match name {
-                "ended" | "delete_reason" => null(),
+                "ended" | "delete_reason" | "went_as" => null(),
+                // Others are stored with a unit that is no process instance.
+                "instance_id" => {
+                    Expr::case(col("r", "token_id").is_not_null(), col("r", "instance_id")).into()
+                }
                 _ => col("r", name),
             },
             name,
         );
     }
-    ended.from_as("history_task", "e").and_where(visible("e"));
+    ended
+        .expr_as(col("e", "instance_id"), "unit_id")
+        .from_as("history_task", "e")
+        .and_where(visible("e"));
     running
+        .expr_as(col("r", "instance_id"), "unit_id")
         .from_as("task", "r")
         .and_where(visible("r"))
         .and_where(col("r", "recorded").eq(true));
@@ -151,7 +168,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
 
 fn conditions(w: &mut Where<'_>) -> ApiResult<()> {
     w.id("taskId", col(H, "id"))?;
-    history::instance(w, "processInstanceId", H)?;
+    history::instance_of_unit(w, "processInstanceId", H)?;
     w.id("rootProcessInstanceId", col(H, "root_id"))?;
     let key = || history::of_instance(H, "business_key");
     w.text("processInstanceBusinessKey", key())?;
@@ -175,8 +192,8 @@ fn conditions(w: &mut Where<'_>) -> ApiResult<()> {
     times(w)?;
     w.tenants(col(H, "tenant_id"))?;
     people(w)?;
+    w.id("taskParentTaskId", col(H, "parent_id"))?;
     let cases = [
-        "taskParentTaskId",
         "caseInstanceId",
         "caseExecutionId",
         "caseDefinitionId",

@@ -87,7 +87,7 @@ fn columns(content: bool) -> Vec<Expr> {
         history::element_of(V, "shown_id"),
         history::execution_of(V),
         history::of_instance(V, "definition_id"),
-        history::of_instance(V, "tenant_id"),
+        history::tenant_of(V),
         super::history_process::root_ended(V),
     ]);
     columns
@@ -97,11 +97,16 @@ fn base() -> SelectStatement {
     let mut gone = Query::select();
     let mut running = Query::select();
     for name in SHARED {
-        gone.expr_as(col("e", name), name);
-        running.expr_as(col("r", name), name);
+        let own = |alias| match name {
+            "instance_id" => history::of_process(alias, col(alias, name)),
+            _ => col(alias, name),
+        };
+        gone.expr_as(own("e"), name);
+        running.expr_as(own("r"), name);
     }
     let shown = |alias: &'static str, own: Expr| Expr::from(Func::coalesce([col(alias, "shown_id"), own]));
-    gone.expr_as(col("e", "activity_id"), "activity_id")
+    gone.expr_as(col("e", "instance_id"), "unit_id")
+        .expr_as(col("e", "activity_id"), "activity_id")
         .expr_as(shown("e", col("e", "activity_id")), "shown_id")
         .expr_as(col("e", "deleted"), "deleted")
         .from_as("history_variable", "e")
@@ -113,6 +118,7 @@ fn base() -> SelectStatement {
         .and_where(col("st", "id").equals(("r", "scope_id")))
         .take();
     running
+        .expr_as(col("r", "instance_id"), "unit_id")
         .expr_as(super::scalar(activity.clone()), "activity_id")
         .expr_as(shown("r", super::scalar(activity)), "shown_id")
         .expr_as(Expr::cust("FALSE"), "deleted")
@@ -134,10 +140,10 @@ pub fn by_id(id: Id) -> SelectStatement {
 
 /// Historic variables that meet the filters.
 pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
-    history::instance(&mut w, "processInstanceId", V)?;
-    history::instances(&mut w, "processInstanceIdIn", V)?;
+    history::instance_of_unit(&mut w, "processInstanceId", V)?;
+    history::instances_of_units(&mut w, "processInstanceIdIn", V)?;
     history::definition(&mut w, V)?;
-    history::tenants(&mut w, V)?;
+    w.tenants(history::tenant_of(V))?;
     w.ids("taskIdIn", col(V, "task_id"))?;
     if let Some(list) = w.filters.list("activityInstanceIdIn")?.filter(|l| !l.is_empty()) {
         w.and(history::activity_in(V, "shown_id", &list));
@@ -233,7 +239,7 @@ fn sort(by: &str) -> Option<SortBy> {
     Some(match by {
         "instanceId" => (col(V, "instance_id"), Kind::Id),
         "variableName" => (col(V, "name"), Kind::Text),
-        "tenantId" => (history::of_instance(V, "tenant_id"), Kind::Text),
+        "tenantId" => (history::tenant_of(V), Kind::Text),
         _ => return None,
     })
 }

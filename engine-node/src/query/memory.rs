@@ -65,6 +65,7 @@ mod tests {
             let by = [Sorting {
                 by: "x".into(),
                 descending,
+                parameters: Default::default(),
             }];
             let key = |row: &(&str, Option<i64>), _: &str| row.1.map_or(Key::Null, Key::Number);
             page(rows.clone(), &by, Paging::default(), key, |row| row.0.to_owned())

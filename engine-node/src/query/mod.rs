@@ -1,6 +1,7 @@
 //! From the filters of a list to one SELECT, the same for both databases. Knows columns, not JSON bodies of rows.
 //!
 //! Definitions are found in the catalog, so a filter by key becomes `definition_id IN (…)`.
+pub mod alias;
 pub mod authorization;
 pub mod batch;
 pub mod counters;
@@ -47,13 +48,13 @@ use bpmn_core::Id;
 use rest_api::{
     ApiError, ApiResult,
     cursor::Cursor,
-    filters::{Filters, Paging, Sorting, sorting},
+    filters::{Filters, Paging, Sorting, sorting, sorting_with},
 };
 use sea_query::{
     Condition, Expr, ExprTrait, Func, LikeExpr, NullOrdering, Order, Query, SelectStatement,
     SubQueryStatement,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 /// A column of a table or alias.
@@ -117,6 +118,7 @@ pub enum Kind {
     Id,
     Text,
     Number,
+    Float,
 }
 
 /// What a criterion sorts by.
@@ -128,6 +130,7 @@ pub struct Listing {
     base: SelectStatement,
     columns: Vec<Expr>,
     id: Expr,
+    id_kind: Kind,
     sorts: Vec<(Sorting, SortBy)>,
     /// The count by counters, where the filters allow it.
     counted: Option<SelectStatement>,
@@ -140,9 +143,16 @@ impl Listing {
             base,
             columns,
             id,
+            id_kind: Kind::Id,
             sorts: Vec::new(),
             counted: None,
         }
+    }
+
+    /// Of rows whose id is a text.
+    pub fn called_by_text(mut self) -> Listing {
+        self.id_kind = Kind::Text;
+        self
     }
 
     /// Counts by this statement instead of the rows.
@@ -157,6 +167,25 @@ impl Listing {
             if let Some(sort) = by(&one.by) {
                 self.sorts.push((one, sort));
             }
+        }
+        Ok(self)
+    }
+
+    /// The same with criteria that have parameters; `with` gives what such a one sorts by, `None` if there is none of
+    /// that name.
+    pub fn sorted_with(
+        mut self,
+        filters: &Filters,
+        by: &dyn Fn(&str) -> Option<SortBy>,
+        with: &dyn Fn(&str, &Map<String, Value>) -> ApiResult<Option<SortBy>>,
+    ) -> ApiResult<Listing> {
+        let known = |name: &str, parameters: &Map<String, Value>| Ok(with(name, parameters)?.is_some());
+        for one in sorting_with(filters, &|name| by(name).is_some(), &known)? {
+            let sort = match by(&one.by) {
+                Some(sort) => Some(sort),
+                None => with(&one.by, &one.parameters)?,
+            };
+            self.sorts.extend(sort.map(|sort| (one, sort)));
         }
         Ok(self)
     }
@@ -201,12 +230,12 @@ impl Listing {
             ))
         };
         let (id, values) = cursor.after.split_last().ok_or_else(wrong)?;
-        let id: Id = id.as_str().and_then(|id| id.parse().ok()).ok_or_else(wrong)?;
+        let id = literal(self.id_kind, id).flatten().ok_or_else(wrong)?;
         if cursor.order != self.order() || values.len() != self.sorts.len() {
             return Err(wrong());
         }
         // Behind in the last criterion, or equal there and behind in the next: from the id outwards.
-        let mut behind = self.id.clone().gt(id.0);
+        let mut behind = self.id.clone().gt(id);
         for ((sorting, (expr, kind)), value) in self.sorts.iter().zip(values).rev() {
             let value = literal(*kind, value).ok_or_else(wrong)?;
             let (equal, beyond) = match (value, sorting.descending) {
@@ -232,7 +261,14 @@ impl Listing {
     pub fn order(&self) -> String {
         let each = self.sorts.iter().map(|(sorting, _)| {
             let direction = if sorting.descending { "desc" } else { "asc" };
-            format!("{}:{direction}", sorting.by)
+            match sorting.parameters.is_empty() {
+                true => format!("{}:{direction}", sorting.by),
+                // It goes into a header.
+                false => {
+                    let parameters = json!(sorting.parameters).to_string();
+                    format!("{}({}):{direction}", sorting.by, parameters.escape_default())
+                }
+            }
         });
         each.collect::<Vec<_>>().join(",")
     }
@@ -268,9 +304,14 @@ impl Listing {
                 Kind::Id => json!(row.id_opt(at + i)?.map(|id| id.to_string())),
                 Kind::Text => json!(row.text_opt(at + i)?),
                 Kind::Number => json!(row.i64_opt(at + i)?),
+                Kind::Float => json!(row.f64_opt(at + i)?),
             });
         }
-        values.push(json!(row.id(at + self.sorts.len())?.to_string()));
+        let at = at + self.sorts.len();
+        values.push(match self.id_kind {
+            Kind::Text => json!(row.text(at)?),
+            _ => json!(row.id(at)?.to_string()),
+        });
         Ok(values)
     }
 }
@@ -284,6 +325,7 @@ fn literal(kind: Kind, value: &Value) -> Option<Option<Expr>> {
         Kind::Id => Expr::val(value.as_str()?.parse::<Id>().ok()?.0),
         Kind::Text => Expr::val(value.as_str()?),
         Kind::Number => Expr::val(value.as_i64()?),
+        Kind::Float => Expr::val(value.as_f64()?),
     };
     Some(Some(literal))
 }
@@ -552,18 +594,14 @@ impl<'a> Where<'a> {
     }
 }
 
-/// `column = id`, or never if the text is no id of ours.
+/// `column = id`; a text that is no id of ours may be what a client has named a task.
 pub fn equals_id(column: Expr, id: &str) -> Expr {
-    id.parse::<Id>().map_or_else(|_| never(), |id| column.eq(id.0))
+    column.eq(Id::of_text(id).0)
 }
 
-/// The uuids among texts.
+/// What texts stand for inside.
 pub fn uuids(texts: &[String]) -> Vec<Uuid> {
-    texts
-        .iter()
-        .filter_map(|text| text.parse::<Id>().ok())
-        .map(|id| id.0)
-        .collect()
+    texts.iter().map(|text| Id::of_text(text).0).collect()
 }
 
 /// SQL's LIKE on a text in memory: `%` any characters, `_` one, a backslash escapes.

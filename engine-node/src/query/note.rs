@@ -15,30 +15,35 @@ pub struct Owner {
     pub id: Id,
     pub root_id: Id,
     pub running: bool,
+    /// It belongs to a process instance, or is one.
+    pub of_process: bool,
 }
 
-fn owner(running: &'static str, ended: &'static str, id: Id) -> SelectStatement {
-    let from = |table: &'static str, runs: i32| {
+/// `process`: the columns that aren't null if it is of a process.
+fn owner(tables: [&'static str; 2], process: [&'static str; 2], id: Id) -> SelectStatement {
+    let from = |table: usize, runs: i32| {
+        let (table, process) = (tables[table], process[table]);
         Query::select()
             .expr(col("o", "id"))
             .expr(col("o", "root_id"))
             .expr(Expr::val(runs))
+            .expr(col("o", process).is_not_null())
             .from_as(table, "o")
             .and_where(col("o", "id").eq(id.0))
             .and_where(visible("o"))
             .take()
     };
-    from(running, 1).union(UnionType::All, from(ended, 0)).take()
+    from(0, 1).union(UnionType::All, from(1, 0)).take()
 }
 
 /// The task of that id, running or ended.
 pub fn task(id: Id) -> SelectStatement {
-    owner("task", "history_task", id)
+    owner(["task", "history_task"], ["token_id", "instance_id"], id)
 }
 
 /// The process instance of that id, running or ended.
 pub fn instance(id: Id) -> SelectStatement {
-    owner("process_instance", "history_process", id)
+    owner(["process_instance", "history_process"], ["id", "id"], id)
 }
 
 /// Reads a row of [`task`] or [`instance`].
@@ -47,6 +52,7 @@ pub fn owner_row(row: &dyn Row) -> Result<Owner, StoreError> {
         id: row.id(0)?,
         root_id: row.id(1)?,
         running: row.i64(2)? == 1,
+        of_process: row.bool(3)?,
     })
 }
 

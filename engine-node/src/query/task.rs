@@ -1,5 +1,6 @@
 //! The list of user tasks.
 mod people;
+mod variable_sort;
 
 use super::{
     Kind, Listing, SortBy, Where, col,
@@ -10,14 +11,14 @@ use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::{Id, instance::UserTask};
 use rest_api::{
     ApiError, ApiResult,
-    filters::{Comparing, Filters, variable_filters},
+    filters::{Comparing, variable_filters},
     known,
 };
 use sea_query::{Condition, Expr, ExprTrait, Func, Query, SelectStatement};
 
 const T: &str = "t";
 
-const COLUMNS: [&str; 20] = [
+const COLUMNS: [&str; 21] = [
     "id",
     "instance_id",
     "token_id",
@@ -38,6 +39,7 @@ const COLUMNS: [&str; 20] = [
     "suspended",
     "form_key",
     "tenant_id",
+    "parent_id",
 ];
 
 /// Reads a row of [`listing`]; candidates are left out.
@@ -64,6 +66,7 @@ pub fn row(row: &dyn Row) -> Result<UserTask, StoreError> {
         form_key: row.text_opt(18)?,
         tenant_id: row.text_opt(19)?,
         recorded: false,
+        parent_id: row.id_opt(20)?,
         candidates: Vec::new(),
         links: Vec::new(),
         changed_links: Vec::new(),
@@ -80,6 +83,10 @@ pub fn by_id(id: Id) -> SelectStatement {
 
 /// Asks for two more columns: whether a task has attachments and comments.
 pub const WITH_NOTES: &str = "withCommentAttachmentInfo";
+
+/// Asks for the variables that a task sees, or its own; they come with its instance.
+pub const WITH_VARIABLES: &str = "withTaskVariablesInReturn";
+pub const WITH_LOCAL_VARIABLES: &str = "withTaskLocalVariablesInReturn";
 
 /// The columns that [`WITH_NOTES`] adds.
 fn noted() -> [Expr; 2] {
@@ -124,10 +131,19 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     if filters.on(WITH_NOTES)? {
         columns.extend(noted());
     }
-    refuse_variable_sort(filters)?;
     Listing::new(base(condition), columns, col(T, "id"))
         .counted(counted)
-        .sorted(filters, &sort)
+        .sorted_with(filters, &sort, &variable_sort::sort)
+}
+
+/// That a process has made the task: only then is the unit that it is stored with a process instance.
+fn of_process() -> Expr {
+    col(T, "token_id").is_not_null()
+}
+
+/// The process instance of a task.
+fn process() -> Expr {
+    Expr::case(of_process(), col(T, "instance_id")).into()
 }
 
 fn base(condition: Condition) -> SelectStatement {
@@ -138,22 +154,11 @@ fn base(condition: Condition) -> SelectStatement {
         .take()
 }
 
-/// Sorting by a variable exists in the reference's POST; it is refused rather than ignored.
-fn refuse_variable_sort(filters: &Filters) -> ApiResult<()> {
-    for item in filters.array_if_post("sorting")?.into_iter().flatten() {
-        let by = item.get("sortBy").and_then(|v| v.as_str()).unwrap_or_default();
-        if by.ends_with("Variable") {
-            return Err(ApiError::not_implemented(&format!("sorting tasks by '{by}'")));
-        }
-    }
-    Ok(())
-}
-
 fn sort(by: &str) -> Option<SortBy> {
     let text = |name| (col(T, name), Kind::Text);
     let number = |name| (col(T, name), Kind::Number);
     Some(match by {
-        "instanceId" => (col(T, "instance_id"), Kind::Id),
+        "instanceId" => (process(), Kind::Id),
         "executionId" => (col(T, "execution_id"), Kind::Id),
         "id" => (col(T, "id"), Kind::Id),
         "dueDate" => number("due"),
@@ -172,12 +177,42 @@ fn sort(by: &str) -> Option<SortBy> {
     })
 }
 
+/// Lists in a query of which an empty one holds an empty text, as the reference parts it at the commas.
+const BLANK: [&str; 8] = [
+    "taskIdIn",
+    "processInstanceIdIn",
+    "processInstanceBusinessKeyIn",
+    "processDefinitionKeyIn",
+    "activityInstanceIdIn",
+    "tenantIdIn",
+    "assigneeIn",
+    "taskDefinitionKeyIn",
+];
+
+fn blank_lists(w: &mut Where<'_>) -> ApiResult<()> {
+    let filters = w.filters;
+    let blank = |name: &str| !filters.is_post() && filters.raw(name).and_then(|v| v.as_str()) == Some("");
+    if BLANK.into_iter().any(blank) {
+        w.and(super::never());
+    }
+    if blank("assigneeNotIn") {
+        w.and(col(T, "assignee").is_not_null());
+    }
+    match blank("candidateGroups") {
+        true => Err(ApiError::engine("Candidate group list is empty")),
+        false => Ok(()),
+    }
+}
+
 fn conditions(w: &mut Where<'_>) -> ApiResult<()> {
+    blank_lists(w)?;
     fields(w)?;
     times(w)?;
     instance(w)?;
     variables(w)?;
-    let _ = w.filters.on(WITH_NOTES)?;
+    for name in [WITH_NOTES, WITH_VARIABLES, WITH_LOCAL_VARIABLES] {
+        let _ = w.filters.on(name)?;
+    }
     Ok(())
 }
 
@@ -205,7 +240,10 @@ fn fields(w: &mut Where<'_>) -> ApiResult<()> {
     w.text("assignee", col(T, "assignee"))?;
     w.like("assigneeLike", col(T, "assignee"))?;
     w.texts("assigneeIn", col(T, "assignee"))?;
-    w.not_texts("assigneeNotIn", col(T, "assignee"))?;
+    // Nobody is not in the list either, for the reference.
+    if let Some(list) = w.filters.list("assigneeNotIn")?.filter(|l| !l.is_empty()) {
+        w.and(col(T, "assignee").is_not_in(list));
+    }
     w.switch("assigned", col(T, "assignee").is_not_null())?;
     w.switch("unassigned", col(T, "assignee").is_null())?;
     w.text("owner", col(T, "owner"))?;
@@ -230,9 +268,9 @@ fn fields(w: &mut Where<'_>) -> ApiResult<()> {
             return Err(ApiError::invalid_request(message));
         }
     }
-    // Tasks have no parents and belong to no case.
+    w.id("parentTaskId", col(T, "parent_id"))?;
+    // Tasks belong to no case.
     for name in [
-        "parentTaskId",
         "caseInstanceId",
         "caseExecutionId",
         "caseDefinitionId",
@@ -272,8 +310,12 @@ fn times(w: &mut Where<'_>) -> ApiResult<()> {
 }
 
 fn instance(w: &mut Where<'_>) -> ApiResult<()> {
-    w.id("processInstanceId", col(T, "instance_id"))?;
-    w.ids("processInstanceIdIn", col(T, "instance_id"))?;
+    if let Some(id) = w.filters.text("processInstanceId")? {
+        w.and(super::equals_id(col(T, "instance_id"), &id).and(of_process()));
+    }
+    if let Some(ids) = w.filters.list("processInstanceIdIn")?.filter(|l| !l.is_empty()) {
+        w.and(col(T, "instance_id").is_in(super::uuids(&ids)).and(of_process()));
+    }
     w.id("executionId", col(T, "execution_id"))?;
     w.definition(col(T, "definition_id"))?;
     w.definition_name(col(T, "definition_id"))?;
@@ -290,7 +332,7 @@ fn instance(w: &mut Where<'_>) -> ApiResult<()> {
             .from_as("process_instance", "p")
             .and_where(condition)
             .take();
-        col(T, "instance_id").in_subquery(query)
+        col(T, "instance_id").in_subquery(query).and(of_process())
     };
     if let Some(key) = w.filters.text("processInstanceBusinessKey")? {
         w.and(instance(col("p", "business_key").eq(key)));
@@ -311,11 +353,8 @@ fn instance(w: &mut Where<'_>) -> ApiResult<()> {
 fn variables(w: &mut Where<'_>) -> ApiResult<()> {
     let ignore = variable::IgnoreCase::of(w.filters)?;
     for filter in variable_filters(w.filters, "processVariables", Comparing::Tasks)? {
-        w.and(variable::exists(
-            &filter,
-            ignore,
-            variable::of_instance((T, "instance_id")),
-        )?);
+        let exists = variable::exists(&filter, ignore, variable::of_instance((T, "instance_id")))?;
+        w.and(exists.and(of_process()));
     }
     if !variable_filters(w.filters, "caseInstanceVariables", Comparing::Tasks)?.is_empty() {
         w.and(super::never());

@@ -64,7 +64,9 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     }
     let filters = w.filters;
     let condition = w.finish(known::TENANT)?;
-    Listing::new(base(condition), columns(), col(T, "id")).sorted(filters, &sort)
+    Listing::new(base(condition), columns(), col(T, "id"))
+        .called_by_text()
+        .sorted(filters, &sort)
 }
 
 /// Tenants that have users or groups.

@@ -36,7 +36,19 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     }
     let filters = w.filters;
     let condition = w.finish(known::USER)?;
-    Listing::new(base(condition), columns(), col(U, "id")).sorted(filters, &sort)
+    Listing::new(base(condition), columns(), col(U, "id"))
+        .called_by_text()
+        .sorted(filters, &sort)
+}
+
+/// The users of these ids, in order of them.
+pub fn named(ids: &[String]) -> SelectStatement {
+    use sea_query::ExprTrait;
+    let mut query = base(Condition::all().add(col(U, "id").is_in(ids)));
+    query
+        .exprs(columns())
+        .order_by((U, "id"), sea_query::Order::Asc)
+        .take()
 }
 
 /// The other users of the groups of a user.

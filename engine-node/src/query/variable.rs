@@ -167,7 +167,14 @@ pub fn listing(w: Where<'_>) -> ApiResult<Listing> {
     let mut w = w;
     w.text("variableName", col("v", "name"))?;
     w.like("variableNameLike", col("v", "name"))?;
-    w.exact_ids("processInstanceIdIn", col("v", "instance_id"))?;
+    if let Some(ids) = w
+        .filters
+        .exact_list("processInstanceIdIn")?
+        .filter(|l| !l.is_empty())
+    {
+        let of_process = super::history::alone("v").not();
+        w.and(col("v", "instance_id").is_in(super::uuids(&ids)).and(of_process));
+    }
     w.exact_ids("taskIdIn", col("v", "task_id"))?;
     // A variable local to a task has the task for its scope.
     if let Some(list) = w
@@ -231,7 +238,8 @@ fn of_scope(column: &'static str) -> Expr {
 
 /// The execution of variable `v`, as rows show it.
 fn execution() -> Expr {
-    Func::coalesce([of_scope("execution_id"), col("v", "scope_id")]).into()
+    let scope = super::history::of_process("v", col("v", "scope_id"));
+    Func::coalesce([of_scope("execution_id"), scope]).into()
 }
 
 /// The activity instance of variable `v`; of the process instance its own.
@@ -249,7 +257,13 @@ fn tenant() -> Expr {
         .from_as("process_instance", "vp")
         .and_where(col("vp", "id").equals(("v", "instance_id")))
         .take();
-    super::scalar(process)
+    let task = Query::select()
+        .expr(col("tt", "tenant_id"))
+        .from_as("task", "tt")
+        .and_where(col("tt", "id").equals(("v", "task_id")))
+        .take();
+    let task = Expr::case(super::history::alone("v"), super::scalar(task));
+    Func::coalesce([super::scalar(process), task.into()]).into()
 }
 
 fn base(condition: Condition) -> SelectStatement {

@@ -69,7 +69,7 @@ async fn find(call: &Call, missing: String) -> ApiResult<Noted<Attachment>> {
         Some(id) => read(call, Of::One(id)).await?.pop(),
         None => None,
     };
-    match found.filter(|row| row.note.task_id.to_string() == call.param("id")) {
+    match found.filter(|row| Some(row.note.task_id) == call.id("id")) {
         Some(row) => Ok(row),
         None => Err(call.missing(call.id("id"), ApiError::not_found(missing)).await),
     }
@@ -142,7 +142,7 @@ async fn create(call: Call) -> ApiResult<Response> {
         url: url.filter(|_| content.is_none()),
         user_id: call.caller.user.clone(),
         created: now(),
-        bound: task.running,
+        bound: task.running && task.of_process,
         content,
     };
     let href = format!(

@@ -45,6 +45,8 @@ pub struct Call {
     members: ApiResult<Option<Arc<Map<String, Value>>>>,
     /// Path of the operation.
     list: Option<&'static str>,
+    /// The `id` in the path is a task's, which a client may have chosen.
+    of_task: bool,
     _room: Option<SemaphorePermit<'static>>,
 }
 
@@ -137,6 +139,7 @@ impl FromRequest<App> for Call {
             params,
             members: members.map(|members| members.map(Arc::new)),
             list,
+            of_task: parts.uri.path().starts_with("/task/"),
             _room: room,
         };
         if let Some(slot) = call.caller.slot {
@@ -223,7 +226,10 @@ impl Call {
 
     /// The id in the path; a text that isn't one of ours is `None`: an unknown id.
     pub fn id(&self, name: &str) -> Option<Id> {
-        self.param(name).parse().ok()
+        match self.of_task && name == "id" {
+            true => Some(Id::of_text(self.param(name))),
+            false => self.param(name).parse().ok(),
+        }
     }
 
     /// A name in the path, such as a variable's.
@@ -301,10 +307,18 @@ impl Call {
 
     /// The error for an id that nothing was found for: 421 if its slot isn't here, else `missing`.
     pub async fn missing(&self, id: Option<Id>, missing: ApiError) -> ApiError {
-        match id.and_then(Id::slot) {
-            Some(slot) => self.shows(slot).await.err().unwrap_or(missing),
-            None => missing,
-        }
+        let Some((id, slot)) = id.and_then(|id| Some((id, id.slot()?))) else {
+            return missing;
+        };
+        // A router that was told where the task lives has sent the request on to there.
+        let sent_on = self.caller.slot.filter(|sent| self.of_task && *sent != slot);
+        let strayed = match self.shows(sent_on.unwrap_or(slot)).await {
+            Ok(()) if self.of_task && sent_on.is_none() => {
+                self.app.engine.follow_alias(id).await.map_err(error::api)
+            }
+            shown => shown,
+        };
+        strayed.err().unwrap_or(missing)
     }
 
     /// Runs a query.

@@ -171,7 +171,7 @@ async fn find(call: &Call, id: Option<Id>) -> ApiResult<Option<Noted<Comment>>> 
 
 async fn one(call: Call) -> ApiResult<Response> {
     let found = find(&call, call.id("commentId")).await?;
-    match found.filter(|row| row.note.task_id.to_string() == call.param("id")) {
+    match found.filter(|row| Some(row.note.task_id) == call.id("id")) {
         Some(row) => Ok(json(&dto(&call, row, Vec::new()))),
         None => {
             let text = format!(
@@ -203,7 +203,7 @@ async fn create(call: Call) -> ApiResult<Response> {
         user_id: call.caller.user.clone(),
         time: now(),
         message,
-        bound: task.running,
+        bound: task.running && task.of_process,
     };
     let href = format!("{}/task/{}/comment/{}", call.caller.base_url, task.id, comment.id);
     let link = Link {

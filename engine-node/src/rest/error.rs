@@ -9,6 +9,8 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use rest_api::ApiError;
 use serde_json::{Map, Value, json};
 
+/// The slot that a 421 is about: where the request belongs.
+pub const SLOT: HeaderName = HeaderName::from_static("x-stellwerk-slot");
 /// Epoch known for the slot of a 421.
 pub const EPOCH: HeaderName = HeaderName::from_static("x-stellwerk-epoch");
 
@@ -27,12 +29,13 @@ pub fn api(error: EngineError) -> ApiError {
             "IdempotencyKeyException",
             error.to_string(),
         ),
-        EngineError::Misdirected { epoch, .. } => ApiError::new(
+        EngineError::Misdirected { slot, epoch } => ApiError::new(
             StatusCode::MISDIRECTED_REQUEST,
             "MisdirectedRequestException",
             error.to_string(),
         )
-        .with_header(EPOCH, HeaderValue::from(epoch)),
+        .with_header(EPOCH, HeaderValue::from(epoch))
+        .with_header(SLOT, HeaderValue::from(slot.number())),
         EngineError::Busy(text) | EngineError::NotReplicated(text) => ApiError::unavailable(text),
         EngineError::Invalid { kind, message } => {
             ApiError::new(StatusCode::BAD_REQUEST, kind, message).with_code(0)

@@ -1,6 +1,6 @@
 //! `/filter`: queries for tasks that are kept, and the tasks they find.
 use super::{
-    available,
+    accept, available,
     call::{Call, json, no_content},
     error, lists, stored_query, task,
     task_expressions::{evaluated, refuse},
@@ -19,7 +19,11 @@ use axum::{
     routing::{get, post},
 };
 use bpmn_core::Id;
-use rest_api::{ApiError, ApiResult, filters::Filters};
+use rest_api::{
+    ApiError, ApiResult,
+    filters::{Filters, Paging},
+    task_query,
+};
 use serde_json::{Map, Value, json};
 
 /// Routes of this resource.
@@ -58,7 +62,7 @@ fn dto(row: &FilterRow, empty: Value) -> Value {
         "resourceType": TASK,
         "name": row.name,
         "owner": row.owner,
-        "query": read(&row.query),
+        "query": stored_query::shown(row),
         "properties": row.properties.as_deref().map_or(empty, read),
     })
 }
@@ -68,19 +72,35 @@ fn shown(row: &FilterRow) -> Value {
     dto(row, json!({}))
 }
 
-/// Counting what filters find needs every shard, and only the router asks them all.
-fn refuse_item_count(call: &Call) -> ApiResult<()> {
-    match call.filters().on("itemCount")? {
-        true => Err(ApiError::not_implemented("'itemCount' of filters")),
-        false => Ok(()),
+/// Whether filters are asked for with the number of tasks that they find. Routers, which ask all shards for that, ask a
+/// node without it.
+fn counts_items(call: &Call) -> bool {
+    let asked = call.query_param("itemCount");
+    asked.is_some_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
+/// A filter as it is listed.
+async fn listed(call: &Call, row: &FilterRow) -> ApiResult<Value> {
+    let mut shown = shown(row);
+    if counts_items(call) {
+        let filters = evaluated(call, Filters::from_body(stored_query::read(row)), true).await?;
+        shown["itemCount"] = task::how_many(call, &filters).await?.0.into();
     }
+    Ok(shown)
 }
 
 async fn list(call: Call) -> ApiResult<Response> {
-    refuse_item_count(&call)?;
     let (filters, view) = (call.filters(), call.catalog());
     let listing = filter::listing(Where::new(&filters, &view))?;
-    lists::page(&call, &listing, filter::row, |row| shown(&row)).await
+    let asked = &call;
+    lists::completed(asked, &listing, filter::row, |rows| async move {
+        let mut all = Vec::with_capacity(rows.len());
+        for row in &rows {
+            all.push(listed(asked, row).await?);
+        }
+        Ok(all)
+    })
+    .await
 }
 
 async fn count(call: Call) -> ApiResult<Response> {
@@ -100,29 +120,34 @@ async fn find(call: &Call, missing: ApiError) -> ApiResult<FilterRow> {
 }
 
 async fn one(call: Call) -> ApiResult<Response> {
-    refuse_item_count(&call)?;
     let row = find(&call, missing(call.param("id"))).await?;
-    Ok(json(&shown(&row)))
+    Ok(json(&listed(&call, &row).await?))
+}
+
+/// Checks that a body which names its resource type has a query, as the reference reads it: before all else.
+fn check_query(body: &Filters) -> ApiResult<()> {
+    match body.text("resourceType")?.is_some() && body.names().all(|name| name != "query") {
+        true => Err(ApiError::invalid_request("")),
+        false => Ok(()),
+    }
 }
 
 /// What a body says a filter is.
-fn read(body: &Filters, id: Id) -> ApiResult<FilterRow> {
-    let bad = || ApiError::invalid_request("");
-    let name = body
-        .text("name")?
-        .filter(|name| !name.is_empty())
-        .ok_or_else(bad)?;
-    let owner = body.text("owner")?;
-    if owner.as_deref() == Some("") {
-        return Err(bad());
-    }
-    let query = body.object("query")?.cloned().unwrap_or_default();
+fn read(body: &Filters, id: Id, verb: &str) -> ApiResult<FilterRow> {
+    let name = body.text("name")?;
     let properties = body.object("properties")?;
+    let query = body.object("query")?;
+    let Some(name) = name.filter(|name| !name.is_empty()) else {
+        let text = format!("Unable to {verb} filter with invalid content");
+        return Err(ApiError::invalid_request(text).with_code(0));
+    };
+    let owner = body.text("owner")?;
+    let query = query.ok_or_else(|| ApiError::invalid_request("query is null"))?;
     Ok(FilterRow {
         id,
         name,
         owner,
-        query: Value::Object(stored_query::kept(query)?).to_string(),
+        query: Value::Object(stored_query::kept(query.clone())?).to_string(),
         properties: properties.map(|map| Value::Object(map.clone()).to_string()),
     })
 }
@@ -134,16 +159,20 @@ async fn write(call: &Call, change: FilterChange) -> ApiResult<()> {
 
 async fn create(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
+    check_query(&body)?;
     match body.text("resourceType")?.as_deref() {
         Some(TASK) => {}
         None => {
             let text = "Unable to create filter with invalid resource type 'null'";
             return Err(ApiError::invalid_request(text));
         }
-        Some(_) => return Err(ApiError::invalid_request("")),
+        Some(other) => {
+            let text = format!("Unable to create filter with invalid resource type '{other}'");
+            return Err(ApiError::invalid_request(text));
+        }
     }
     let slot = call.app.engine.any_owned_slot().map_err(error::api)?;
-    let row = read(&body, call.app.engine.new_id(slot))?;
+    let row = read(&body, call.app.engine.new_id(slot), "create")?;
     let view = call.catalog();
     stored_query::check(&row, &view)?;
     write(&call, FilterChange::Put(row.clone())).await?;
@@ -152,6 +181,7 @@ async fn create(call: Call) -> ApiResult<Response> {
 
 async fn update(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
+    check_query(&body)?;
     let old = find(&call, missing(call.param("id"))).await?;
     if body.names().next().is_none() {
         let text = "Unable to update filter with invalid content";
@@ -161,7 +191,7 @@ async fn update(call: Call) -> ApiResult<Response> {
         let text = format!("Unable to update filter from resource type '{TASK}' to '{kind}'");
         return Err(ApiError::invalid_request(text));
     }
-    let row = read(&body, old.id)?;
+    let row = read(&body, old.id, "update")?;
     stored_query::check(&row, &call.catalog())?;
     write(&call, FilterChange::Put(row)).await?;
     Ok(no_content())
@@ -192,11 +222,16 @@ async fn available_of_one(call: Call) -> Response {
     available::answer(&call, &format!("/filter/{}", call.param("id")), &links)
 }
 
-/// The stored query, extended by the body of a POST.
-async fn query(call: &Call, extended: bool) -> ApiResult<Filters> {
-    let row = find(call, missing(call.param("id")).with_code(0)).await?;
+/// The stored query, extended by the body of a POST, and the variables that its filter shows tasks with.
+async fn query(call: &Call, extended: bool, counted: bool) -> ApiResult<(Filters, Option<Vec<String>>)> {
+    // The page is looked at before the filter.
+    Paging::from_query(&call.query)?;
+    let extends = extended && call.body().is_ok_and(|body| body.names().next().is_some());
+    let missing = missing(call.param("id"));
+    let missing = if extends { missing } else { missing.with_code(0) };
+    let row = find(call, missing).await?;
     let more = match extended {
-        true => call.body()?,
+        true => extension(call)?,
         false => Filters::from_body(Map::new()),
     };
     refuse(&more)?;
@@ -206,29 +241,60 @@ async fn query(call: &Call, extended: bool) -> ApiResult<Filters> {
         .map(drop)
         .map_err(|error| match error.message.is_empty() {
             true => ApiError::invalid_request("Invalid query for resource type 'Task'"),
+            // A list says of most errors in an order what they are.
+            false if error.kind == "NotValidException" && (counted || error.message.contains("asc()")) => {
+                ApiError::invalid_request("Filter cannot be extended by an invalid query").with_code(0)
+            }
             false => error,
         })?;
     let more = match more.into_value() {
         Value::Object(members) => members,
         _ => Map::new(),
     };
-    let merged = stored_query::extended(stored_query::read(&row), more);
-    evaluated(call, Filters::from_body(merged), true).await
+    let merged = Filters::from_body(stored_query::extended(stored_query::read(&row), more));
+    let filters = evaluated(call, merged, true).await?;
+    Ok((filters, variables(&row)))
+}
+
+/// What a body adds to a stored query.
+fn extension(call: &Call) -> ApiResult<Filters> {
+    let invalid = || ApiError::invalid_request("Invalid query for resource type 'Task'");
+    let members = match call.body().map(Filters::into_value) {
+        Ok(Value::Object(members)) => members,
+        Err(error) if !error.message.is_empty() => return Err(error),
+        _ => return Err(invalid()),
+    };
+    let typed = task_query::typed(members).map_err(|error| match error.message.is_empty() {
+        true => invalid(),
+        false => error,
+    })?;
+    Ok(Filters::from_body(typed))
+}
+
+/// The names in a filter's property `variables`.
+fn variables(row: &FilterRow) -> Option<Vec<String>> {
+    let properties: Value = serde_json::from_str(row.properties.as_deref()?).ok()?;
+    let variables = properties.get("variables")?.as_array()?;
+    let names = variables.iter().filter_map(|v| v.get("name")?.as_str());
+    Some(names.map(str::to_owned).collect())
 }
 
 async fn tasks(call: Call, extended: bool) -> ApiResult<Response> {
-    let filters = query(&call, extended).await?;
-    let answer = task::find(&call, &filters).await?;
+    let (filters, variables) = query(&call, extended, false).await?;
+    let answer = match accept::hal(&call) {
+        true => task::hal::list(&call, &filters, variables.as_deref()).await?,
+        false => task::find(&call, &filters).await?,
+    };
     // The router can't know how the stored query sorts.
     Ok(stored_query::told_order(&call, &filters, answer))
 }
 
 async fn task_count(call: Call, extended: bool) -> ApiResult<Response> {
-    let filters = query(&call, extended).await?;
+    let (filters, _) = query(&call, extended, true).await?;
     task::number(&call, &filters).await
 }
 
 async fn single(call: Call, extended: bool) -> ApiResult<Response> {
-    let filters = query(&call, extended).await?;
-    task::single(&call, &filters).await
+    let (filters, variables) = query(&call, extended, false).await?;
+    task::single(&call, &filters, variables.as_deref()).await
 }

@@ -7,7 +7,6 @@ use super::{
 use crate::{
     App,
     app::{Deployed, writer::now},
-    store::Entity,
 };
 use axum::{Router, response::Response, routing::get};
 use bpmn_core::{
@@ -146,20 +145,21 @@ async fn deployed_start(call: Call) -> ApiResult<Response> {
     content(&call, &deployed, key, reference).await
 }
 
-/// A task with its instance and definition; `missing` answers for an unknown one.
+/// A task with its instance and definition, if a process has made it; `missing` answers for an unknown one.
 async fn found(
     call: &Call,
     missing: impl Fn(&str) -> ApiError,
-) -> ApiResult<(Arc<Instance>, UserTask, Arc<Deployed>)> {
+) -> ApiResult<(Arc<Instance>, UserTask, Option<Arc<Deployed>>)> {
     let missing = || missing(call.param("id"));
     let id = call.id("id").ok_or_else(missing)?;
-    let instance = call.app.engine.load_entity(Entity::Task, id).await;
+    let instance = call.app.engine.load_task(&call.caller, id).await;
     let instance = instance.map_err(error::api)?.ok_or_else(missing)?;
     let task = instance.tasks.get(id).cloned().ok_or_else(missing)?;
-    let deployed = task
-        .definition_id
-        .and_then(|id| call.catalog().by_id(id).cloned());
-    Ok((instance, task, deployed.ok_or_else(missing)?))
+    let deployed = match task.definition_id {
+        Some(id) => Some(call.catalog().by_id(id).cloned().ok_or_else(missing)?),
+        None => None,
+    };
+    Ok((instance, task, deployed))
 }
 
 fn node_of<'d>(deployed: &'d Deployed, task: &UserTask) -> Option<&'d Node> {
@@ -171,6 +171,11 @@ async fn task_form(call: Call) -> ApiResult<Response> {
         ApiError::rest(StatusCode::BAD_REQUEST, format!("Cannot get form for task {id}")).with_code(0)
     };
     let (instance, mut row, deployed) = found(&call, missing).await?;
+    let Some(deployed) = deployed else {
+        return Ok(json(
+            &json!({"key": null, "camundaFormRef": null, "contextPath": null}),
+        ));
+    };
     row.form_key = task::key_now(&call, &deployed, &instance, &row)?;
     let node = node_of(&deployed, &row).ok_or_else(|| missing(call.param("id")))?;
     let (key, reference) = task::form_of(&call.catalog(), &row);
@@ -198,8 +203,8 @@ async fn task_variables(call: Call) -> ApiResult<Response> {
     };
     let (instance, row, deployed) = found(&call, missing).await?;
     let mut variables = Map::new();
-    if let Some(node) = node_of(&deployed, &row) {
-        let fields = task_fields(&call, &instance, row.id, node, &deployed)?;
+    if let Some((deployed, node)) = deployed.as_ref().and_then(|d| Some((d, node_of(d, &row)?))) {
+        let fields = task_fields(&call, &instance, row.id, node, deployed)?;
         show_fields(&call, node, &fields, &mut variables)?;
     }
     let names = wanted(&call)?;
@@ -207,12 +212,8 @@ async fn task_variables(call: Call) -> ApiResult<Response> {
         deserialize: call.filters().flag("deserializeValues")? != Some(false),
         binary: true,
     };
-    let scopes = row
-        .token_id
-        .map(|token| instance_view::scopes_of_token(&instance, token))
-        .unwrap_or_default();
     let own = instance_view::local_to_task(&instance, row.id).map(|v| (v.name.as_str(), &v.value));
-    for (name, value) in own.chain(instance_view::visible(&instance, &scopes)) {
+    for (name, value) in own.chain(instance_view::around_task(&instance, row.id)) {
         if names.as_ref().is_none_or(|names| names.iter().any(|n| n == name)) && !variables.contains_key(name)
         {
             let value = instance_view::whole(&instance, value);
@@ -228,6 +229,11 @@ async fn rendered_task(call: Call) -> ApiResult<Response> {
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "NullValueException", text).with_code(0)
     };
     let (instance, row, deployed) = found(&call, missing).await?;
+    let deployed = deployed.ok_or_else(|| {
+        let id = call.param("id");
+        let text = format!("Task form definition for '{id}' not found: task.getTaskDefinition() is null");
+        ApiError::null_value(text)
+    })?;
     let none = || {
         let text = format!("No matching rendered form for task with the id {} found.", row.id);
         invalid(StatusCode::NOT_FOUND, text)
@@ -246,6 +252,11 @@ async fn deployed_task(call: Call) -> ApiResult<Response> {
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "NullPointerException", text)
     };
     let (instance, mut row, deployed) = found(&call, missing).await?;
+    let deployed = deployed.ok_or_else(|| {
+        ApiError::null_pointer(
+            "Cannot invoke \"org.camunda.bpm.engine.form.FormData.getFormKey()\" because \"formData\" is null",
+        )
+    })?;
     row.form_key = task::key_now(&call, &deployed, &instance, &row)?;
     let (key, reference) = task::form_of(&call.catalog(), &row);
     content(&call, &deployed, key, reference).await

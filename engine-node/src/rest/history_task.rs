@@ -68,11 +68,11 @@ fn task_dto(view: &CatalogView, row: TaskRow) -> HistoricTaskInstance {
         task_definition_key: row.element,
         priority: row.priority,
         due: row.due.map(Date),
-        parent_task_id: None,
+        parent_task_id: row.parent_id.map(|id| id.to_string()),
         follow_up: row.follow_up.map(Date),
         tenant_id: row.tenant_id,
         removal_time: definition.and_then(|id| removal(view, id, row.root_ended)),
-        root_process_instance_id: row.root_id.to_string(),
+        root_process_instance_id: row.instance_id.map(|_| row.root_id.to_string()),
     }
 }
 
@@ -91,8 +91,8 @@ fn link_dto(view: &CatalogView, row: LinkRow) -> HistoricIdentityLink {
         assigner_id: row.operator,
         tenant_id: row.tenant_id,
         removal_time: definition.and_then(|id| removal(view, id, row.root_ended)),
-        // What a definition's model says of it belongs to no tree.
-        root_process_instance_id: row.task_id.map(|_| row.root_id.to_string()),
+        // What a definition's model says of it belongs to no tree; nor does a task that no process has made.
+        root_process_instance_id: definition.and(row.task_id).map(|_| row.root_id.to_string()),
     }
 }
 

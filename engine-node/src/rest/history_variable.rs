@@ -93,7 +93,7 @@ fn variable_dto(view: &CatalogView, row: VariableRow, style: Style) -> HistoricV
         state: if row.deleted { "DELETED" } else { "CREATED" },
         create_time: Date(row.created),
         removal_time: definition.and_then(|id| removal(view, id, row.root_ended)),
-        root_process_instance_id: row.root_id.to_string(),
+        root_process_instance_id: row.instance_id.map(|_| row.root_id.to_string()),
     }
 }
 
@@ -124,7 +124,7 @@ fn detail_dto(view: &CatalogView, row: DetailRow, style: Style) -> HistoricDetai
         user_operation_id: None,
         time: Date(row.time),
         removal_time: definition.and_then(|id| removal(view, id, row.root_ended)),
-        root_process_instance_id: row.root_id.to_string(),
+        root_process_instance_id: row.instance_id.map(|_| row.root_id.to_string()),
         variable_name: row.name,
         variable_instance_id: row.variable_id.to_string(),
         variable_type: row.value.name(),

@@ -3,7 +3,7 @@ use super::{
     call::{Call, json},
     error, task,
 };
-use crate::{App, app::EngineError, store::Entity};
+use crate::{App, app::EngineError};
 use axum::{
     Router,
     response::Response,
@@ -25,7 +25,8 @@ pub fn routes() -> Router<App> {
         .route(&format!("{root}/delete"), post(delete))
 }
 
-fn links(task: &UserTask) -> Vec<Value> {
+/// A task's links, as they are shown.
+pub(super) fn links(task: &UserTask) -> Vec<Value> {
     let link = |group: bool, name: &str, kind: &str| {
         let (user, group) = match group {
             true => (None, Some(name)),
@@ -46,7 +47,7 @@ fn links(task: &UserTask) -> Vec<Value> {
 async fn list(call: Call) -> ApiResult<Response> {
     let missing = || task::null_value(call.param("id"));
     let id = call.id("id").ok_or_else(missing)?;
-    let instance = call.app.engine.load_entity(Entity::Task, id).await;
+    let instance = call.app.engine.load_task(&call.caller, id).await;
     let instance = instance.map_err(error::api)?.ok_or_else(missing)?;
     let mut links = links(instance.tasks.get(id).ok_or_else(missing)?);
     if let Some(kind) = call.filters().text("type")? {
@@ -56,7 +57,7 @@ async fn list(call: Call) -> ApiResult<Response> {
 }
 
 /// The link that a body names.
-fn link(body: &Filters) -> ApiResult<TaskLink> {
+fn link(body: &Filters) -> ApiResult<(Option<String>, bool, String)> {
     let (user, group) = (body.text("userId")?, body.text("groupId")?);
     let kind = body.text("type")?;
     let (group, name) = match (user, group) {
@@ -72,15 +73,21 @@ fn link(body: &Filters) -> ApiResult<TaskLink> {
         (Some(user), None) => (false, user),
         (None, Some(group)) => (true, group),
     };
-    // The reference adds a link without a type, and can't show the task's links from then on.
-    let kind = kind.ok_or_else(|| {
-        ApiError::null_value("type is required when adding a new task identity link: type is null")
-    })?;
-    Ok(TaskLink { kind, group, name })
+    Ok((kind, group, name))
 }
 
 async fn add(call: Call) -> ApiResult<Response> {
-    let link = link(&call.body()?)?;
+    let (kind, group, name) = link(&call.body()?)?;
+    let Some(kind) = kind else {
+        // The reference adds it, and can't show the task's links from then on.
+        let id = call.id("id").ok_or_else(|| task::not_found(call.param("id")))?;
+        let instance = call.app.engine.load_task(&call.caller, id).await;
+        instance
+            .map_err(error::api)?
+            .ok_or_else(|| task::not_found(call.param("id")))?;
+        return Err(untyped());
+    };
+    let link = TaskLink { kind, group, name };
     if link.kind == "assignee" && link.group {
         let text = "Incompatible usage: cannot use ASSIGNEE together with a groupId";
         return Err(ApiError::bad_user_request("BadUserRequestException", text));
@@ -89,13 +96,20 @@ async fn add(call: Call) -> ApiResult<Response> {
 }
 
 async fn delete(call: Call) -> ApiResult<Response> {
-    let link = link(&call.body()?)?;
+    let (kind, group, name) = link(&call.body()?)?;
+    let kind = kind.ok_or_else(untyped)?;
+    let link = TaskLink { kind, group, name };
     if matches!(link.kind.as_str(), "assignee" | "owner") && link.group {
         let kind = link.kind;
         let text = format!("Incompatible usage: cannot use type '{kind}' together with a groupId");
         return Err(ApiError::engine(text));
     }
     change(&call, link, false, task::null_value).await
+}
+
+/// A link must say of which kind it is.
+fn untyped() -> ApiError {
+    ApiError::null_value("type is required when adding a new task identity link: type is null")
 }
 
 async fn change(

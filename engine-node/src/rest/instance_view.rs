@@ -141,6 +141,22 @@ pub fn visible<'a>(instance: &'a Instance, scopes: &[Id]) -> BTreeMap<&'a str, &
     found
 }
 
+/// What a task sees beside its own variables: those of the scopes of its token, or of what it is a part of.
+pub fn around_task(instance: &Instance, task: Id) -> BTreeMap<&str, &TypedValue> {
+    let Some(row) = instance.tasks.get(task) else {
+        return BTreeMap::new();
+    };
+    match (row.token_id, row.parent_id) {
+        (Some(token), _) => visible(instance, &scopes_of_token(instance, token)),
+        (None, Some(parent)) => {
+            let mut found = around_task(instance, parent);
+            found.extend(local_to_task(instance, parent).map(|v| (v.name.as_str(), &v.value)));
+            found
+        }
+        (None, None) => BTreeMap::new(),
+    }
+}
+
 /// Variables local to a task.
 pub fn local_to_task(instance: &Instance, task: Id) -> impl Iterator<Item = &Variable> {
     instance.variables.by(By::Task(task))

@@ -1,6 +1,7 @@
 //! The Camunda 7 REST API on axum, one file per resource. Handlers translate: what a request means is said by
 //! `app`, what a list finds by `query`.
-pub mod attachment;
+pub mod accept;
+mod attachment;
 pub mod authorization;
 pub mod available;
 pub mod batch;
@@ -46,6 +47,7 @@ pub mod metrics;
 pub mod migration;
 pub mod modification;
 pub mod multipart;
+mod named;
 pub mod openapi;
 pub mod parked;
 pub mod process_definition;
@@ -78,6 +80,7 @@ use axum::{
 use http::{HeaderValue, Method, StatusCode, Uri, header, uri::PathAndQuery};
 use rest_api::{
     ApiError,
+    accept::{HAL, offers_hal, takes},
     operations::{self, Matched, NoMatch, Operation},
 };
 use tower::ServiceExt;
@@ -139,8 +142,8 @@ pub fn router(app: App) -> Router {
         .merge(variable_instance::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_path)
-        .with_state(app);
-    Router::new().fallback(move |request: Request| front(resources.clone(), request))
+        .with_state(app.clone());
+    Router::new().fallback(move |request: Request| front(app.clone(), resources.clone(), request))
 }
 
 /// No route: an operation of the reference that isn't served is named with 501, the rest is as unknown as there.
@@ -210,7 +213,7 @@ fn not_served(method: &Method, operation: &Operation) -> ApiError {
 }
 
 /// What holds for every operation: spelling of paths, media types, caching.
-async fn front(resources: Router, mut request: Request) -> Response {
+async fn front(app: App, resources: Router, mut request: Request) -> Response {
     // Nesting takes one of two slashes away.
     let doubled = request
         .extensions()
@@ -246,10 +249,14 @@ async fn front(resources: Router, mut request: Request) -> Response {
         Ok(uri) => *request.uri_mut() = Uri::from(uri),
         Err(_) => return ApiError::unknown_path().into_response(),
     }
-    let mut response = resources
+    let response = resources
         .oneshot(request)
         .await
         .unwrap_or_else(|never| match never {});
+    let mut response = match path.ends_with("/data") {
+        true => response,
+        false => named::shown(&app, response).await,
+    };
     if response.status() == http::StatusCode::NO_CONTENT {
         *response.body_mut() = Body::empty();
     }
@@ -314,12 +321,14 @@ fn acceptable(request: &Request, path: &str) -> bool {
     let Some(offered) = offered(found.operation) else {
         return true;
     };
-    let kind = offered.split_once('/').map_or("", |(kind, _)| kind);
-    accept.split(',').any(|range| {
-        let media_type = range.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-        let of_kind = media_type.strip_suffix("/*").is_some_and(|any| any == kind);
-        media_type == "*/*" || media_type.is_empty() || of_kind || media_type == offered
-    })
+    let any = offered
+        .split_once('/')
+        .map_or_else(String::new, |(kind, _)| format!("{kind}/*"));
+    let mut forms = vec![offered, any.as_str()];
+    if offers_hal(request.method(), path) {
+        forms.push(HAL);
+    }
+    takes(accept, &forms)
 }
 
 /// The media type that an operation of the reference says it gives; `None` if it says nothing or chooses itself.

@@ -35,13 +35,11 @@ pub fn render(fields: &[Field], shown: &[Shown]) -> String {
         for (field, shown) in fields.iter().zip(shown) {
             html.element("div", r#"class="form-group""#, |html| {
                 if let Some(label) = shown.label.as_deref().filter(|label| !label.is_empty()) {
-                    html.element("label", &format!("for=\"{}\"", field.id), |html| {
-                        html.line(&escaped(label))
-                    });
+                    html.element("label", &format!("for=\"{}\"", field.id), |html| html.line(label));
                 }
                 match &field.kind {
                     FieldKind::Date(_) => date(html, field, shown),
-                    FieldKind::Enum(values) => select(html, field, shown, values),
+                    FieldKind::Enum(values) => select(html, field, values),
                     _ => html.line(&format!("<input {} />", input(field, shown))),
                 }
                 errors(html, field);
@@ -51,11 +49,10 @@ pub fn render(fields: &[Field], shown: &[Shown]) -> String {
     html.text
 }
 
+/// A text within an attribute, which nothing but a quote can end. What stands outside of attributes comes from the
+/// model and stays as it is, as in the reference: a label may hold elements.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('"', "&quot;")
 }
 
 /// The attributes that say which variable it is.
@@ -88,8 +85,9 @@ fn constraints(field: &Field) -> String {
     text
 }
 
+/// The reference shows the default, whatever the variable is.
 fn value(shown: &Shown) -> Option<String> {
-    match &shown.value {
+    match &shown.default {
         TypedValue::Null => None,
         TypedValue::String(text) if text.is_empty() => None,
         TypedValue::String(text) => Some(escaped(text)),
@@ -134,25 +132,14 @@ fn date(html: &mut Html, field: &Field, shown: &Shown) {
     });
 }
 
-fn select(html: &mut Html, field: &Field, shown: &Shown, values: &[(String, String)]) {
-    let chosen = value(shown);
+fn select(html: &mut Html, field: &Field, values: &[(String, String)]) {
     let attributes = format!("{}{}", names(field), constraints(field));
     html.element("select", &attributes, |html| {
+        // The reference marks none, not even the default.
         for (id, name) in values {
-            // What is set already is marked only if it isn't the first, which browsers choose anyway.
-            let first = values.first().is_some_and(|(first, _)| first == id);
-            let selected = if chosen.as_deref() == Some(id) && !first {
-                " selected"
-            } else {
-                ""
-            };
-            html.element(
-                "option",
-                &format!("value=\"{}\"{selected}", escaped(id)),
-                |html| {
-                    html.line(&escaped(name));
-                },
-            );
+            html.element("option", &format!("value=\"{}\"", escaped(id)), |html| {
+                html.line(name);
+            });
         }
     });
 }

@@ -133,7 +133,7 @@ async fn load(call: &Call, place: Place) -> ApiResult<Option<Arc<Instance>>> {
             Ok(None) => engine.load_entity(Entity::Execution, id).await,
             found => found,
         },
-        Place::Task | Place::TaskLocal => engine.load_entity(Entity::Task, id).await,
+        Place::Task | Place::TaskLocal => engine.load_task(&call.caller, id).await,
     };
     found.map_err(error::api)
 }
@@ -159,14 +159,7 @@ fn shown(instance: &Instance, place: Place, id: Id) -> BTreeMap<&str, &TypedValu
             scopes.push(id);
             instance_view::visible(instance, &scopes)
         }
-        Place::Task => {
-            let token = instance.tasks.get(id).and_then(|task| task.token_id);
-            let scopes = token.map_or_else(
-                || vec![instance.process.id],
-                |t| instance_view::scopes_of_token(instance, t),
-            );
-            instance_view::visible(instance, &scopes)
-        }
+        Place::Task => instance_view::around_task(instance, id),
         Place::TaskLocal => BTreeMap::new(),
     };
     if place.is_task() {

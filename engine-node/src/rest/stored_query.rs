@@ -7,7 +7,7 @@ use crate::{
 };
 use axum::response::Response;
 use http::{HeaderName, HeaderValue};
-use rest_api::{ApiError, ApiResult, filters::Filters, known};
+use rest_api::{ApiError, ApiResult, filters::Filters, known, task_query};
 use serde_json::{Map, Value, json};
 
 /// The order of a list that its request doesn't name: `asc` and `desc`, by commas.
@@ -29,6 +29,7 @@ const SUFFIX: &str = "Expression";
 /// 400 for a member of a wrong type.
 pub fn kept(query: Map<String, Value>) -> ApiResult<Map<String, Value>> {
     let bad = || ApiError::invalid_request("");
+    let query = task_query::typed(query)?;
     let mut kept = Map::new();
     for (name, value) in query {
         if name == SORTING {
@@ -55,6 +56,26 @@ pub fn kept(query: Map<String, Value>) -> ApiResult<Map<String, Value>> {
 /// A criterion that names what it sorts by, and how.
 fn sorts(item: &Value) -> bool {
     item.get("sortBy").is_some_and(Value::is_string) && item.get("sortOrder").is_some_and(Value::is_string)
+}
+
+/// What the reference keeps and doesn't show.
+const HIDDEN: [&str; 9] = [
+    "taskId",
+    "taskIdIn",
+    "processInstanceBusinessKeyIn",
+    "tenantIdIn",
+    "assigneeNotIn",
+    "withCandidateGroups",
+    "withoutCandidateGroups",
+    "withCandidateUsers",
+    "withoutCandidateUsers",
+];
+
+/// The query of a filter as it is shown.
+pub fn shown(row: &FilterRow) -> Map<String, Value> {
+    let mut query = read(row);
+    query.retain(|name, _| !HIDDEN.contains(&name.as_str()));
+    query
 }
 
 /// The query of a filter.

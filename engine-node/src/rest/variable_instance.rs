@@ -41,8 +41,12 @@ fn dto(
     contents: &Contents,
     style: Style,
 ) -> VariableInstance {
+    // Of a task that no process has made, which is the scope.
+    let alone = row.task_id == Some(row.scope_id);
     let found = view.by_id(instance.process.definition_id);
-    let place = found.map(|found| tree::place_of(&found.reference(), instance, row));
+    let place = found
+        .filter(|_| !alone)
+        .map(|found| tree::place_of(&found.reference(), instance, row));
     let (execution, activity) = place.unwrap_or((row.scope_id, None));
     let unreadable = variable::unreadable(&row.name, &row.value, style);
     let (value, value_info) = match unreadable {
@@ -58,16 +62,20 @@ fn dto(
         value_info,
         id: row.id.to_string(),
         name: row.name.clone(),
-        process_definition_id: Some(instance_view::definition_id(view, instance.process.definition_id)),
-        process_instance_id: Some(row.instance_id.to_string()),
-        execution_id: Some(execution.to_string()),
+        process_definition_id: (!alone)
+            .then(|| instance_view::definition_id(view, instance.process.definition_id)),
+        process_instance_id: (!alone).then(|| row.instance_id.to_string()),
+        execution_id: (!alone).then(|| execution.to_string()),
         case_instance_id: None,
         case_execution_id: None,
         task_id: row.task_id.map(|id| id.to_string()),
         batch_id: None,
         activity_instance_id: activity,
         error_message: unreadable,
-        tenant_id: instance.process.tenant_id.clone(),
+        tenant_id: match row.task_id.filter(|_| alone) {
+            Some(task) => instance.tasks.get(task).and_then(|task| task.tenant_id.clone()),
+            None => instance.process.tenant_id.clone(),
+        },
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a unit means in rows: its guards, and the rows to insert, replace and delete. Both stores apply this.
 use super::{
-    StoreError, Unit,
+    AliasKind, StoreError, Unit,
     cell::{Cell, refusal},
     codec::{self, Place},
     codec_history::{self, Kept},
@@ -41,6 +41,7 @@ pub(crate) enum Written {
     Token,
     Variable,
     Task,
+    TaskUnit,
     Candidate,
     Link,
     ExternalTask,
@@ -62,6 +63,7 @@ pub(crate) enum Written {
     Idempotency,
     LargeValue,
     Outbox,
+    Alias,
     Comment,
     Attachment,
 }
@@ -72,6 +74,7 @@ pub(crate) const WRITTEN: &[Table] = &[
     TOKEN,
     VARIABLE,
     TASK,
+    TASK_UNIT,
     TASK_CANDIDATE,
     TASK_LINK,
     EXTERNAL_TASK,
@@ -93,6 +96,7 @@ pub(crate) const WRITTEN: &[Table] = &[
     IDEMPOTENCY,
     LARGE_VALUE,
     OUTBOX,
+    ALIAS,
     COMMENT,
     ATTACHMENT,
 ];
@@ -101,6 +105,7 @@ const PROCESS_I: usize = Written::Process as usize;
 const TOKEN_I: usize = Written::Token as usize;
 const VARIABLE_I: usize = Written::Variable as usize;
 const TASK_I: usize = Written::Task as usize;
+const TASK_UNIT_I: usize = Written::TaskUnit as usize;
 const CANDIDATE_I: usize = Written::Candidate as usize;
 const LINK_I: usize = Written::Link as usize;
 pub(crate) const EXTERNAL_I: usize = Written::ExternalTask as usize;
@@ -116,6 +121,8 @@ pub(crate) struct Change {
     pub slots: Vec<Slot>,
     /// Stored instances and the revision they must have.
     pub revisions: Vec<(Id, i64)>,
+    /// The same of units of tasks that no process has made.
+    pub task_units: Vec<(Id, i64)>,
     /// Idempotency keys that must be new.
     pub keys: Vec<(Slot, Vec<u8>)>,
     /// External tasks and the lock revision they must have.
@@ -164,6 +171,13 @@ pub(crate) fn prepare(unit: &Unit) -> Result<Prepared, StoreError> {
         let root = owner.map(|w| w.instance.process.root_id).or(row.instance_id);
         change.keys.push((row.slot, row.key.clone().into_bytes()));
         change.add(Verb::Insert, IDEMPOTENCY_I, codec::idempotency(row, root));
+    }
+    for row in &unit.aliases {
+        let verb = match row.kind {
+            AliasKind::Place => Verb::Insert,
+            AliasKind::Name => Verb::Put,
+        };
+        change.add(verb, Written::Alias as usize, codec::alias(row));
     }
     for row in &unit.outbox {
         change.add(Verb::Insert, Written::Outbox as usize, codec::outbox(row));
@@ -257,17 +271,26 @@ impl Change {
 
     fn instance(&mut self, i: &bpmn_core::instance::Instance) -> Result<(), StoreError> {
         let at = Place::of(i.process.root_id)?;
+        let alone = i.is_standalone();
+        let (head, guards) = match alone {
+            true => (TASK_UNIT_I, &mut self.task_units),
+            false => (PROCESS_I, &mut self.revisions),
+        };
         if i.stored {
-            self.revisions.push((i.process.id, i.process.revision));
+            guards.push((i.process.id, i.process.revision));
         }
         match (i.stored, i.ended) {
-            (true, true) => self.delete(PROCESS_I, i.process.id),
+            (true, true) => self.delete(head, i.process.id),
             (false, true) => {}
             (stored, false) => {
                 let mut process = i.process.clone();
                 process.revision += 1;
                 let verb = if stored { Verb::Put } else { Verb::Insert };
-                self.add(verb, PROCESS_I, codec::process(&process, at));
+                let row = match alone {
+                    true => codec::task_unit(&process, at),
+                    false => codec::process(&process, at),
+                };
+                self.add(verb, head, row);
             }
         }
         let ended = i.ended;
@@ -363,12 +386,13 @@ impl Change {
         self.rows
             .iter()
             .filter_map(move |(g, row)| match g.table {
-                PROCESS_I => uuid(row).map(Touched::Instance),
+                PROCESS_I | TASK_UNIT_I => uuid(row).map(Touched::Instance),
                 JOB_I => uuid(row).map(Touched::Job),
                 INCIDENT_I => uuid(row).map(Touched::Incident),
                 _ => None,
             })
             .chain(self.revisions.iter().map(|(id, _)| Touched::Instance(*id)))
+            .chain(self.task_units.iter().map(|(id, _)| Touched::Instance(*id)))
             .chain(
                 self.keys
                     .iter()

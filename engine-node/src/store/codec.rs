@@ -1,7 +1,7 @@
 //! Entities to rows and back, in the order of the columns in [`super::schema`].
 use super::value::{large_id, read_value, value};
 use super::{
-    DefinitionRow, IdempotencyRow, JobDefinitionRow, OutboxRow, StoreError,
+    AliasRow, DefinitionRow, IdempotencyRow, JobDefinitionRow, OutboxRow, StoreError,
     cell::{Cell, Reader},
 };
 use bpmn_core::{Id, Slot, instance::*};
@@ -195,6 +195,46 @@ pub(crate) fn task(t: &UserTask, at: Place) -> Vec<Cell> {
         &t.form_key,
         &t.tenant_id,
         t.recorded,
+        t.parent_id,
+    ]
+}
+
+/// The head of a unit of tasks that no process has made.
+pub(crate) fn task_unit(p: &ProcessInstance, at: Place) -> Vec<Cell> {
+    cells![p.id, at.slot, at.root, p.revision, p.started]
+}
+
+pub(crate) fn read_task_unit(r: &mut Reader) -> Result<ProcessInstance, StoreError> {
+    let id = r.id()?;
+    r.next();
+    let root_id = r.id()?;
+    Ok(ProcessInstance {
+        id,
+        root_id,
+        super_token_id: None,
+        super_instance_id: None,
+        definition_id: Id::NIL,
+        business_key: None,
+        revision: r.int()?,
+        suspended: false,
+        started: r.int()?,
+        start_user: None,
+        start_element: String::new(),
+        tenant_id: None,
+        retention: bpmn_core::history::retention(None),
+        recorded: false,
+        restarted_id: None,
+    })
+}
+
+pub(crate) fn alias(row: &AliasRow) -> Vec<Cell> {
+    cells![
+        row.slot,
+        &row.text,
+        row.kind as i16,
+        row.unit_slot,
+        row.root_id,
+        row.entity_id
     ]
 }
 
@@ -221,6 +261,7 @@ pub(crate) fn read_task(r: &mut Reader) -> Result<UserTask, StoreError> {
         form_key: r.text_opt()?,
         tenant_id: r.text_opt()?,
         recorded: r.bool()?,
+        parent_id: r.id_opt()?,
         candidates: Vec::new(),
         links: Vec::new(),
         changed_links: Vec::new(),

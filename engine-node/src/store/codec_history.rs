@@ -101,7 +101,7 @@ fn task(h: &HistoricTask, kept: Kept) -> Vec<Cell> {
         kept.at.slot,
         kept.retention,
         kept.at.root,
-        t.instance_id,
+        t.process_id(),
         t.execution_id,
         t.activity_id,
         t.definition_id,
@@ -117,6 +117,8 @@ fn task(h: &HistoricTask, kept: Kept) -> Vec<Cell> {
         h.ended,
         &h.delete_reason,
         &t.tenant_id,
+        t.parent_id,
+        h.went_along.then_some(i16::from(t.last_updated.is_some())),
     ]
 }
 

@@ -15,6 +15,7 @@ mod postgres_only;
 mod reading;
 mod schema_checks;
 mod slots;
+mod task_units;
 mod thrown;
 mod trouble;
 mod unit_plans;
@@ -65,6 +66,9 @@ contract! {
     notes:
         links_that_come_and_go_later_are_stored,
         notes_outlive_their_task_move_with_their_slot_and_go_with_history;
+    task_units:
+        a_unit_of_tasks_is_guarded_and_moves_with_its_slot,
+        an_id_of_a_client_s_is_taken_once;
     thrown:
         what_a_unit_throws_stays_until_it_is_told;
     values:

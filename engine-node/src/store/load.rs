@@ -24,7 +24,7 @@ pub(crate) const WORKING: &str = "\"slot\" NOT IN (SELECT s.\"slot\" FROM slot s
 const CHUNK: usize = 200;
 
 /// The tables of a running instance.
-const LOADED: [Table; 10] = [
+const LOADED: [Table; 11] = [
     PROCESS_INSTANCE,
     TOKEN,
     VARIABLE,
@@ -35,10 +35,13 @@ const LOADED: [Table; 10] = [
     EVENT_SUBSCRIPTION,
     INCIDENT,
     TASK_LINK,
+    TASK_UNIT,
 ];
 /// Places in it: rows that are found by their tasks.
 const CANDIDATE_AT: usize = 4;
 const LINK_AT: usize = 9;
+/// The head of an instance that is a unit of tasks no process has made.
+const TASK_UNIT_AT: usize = 10;
 
 /// Kinds of column that share places in the union of all tables.
 const POOLS: [(&str, &[Type]); 5] = [
@@ -117,6 +120,7 @@ impl Parts {
     fn add(&mut self, tag: usize, r: &mut Reader) -> Result<(), StoreError> {
         match tag {
             0 => self.process = Some(codec::read_process(r)?),
+            TASK_UNIT_AT => self.process = Some(codec::read_task_unit(r)?),
             1 => self.tokens.push(codec::read_token(r)?),
             2 => self.variables.push(codec::read_variable(r)?),
             3 => self.tasks.push(codec::read_task(r)?),
@@ -176,7 +180,7 @@ impl<B: Backend> SqlStore<B> {
             sql = sql.push(if tag == 0 { "" } else { " UNION ALL " });
             sql = sql.push(&branch(self.backend.dialect(), tag, table, &widths));
             sql = match table.name {
-                "process_instance" => sql.push("\"id\"").among(ids).push(" AND ").push(VISIBLE),
+                "process_instance" | "task_unit" => sql.push("\"id\"").among(ids).push(" AND ").push(VISIBLE),
                 "task_candidate" | "task_link" => sql
                     .push("\"task_id\" IN (SELECT t.\"id\" FROM task t WHERE t.\"instance_id\"")
                     .among(ids)
@@ -187,7 +191,7 @@ impl<B: Backend> SqlStore<B> {
         let instance_at: Vec<usize> = LOADED
             .iter()
             .map(|t| {
-                if t.name == "process_instance" {
+                if matches!(t.name, "process_instance" | "task_unit") {
                     0
                 } else {
                     t.columns

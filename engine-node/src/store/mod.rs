@@ -104,10 +104,36 @@ pub struct Unit {
     /// What history tells of what belongs to no process instance, below a root of its own: of a decision that no process
     /// asked for (the root is its evaluation), of a definition's candidates (the root is the definition).
     pub alone: Option<(Id, Vec<HistoryRow>)>,
+    /// Ids that clients have chosen; one that is taken makes a conflict.
+    pub aliases: Vec<AliasRow>,
     /// Comments and attachments of what has ended.
     pub notes: Vec<bpmn_core::note::NoteChange>,
     /// What is to be told to others once this is committed, until all have heard.
     pub outbox: Vec<OutboxRow>,
+}
+
+/// What an alias row is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i16)]
+pub enum AliasKind {
+    /// In the slot of the text's hash: leads to the entity.
+    Place = 0,
+    /// Beside the entity, where that is in another slot: how it is called.
+    Name = 1,
+}
+
+/// An id that a client has chosen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AliasRow {
+    pub slot: Slot,
+    pub kind: AliasKind,
+    pub text: String,
+    /// Where the entity lives.
+    pub unit_slot: Slot,
+    /// The root of its unit, once that is known.
+    pub root_id: Option<Id>,
+    /// What stands for the text inside.
+    pub entity_id: Id,
 }
 
 /// Something thrown that other instances, on any shard, have to be told: kept with its cause until all have heard.

@@ -142,7 +142,13 @@ table!(
         n("execution_id", Uuid), n("activity_id", Uuid), n("definition_id", Uuid), n("element", Text),
         n("name", Text), n("description", Text), n("assignee", Text), n("owner", Text), n("delegation", Text),
         c("priority", Int), c("created", Big), n("last_updated", Big), n("due", Big), n("follow_up", Big),
-        c("suspended", Bool), n("form_key", Text), n("tenant_id", Text), c("recorded", Bool),
+        c("suspended", Bool), n("form_key", Text), n("tenant_id", Text), c("recorded", Bool), n("parent_id", Uuid),
+    ]
+);
+table!(
+    /// Heads of units of tasks that no process has made: their tasks name them as `instance_id`.
+    TASK_UNIT, "task_unit", SlotBound, ["id"], [
+        c("id", Uuid), c("slot", Small), c("root_id", Uuid), c("revision", Big), c("created", Big),
     ]
 );
 table!(
@@ -214,7 +220,7 @@ table!(
         n("execution_id", Uuid), n("activity_id", Uuid), n("definition_id", Uuid), n("element", Text),
         n("name", Text), n("description", Text), n("assignee", Text), n("owner", Text), c("priority", Int),
         c("created", Big), n("due", Big), n("follow_up", Big), c("ended", Big), n("delete_reason", Text),
-        n("tenant_id", Text),
+        n("tenant_id", Text), n("parent_id", Uuid), n("went_as", Small),
     ]
 );
 table!(
@@ -291,9 +297,11 @@ table!(
     ]
 );
 table!(
-    /// Ids that aren't ours, in the slot of their hash, and the slot where the entity lives (protocol 11).
+    /// Ids that clients have chosen (protocol 11), with the id that stands for them: in the slot of their hash (kind 0),
+    /// which makes them unique, with the slot where the entity lives; and there too (kind 1), if that is another.
     ALIAS, "alias", SlotBound, ["slot", "id", "kind"], [
         c("slot", Small), c("id", Text), c("kind", Small), c("target_slot", Small), n("root_id", Uuid),
+        n("entity_id", Uuid),
     ]
 );
 table!(
@@ -420,6 +428,7 @@ pub const TABLES: &[Table] = &[
     TOKEN,
     VARIABLE,
     TASK,
+    TASK_UNIT,
     TASK_CANDIDATE,
     TASK_LINK,
     EXTERNAL_TASK,

@@ -26,9 +26,10 @@ const SLOTS_AT_ONCE: usize = 256;
 
 /// Where roots are found by slot, and of which rows: instances that run and that have ended, and what has no
 /// instance (standalone tasks, timer starts, evaluations for clients). Every tree has a row in one of them as long as it has any.
-const HEADS: [(&str, bool); 11] = [
+const HEADS: [(&str, bool); 12] = [
     ("process_instance", false),
     ("history_process", false),
+    ("task_unit", false),
     ("task", true),
     ("job", true),
     ("incident", true),
@@ -155,7 +156,8 @@ impl<B: Backend> SqlStore<B> {
     /// The statement that finds the instances of slots with their roots.
     fn instances_sql(&self, slots: &[Slot], after: Option<Id>, upto: Option<Id>) -> Sql {
         let mut sql = self.sql(&format!(
-            "SELECT \"root_id\", \"id\" FROM process_instance WHERE \"slot\" IN ({})",
+            "SELECT \"root_id\", \"id\" FROM (SELECT \"root_id\", \"id\" FROM process_instance WHERE \"slot\" IN ({0}) \
+             UNION ALL SELECT \"root_id\", \"id\" FROM task_unit WHERE \"slot\" IN ({0})) i WHERE true",
             numbers(slots)
         ));
         if let Some(after) = after {
@@ -435,7 +437,7 @@ impl<B: Backend> SqlStore<B> {
                 format!("(\"id\" {roots} OR (\"root_id\" <> \"id\" AND \"root_id\" {roots}))")
             }
             _ if table.class == Class::History => format!("\"root_id\" {roots}"),
-            "process_instance" => format!("\"id\" {instances}"),
+            "process_instance" | "task_unit" => format!("\"id\" {instances}"),
             "task" | "job" | "incident" => format!("(\"instance_id\" {instances} OR ({alone}))"),
             "comment" | "attachment" => format!("\"root_id\" {roots}"),
             "task_candidate" | "task_link" => format!(

@@ -1,5 +1,5 @@
 //! Lists: each shard gives its first f + m rows in the order asked for, the router merges them and cuts the page out.
-use super::{Gathered, Part, Question, Stop, gather, rows, sort};
+use super::{Gathered, Part, Question, Stop, gather, hal, rows, sort};
 use crate::{
     admit::Admitted,
     respond::{self, Answer},
@@ -85,14 +85,17 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
         },
     )
     .await?;
+    if gathered.parts.iter().any(hal::is) {
+        let merged = hal::merge(&gathered.parts, &directions_of(request, &gathered), page)?;
+        let next = cursor_behind(&gathered.parts, merged.last);
+        return Ok(continued(hal::answer(merged.body, &gathered.missing), next));
+    }
     let mut next = None;
     let merged = match &call.operation.merge {
         Merge::UnionDistinct => union(&gathered.parts)?,
         _ if !ordered => concat(&gathered.parts)?,
         merge => {
-            let told = gathered.parts.iter().find_map(|part| sort::told(&part.headers));
-            let directions =
-                told.unwrap_or_else(|| sort::directions(call.query.as_deref(), &request.out.body));
+            let directions = directions_of(request, &gathered);
             let dedupe = match merge {
                 Merge::MergeDedupe(member) => Some(*member),
                 _ => None,
@@ -104,11 +107,15 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
         }
     };
     let Gathered { missing, .. } = gathered;
-    let mut answer = respond::json(merged, &missing);
+    Ok(continued(respond::json(merged, &missing), next))
+}
+
+/// The answer with the cursor behind its page.
+fn continued(mut answer: Answer, next: Option<String>) -> Answer {
     if let Some(next) = next.and_then(|next| HeaderValue::from_str(&next).ok()) {
         answer.headers_mut().insert(cursor::HEADER, next);
     }
-    Ok(answer)
+    answer
 }
 
 /// Pure: the cursor behind a full page, in the order that the parts tell.
@@ -125,6 +132,12 @@ pub struct Merged {
     pub rows: Bytes,
     /// The sort values of the last one, if the page is full.
     pub last: Option<Vec<Value>>,
+}
+
+/// For each criterion, whether it descends: as a node tells, else as the request says.
+fn directions_of(request: &Admitted, gathered: &Gathered) -> Vec<bool> {
+    let told = gathered.parts.iter().find_map(|part| sort::told(&part.headers));
+    told.unwrap_or_else(|| sort::directions(request.call.query.as_deref(), &request.out.body))
 }
 
 /// Pure: merges parts whose rows carry `_sort`, and cuts the page out.

@@ -7,6 +7,8 @@ pub mod command;
 pub mod correlate;
 pub mod definitions;
 pub mod fair;
+pub mod hal;
+pub mod item_count;
 pub mod list;
 pub mod places;
 pub mod report;

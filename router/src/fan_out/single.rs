@@ -1,12 +1,12 @@
 //! One shard at most has the answer: `singleResult` of filters, the clean-up job.
-use super::{Question, Stop, gather};
+use super::{Question, Stop, gather, hal};
 use crate::{
     admit::Admitted,
     respond::{self, Answer},
     state::App,
 };
 use http::StatusCode;
-use rest_api::{ApiError, operations::Merge};
+use rest_api::{ApiError, accept::likes_hal, operations::Merge};
 use topology::ShardName;
 
 /// Asks all shards; gives the one match, or the first answer where any will do.
@@ -26,6 +26,9 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
         .into_iter()
         .filter(|part| part.status == StatusCode::OK);
     let mut answer = match (found.next(), found.next()) {
+        (None, _) if request.call.operation.merge == Merge::Single && likes_hal(request.accept()) => {
+            hal::none()
+        }
         (None, _) => respond::no_content(),
         (Some(_), Some(_)) if request.call.operation.merge == Merge::Single => {
             return Err(

@@ -15,7 +15,7 @@ pub fn directions(query: Option<&str>, body: &[u8]) -> Vec<bool> {
     #[derive(Deserialize)]
     struct Criterion {
         #[serde(rename = "sortOrder")]
-        sort_order: Option<String>,
+        sort_order: Option<Value>,
     }
     let descends = |order: Option<&str>| order.is_some_and(|order| order.eq_ignore_ascii_case("desc"));
     let found = scan::members(body, &["sorting", "sortBy", "sortOrder"]);
@@ -23,10 +23,12 @@ pub fn directions(query: Option<&str>, body: &[u8]) -> Vec<bool> {
         && let Ok(criteria) = serde_json::from_slice::<Vec<Criterion>>(raw)
         && !criteria.is_empty()
     {
-        return criteria
+        // Nodes pass over criteria without a direction.
+        let orders = criteria
             .iter()
-            .map(|criterion| descends(criterion.sort_order.as_deref()))
-            .collect();
+            .filter_map(|criterion| criterion.sort_order.as_ref()?.as_str());
+        let known = orders.filter(|order| matches!(*order, "asc" | "desc"));
+        return known.map(|order| order == "desc").collect();
     }
     if found[1].as_ref().and_then(scan::Found::text).is_some() {
         return vec![descends(found[2].as_ref().and_then(scan::Found::text))];

@@ -167,6 +167,7 @@ impl Behavior for UserTask {
             form_key: None,
             tenant_id: process.tenant_id.clone(),
             recorded: ctx.recording.keeps(Kind::Task),
+            parent_id: None,
             candidates: Vec::new(),
             links: Vec::new(),
             changed_links: Vec::new(),

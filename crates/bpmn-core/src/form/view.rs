@@ -20,6 +20,8 @@ pub struct Shown {
     pub id: String,
     pub label: Option<String>,
     pub value: TypedValue,
+    /// What it would show without a variable of its name.
+    pub default: TypedValue,
 }
 
 /// Ids of what is thrown away.
@@ -116,21 +118,24 @@ impl Ctx<'_, '_> {
         let variable = self
             .find_variable(token, task, &field.id)
             .map(|v| v.value.clone());
-        let value = match variable {
-            Some(value) => field.kind.shown(value),
-            None => field
-                .kind
-                .variable(default)
-                .and_then(|value| field.kind.shown(value)),
-        };
         let failure = |message| Rejection::Failure {
             message,
             element: None,
         };
+        let default = field
+            .kind
+            .variable(default)
+            .and_then(|value| field.kind.shown(value))
+            .map_err(failure)?;
+        let value = match variable {
+            Some(value) => field.kind.shown(value).map_err(failure)?,
+            None => default.clone(),
+        };
         Ok(Shown {
             id: field.id.clone(),
             label,
-            value: value.map_err(failure)?,
+            value,
+            default,
         })
     }
 }

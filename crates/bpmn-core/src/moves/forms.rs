@@ -90,8 +90,14 @@ impl<'a> Ctx<'a, '_> {
         let (token, row) = self.active_task(task)?;
         let pending = row.delegation.as_deref() == Some("PENDING");
         let (owner, before) = (row.owner.clone(), row.assignee.clone());
-        let node = self.node_of(token)?;
-        self.submit_form(node, Some(token), Some(task), variables)?;
+        match token {
+            Some(token) => self.submit_form(self.node_of(token)?, Some(token), Some(task), variables)?,
+            None => {
+                for (name, value) in variables {
+                    self.set_variable(None, Some(task), name, value.clone());
+                }
+            }
+        }
         if !pending {
             return self.complete_task(task, &Vec::new(), &Vec::new());
         }

@@ -120,7 +120,10 @@ impl Ctx<'_, '_> {
     pub(crate) fn set_suspended(&mut self, suspended: bool) {
         self.inst.process.suspended = suspended;
         let now = self.env.now;
-        self.inst.tasks.change_all(|task| task.suspended = suspended);
+        // Parts of tasks are no tasks of the process.
+        self.inst
+            .tasks
+            .change_all(|task| task.suspended = suspended && !task.is_standalone());
         self.inst
             .external_tasks
             .change_all(|task| task.suspended = suspended);

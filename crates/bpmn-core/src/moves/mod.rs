@@ -30,3 +30,4 @@ pub(crate) use listeners::Scene;
 pub(crate) use retries::is_retry_cycle;
 pub(crate) use scripts::Ended as ScriptEnd;
 pub use tokens::sequence;
+pub(crate) use variables::Around;

@@ -189,19 +189,30 @@ impl Ctx<'_, '_> {
 
     /// Takes out a user task that has ended.
     pub(crate) fn end_task(&mut self, id: Id, activity: Option<Id>) {
+        let reason = match self.completing == Some(id) {
+            true => COMPLETED,
+            false => self.why_tasks_end().unwrap_or(DELETED),
+        };
+        let reason = reason.to_owned();
+        self.end_task_because(id, activity, &reason);
+    }
+
+    /// Takes out a task, and what is part of it.
+    fn end_task_because(&mut self, id: Id, activity: Option<Id>, reason: &str) {
         let Some(task) = self.inst.tasks.remove(id) else {
             return;
         };
+        for part in self.inst.tasks.ids_by(By::Task(id)) {
+            self.end_task_because(part, None, reason);
+        }
         self.end_variables(By::Task(id), activity);
         if task.recorded {
-            let reason = match self.completing == Some(id) {
-                true => COMPLETED,
-                false => self.why_tasks_end().unwrap_or(DELETED),
-            };
+            let went_along = reason == COMPLETED && self.completing != Some(id);
             let row = HistoricTask {
                 task,
                 ended: self.env.now,
                 delete_reason: Some(reason.to_owned()),
+                went_along,
             };
             self.tell(HistoryRow::Task(row));
         }
@@ -342,8 +353,12 @@ impl Ctx<'_, '_> {
             return;
         };
         let (assignee, candidates) = (row.assignee.clone(), row.candidates.clone());
+        let owner = row.owner.clone().filter(|_| row.is_standalone());
         if let Some(user) = assignee {
             self.tell_link(task, "assignee", (false, user), true);
+        }
+        if let Some(user) = owner {
+            self.tell_link(task, "owner", (false, user), true);
         }
         for who in candidates {
             self.tell_link(task, "candidate", who, true);
@@ -370,18 +385,19 @@ impl Ctx<'_, '_> {
             true => (None, Some(name)),
             false => (Some(name), None),
         };
-        let process = &self.inst.process;
+        let alone = self.inst.tasks.get(task).filter(|row| row.is_standalone());
+        let (process, bound) = (&self.inst.process, alone.is_none());
         let row = HistoricIdentityLink {
             task_id: Some(task),
-            instance_id: Some(process.id),
-            definition_id: Some(process.definition_id),
+            instance_id: bound.then_some(process.id),
+            definition_id: bound.then_some(process.definition_id),
             kind: kind.to_owned(),
             user_id,
             group_id,
             added,
             operator: self.env.user.map(str::to_owned),
             time: self.env.now,
-            tenant_id: process.tenant_id.clone(),
+            tenant_id: alone.map_or(&process.tenant_id, |row| &row.tenant_id).clone(),
             id: self.new_id(),
         };
         self.tell(HistoryRow::IdentityLink(row));

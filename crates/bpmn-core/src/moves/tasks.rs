@@ -34,7 +34,9 @@ impl Ctx<'_, '_> {
         variables: &Variables,
         local: &Variables,
     ) -> Result<(), Rejection> {
-        let (token, _) = self.active_task(task)?;
+        let Some(token) = self.active_task(task)?.0 else {
+            return self.complete_standalone(task, variables);
+        };
         // Set on the execution: what is local to the task ends with it.
         self.set_variables(Some(token), variables);
         let writer = self.writer(Some(token));
@@ -70,8 +72,13 @@ impl Ctx<'_, '_> {
 
     /// Changes a task's fields.
     pub(crate) fn update_task(&mut self, task: Id, change: TaskChange) -> Result<(), Rejection> {
-        let (token, _) = self.active_task(task)?;
-        self.set_variables(Some(token), &change.variables);
+        match self.active_task(task)?.0 {
+            Some(token) => self.set_variables(Some(token), &change.variables),
+            None => self.set_around(task, &change.variables),
+        }
+        if let Some(parent) = change.parent {
+            self.change_parent(task, parent)?;
+        }
         let row = self.inst.tasks.get_mut(task).ok_or(Rejection::NotFound {
             kind: "Task",
             id: task,
@@ -85,6 +92,8 @@ impl Ctx<'_, '_> {
             priority,
             due,
             follow_up,
+            parent: _,
+            parent_name: _,
             variables: _,
         } = change;
         fn put<T>(field: &mut T, value: Option<T>) {
@@ -127,19 +136,22 @@ impl Ctx<'_, '_> {
         }
     }
 
-    /// The token and row of a task that may be worked on.
-    pub(crate) fn active_task(&self, task: Id) -> Result<(Id, &crate::instance::UserTask), Rejection> {
+    /// The row of a task that may be worked on, and its token, if a process has made it.
+    pub(crate) fn active_task(
+        &self,
+        task: Id,
+    ) -> Result<(Option<Id>, &crate::instance::UserTask), Rejection> {
         let not_found = Rejection::NotFound {
             kind: "Task",
             id: task,
         };
-        let row = self.inst.tasks.get(task).ok_or(not_found.clone())?;
+        let row = self.inst.tasks.get(task).ok_or(not_found)?;
         if row.suspended {
             return Err(Rejection::Suspended(format!(
                 "ENGINE-03043 task with id '{task}' is suspended."
             )));
         }
-        Ok((row.token_id.ok_or(not_found)?, row))
+        Ok((row.token_id, row))
     }
 
     /// Tells listeners of all tasks at a token that they are deleted, if they haven't been completed.

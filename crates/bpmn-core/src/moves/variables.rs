@@ -13,6 +13,16 @@ use crate::{
 use expr::Value;
 use topology::{Id, Slot};
 
+/// What a task lies in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Around {
+    /// The token of the process that has made it.
+    Token(Id),
+    /// The task that it is a part of.
+    Task(Id),
+    Nothing,
+}
+
 impl<'a> Ctx<'a, '_> {
     /// The scopes a token sees, from inside out; the last is the process instance.
     fn scopes(&self, token: Option<Id>) -> impl Iterator<Item = Id> + '_ {
@@ -47,11 +57,27 @@ impl<'a> Ctx<'a, '_> {
 
     /// The innermost visible variable of that name.
     pub(crate) fn find_variable(&self, token: Option<Id>, task: Option<Id>, name: &str) -> Option<&Variable> {
-        let of_task = task.and_then(|task| self.local_variable(task, Some(task), name));
-        of_task.or_else(|| {
-            self.scopes(token)
-                .find_map(|scope| self.local_variable(scope, None, name))
-        })
+        let Some(task) = task else {
+            let mut scopes = self.scopes(token);
+            return scopes.find_map(|scope| self.local_variable(scope, None, name));
+        };
+        // What no process has made sees what it is a part of.
+        self.local_variable(task, Some(task), name)
+            .or_else(|| match self.around_task(task) {
+                Around::Task(parent) => self.find_variable(None, Some(parent), name),
+                Around::Token(token) => self.find_variable(Some(token), None, name),
+                Around::Nothing => None,
+            })
+    }
+
+    /// What a task lies in.
+    pub(crate) fn around_task(&self, task: Id) -> Around {
+        let row = self.inst.tasks.get(task);
+        match row.map(|row| (row.token_id, row.parent_id)) {
+            Some((Some(token), _)) => Around::Token(token),
+            Some((None, Some(parent))) if self.inst.tasks.get(parent).is_some() => Around::Task(parent),
+            _ => Around::Nothing,
+        }
     }
 
     /// All variables a token sees; an inner one hides an outer one of the same name.
@@ -87,6 +113,14 @@ impl<'a> Ctx<'a, '_> {
         }
     }
 
+    /// [`Ctx::writer`] at a task, which has none if no process has made it.
+    pub(crate) fn writer_at(&self, token: Option<Id>, task: Option<Id>) -> Option<Id> {
+        match token.is_none() && task.is_some() {
+            true => Some(Id::NIL),
+            false => self.writer(token),
+        }
+    }
+
     /// The activity instance of the execution of a scope whose own is `own`. What is alone in it and no scope shares
     /// that execution; of a scope alone in it the execution remembers the activity instance, if others may be inside.
     fn shown_in(&self, scope: Option<Id>, own: Option<Id>) -> Option<Id> {
@@ -114,6 +148,9 @@ impl<'a> Ctx<'a, '_> {
     /// the reference looks for it: above what may contain others, which knows it only once that has been entered; else
     /// in the execution itself.
     pub(crate) fn shown_apart(&self, scope: Id, task: Option<Id>) -> Option<Id> {
+        if task == Some(scope) {
+            return Some(Id::NIL);
+        }
         let row = self.inst.tokens.get(scope).filter(|_| task.is_none())?;
         let process = self.inst.process.id;
         let own_of = |scope: Option<Id>| scope.and_then(|scope| self.own_activity(scope));
@@ -275,7 +312,7 @@ impl<'a> Ctx<'a, '_> {
         name: &str,
         value: TypedValue,
     ) {
-        let writer = self.writer(token);
+        let writer = self.writer_at(token, task);
         self.set_visible(token, task, name, value, writer);
     }
 
@@ -290,8 +327,21 @@ impl<'a> Ctx<'a, '_> {
         let found = self
             .find_variable(token, task, name)
             .map(|v| (v.scope_id, v.task_id));
-        let (scope, task) = found.unwrap_or((self.inst.process.id, None));
+        let outermost = || task.and_then(|task| self.outermost_task(task));
+        let (scope, task) = found.unwrap_or_else(|| match outermost() {
+            Some(task) => (task, Some(task)),
+            None => (self.inst.process.id, None),
+        });
         self.set_local(scope, task, name, value, writer);
+    }
+
+    /// The task that a task is a part of in the end, if no process has made that one.
+    fn outermost_task(&self, task: Id) -> Option<Id> {
+        match self.around_task(task) {
+            Around::Token(_) => None,
+            Around::Task(parent) => self.outermost_task(parent),
+            Around::Nothing => Some(task),
+        }
     }
 
     /// Sets several variables as [`Ctx::set_variable`] does.
@@ -317,7 +367,7 @@ impl<'a> Ctx<'a, '_> {
     /// Removes the innermost visible variable of that name.
     pub(crate) fn remove_variable(&mut self, token: Option<Id>, task: Option<Id>, name: &str) {
         if let Some(id) = self.find_variable(token, task, name).map(|v| v.id) {
-            let writer = self.writer(token);
+            let writer = self.writer_at(token, task);
             self.delete_variable(id, writer);
         }
     }

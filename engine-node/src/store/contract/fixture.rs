@@ -243,6 +243,7 @@ pub(super) fn task(instance: Id, slot: Slot) -> UserTask {
         form_key: None,
         tenant_id: None,
         recorded: false,
+        parent_id: None,
         candidates: vec![(false, "anna".into()), (true, "clerks".into())],
         links: Vec::new(),
         changed_links: Vec::new(),

@@ -117,6 +117,7 @@ async fn told(f: &Fixture) -> Instance {
         .into(),
         ended: 30,
         delete_reason: Some("completed".into()),
+        went_along: false,
     }));
     i.history.push(HistoryRow::IdentityLink(HistoricIdentityLink {
         id: id(at),

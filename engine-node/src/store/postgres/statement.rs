@@ -15,6 +15,7 @@ use super::{
     uuid,
 };
 use crate::store::cell::Cell;
+use bpmn_core::Id;
 use sqlx::{Arguments, error::BoxDynError, postgres::PgArguments};
 use std::{
     collections::HashMap,
@@ -27,6 +28,7 @@ use uuid::Uuid;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Shape {
     revisions: bool,
+    task_units: bool,
     keys: bool,
     locks: bool,
     gone_jobs: bool,
@@ -38,6 +40,7 @@ impl Shape {
     /// Whether a statement of this shape can do what one of the other can; some of its groups then have no rows.
     fn covers(&self, other: &Shape) -> bool {
         (self.revisions || !other.revisions)
+            && (self.task_units || !other.task_units)
             && (self.keys || !other.keys)
             && (self.locks || !other.locks)
             && (self.gone_jobs || !other.gone_jobs)
@@ -51,6 +54,7 @@ impl Shape {
         groups.dedup();
         Shape {
             revisions: self.revisions || other.revisions,
+            task_units: self.task_units || other.task_units,
             keys: self.keys || other.keys,
             locks: self.locks || other.locks,
             gone_jobs: self.gone_jobs || other.gone_jobs,
@@ -132,6 +136,7 @@ pub(super) fn build(
     let any = |has: fn(&Change) -> bool| changes.iter().any(|c| has(c));
     let wanted = Shape {
         revisions: any(|c| !c.revisions.is_empty()),
+        task_units: any(|c| !c.task_units.is_empty()),
         keys: any(|c| !c.keys.is_empty()),
         locks: any(|c| !c.locks.is_empty()),
         gone_jobs: any(|c| !c.gone_jobs.is_empty()),
@@ -180,14 +185,20 @@ fn guards(arguments: &mut PgArguments, shape: &Shape, changes: &[&Change]) {
         .collect();
     bind(arguments, slots.iter().map(|s| s.0).collect::<Vec<_>>());
     bind(arguments, slots.iter().map(|s| s.1).collect::<Vec<_>>());
-    if shape.revisions {
+    let mut revisions = |of: fn(&Change) -> &Vec<(Id, i64)>| {
         let mut all: Vec<_> = units()
-            .flat_map(|(u, c)| c.revisions.iter().map(move |(id, r)| (id.0, u, *r)))
+            .flat_map(|(u, c)| of(c).iter().map(move |(id, r)| (id.0, u, *r)))
             .collect();
         all.sort_unstable();
         bind(arguments, all.iter().map(|g| g.1).collect::<Vec<_>>());
         bind(arguments, all.iter().map(|g| g.0).collect::<Vec<_>>());
         bind(arguments, all.iter().map(|g| g.2).collect::<Vec<_>>());
+    };
+    if shape.revisions {
+        revisions(|c| &c.revisions);
+    }
+    if shape.task_units {
+        revisions(|c| &c.task_units);
     }
     if shape.keys {
         let all: Vec<_> = units()
@@ -258,6 +269,18 @@ fn render(shape: &Shape, groups: impl Iterator<Item = Group>) -> String {
             " AND r.\"revision\" = g.revision",
         );
         missing(unit, "held_instance");
+    }
+    if shape.task_units {
+        let (unit, id, revision) = (p(), p(), p());
+        let source =
+            format!("unnest(${id}::uuid[], ${revision}::int8[]) WITH ORDINALITY g(id, revision, pos)");
+        s += &locking(
+            "held_unit",
+            "task_unit",
+            &source,
+            " AND r.\"revision\" = g.revision",
+        );
+        missing(unit, "held_unit");
     }
     let mut duplicates = None;
     if shape.keys {

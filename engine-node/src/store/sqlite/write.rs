@@ -76,6 +76,10 @@ async fn check(writer: &mut SqliteConnection, change: &Change) -> Result<Option<
         let sql = new("SELECT 1 FROM process_instance WHERE \"id\" = ").bind(Type::Uuid, *id);
         held.push(sql.push(" AND \"revision\" = ").bind(Type::Big, *revision));
     }
+    for (id, revision) in &change.task_units {
+        let sql = new("SELECT 1 FROM task_unit WHERE \"id\" = ").bind(Type::Uuid, *id);
+        held.push(sql.push(" AND \"revision\" = ").bind(Type::Big, *revision));
+    }
     for (id, revision) in &change.locks {
         let sql = new("SELECT 1 FROM external_task WHERE \"id\" = ").bind(Type::Uuid, *id);
         held.push(sql.push(" AND \"lock_revision\" = ").bind(Type::Big, *revision));

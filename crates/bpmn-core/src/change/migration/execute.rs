@@ -97,6 +97,9 @@ impl<'a> Ctx<'a, '_> {
             self.inst.tokens.update(id, |t| t.element = element);
         }
         self.inst.tasks.change_all(|task| {
+            if task.is_standalone() {
+                return;
+            }
             task.definition_id = Some(definition);
             task.element = task.element.as_deref().and_then(new).or(task.element.take());
         });
