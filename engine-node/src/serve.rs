@@ -23,12 +23,14 @@ use axum::{
     serve::ListenerExt,
 };
 use cluster::{Cluster, NodeLease, TopologyOption};
+use futures_util::FutureExt;
 use http::{StatusCode, Uri};
 use prometheus_client::registry::Registry;
 use rest_api::ApiError;
 use service::{ConfigError, Readiness, Shutdown};
 use std::{
     net::SocketAddr,
+    panic::AssertUnwindSafe,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -267,9 +269,16 @@ fn routes(app: App, metrics: Metrics) -> Router {
 async fn counted(State(shared): State<Arc<(App, Metrics)>>, mut request: Request, next: Next) -> Response {
     let (app, metrics) = &*shared;
     let timer = metrics.request(request.method());
-    let answer = match admit(app, &mut request).await {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => refusal,
+    let answered = async {
+        match admit(app, &mut request).await {
+            Ok(()) => next.run(request).await,
+            Err(refusal) => refusal,
+        }
+    };
+    // Our own mistakes cost one request, not its connection: a router would take the node for dead.
+    let answer = match AssertUnwindSafe(answered).catch_unwind().await {
+        Ok(answer) => answer,
+        Err(_) => ApiError::internal("the node failed at this request; its log says where").into_response(),
     };
     timer.answered(answer.status());
     answer

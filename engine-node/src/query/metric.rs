@@ -51,7 +51,7 @@ pub fn intervals(
     first: u64,
     max: Option<u64>,
 ) -> SelectStatement {
-    let ms = seconds * 1000;
+    let ms = seconds.saturating_mul(1000);
     let begin = || Expr::cust(format!("\"m\".\"bucket\" / {ms} * {ms}"));
     let reporter = || match by_reporter {
         true => col("m", "reporter"),
