@@ -33,6 +33,7 @@ pub mod note;
 mod plans;
 pub mod process_instance;
 pub mod report;
+mod sees;
 pub mod task;
 pub mod tenant;
 pub mod user;
@@ -42,6 +43,7 @@ use identity::{id_texts, of_group, of_tenant};
 
 use crate::{
     app::{CatalogView, Deployed},
+    rights::Rights,
     store::{JobDefinitionRow, Row, StoreError},
 };
 use bpmn_core::Id;
@@ -335,6 +337,8 @@ pub struct Where<'a> {
     pub filters: &'a Filters,
     pub view: &'a CatalogView,
     pub condition: Condition,
+    /// Of who asks, where that matters: what he may not see isn't found.
+    rights: Option<&'a Rights>,
 }
 
 impl<'a> Where<'a> {
@@ -344,7 +348,13 @@ impl<'a> Where<'a> {
             filters,
             view,
             condition: Condition::all(),
+            rights: None,
         }
+    }
+
+    /// The same for somebody with these rights.
+    pub fn of(self, rights: Option<&'a Rights>) -> Where<'a> {
+        Where { rights, ..self }
     }
 
     /// Adds a condition.
@@ -457,6 +467,7 @@ impl<'a> Where<'a> {
     /// `tenantIdIn`, `withoutTenantId`.
     pub fn tenants(&mut self, column: Expr) -> ApiResult<()> {
         self.texts("tenantIdIn", column.clone())?;
+        self.of_own_tenants(column.clone());
         self.switch("withoutTenantId", column.is_null())
     }
 
@@ -529,6 +540,9 @@ impl<'a> Where<'a> {
     /// If the only filters, besides those `allowed`, are of definitions: `Some(None)` for none at all, else the
     /// definitions meant. What counters can count.
     pub fn only_definitions(&self, allowed: &[&str]) -> Option<Option<Vec<Id>>> {
+        if self.sees_less() {
+            return None;
+        }
         let known = ["processDefinitionId", "processDefinitionKey"];
         let mut given = self.filters.names().filter(|name| !allowed.contains(name));
         if given.any(|name| !known.contains(&name)) {
@@ -575,6 +589,8 @@ impl<'a> Where<'a> {
                 filters: &filters,
                 view: self.view,
                 condition: Condition::any(),
+                // The whole query is restricted.
+                rights: None,
             };
             read(&mut one)?;
             // The reference passes over both inside of an object.

@@ -3,6 +3,7 @@ use super::{caller::caller, error};
 use crate::{
     App,
     app::{Answer, Caller, CatalogView},
+    query::Where,
     sizing::sizing,
     store::Snapshot,
 };
@@ -40,6 +41,8 @@ pub struct Call {
     pub content_type: Option<String>,
     /// The media types that the client takes.
     pub accept: Option<String>,
+    /// Who asks may not know of what the path names: it isn't there for him.
+    pub hidden: bool,
     params: Vec<(String, String)>,
     /// The members of the body of an operation that takes JSON, or what is wrong with it; `None` where there is none.
     members: ApiResult<Option<Arc<Map<String, Value>>>>,
@@ -129,13 +132,14 @@ impl FromRequest<App> for Call {
                 "the query contains a NUL character, which no text holds",
             ));
         }
-        let call = Call {
+        let mut call = Call {
             app: app.clone(),
             caller,
             query,
             body,
             content_type,
             accept,
+            hidden: false,
             params,
             members: members.map(|members| members.map(Arc::new)),
             list,
@@ -149,6 +153,7 @@ impl FromRequest<App> for Call {
                 call.app.engine.check_slot(slot).await.map_err(error::api)?;
             }
         }
+        call.ask_rights(parts.method.as_str(), parts.uri.path()).await?;
         Ok(call)
     }
 }
@@ -224,8 +229,11 @@ impl Call {
             .map_or("", |(_, value)| value)
     }
 
-    /// The id in the path; a text that isn't one of ours is `None`: an unknown id.
+    /// The id in the path; a text that isn't one of ours is `None`: an unknown id. So is one that is hidden.
     pub fn id(&self, name: &str) -> Option<Id> {
+        if self.hidden {
+            return None;
+        }
         match self.of_task && name == "id" {
             true => Some(Id::of_text(self.param(name))),
             false => self.param(name).parse().ok(),
@@ -285,6 +293,18 @@ impl Call {
     /// Whether an operation that takes JSON was sent none.
     pub fn without_body(&self) -> bool {
         matches!(self.members, Ok(None))
+    }
+
+    /// The only tenants, besides none, that who asks may reach; `None`: all.
+    pub fn own_tenants(&self) -> Option<Vec<String>> {
+        let rights = self.caller.rights.as_ref()?;
+        let mine = rights.only_tenants().filter(|_| self.catalog().has_tenants())?;
+        Some(mine.to_vec())
+    }
+
+    /// A query of what who asks may see.
+    pub fn sees<'a>(&'a self, filters: &'a Filters, view: &'a CatalogView) -> Where<'a> {
+        Where::new(filters, view).of(self.caller.rights.as_deref())
     }
 
     /// Deployed definitions, as of now.

@@ -8,10 +8,7 @@ use super::{
 use crate::{
     App,
     app::CatalogView,
-    query::{
-        Where,
-        history_log::{CREATED, Log, LogRow},
-    },
+    query::history_log::{CREATED, Log, LogRow},
     store::Row,
 };
 use axum::{Router, response::Response, routing::get};
@@ -123,7 +120,7 @@ fn task_dto(view: &CatalogView, row: LogRow) -> HistoricExternalTaskLog {
 
 async fn list(call: &Call, log: Log, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    let listing = log.listing(Where::new(filters, &view))?;
+    let listing = log.listing(call.sees(filters, &view))?;
     match log {
         Log::Job => lists::page(call, &listing, |row| log.row(row), |row| job_dto(&view, row)).await,
         Log::ExternalTask => {
@@ -134,7 +131,7 @@ async fn list(call: &Call, log: Log, filters: &Filters) -> ApiResult<Response> {
 
 async fn count(call: &Call, log: Log, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    lists::count(call, &log.listing(Where::new(filters, &view))?).await
+    lists::count(call, &log.listing(call.sees(filters, &view))?).await
 }
 
 /// The id of a row on the wire. A creation has no row of its own, and another id than what was created.
@@ -177,6 +174,9 @@ async fn one(call: Call, log: Log) -> ApiResult<Response> {
         })
     };
     let found = found(&call, log, missing).await?;
+    if !call.shows_history(Some(found.definition_id), found.tenant_id.as_deref()) {
+        return Err(missing());
+    }
     let view = call.catalog();
     Ok(match log {
         Log::Job => json(&job_dto(&view, found)),
@@ -195,6 +195,19 @@ async fn details(call: Call, log: Log) -> ApiResult<Response> {
         })
     };
     let found = found(&call, log, missing).await?;
+    if call.caller.rights.is_some() {
+        let kind = match log {
+            Log::Job => "job",
+            Log::ExternalTask => "external task",
+        };
+        let what = format!("get the historic {kind} log '{id}'");
+        call.demand_history(
+            "READ_HISTORY",
+            found.definition_id,
+            found.tenant_id.as_deref(),
+            &what,
+        )?;
+    }
     let (query, read) = (|id| log.details(id), |row: &dyn Row| row.text_opt(0));
     let text = lists::one(&call, Some(found.id), query, read, missing).await?;
     Ok(match text {

@@ -10,7 +10,6 @@ use crate::{
     App,
     app::CatalogView,
     query::{
-        Where,
         history_detail::{self, DetailRow},
         history_variable::{self, VariableRow},
     },
@@ -138,7 +137,7 @@ fn detail_dto(view: &CatalogView, row: DetailRow, style: Style) -> HistoricDetai
 
 async fn variables(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let (view, style) = (call.catalog(), style(call, "deserializeValues"));
-    let listing = history_variable::listing(Where::new(filters, &view))?;
+    let listing = history_variable::listing(call.sees(filters, &view))?;
     lists::page(call, &listing, history_variable::row, |row| {
         variable_dto(&view, row, style)
     })
@@ -147,7 +146,7 @@ async fn variables(call: &Call, filters: &Filters) -> ApiResult<Response> {
 
 async fn variable_count(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    lists::count(call, &history_variable::listing(Where::new(filters, &view))?).await
+    lists::count(call, &history_variable::listing(call.sees(filters, &view))?).await
 }
 
 async fn variable_row(call: &Call) -> ApiResult<VariableRow> {
@@ -158,7 +157,11 @@ async fn variable_row(call: &Call) -> ApiResult<VariableRow> {
         ))
     };
     let (query, read) = (history_variable::by_id, history_variable::row);
-    lists::one(call, call.id("id"), query, read, missing).await
+    let row = lists::one(call, call.id("id"), query, read, missing).await?;
+    match call.shows_history(row.definition_id, row.tenant_id.as_deref()) {
+        true => Ok(row),
+        false => Err(missing()),
+    }
 }
 
 async fn variable_one(call: Call) -> ApiResult<Response> {
@@ -173,7 +176,7 @@ async fn variable_data(call: Call) -> ApiResult<Response> {
 
 async fn details(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let (view, style) = (call.catalog(), style(call, "deserializeValues"));
-    let listing = history_detail::listing(Where::new(filters, &view))?;
+    let listing = history_detail::listing(call.sees(filters, &view))?;
     lists::page(call, &listing, history_detail::row, |row| {
         detail_dto(&view, row, style)
     })
@@ -182,7 +185,7 @@ async fn details(call: &Call, filters: &Filters) -> ApiResult<Response> {
 
 async fn detail_count(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
-    lists::count(&call, &history_detail::listing(Where::new(&filters, &view))?).await
+    lists::count(&call, &history_detail::listing(call.sees(&filters, &view))?).await
 }
 
 async fn detail_row(call: &Call) -> ApiResult<DetailRow> {
@@ -195,7 +198,12 @@ async fn detail_row(call: &Call) -> ApiResult<DetailRow> {
         let (query, read) = (history_detail::by_id, history_detail::row);
         let row = lists::one(call, Some(stored), query, read, missing).await;
         match row {
-            Ok(row) if shown(&row) == id => return Ok(row),
+            Ok(row) if shown(&row) == id => {
+                return match call.shows_history(row.definition_id, row.tenant_id.as_deref()) {
+                    true => Ok(row),
+                    false => Err(missing()),
+                };
+            }
             Err(error) if error.status != StatusCode::NOT_FOUND => return Err(error),
             _ => {}
         }

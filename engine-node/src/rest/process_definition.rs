@@ -13,6 +13,7 @@ use crate::{
         commands::{Start, StartBy},
     },
     query::{self, memory},
+    rights::need::{Need, SUSPEND_INSTANCE, resource},
     store::{DefinitionRow, DeploymentRow},
 };
 use axum::{
@@ -90,13 +91,13 @@ pub fn named(call: &Call, missing: impl Fn(&str) -> ApiError) -> ApiResult<Arc<D
     let view = call.catalog();
     let (id, key, tenant) = (call.param("id"), call.param("key"), call.param("tenant"));
     if !id.is_empty() {
-        let found = view.by_rest_id(id).filter(|d| d.published);
+        let found = view.by_rest_id(id).filter(|d| d.published && !call.hidden);
         return found.cloned().ok_or_else(|| missing(id));
     }
-    let found = if !tenant.is_empty() {
-        view.latest(key, Some(tenant)).cloned()
-    } else {
-        view.latest(key, None).cloned()
+    let found = match (call.hidden, tenant) {
+        (true, _) => None,
+        (false, "") => view.latest(key, None).cloned(),
+        (false, tenant) => view.latest(key, Some(tenant)).cloned(),
     };
     found.ok_or_else(|| {
         let of = if tenant.is_empty() {
@@ -128,7 +129,8 @@ pub fn named_first(call: &Call, missing: impl Fn(&str) -> ApiError) -> ApiResult
     }
 }
 
-/// Definitions that meet the filters, also those of incidents: of this shard's; a router asks for all of them first.
+/// Definitions that meet the filters and may be seen, also those of incidents: of this shard's; a router asks for all of
+/// them first.
 async fn found(call: &Call, filters: &Filters, view: &CatalogView) -> ApiResult<Vec<Arc<Deployed>>> {
     let names = [
         "incidentId",
@@ -138,6 +140,12 @@ async fn found(call: &Call, filters: &Filters, view: &CatalogView) -> ApiResult<
     ];
     let asked: Vec<&str> = names.into_iter().filter(|name| filters.has(name)).collect();
     let mut rows = query::definition::find(filters, view, &groups(call, filters).await?)?;
+    readable(call, &mut rows);
+    if filters.on("startablePermissionCheck")? {
+        call.keep(&mut rows, resource::PROCESS_DEFINITION, "CREATE_INSTANCE", |d| {
+            (d.row.key.clone(), d.row.tenant_id.clone())
+        });
+    }
     if asked.is_empty() {
         return Ok(rows);
     }
@@ -146,7 +154,7 @@ async fn found(call: &Call, filters: &Filters, view: &CatalogView) -> ApiResult<
         .iter()
         .filter(|(name, _)| asked.contains(&name.as_str()));
     let of_incidents = Filters::from_query(&pairs.cloned().collect::<Vec<_>>());
-    let listing = query::incident::listing(query::Where::new(&of_incidents, view))?;
+    let listing = query::incident::listing(call.sees(&of_incidents, view))?;
     let snapshot = call.select(&listing.page(Paging::default())).await?;
     let mut with_incidents = HashSet::new();
     for row in &snapshot.rows {
@@ -154,6 +162,13 @@ async fn found(call: &Call, filters: &Filters, view: &CatalogView) -> ApiResult<
     }
     rows.retain(|d| with_incidents.contains(&d.row.id));
     Ok(rows)
+}
+
+/// Keeps the definitions that may be read.
+pub fn readable(call: &Call, rows: &mut Vec<Arc<Deployed>>) {
+    call.keep(rows, resource::PROCESS_DEFINITION, "READ", |d| {
+        (d.row.key.clone(), d.row.tenant_id.clone())
+    });
 }
 
 async fn list(call: Call) -> ApiResult<Response> {
@@ -401,11 +416,20 @@ async fn suspend_by_key_in_body(call: Call) -> ApiResult<Response> {
         "Could not update the suspension state of Process Definitions",
     )?;
     let found = suspension::definitions(&body, &call.catalog())?;
+    suspension::demand(&call, &body, &found, |key| {
+        let on = |permission| Need::on(resource::PROCESS_DEFINITION, permission, key);
+        vec![on("SUSPEND"), on("UPDATE")]
+    })?;
     set_suspended(&call, &body, found).await
 }
 
 async fn set_suspended(call: &Call, body: &Filters, definitions: Vec<Arc<Deployed>>) -> ApiResult<Response> {
     let (suspended, instances) = (body.on("suspended")?, body.on("includeProcessInstances")?);
+    if instances {
+        suspension::demand(call, body, &definitions, |key| {
+            suspension::of_instances(SUSPEND_INSTANCE, key)
+        })?;
+    }
     if !definitions.is_empty() {
         let ids = suspension::ids(&definitions);
         let replication = &call.app.replication;

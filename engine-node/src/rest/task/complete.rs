@@ -17,11 +17,7 @@ use bpmn_core::{
     value::Variables,
 };
 use http::StatusCode;
-use rest_api::{
-    ApiError, ApiResult,
-    filters::Filters,
-    variable,
-};
+use rest_api::{ApiError, ApiResult, filters::Filters, variable};
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex};
 

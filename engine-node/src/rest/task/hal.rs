@@ -2,7 +2,7 @@
 use super::{dto, instances, keyed};
 use crate::{
     app::CatalogView,
-    query::{Listing, Where, group, task, user},
+    query::{Listing, group, task, user},
     rest::{
         call::{Call, typed},
         contents::Contents,
@@ -246,7 +246,7 @@ pub fn none() -> Response {
 /// One page of tasks; `names`: the variables that each is shown with.
 pub async fn list(call: &Call, filters: &Filters, names: Option<&[String]>) -> ApiResult<Response> {
     let view = call.catalog();
-    let listing = task::listing(Where::new(filters, &view))?;
+    let listing = task::listing(call.sees(filters, &view))?;
     let (page, next, count) = page_and_count(call, &listing).await?;
     let rows = page.rows.iter().map(|row| task::row(&**row));
     let rows: Vec<UserTask> = rows.collect::<Result<_, StoreError>>().map_err(error::store)?;

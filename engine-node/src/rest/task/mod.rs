@@ -15,7 +15,7 @@ use super::{
 use crate::{
     App,
     app::{Answer, CatalogView, Deployed, commands::Render, writer::now},
-    query::{Where, task},
+    query::task,
     store::{Row, Snapshot, StoreError},
 };
 use axum::{Router, response::Response, routing::get};
@@ -199,7 +199,7 @@ pub(super) async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> 
     let with = With::of(filters)?;
     lists::completed(
         call,
-        &task::listing(Where::new(filters, &view))?,
+        &task::listing(call.sees(filters, &view))?,
         |row| Ok((task::row(row)?, task::notes(row, with.notes)?)),
         |rows| shown(call, rows, with),
     )
@@ -216,7 +216,7 @@ pub(super) async fn single(
     variables: Option<&[String]>,
 ) -> ApiResult<Response> {
     let view = call.catalog();
-    let listing = task::listing(Where::new(filters, &view))?;
+    let listing = task::listing(call.sees(filters, &view))?;
     let two = Paging {
         first: 0,
         max: Some(2),
@@ -343,7 +343,7 @@ pub(super) async fn number(call: &Call, filters: &Filters) -> ApiResult<Response
 pub(super) async fn how_many(call: &Call, filters: &Filters) -> ApiResult<(i64, Snapshot)> {
     let view = call.catalog();
     let snapshot = call
-        .select(&task::listing(Where::new(filters, &view))?.count())
+        .select(&task::listing(call.sees(filters, &view))?.count())
         .await?;
     let count = snapshot.rows.first().map_or(Ok(0), |row| row.i64(0));
     Ok((count.map_err(error::store)?, snapshot))
