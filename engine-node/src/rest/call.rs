@@ -108,8 +108,12 @@ impl FromRequest<App> for Call {
         let accept = accept.and_then(|v| v.to_str().ok()).map(str::to_owned);
         let operation = operations::find(parts.method.as_str(), parts.uri.path()).ok();
         let operation = operation.map(|found| found.operation);
-        let mut members = operation.map_or(Ok(None), |known| members(known, content_type.as_deref(), &body));
-        let late = operation.is_some_and(jackson::late);
+        let mut members = match operation {
+            Some(known) => members(known, content_type.as_deref(), &body),
+            // What a router asks a node for is no operation of the reference, and may be no object.
+            None => jackson::read(None, content_type.as_deref(), &body),
+        };
+        let late = operation.is_none_or(jackson::late);
         if !late {
             members = Ok(members?);
         } else if let Some(known) = operation {
