@@ -409,7 +409,7 @@ async fn errors_are_the_engine_s_own() {
     );
     assert_eq!(a.seen().len() + b.seen().len(), 1);
     let got = cluster.post(PATH, "{x").await;
-    assert_eq!(got.status, 500);
+    assert_eq!(got.status, 400);
     let got = cluster.post(PATH, &body(1, Some(1_800_001))).await;
     assert_eq!(
         (got.status, got.json()["message"].as_str()),

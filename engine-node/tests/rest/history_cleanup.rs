@@ -43,14 +43,11 @@ async fn s3_07_what_has_expired_is_gone_after_a_cleanup_was_asked_for() {
     let expected = json!({"type": "BadUserRequestException", "message": message, "code": 0});
     assert_eq!((refused.status, refused.body), (400, expected));
 
-    // Nobody has asked for a time at which it would run.
+    // There is no window in which it would run: the reference stumbles over that.
     let later = api
         .with_headers("POST", "/history/cleanup?immediatelyDue=false", &[], Value::Null)
         .await;
-    assert_eq!(
-        (&later.body["dueDate"], &later.body["suspended"]),
-        (&Value::Null, &json!(true))
-    );
+    assert_eq!((later.status, &later.body["type"]), (500, &json!("NullPointerException")));
     api.done("PUT", ttl, json!({"historyTimeToLive": 0})).await;
     assert_eq!(
         api.get("/process-definition/key/Order_Process").await["historyTimeToLive"],
