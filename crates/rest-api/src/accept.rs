@@ -24,9 +24,9 @@ fn ranges(accept: &str) -> impl Iterator<Item = Range<'_>> {
 /// Whether the client takes one of these media types.
 pub fn takes(accept: &str, offered: &[&str]) -> bool {
     ranges(accept).any(|range| {
-        let is = |other: &&str| range.media_type.eq_ignore_ascii_case(other);
+        let is = |other: &str| range.media_type.eq_ignore_ascii_case(other);
         range.quality > 0.0
-            && (range.media_type == "*/*" || range.media_type.is_empty() || offered.iter().any(|o| is(&o)))
+            && (range.media_type == "*/*" || range.media_type.is_empty() || offered.iter().any(|o| is(o)))
     })
 }
 

@@ -374,12 +374,15 @@ pub fn sorting(filters: &Filters, known: &dyn Fn(&str) -> bool) -> ApiResult<Vec
     sorting_with(filters, known, &|_, _| Ok(false))
 }
 
+/// Whether a criterion with these parameters is known, or what is wrong with them.
+pub type WithParameters<'a> = &'a dyn Fn(&str, &Map<String, Value>) -> ApiResult<bool>;
+
 /// [`sorting`] with criteria that `sorting` alone may have, since they need its `parameters`: `with` says whether one
 /// is known, or what is wrong with its parameters.
 pub fn sorting_with(
     filters: &Filters,
     known: &dyn Fn(&str) -> bool,
-    with: &dyn Fn(&str, &Map<String, Value>) -> ApiResult<bool>,
+    with: WithParameters<'_>,
 ) -> ApiResult<Vec<Sorting>> {
     let bad = |name: &str, value: &str| {
         if filters.is_post() {

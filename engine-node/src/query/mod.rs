@@ -126,6 +126,9 @@ pub enum Kind {
 /// What a criterion sorts by.
 pub type SortBy = (Expr, Kind);
 
+/// What a criterion with these parameters sorts by, or what is wrong with them.
+pub type SortByParameters<'a> = &'a dyn Fn(&str, &Map<String, Value>) -> ApiResult<Option<SortBy>>;
+
 /// A list that can be counted, sorted and paged.
 pub struct Listing {
     /// FROM and WHERE, no columns.
@@ -179,7 +182,7 @@ impl Listing {
         mut self,
         filters: &Filters,
         by: &dyn Fn(&str) -> Option<SortBy>,
-        with: &dyn Fn(&str, &Map<String, Value>) -> ApiResult<Option<SortBy>>,
+        with: SortByParameters<'_>,
     ) -> ApiResult<Listing> {
         let known = |name: &str, parameters: &Map<String, Value>| Ok(with(name, parameters)?.is_some());
         for one in sorting_with(filters, &|name| by(name).is_some(), &known)? {

@@ -2,7 +2,7 @@
 use super::{Enforced, Rights};
 use crate::{
     query::{authorization, group, tenant},
-    store::{Row, Store, StoreError},
+    store::{Store, StoreError},
 };
 use std::sync::{
     Arc,
@@ -105,6 +105,6 @@ impl Authority {
 
     async fn texts(&self, query: &sea_query::SelectStatement) -> Result<Vec<String>, StoreError> {
         let found = self.store.select(query).await?;
-        found.rows.iter().map(|row: &Box<dyn Row>| row.text(0)).collect()
+        found.rows.iter().map(|row| row.text(0)).collect()
     }
 }

@@ -47,7 +47,10 @@ async fn s3_07_what_has_expired_is_gone_after_a_cleanup_was_asked_for() {
     let later = api
         .with_headers("POST", "/history/cleanup?immediatelyDue=false", &[], Value::Null)
         .await;
-    assert_eq!((later.status, &later.body["type"]), (500, &json!("NullPointerException")));
+    assert_eq!(
+        (later.status, &later.body["type"]),
+        (500, &json!("NullPointerException"))
+    );
     api.done("PUT", ttl, json!({"historyTimeToLive": 0})).await;
     assert_eq!(
         api.get("/process-definition/key/Order_Process").await["historyTimeToLive"],

@@ -333,7 +333,7 @@ impl Round {
                 self.lose(shard, format!("it answered {}", part.status.as_u16()));
             }
             Err(Refused::Part(part)) => match self.locked.is_empty() {
-                true => self.refusal = Some(part),
+                true => self.refusal = Some(*part),
                 false => self.missing.push(shard),
             },
             Err(Refused::NoAnswer(why)) => self.lose(shard, why),
@@ -441,7 +441,7 @@ async fn peek(
     let read = |part: Part| match part.status.is_success() {
         true => serde_json::from_slice(&part.body)
             .map_err(|error| Refused::NoAnswer(format!("its answer is no list of places: {error}"))),
-        false => Err(Refused::Part(part)),
+        false => Err(Refused::Part(Box::new(part))),
     };
     parts
         .into_iter()
@@ -476,7 +476,7 @@ async fn lock(
 
 #[derive(Debug)]
 enum Refused {
-    Part(Part),
+    Part(Box<Part>),
     NoAnswer(String),
 }
 
@@ -504,7 +504,7 @@ async fn ask(app: Arc<App>, shard: Shard, out: Outgoing) -> Result<Locked, Refus
             body,
             memory: None,
         };
-        return Err(Refused::Part(part));
+        return Err(Refused::Part(Box::new(part)));
     }
     let rows =
         rows::read(&body).map_err(|error| Refused::NoAnswer(format!("its answer is no list: {error}")))?;

@@ -9,6 +9,9 @@ use crate::{
 };
 use topology::Id;
 
+/// Subscriptions, and the instance of each.
+type Waiting = Vec<(Id, Id)>;
+
 impl Inputs {
     /// Business key and variables that a signal carries, as seen from a token.
     pub(crate) fn collect(
@@ -57,7 +60,7 @@ impl Ctx<'_, '_> {
     }
 
     /// The instances that have called this one, and who waits for a signal in this one and in those, the first first.
-    fn waiting_above(&mut self, name: &str) -> Result<(Vec<Id>, Vec<(Id, Id)>), Rejection> {
+    fn waiting_above(&mut self, name: &str) -> Result<(Vec<Id>, Waiting), Rejection> {
         let home = self.here();
         let (mut above, mut waiting) = (Vec::new(), Vec::new());
         loop {

@@ -39,7 +39,8 @@ fn fields(body: &Filters) -> ApiResult<TaskChange> {
         return Err(ApiError::not_part("a task of a case ('caseInstanceId')"));
     }
     // What a client may send and can't set.
-    (body.date("created")?, body.flag("suspended")?);
+    body.date("created")?;
+    body.flag("suspended")?;
     let delegation = body.text("delegationState")?;
     Ok(TaskChange {
         assignee: Some(body.text("assignee")?),

@@ -105,12 +105,18 @@ pub(super) async fn an_id_of_a_client_s_is_taken_once(f: Fixture) {
         ..Unit::default()
     };
     let place = unit(row(AliasKind::Place, at));
-    assert_eq!(f.store.write(&[place.clone()]).await.unwrap(), [Applied::Done]);
+    assert_eq!(
+        f.store.write(std::slice::from_ref(&place)).await.unwrap(),
+        [Applied::Done]
+    );
     assert_eq!(f.store.write(&[place]).await.unwrap(), [Applied::Conflict]);
     // How it is called stands elsewhere too, and may be said again.
     let name = unit(row(AliasKind::Name, slot(3)));
     for _ in 0..2 {
-        assert_eq!(f.store.write(&[name.clone()]).await.unwrap(), [Applied::Done]);
+        assert_eq!(
+            f.store.write(std::slice::from_ref(&name)).await.unwrap(),
+            [Applied::Done]
+        );
     }
     let texts = f.store.select(&alias::texts(&[entity_id])).await.unwrap();
     let texts: Vec<_> = texts
