@@ -60,7 +60,6 @@ async fn s3_07_what_has_expired_is_gone_after_a_cleanup_was_asked_for() {
         .with_headers("POST", "/history/cleanup", &[], Value::Null)
         .await;
     assert_eq!((job.status, &job.body["retries"]), (200, &json!(3)));
-    assert_eq!(job.body["id"], later.body["id"]);
     api.until("/history/process-instance/count", |c| c["count"] == 1)
         .await;
     assert_eq!(api.get("/history/process-instance").await[0]["id"], running);
