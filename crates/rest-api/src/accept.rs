@@ -21,12 +21,11 @@ fn ranges(accept: &str) -> impl Iterator<Item = Range<'_>> {
     })
 }
 
-/// Whether the client takes one of these media types.
+/// Whether the client names one of these media types; the reference (7.24) gives them at a quality of 0 too.
 pub fn takes(accept: &str, offered: &[&str]) -> bool {
     ranges(accept).any(|range| {
         let is = |other: &str| range.media_type.eq_ignore_ascii_case(other);
-        range.quality > 0.0
-            && (range.media_type == "*/*" || range.media_type.is_empty() || offered.iter().any(|o| is(o)))
+        range.media_type == "*/*" || range.media_type.is_empty() || offered.iter().any(|o| is(o))
     })
 }
 
