@@ -78,6 +78,12 @@ pub(crate) fn steps() -> Vec<Step> {
             postgres: include_str!("../sql/0009_parked.postgres.sql"),
             sqlite: include_str!("../sql/0009_parked.sqlite.sql"),
         },
+        Step {
+            version: 10,
+            name: "operations",
+            postgres: include_str!("../sql/0010_operations.postgres.sql"),
+            sqlite: include_str!("../sql/0010_operations.sqlite.sql"),
+        },
     ]
 }
 

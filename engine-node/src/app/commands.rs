@@ -2,6 +2,7 @@
 use super::{
     Answer, Caller, Deployed, Engine, EngineError, Inner,
     batcher::Batcher,
+    operations::Tell,
     writer::{Decide, Task, Work},
 };
 use crate::store::{Entity, SlotRow, SlotState, StoreError, Subject};
@@ -361,6 +362,11 @@ impl Engine {
         }
     }
 
+    fn telling(&self, caller: &Caller) -> Option<(Tell, Option<Id>)> {
+        let tell = caller.log.tell.as_ref()?;
+        self.logs(caller).then(|| (tell.clone(), caller.log.operation))
+    }
+
     /// Queues a task at its slot's writer and waits for its answer.
     pub(crate) async fn submit(
         &self,
@@ -375,6 +381,7 @@ impl Engine {
             task,
             render,
             user: caller.user.clone(),
+            tell: self.telling(caller),
             idempotency: idempotency(caller),
             reply,
             conflicts: 0,

@@ -180,9 +180,14 @@ impl Group {
             (env.given, taped) = replay.parts(&inner.ids);
             env.ids = &mut taped;
         }
+        let mut operations = Vec::new();
         let (instance, mut outcome) = match &work.task {
             Task::Start(start) | Task::TimerStart { start, .. } => {
-                start_instance(inner, work.slot, start, &mut env)?
+                let started = start_instance(inner, work.slot, start, &mut env)?;
+                if let (Some(tell), Some(user)) = (&work.tell, &work.user) {
+                    operations = inner.operations(user, tell, &started.0, &started.0);
+                }
+                started
             }
             Task::Command { instance, decide } => {
                 let current = self.members.get(instance).and_then(Member::current);
@@ -194,6 +199,9 @@ impl Group {
                 let deployed = inner.deployed(current.process.definition_id)?;
                 let mut copy = current.clone();
                 let outcome = bpmn_core::step(&deployed.reference(), &mut copy, command, &mut env)?;
+                if let (Some(tell), Some(user)) = (&work.tell, &work.user) {
+                    operations = inner.operations(user, tell, current, &copy);
+                }
                 (copy, outcome)
             }
             Task::TimerStartFailed {
@@ -241,6 +249,7 @@ impl Group {
             }
         }
         let id = instance.process.id;
+        self.unit.operations.append(&mut operations);
         others.into_iter().for_each(|other| self.keep(other));
         self.keep(instance);
         Ok(Done {

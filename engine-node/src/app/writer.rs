@@ -12,6 +12,7 @@ use super::{
     commands::{Render, Start},
     error::copy,
     group::{Group, Member},
+    operations::Tell,
     outside::{self, Replay},
     rhythm::Rhythm,
     signals,
@@ -69,6 +70,8 @@ pub struct Work {
     pub task: Task,
     pub render: Render,
     pub user: Option<String>,
+    /// What it tells the user log, under that operation or one of its own.
+    pub tell: Option<(Tell, Option<Id>)>,
     /// Key (`USER\nKEY`) and digest.
     pub idempotency: Option<(String, String)>,
     pub reply: oneshot::Sender<Result<Answer, EngineError>>,

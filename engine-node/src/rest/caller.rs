@@ -1,5 +1,5 @@
 //! Who asks: built once per request from headers and body.
-use crate::app::{Caller, IdempotencyKey};
+use crate::app::{Caller, IdempotencyKey, operations::Logging};
 use bpmn_core::Slot;
 use http::{HeaderMap, header, request::Parts};
 use rest_api::{ApiError, ApiResult};
@@ -12,6 +12,10 @@ pub struct User(pub String);
 /// Put into the extensions of a message's request that was kept before: it isn't kept again.
 #[derive(Clone, Copy, Debug)]
 pub struct Parked;
+
+/// Put into the extensions of what a batch sends: it tells the user log nothing.
+#[derive(Clone, Debug)]
+pub struct Silent;
 
 /// Longest `Idempotency-Key`, in bytes.
 const KEY_MAX: usize = 255;
@@ -30,8 +34,16 @@ pub fn caller(parts: &Parts, body: &[u8]) -> ApiResult<Caller> {
         }
     };
     let batch = text(&parts.headers, "x-stellwerk-batch").and_then(|id| id.parse().ok());
+    let operation = text(&parts.headers, "x-stellwerk-operation").and_then(|id| id.parse().ok());
+    let log = Logging {
+        silent: parts.extensions.get::<Silent>().is_some(),
+        operation,
+        gathered: operation.is_some(),
+        tell: None,
+    };
     Ok(Caller {
         batch,
+        log,
         user: parts.extensions.get::<User>().map(|user| user.0.clone()),
         slot,
         idempotency: idempotency(parts, body)?,

@@ -5,9 +5,9 @@ use super::{
 };
 use crate::{
     App,
-    app::decisions::DeployedDecision,
+    app::{decisions::DeployedDecision, operations::option},
     query::{self, memory},
-    store::DecisionRow,
+    store::{DecisionRow, operations::Told},
 };
 use axum::{
     Router,
@@ -128,6 +128,15 @@ async fn diagram(call: Call) -> ApiResult<Response> {
     Ok(no_content())
 }
 
+/// A decision as the user log names it.
+fn named_in_log(base: &Told, decision: &DeployedDecision) -> Vec<Told> {
+    let row = &decision.row;
+    vec![
+        base.said("decisionDefinitionId", &row.rest_id),
+        base.said("decisionDefinitionKey", &row.key),
+    ]
+}
+
 async fn evaluate(call: Call) -> ApiResult<Response> {
     let decision = named(&call, |id| {
         let message = format!("Cannot evaluate decision {id}: {}", unknown_text(id));
@@ -155,7 +164,11 @@ async fn evaluate(call: Call) -> ApiResult<Response> {
         .await
         .map_err(error::api)?
     {
-        Ok(results) => Ok(json(&results.iter().map(entries).collect::<ApiResult<Vec<_>>>()?)),
+        Ok(results) => {
+            let base = Told::operator("DecisionDefinition", "Evaluate");
+            call.log(|| named_in_log(&base, &decision)).await?;
+            Ok(json(&results.iter().map(entries).collect::<ApiResult<Vec<_>>>()?))
+        }
         Err(reason) => {
             // The reference tells clients no more than this.
             tracing::info!(decision = decision.row.rest_id, %reason, "decision not evaluated");
@@ -231,7 +244,8 @@ async fn history_ttl(call: Call) -> ApiResult<Response> {
                        .getHistoryTimeToLive()\" because \"decisionDefinitionEntity\" is null";
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "NullPointerException", message)
     })?;
-    if decision.row.history_ttl_days != days {
+    let before = decision.row.history_ttl_days;
+    if before != days {
         let set = call
             .app
             .replication
@@ -239,5 +253,12 @@ async fn history_ttl(call: Call) -> ApiResult<Response> {
             .await;
         set.map_err(error::api)?;
     }
+    let base = Told::operator("DecisionDefinition", "UpdateHistoryTimeToLive");
+    call.log(|| {
+        let mut all = vec![base.changed("historyTimeToLive", option(before), option(days))];
+        all.extend(named_in_log(&base, &decision));
+        all
+    })
+    .await?;
     Ok(no_content())
 }

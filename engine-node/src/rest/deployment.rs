@@ -7,9 +7,10 @@ use super::{
 };
 use crate::{
     App,
+    app::operations::text,
     query::{self, memory},
     replication::NewDeployment,
-    store::{DeploymentRow, ResourceRow},
+    store::{DeploymentRow, ResourceRow, operations::Told},
 };
 use axum::{
     Router,
@@ -89,6 +90,11 @@ async fn delete(call: Call) -> ApiResult<Response> {
         .delete_deployment(&call.caller, row.id, cascade)
         .await;
     deleted.map_err(error::api)?;
+    let told = Told {
+        deployment_id: text(row.id),
+        ..Told::operator("Deployment", "Delete")
+    };
+    call.log(|| vec![told.said("cascade", cascade)]).await?;
     Ok(no_content())
 }
 
@@ -204,12 +210,22 @@ async fn create(call: Call) -> ApiResult<Response> {
 
 /// Deploys, and tells what has come of it.
 pub(super) async fn deploy(call: &Call, new: NewDeployment) -> ApiResult<Response> {
+    let base = Told::operator("Deployment", "Create");
+    let mut told = vec![base.said(
+        "duplicateFilterEnabled",
+        new.duplicate_filtering || new.changed_only,
+    )];
+    if new.duplicate_filtering || new.changed_only {
+        told.push(base.said("deployChangedOnly", new.changed_only));
+    }
     let (row, new) = call
         .app
         .replication
         .deploy(&call.caller, new)
         .await
         .map_err(error::api)?;
+    told.iter_mut().for_each(|told| told.deployment_id = text(row.id));
+    call.log(|| told).await?;
     let href = format!("{}/deployment/{}", call.caller.base_url, row.id);
     let links = vec![Link {
         method: "GET",

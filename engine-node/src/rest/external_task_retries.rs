@@ -7,7 +7,7 @@ use crate::{
     App,
     app::{Answer, EngineError, writer::now},
     query::{Where, external_task},
-    store::Entity,
+    store::{Entity, operations::Told},
 };
 use axum::{Router, response::Response, routing::put};
 use bpmn_core::{
@@ -84,6 +84,7 @@ async fn set(call: Call) -> ApiResult<Response> {
             "Cannot find external task with id {id}: externalTask is null"
         ))
     };
+    let number = found.len();
     for task in found {
         let task = task.map_err(|text| missing(&text))?;
         let command = Command::SetExternalTaskRetries { task, retries };
@@ -100,5 +101,14 @@ async fn set(call: Call) -> ApiResult<Response> {
             Err(error) => return Err(error::api(error)),
         }
     }
+    let base = Told::operator("ExternalTask", "SetExternalTaskRetries");
+    call.log(|| {
+        vec![
+            base.said("nrOfInstances", number),
+            base.said("async", false),
+            base.said("retries", retries),
+        ]
+    })
+    .await?;
     Ok(no_content())
 }

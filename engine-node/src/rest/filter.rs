@@ -11,7 +11,7 @@ use crate::{
         Where,
         filter::{self, TASK},
     },
-    store::{FilterChange, FilterRow, StoreError},
+    store::{FilterChange, FilterRow, StoreError, operations::Told},
 };
 use axum::{
     Router,
@@ -127,9 +127,15 @@ fn read(body: &Filters, id: Id) -> ApiResult<FilterRow> {
     })
 }
 
-async fn write(call: &Call, change: FilterChange) -> ApiResult<()> {
+async fn write(call: &Call, operation: &'static str, change: FilterChange) -> ApiResult<()> {
+    let id = match &change {
+        FilterChange::Put(row) => row.id,
+        FilterChange::Delete(id) => *id,
+    };
     let written = call.app.replication.change_filter(change).await;
-    written.map_err(error::api)
+    written.map_err(error::api)?;
+    let told = Told::task_worker("Filter", operation).said("filterId", id);
+    call.log(|| vec![told]).await
 }
 
 async fn create(call: Call) -> ApiResult<Response> {
@@ -146,7 +152,7 @@ async fn create(call: Call) -> ApiResult<Response> {
     let row = read(&body, call.app.engine.new_id(slot))?;
     let view = call.catalog();
     stored_query::check(&row, &view)?;
-    write(&call, FilterChange::Put(row.clone())).await?;
+    write(&call, "Create", FilterChange::Put(row.clone())).await?;
     Ok(json(&dto(&row, Value::Null)))
 }
 
@@ -163,13 +169,13 @@ async fn update(call: Call) -> ApiResult<Response> {
     }
     let row = read(&body, old.id)?;
     stored_query::check(&row, &call.catalog())?;
-    write(&call, FilterChange::Put(row)).await?;
+    write(&call, "Update", FilterChange::Put(row)).await?;
     Ok(no_content())
 }
 
 async fn delete(call: Call) -> ApiResult<Response> {
     let row = find(&call, missing(call.param("id")).with_code(0)).await?;
-    write(&call, FilterChange::Delete(row.id)).await?;
+    write(&call, "Delete", FilterChange::Delete(row.id)).await?;
     Ok(no_content())
 }
 

@@ -6,6 +6,7 @@ use super::{
 use crate::{
     App,
     app::{Answer, Deployed, EngineError, writer::Decide},
+    store::operations::Told,
 };
 use axum::{Router, response::Response, routing::post};
 use bpmn_core::{
@@ -194,6 +195,7 @@ async fn execute(call: Call) -> ApiResult<Response> {
         skip_mappings: body.on("skipIoMappings")?,
     };
     let source = given.source.row.id;
+    let number = ids.len();
     for id in ids {
         let command = command.clone();
         // Looked at again when it is written: it may have become another since.
@@ -210,7 +212,20 @@ async fn execute(call: Call) -> ApiResult<Response> {
         let done = call.app.engine.decide(&call.caller, id, decide, render).await;
         done.map_err(error::unknown(|| gone(&id.to_string()), error::api))?;
     }
+    call.log(|| told(&given, number, false)).await?;
     Ok(no_content())
+}
+
+/// What the user log is told of a migration.
+pub fn told(given: &Given, number: usize, later: bool) -> Vec<Told> {
+    let (source, target) = (&given.source.row, &given.target.row);
+    let base = Told::operator("ProcessInstance", "Migrate").of_definition(source);
+    let ids = (Some(source.rest_id.clone()), Some(target.rest_id.clone()));
+    vec![
+        base.changed("processDefinitionId", ids.0, ids.1),
+        base.said("nrOfInstances", number),
+        base.said("async", later),
+    ]
 }
 
 /// The plan that a body holds, valid.

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     App,
-    app::{Answer, CatalogView, Deployed, EngineError, commands::Render, writer::now},
+    app::{Answer, CatalogView, Deployed, EngineError, commands::Render, operations, writer::now},
     query::{Where, task},
     store::{Entity, Row},
 };
@@ -330,8 +330,16 @@ pub(super) async fn decide(
 
 const CLAIMED: &str = "TaskAlreadyClaimedException";
 
-async fn claim(call: Call) -> ApiResult<Response> {
+/// Has the user log told how the task of the path has changed.
+fn tell_change(call: &mut Call, operation: &'static str) {
+    if let Some(id) = call.id("id") {
+        call.tell(|| operations::task(operation, id));
+    }
+}
+
+async fn claim(mut call: Call) -> ApiResult<Response> {
     let user = call.body()?.text("userId")?;
+    tell_change(&mut call, "Claim");
     change(&call, null_value, move |task| {
         match (&task.assignee, &user) {
             (Some(owner), Some(user)) if owner != user => {
@@ -353,7 +361,8 @@ async fn claim(call: Call) -> ApiResult<Response> {
     .await
 }
 
-async fn unclaim(call: Call) -> ApiResult<Response> {
+async fn unclaim(mut call: Call) -> ApiResult<Response> {
+    tell_change(&mut call, "Assign");
     change(&call, not_found, |_| {
         Ok(TaskChange {
             assignee: Some(None),
@@ -363,7 +372,8 @@ async fn unclaim(call: Call) -> ApiResult<Response> {
     .await
 }
 
-async fn assign(call: Call) -> ApiResult<Response> {
+async fn assign(mut call: Call) -> ApiResult<Response> {
+    tell_change(&mut call, "Assign");
     let user = call.body()?.text("userId")?;
     change(&call, not_found, move |_| {
         Ok(TaskChange {
@@ -374,7 +384,8 @@ async fn assign(call: Call) -> ApiResult<Response> {
     .await
 }
 
-async fn delegate(call: Call) -> ApiResult<Response> {
+async fn delegate(mut call: Call) -> ApiResult<Response> {
+    tell_change(&mut call, "Delegate");
     let user = call.body()?.text("userId")?;
     change(&call, null_value, move |task| {
         // Whoever delegates stays the owner and gets it back.
@@ -389,7 +400,8 @@ async fn delegate(call: Call) -> ApiResult<Response> {
     .await
 }
 
-async fn resolve(call: Call) -> ApiResult<Response> {
+async fn resolve(mut call: Call) -> ApiResult<Response> {
+    tell_change(&mut call, "Resolve");
     let body = call.body()?;
     let prefix = format!("Cannot resolve task {}", call.param("id"));
     let variables = variable::read_all(body.raw("variables")).map_err(|e| e.api(&prefix))?;
@@ -405,7 +417,8 @@ async fn resolve(call: Call) -> ApiResult<Response> {
 }
 
 /// Sets all of a task's fields: what the body lacks becomes null.
-async fn update(call: Call) -> ApiResult<Response> {
+async fn update(mut call: Call) -> ApiResult<Response> {
+    tell_change(&mut call, "Update");
     let body = call.body()?;
     for name in ["parentTaskId", "caseInstanceId"] {
         if body.has(name) {
@@ -486,10 +499,13 @@ async fn submit_form(call: Call) -> ApiResult<Response> {
 }
 
 async fn completed(
-    call: Call,
+    mut call: Call,
     prefix: String,
     command: impl Fn(Id, Variables) -> Command,
 ) -> ApiResult<Response> {
+    if let Some(id) = call.id("id") {
+        call.tell(|| operations::task_completed(id));
+    }
     let body = call.body()?;
     let variables = variable::read_all(body.raw("variables")).map_err(|e| e.api(&prefix))?;
     let with_variables = body.on("withVariablesInReturn")?;

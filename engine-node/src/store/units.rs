@@ -26,7 +26,7 @@ const SLOTS_AT_ONCE: usize = 256;
 
 /// Where roots are found by slot, and of which rows: instances that run and that have ended, and what has no
 /// instance (standalone tasks, timer starts, evaluations for clients). Every tree has a row in one of them as long as it has any.
-const HEADS: [(&str, bool); 11] = [
+const HEADS: [(&str, bool); 12] = [
     ("process_instance", false),
     ("history_process", false),
     ("task", true),
@@ -39,6 +39,8 @@ const HEADS: [(&str, bool); 11] = [
     // Whatever became of their tasks.
     ("comment", false),
     ("attachment", false),
+    // Of no tree, or of one whose own history somebody has deleted.
+    ("history_operation", false),
 ];
 
 /// Whether a table's rows are units of their own, found by slot.

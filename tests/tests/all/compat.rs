@@ -2,7 +2,7 @@
 use anyhow::{Context, Result};
 use std::{path::PathBuf, time::Duration};
 use testkit::{
-    compat::replay,
+    compat::{Whose, replay},
     differential,
     process::{Process, free_port, stellwerk, wait_for},
 };
@@ -67,13 +67,19 @@ pub(super) async fn against(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn compat_one_node_alone_answers_as_the_reference() -> Result<()> {
-    against("alone", &NODE, async |base| replay(&scenarios(), &base).await).await
+    against("alone", &NODE, async |base| {
+        replay(&scenarios(), &base, Whose::Nobodys).await
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn compat_three_shards_behind_a_router_answer_as_the_reference() -> Result<()> {
     let three = ["dev", "--shards", "3", "--port", "PORT", "--no-sample"];
-    against("three", &three, async |base| replay(&scenarios(), &base).await).await
+    against("three", &three, async |base| {
+        replay(&scenarios(), &base, Whose::Nobodys).await
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! `compat DIRECTORY BASE-URL`: replays (or, with `STELLWERK_RECORD` set, records) recorded conversations.
 use std::path::Path;
+use testkit::compat::{Whose, replay};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -9,7 +10,7 @@ async fn main() -> anyhow::Result<()> {
     };
     println!(
         "{} scenarios replayed",
-        testkit::compat::replay(Path::new(directory), base).await?
+        replay(Path::new(directory), base, Whose::All).await?
     );
     Ok(())
 }
