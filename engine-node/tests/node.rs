@@ -426,7 +426,13 @@ async fn s0_16_the_same_users_work_on_every_shard_and_others_get_401() {
         let changed = changed.clone();
         async move { Ok::<_, engine_node::app::EngineError>(vec![IdentityChange::PutUser(changed)]) }
     };
-    nodes[0].0.app.replication.change_identity(change).await.unwrap();
+    nodes[0]
+        .0
+        .app
+        .replication
+        .change_identity(&engine_node::app::Caller::default(), String::new(), change)
+        .await
+        .unwrap();
     until("the other shard knows the new password", async || {
         let request = client
             .get(format!("{}/version", nodes[1].0.base_url))

@@ -63,7 +63,7 @@ SELECT
     x."old_value" AS org_value_,
     x."new_value" AS new_value_,
     x."tenant_id" AS tenant_id_,
-    strftime('%Y-%m-%d %H:%M:%f', coalesce(x."removal", (SELECT coalesce(h."removal", h."ended" + d."history_ttl_days" * 86400000) FROM history_process h LEFT JOIN definition d ON d."id" = h."definition_id" WHERE h."id" = x."root_id" LIMIT 1)) / 1000.0, 'unixepoch') AS removal_time_,
+    strftime('%Y-%m-%d %H:%M:%f', nullif(coalesce(x."removal", (SELECT coalesce(h."removal", h."ended" + d."history_ttl_days" * 86400000) FROM history_process h LEFT JOIN definition d ON d."id" = h."definition_id" WHERE h."id" = x."root_id" AND x."operation" <> 'DeleteHistory' LIMIT 1)), 9223372036854775807) / 1000.0, 'unixepoch') AS removal_time_,
     x."category" AS category_,
     x."external_task_id" AS external_task_id_,
     x."annotation" AS annotation_

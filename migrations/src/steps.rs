@@ -84,6 +84,18 @@ pub(crate) fn steps() -> Vec<Step> {
             postgres: include_str!("../sql/0010_operations.postgres.sql"),
             sqlite: include_str!("../sql/0010_operations.sqlite.sql"),
         },
+        Step {
+            version: 11,
+            name: "removal",
+            postgres: include_str!("../sql/0011_removal.postgres.sql"),
+            sqlite: include_str!("../sql/0011_removal.sqlite.sql"),
+        },
+        Step {
+            version: 12,
+            name: "batch_digest",
+            postgres: include_str!("../sql/0012_batch_digest.postgres.sql"),
+            sqlite: include_str!("../sql/0012_batch_digest.sqlite.sql"),
+        },
     ]
 }
 

@@ -90,6 +90,11 @@ impl Filters {
         self.raw(name).is_some()
     }
 
+    /// Whether the member is there, be it null.
+    pub fn names_member(&self, name: &str) -> bool {
+        self.members.contains_key(name)
+    }
+
     fn bad(&self, name: &str, value: &str, why: &str) -> ApiError {
         if self.post {
             return ApiError::invalid_request("");

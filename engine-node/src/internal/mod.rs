@@ -1,4 +1,5 @@
 //! `/internal/…`: what routers, nodes of other shards and shard-admin ask of a node. See `docs/internal-protocol.md`.
+mod batch;
 pub mod correlate;
 pub mod external_task;
 mod history;
@@ -29,7 +30,11 @@ use http::{StatusCode, header};
 use rest_api::{ApiError, ApiResult};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, convert::Infallible, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+    time::Duration,
+};
 use tokio::{sync::broadcast::error::RecvError, time::timeout};
 
 /// Largest body: a page of exported rows, or a deployment's files.
@@ -47,9 +52,11 @@ pub fn routes() -> Router<App> {
         .route("/payload/{digest}", put(put_payload).get(get_payload))
         .merge(instances("deployment", Subject::Deployment))
         .merge(instances("definition", Subject::Definition))
+        .route("/definitions/with-incidents", post(with_incidents))
         .route("/sweep", post(sweep))
         .merge(jobs::routes())
         .merge(operations::routes())
+        .merge(batch::routes())
         .merge(history::routes())
         .merge(parked::routes())
         .merge(signals::routes())
@@ -171,6 +178,12 @@ async fn sweep(State(app): State<App>, body: Bytes) -> ApiResult<StatusCode> {
     app.replication.ensure_applied().await.map_err(api)?;
     app.engine.sweep(&Caller::default(), &sweep).await.map_err(api)?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn with_incidents(State(app): State<App>, body: Bytes) -> ApiResult<Json<BTreeSet<Id>>> {
+    let wanted = serde_json::from_slice(&body).map_err(|e| ApiError::invalid_request(e.to_string()))?;
+    let found = app.replication.with_incidents_here(wanted).await;
+    found.map(Json).map_err(api)
 }
 
 async fn cancel_instances(app: App, subject: Subject) -> ApiResult<StatusCode> {

@@ -1,8 +1,9 @@
 //! The list of process definitions, from the catalog.
-use super::{matches, memory::Key};
+use super::{incident::OF_DEFINITIONS, matches, memory::Key};
 use crate::app::{CatalogView, Deployed};
+use bpmn_core::Id;
 use rest_api::{ApiResult, filters::Filters, known};
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// Criteria that definitions can be sorted by.
 pub const SORTS: &[&str] = &[
@@ -17,8 +18,14 @@ pub const SORTS: &[&str] = &[
     "versionTag",
 ];
 
-/// Published definitions that meet the filters. `groups`: those of the user whom `startableBy` names.
-pub fn find(filters: &Filters, view: &CatalogView, groups: &[String]) -> ApiResult<Vec<Arc<Deployed>>> {
+/// Published definitions that meet the filters. `groups`: those of the user whom `startableBy` names. Of those by incidents
+/// only `with_incidents`.
+pub fn find(
+    filters: &Filters,
+    view: &CatalogView,
+    groups: &[String],
+    with_incidents: Option<&BTreeSet<Id>>,
+) -> ApiResult<Vec<Arc<Deployed>>> {
     let mut rows: Vec<Arc<Deployed>> = view.all().filter(|d| d.published).cloned().collect();
     let mut keep = |test: &dyn Fn(&Deployed) -> bool| rows.retain(|d| test(d));
     type Field = fn(&Deployed) -> Option<&str>;
@@ -98,6 +105,12 @@ pub fn find(filters: &Filters, view: &CatalogView, groups: &[String]) -> ApiResu
     }
     // Says nothing where nobody's rights are checked, as in the reference without authorization.
     filters.on("startablePermissionCheck")?;
+    for name in OF_DEFINITIONS {
+        filters.text(name)?;
+    }
+    if let Some(found) = with_incidents {
+        keep(&|d| found.contains(&d.row.id));
+    }
     if filters.on("latestVersion")? {
         keep(&|d| is_latest(view, d));
     }

@@ -31,8 +31,8 @@ pub struct TaskRow {
     pub delete_reason: Option<String>,
     pub updated: Option<i64>,
     pub tenant_id: Option<String>,
-    /// End of the root of its tree.
-    pub root_ended: Option<i64>,
+    /// End of the root of its tree, or when that is to go ([`super::history_process::root_end`]).
+    pub root_end: Option<i64>,
 }
 
 impl TaskRow {
@@ -91,7 +91,7 @@ pub fn row(row: &dyn Row) -> Result<TaskRow, StoreError> {
         delete_reason: row.text_opt(16)?,
         updated: row.i64_opt(17)?,
         tenant_id: row.text_opt(18)?,
-        root_ended: row.i64_opt(19)?,
+        root_end: row.i64_opt(19)?,
     })
 }
 
@@ -141,7 +141,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     let filters = w.filters;
     let condition = w.finish(known::HISTORY_TASK)?;
     let mut columns = COLUMNS.map(|name| col(H, name)).to_vec();
-    columns.push(super::history_process::root_ended(H));
+    columns.push(super::history_process::root_end(H));
     Listing::new(base().cond_where(condition).take(), columns, col(H, "id")).sorted(filters, &sort)
 }
 
@@ -324,8 +324,8 @@ pub mod links {
         pub operator: Option<String>,
         pub time: i64,
         pub tenant_id: Option<String>,
-        /// End of the root of its tree.
-        pub root_ended: Option<i64>,
+        /// End of the root of its tree, or when that is to go ([`super::history_process::root_end`]).
+        pub root_end: Option<i64>,
     }
 
     /// Reads a row of [`listing`].
@@ -342,7 +342,7 @@ pub mod links {
             operator: row.text_opt(8)?,
             time: row.i64(9)?,
             tenant_id: row.text_opt(10)?,
-            root_ended: row.i64_opt(11)?,
+            root_end: row.i64_opt(11)?,
         })
     }
 
@@ -372,7 +372,7 @@ pub mod links {
             .cond_where(condition)
             .take();
         let mut columns = COLUMNS.map(|name| col(H, name)).to_vec();
-        columns.push(super::super::history_process::root_ended(H));
+        columns.push(super::super::history_process::root_end(H));
         Listing::new(base, columns, col(H, "id")).sorted(filters, &sort)
     }
 

@@ -81,6 +81,23 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     Listing::new(base(condition), columns, col(I, "id")).sorted(filters, &sort)
 }
 
+/// Filters of process definitions by the incidents that they have.
+pub const OF_DEFINITIONS: [&str; 4] = [
+    "incidentId",
+    "incidentType",
+    "incidentMessage",
+    "incidentMessageLike",
+];
+
+/// The definitions that have incidents which meet [`OF_DEFINITIONS`], each once.
+pub fn definitions(mut w: Where<'_>) -> ApiResult<SelectStatement> {
+    w.id("incidentId", col(I, "id"))?;
+    w.text("incidentType", col(I, "kind"))?;
+    w.text("incidentMessage", col(I, "message"))?;
+    w.like("incidentMessageLike", col(I, "message"))?;
+    Ok(base(w.condition).expr(col(I, "definition_id")).distinct().take())
+}
+
 fn base(condition: Condition) -> SelectStatement {
     Query::select()
         .from_as("incident", I)

@@ -5,6 +5,7 @@ pub use delete::Subject;
 mod filters;
 mod follow;
 mod identity;
+mod incidents;
 mod log;
 mod payload;
 pub mod peers;
@@ -142,6 +143,11 @@ impl Replication {
         result
     }
 
+    /// The way to other shards.
+    pub fn peers(&self) -> &Peers {
+        &self.peers
+    }
+
     /// Raised whenever something was applied.
     pub fn generation(&self) -> Arc<AtomicU64> {
         self.generation.clone()
@@ -173,14 +179,7 @@ impl Replication {
         caller: &Caller,
         new: NewDeployment,
     ) -> Result<(DeploymentRow, bool), EngineError> {
-        let key = caller.idempotency.as_ref().map(|i| {
-            let scoped = format!(
-                "deployment\n{}\n{}",
-                caller.user.as_deref().unwrap_or_default(),
-                i.key
-            );
-            (digest(scoped.as_bytes()), i.digest.clone())
-        });
+        let key = entry_key("deployment", caller);
         let _turn = self.appending.lock().await;
         for _ in 0..TRIES {
             let head = self.catch_up().await?;
@@ -191,7 +190,9 @@ impl Replication {
                     let key = caller.idempotency.as_ref().map(|i| i.key.clone());
                     return Err(EngineError::KeyReused(key.unwrap_or_default()));
                 }
-                return self.answer_again(head, memory.deployment).await;
+                return self
+                    .answer_again(head, memory.deployment.unwrap_or(Id::NIL))
+                    .await;
             }
             let known = self.earlier(&new).await?;
             let resources = plan::to_deploy(&new, &known.contents);
@@ -232,6 +233,7 @@ impl Replication {
                     New {
                         payload,
                         idempotency: key.clone(),
+                        answer: None,
                     },
                 )
                 .await?
@@ -267,6 +269,7 @@ impl Replication {
             let new = New {
                 payload: payload.clone(),
                 idempotency: None,
+                answer: None,
             };
             if let Appended::At(index) = self.log.append(head, new).await? {
                 self.catch_up().await?;
@@ -338,6 +341,14 @@ impl Replication {
         known.newest = earlier.first().map(|d| (*d).clone());
         Ok(known)
     }
+}
+
+/// A caller's idempotency key as the log keeps it, with the request's digest.
+fn entry_key(kind: &str, caller: &Caller) -> Option<(String, String)> {
+    let key = caller.idempotency.as_ref()?;
+    let user = caller.user.as_deref().unwrap_or_default();
+    let scoped = format!("{kind}\n{user}\n{}", key.key);
+    Some((digest(scoped.as_bytes()), key.digest.clone()))
 }
 
 /// The deployments that a new one may repeat.

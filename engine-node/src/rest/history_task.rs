@@ -71,7 +71,7 @@ fn task_dto(view: &CatalogView, row: TaskRow) -> HistoricTaskInstance {
         parent_task_id: None,
         follow_up: row.follow_up.map(Date),
         tenant_id: row.tenant_id,
-        removal_time: definition.and_then(|id| removal(view, id, row.root_ended)),
+        removal_time: definition.and_then(|id| removal(view, id, row.root_end)),
         root_process_instance_id: row.root_id.to_string(),
     }
 }
@@ -90,7 +90,7 @@ fn link_dto(view: &CatalogView, row: LinkRow) -> HistoricIdentityLink {
         operation_type: if row.added { "add" } else { "delete" },
         assigner_id: row.operator,
         tenant_id: row.tenant_id,
-        removal_time: definition.and_then(|id| removal(view, id, row.root_ended)),
+        removal_time: definition.and_then(|id| removal(view, id, row.root_end)),
         // What a definition's model says of it belongs to no tree.
         root_process_instance_id: row.task_id.map(|_| row.root_id.to_string()),
     }

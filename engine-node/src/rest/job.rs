@@ -55,7 +55,9 @@ fn dto(view: &CatalogView, job: JobRow) -> Job {
             Some(job.kind),
         ),
         process_instance_id: job.instance_id.map(|id| id.to_string()),
-        process_definition_id: Some(instance_view::definition_id(view, job.definition_id)),
+        // A suspension at a later time belongs to none.
+        process_definition_id: (job.definition_id != Id::NIL)
+            .then(|| instance_view::definition_id(view, job.definition_id)),
         process_definition_key: instance_view::definition_key(view, job.definition_id),
         execution_id: job.execution_id.map(|id| id.to_string()),
         failed_activity_id: job.failed_element,
@@ -279,7 +281,7 @@ pub fn given_retries(body: &Filters) -> ApiResult<(i32, Option<Option<i64>>)> {
             "ENGINE-13054 The number of job retries must be a non-negative Integer, but '{retries}' has been provided."
         )));
     }
-    let due = match body.has("dueDate") {
+    let due = match body.names_member("dueDate") {
         true => Some(body.date("dueDate")?),
         false => None,
     };

@@ -1,8 +1,9 @@
 //! `/job-definition`: list, read, suspension, retries and priority of jobs.
 use super::{
+    batch::encoded,
     call::{Call, json, no_content},
     error,
-    suspension::{at_once, definitions, one_of},
+    suspension::{definitions, later, one_of},
 };
 use crate::{
     App,
@@ -113,11 +114,10 @@ async fn suspend(call: Call) -> ApiResult<Response> {
         return Err(ApiError::invalid_request(text));
     }
     let id = call.param("id");
-    at_once(
-        &body,
-        &format!("The suspension state of Job Definition with id {id} could not be updated"),
-    )?;
+    let could_not = format!("The suspension state of Job Definition with id {id} could not be updated");
     let (suspended, jobs) = (body.on("suspended")?, body.on("includeJobs")?);
+    let path = format!("/job-definition/{}/suspended", encoded(id));
+    let later = later(&call, &body, &path, &could_not).await?;
     // The reference answers 204 for an id that it doesn't know.
     let Some((deployed, job)) = named(&call) else {
         return Ok(no_content());
@@ -133,7 +133,9 @@ async fn suspend(call: Call) -> ApiResult<Response> {
         suspended,
     };
     let sweeps = jobs.then_some(sweep).into_iter().collect();
-    set_suspended(&call, of, suspended, sweeps).await?;
+    if !later {
+        set_suspended(&call, of, suspended, sweeps).await?;
+    }
     call.log(|| vec![told]).await?;
     Ok(no_content())
 }
@@ -156,7 +158,8 @@ async fn suspend_by(call: Call) -> ApiResult<Response> {
         return Err(ApiError::invalid_request(text));
     }
     one_of(&body, &["processDefinitionId", "processDefinitionKey"], BY)?;
-    at_once(&body, "Could not update the suspension state of Job Definitions")?;
+    let could_not = "Could not update the suspension state of Job Definitions";
+    let later = later(&call, &body, "/job-definition/suspended", could_not).await?;
     let suspended = body.on("suspended")?;
     let found: Vec<_> = definitions(&body, &call.catalog())?
         .iter()
@@ -176,7 +179,9 @@ async fn suspend_by(call: Call) -> ApiResult<Response> {
             suspended,
         });
     }
-    set_suspended(&call, of, suspended, sweeps).await?;
+    if !later {
+        set_suspended(&call, of, suspended, sweeps).await?;
+    }
     let (id, key) = (
         body.text("processDefinitionId")?,
         body.text("processDefinitionKey")?,

@@ -1,5 +1,6 @@
 //! `/process-definition`: list, models, starts, suspension.
 use super::{
+    batch::encoded,
     call::{Call, answer, json, no_content},
     error, instance_view,
     modification::{self, For},
@@ -8,7 +9,7 @@ use super::{
 use crate::{
     App,
     app::{
-        Answer, Deployed,
+        Answer, CatalogView, Deployed,
         commands::{Start, StartBy},
         operations::{self, Tell, option},
     },
@@ -20,6 +21,7 @@ use axum::{
     response::Response,
     routing::{get, post, put},
 };
+use bpmn_core::Id;
 use http::StatusCode;
 use rest_api::{
     ApiError, ApiResult,
@@ -27,8 +29,8 @@ use rest_api::{
     filters::{Filters, sorting},
     variable,
 };
-use serde_json::json;
-use std::sync::Arc;
+use serde_json::{Map, json};
+use std::{collections::BTreeSet, sync::Arc};
 
 /// Routes of this resource.
 pub fn routes() -> Router<App> {
@@ -112,10 +114,32 @@ async fn groups(call: &Call, filters: &Filters) -> ApiResult<Vec<String>> {
     names.collect::<Result<_, _>>().map_err(error::store)
 }
 
+/// The definitions that have the incidents asked for, on all shards; `None` where none are asked for.
+async fn with_incidents(call: &Call, filters: &Filters) -> ApiResult<Option<BTreeSet<Id>>> {
+    let mut wanted = Map::new();
+    for name in query::incident::OF_DEFINITIONS {
+        if let Some(text) = filters.text(name)? {
+            wanted.insert(name.to_owned(), text.into());
+        }
+    }
+    if wanted.is_empty() {
+        return Ok(None);
+    }
+    let found = call.app.replication.with_incidents(wanted).await;
+    found.map(Some).map_err(error::api)
+}
+
+/// The definitions that a request's filters meet.
+async fn find(call: &Call, filters: &Filters, view: &CatalogView) -> ApiResult<Vec<Arc<Deployed>>> {
+    let with_incidents = with_incidents(call, filters).await?;
+    let groups = groups(call, filters).await?;
+    query::definition::find(filters, view, &groups, with_incidents.as_ref())
+}
+
 async fn list(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
     let sortings = sorting(&filters, &|by| query::definition::SORTS.contains(&by))?;
-    let rows = query::definition::find(&filters, &view, &groups(&call, &filters).await?)?;
+    let rows = find(&call, &filters, &view).await?;
     let rows = memory::page(
         rows,
         &sortings,
@@ -128,7 +152,7 @@ async fn list(call: Call) -> ApiResult<Response> {
 
 async fn count(call: Call) -> ApiResult<Response> {
     let filters = call.filters();
-    let rows = query::definition::find(&filters, &call.catalog(), &groups(&call, &filters).await?)?;
+    let rows = find(&call, &filters, &call.catalog()).await?;
     Ok(json(&json!({"count": rows.len()})))
 }
 
@@ -313,9 +337,10 @@ async fn suspend(call: Call) -> ApiResult<Response> {
     };
     let id = &deployed.row.rest_id;
     let could_not = format!("The suspension state of Process Definition with id {id} could not be updated");
-    suspension::at_once(&body, &could_not)?;
+    let path = format!("/process-definition/{}/suspended", encoded(id));
+    let later = suspension::later(&call, &body, &path, &could_not).await?;
     let named = (Some(id.clone()), None);
-    set_suspended(&call, &body, vec![deployed.clone()], named).await
+    set_suspended(&call, &body, vec![deployed.clone()], named, later).await
 }
 
 async fn suspend_by_key_in_body(call: Call) -> ApiResult<Response> {
@@ -325,13 +350,12 @@ async fn suspend_by_key_in_body(call: Call) -> ApiResult<Response> {
         return Err(ApiError::invalid_request(text));
     }
     suspension::one_of(&body, &BY, "processDefinitionId or processDefinitionKey")?;
-    suspension::at_once(
-        &body,
-        "Could not update the suspension state of Process Definitions",
-    )?;
+    let could_not = "Could not update the suspension state of Process Definitions";
+    let path = "/process-definition/suspended";
+    let later = suspension::later(&call, &body, path, could_not).await?;
     let found = suspension::definitions(&body, &call.catalog())?;
     let named = (None, body.text(BY[1])?);
-    set_suspended(&call, &body, found, named).await
+    set_suspended(&call, &body, found, named, later).await
 }
 
 async fn set_suspended(
@@ -339,9 +363,10 @@ async fn set_suspended(
     body: &Filters,
     definitions: Vec<Arc<Deployed>>,
     (id, key): (Option<String>, Option<String>),
+    later: bool,
 ) -> ApiResult<Response> {
     let (suspended, instances) = (body.on("suspended")?, body.on("includeProcessInstances")?);
-    if !definitions.is_empty() {
+    if !definitions.is_empty() && !later {
         let ids = suspension::ids(&definitions);
         let replication = &call.app.replication;
         let done = replication

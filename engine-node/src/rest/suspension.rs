@@ -1,7 +1,9 @@
 //! Bodies that suspend or activate, shared by definitions, instances, job definitions and jobs.
-use crate::app::{CatalogView, Deployed};
+use super::{call::Call, error};
+use crate::app::{CatalogView, Deployed, batches::Request};
 use bpmn_core::Id;
 use rest_api::{ApiError, ApiResult, date, filters::Filters};
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// Refuses more or fewer than one of these members, in the reference's words; `words` names them all.
@@ -15,17 +17,33 @@ pub fn one_of(body: &Filters, members: &[&str], words: &str) -> ApiResult<()> {
     Err(ApiError::invalid_request(format!("{verb} {words} {tail}")))
 }
 
-/// Refuses an `executionDate`: one that can't be read behind the reference's words, any other because it isn't served.
-pub fn at_once(body: &Filters, could_not: &str) -> ApiResult<()> {
+/// Makes the job of a suspension that has an `executionDate`, which sends the same body to `path` then; false where
+/// there is none.
+///
+/// # Errors
+/// One that can't be read, behind the reference's words.
+pub async fn later(call: &Call, body: &Filters, path: &str, could_not: &str) -> ApiResult<bool> {
     let Some(text) = body.text("executionDate")?.filter(|text| !text.is_empty()) else {
-        return Ok(());
+        return Ok(false);
     };
-    if date::parse(&text).is_none() && bpmn_core::timer::date(&text).is_err() {
-        return Err(ApiError::invalid_request(format!(
-            "{could_not} due to: Invalid format: \"{text}\""
-        )));
+    let due = date::parse(&text).or_else(|| bpmn_core::timer::date(&text).ok());
+    let due = due.ok_or_else(|| {
+        ApiError::invalid_request(format!("{could_not} due to: Invalid format: \"{text}\""))
+    })?;
+    let mut then: Map<String, Value> = Map::new();
+    for name in body.names().filter(|name| *name != "executionDate") {
+        then.insert(name.to_owned(), body.raw(name).cloned().unwrap_or_default());
     }
-    Err(ApiError::not_implemented("a suspension with 'executionDate'"))
+    let request = Request {
+        method: "PUT".to_owned(),
+        path: path.to_owned(),
+        body: Value::Object(then),
+        user: call.caller.user.clone(),
+        unknown: None,
+    };
+    let made = call.app.engine.suspend_later(&request, due).await;
+    made.map_err(error::api)?;
+    Ok(true)
 }
 
 /// Published definitions that `processDefinitionId` or `processDefinitionKey` (with its tenant) names.

@@ -1,7 +1,9 @@
 //! What Camunda 7.24 answered, asked of one node alone and of three shards behind a router.
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
 use std::{path::PathBuf, time::Duration};
 use testkit::{
+    cluster::Cluster,
     compat::{Whose, replay},
     differential,
     process::{Process, free_port, stellwerk, wait_for},
@@ -49,7 +51,8 @@ pub(super) async fn against(
     let base = format!("http://127.0.0.1:{port}/engine-rest");
     let result = async {
         wait_for("the engine", Duration::from_secs(60), async || {
-            Ok(reqwest::get(format!("{base}/version"))
+            // It answers this one without a password, too.
+            Ok(reqwest::get(format!("{base}/engine"))
                 .await?
                 .status()
                 .is_success()
@@ -80,6 +83,47 @@ async fn compat_three_shards_behind_a_router_answer_as_the_reference() -> Result
         replay(&scenarios(), &base, Whose::Nobodys).await
     })
     .await
+}
+
+/// Who speaks in the scenarios that say so.
+const USER: (&str, &str) = ("demo", "demo");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn compat_one_node_alone_answers_its_users_as_the_reference() -> Result<()> {
+    let password = std::env::temp_dir().join(format!("stellwerk-password-{}", std::process::id()));
+    std::fs::write(&password, USER.1)?;
+    let file = password.display().to_string();
+    let users = [
+        "--auth",
+        "basic",
+        "--admin-user",
+        USER.0,
+        "--admin-password-file",
+        &file,
+    ];
+    let node = [&NODE[..], &QUIET, &users].concat();
+    let replayed = against("users", &node, async |base| {
+        replay(&scenarios(), &base, Whose::Users).await
+    });
+    let replayed = replayed.await;
+    std::fs::remove_file(&password)?;
+    replayed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn compat_three_shards_behind_a_router_answer_their_users_as_the_reference() -> Result<()> {
+    let quiet = ["--job-executor-activate", "false"];
+    let cluster = Cluster::start_with("users", 3, 1, 1, &quiet).await?;
+    let base = cluster.routers[0].base();
+    let user = json!({
+        "profile": {"id": USER.0, "firstName": null, "lastName": null, "email": null},
+        "credentials": {"password": USER.1},
+    });
+    let url = format!("{base}/user/create");
+    let (status, answer) = cluster.call("POST", &url, Some(&user)).await?;
+    ensure!(status == 204, "{status} {answer}");
+    let replayed = replay(&scenarios(), &base, Whose::Users).await;
+    replayed.map(drop).with_context(|| cluster.last_words())
 }
 
 #[tokio::test(flavor = "multi_thread")]
