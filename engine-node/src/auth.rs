@@ -3,7 +3,8 @@ use crate::{
     app::writer::now,
     logins::Logins,
     options::AuthKind,
-    rest::caller::User,
+    rest::caller::Asking,
+    rights::Authority,
     store::{Store, StoreError, UserRow},
 };
 use argon2::{
@@ -45,6 +46,7 @@ struct Inner {
     generation: Arc<AtomicU64>,
     verifying: Semaphore,
     logins: Logins,
+    authority: Authority,
 }
 
 /// Why there is no verdict to be remembered.
@@ -65,7 +67,12 @@ pub enum Judged {
 
 impl Auth {
     /// `generation` is raised when users may have changed: verdicts of an older one are forgotten.
-    pub fn new(kind: AuthKind, store: Arc<dyn Store>, generation: Arc<AtomicU64>) -> Auth {
+    pub fn new(
+        kind: AuthKind,
+        store: Arc<dyn Store>,
+        generation: Arc<AtomicU64>,
+        authority: Authority,
+    ) -> Auth {
         let verdicts = quick_cache::sync::Cache::new(VERDICTS);
         Auth {
             inner: Arc::new(Inner {
@@ -75,8 +82,14 @@ impl Auth {
                 generation,
                 verifying: Semaphore::new(AT_ONCE),
                 logins: Logins::default(),
+                authority,
             }),
         }
+    }
+
+    /// Knows what users may do.
+    pub fn authority(&self) -> &Authority {
+        &self.inner.authority
     }
 
     /// The user of an `Authorization` header; `None` if it is not right.
@@ -194,9 +207,14 @@ pub async fn require_user(auth: &Auth, request: &mut Request) -> Result<(), Resp
         None => Ok(None),
         Some(header) => auth.user(header).await,
     };
-    match verdict {
-        Ok(Some(user)) => {
-            request.extensions_mut().insert(User(user.to_string()));
+    let asking = match verdict {
+        Ok(Some(user)) => auth.authority().of(&user.into()).await.map(Some),
+        Ok(None) => Ok(None),
+        Err(error) => Err(error),
+    };
+    match asking {
+        Ok(Some(rights)) => {
+            request.extensions_mut().insert(Asking(rights));
             Ok(())
         }
         Ok(None) => {

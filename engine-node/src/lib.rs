@@ -20,6 +20,8 @@ pub mod options;
 pub mod query;
 pub mod replication;
 pub mod rest;
+pub mod rights;
+pub mod rights_options;
 pub mod script_options;
 mod serve;
 pub mod sink;

@@ -15,6 +15,7 @@ use crate::{
     hosts::{Calls, Hosts, Http, Mail},
     java::JavaTopics,
     job_options::JobOptions,
+    rights_options::RightsOptions,
     script_options::ScriptOptions,
     sizing::sizing,
 };
@@ -49,6 +50,8 @@ pub struct Options {
     /// How clients prove who they are
     #[arg(long, value_name = "WAY", default_value = "none")]
     pub auth: AuthKind,
+    #[command(flatten)]
+    pub rights: RightsOptions,
     /// First user: created when no user exists yet
     #[arg(long, value_name = "USER")]
     pub admin_user: Option<String>,
@@ -212,6 +215,7 @@ impl Default for Options {
             history: None,
             history_rules: None,
             auth: AuthKind::None,
+            rights: RightsOptions::default(),
             admin_user: None,
             admin_password_file: None,
             admin_password: None,

@@ -9,7 +9,10 @@ use crate::{
     metrics::Metrics,
     options::{AuthKind, Options, Secrets},
     replication::{Replication, peers::Peers},
-    rest, sink,
+    rest,
+    rights::Authority,
+    rights_options::RightsOptions,
+    sink,
     sizing::sizing,
     store::Store,
     takeover,
@@ -78,6 +81,10 @@ pub async fn start(
 ) -> anyhow::Result<Node> {
     let address = listener.local_addr()?;
     service::check_exposure(address, options.auth != AuthKind::None, options.insecure_no_auth)?;
+    if options.rights.authorization_enabled && options.auth == AuthKind::None {
+        let why = "needs --auth: whoever isn't known has no rights";
+        return Err(ConfigError::new("authorization-enabled", why).into());
+    }
     let secrets = options.secrets()?;
     let cluster = match (cluster, &options.topology) {
         (Some(cluster), _) => Some(cluster),
@@ -109,7 +116,13 @@ pub async fn start(
         peers,
         confirm_within,
     );
-    let auth = Auth::new(options.auth, store.clone(), replication.generation());
+    let authority = Authority::new(
+        store.clone(),
+        options.rights.enforced(),
+        options.rights.admins(),
+        replication.identity(),
+    );
+    let auth = Auth::new(options.auth, store.clone(), replication.identity(), authority);
     let ready = Readiness::waiting_for(&["database", "process", "reference-log"]);
     let app = App::from(AppParts {
         engine: engine.clone(),
@@ -134,7 +147,7 @@ pub async fn start(
     let (metrics, registry) = Metrics::new(&engine, shard.as_str(), &name);
     let served = serve(listener, routes(app.clone(), metrics), drain.clone());
     first_catch_up(&replication, cluster.is_some()).await?;
-    first_user(&replication, &secrets, &drain).await?;
+    first_user(&replication, &secrets, &options.rights, &drain).await?;
     open.store(true, Ordering::Release);
     // Before it registers: a router that asks at once would take a node that is about to be ready for one that isn't.
     ready.ready("database");
@@ -331,19 +344,32 @@ async fn first_catch_up(replication: &Replication, in_cluster: bool) -> anyhow::
 async fn first_user(
     replication: &Arc<Replication>,
     secrets: &Secrets,
+    rights: &RightsOptions,
     drain: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let Some((name, password)) = secrets.admin.clone() else {
-        return Ok(());
+    let user = match secrets.admin.clone() {
+        Some((name, password)) => {
+            let made = tokio::task::spawn_blocking(move || auth::new_user(&name, password.reveal()));
+            Some(made.await??)
+        }
+        None => None,
     };
-    let user = tokio::task::spawn_blocking(move || auth::new_user(&name, password.reveal())).await??;
-    let created = |created: bool, name: &str| {
+    let enforced = rights.authorization_enabled;
+    if user.is_none() && !enforced {
+        return Ok(());
+    }
+    let admins = rights.admins();
+    let name = user.as_ref().map(|user| user.id.clone()).unwrap_or_default();
+    let created = move |created: bool| {
         if created {
-            tracing::info!(user = name, "first user created");
+            tracing::info!(user = name, "administrators have what they need");
         }
     };
-    match replication.put_first_user(user.clone()).await {
-        Ok(done) => created(done, &user.id),
+    match replication
+        .put_administrators(user.as_ref(), &admins, enforced)
+        .await
+    {
+        Ok(done) => created(done),
         Err(error) => {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
@@ -353,8 +379,9 @@ async fn first_user(
             tokio::spawn(async move {
                 while !drain.is_cancelled() {
                     tokio::time::sleep(Duration::from_secs(1)).await;
-                    if let Ok(done) = replication.put_first_user(user.clone()).await {
-                        return created(done, &user.id);
+                    let put = replication.put_administrators(user.as_ref(), &admins, enforced);
+                    if let Ok(done) = put.await {
+                        return created(done);
                     }
                 }
             });

@@ -6,10 +6,14 @@ use engine_node::{
     app::{Caller, EngineError, IdempotencyKey},
     options::AuthKind,
     replication::NewDeployment,
-    store::{DefinitionRow, DeploymentRow, IdentityChange},
+    store::{DefinitionRow, DeploymentRow, FilterChange, FilterRow, IdentityChange},
 };
 use service::{Secret, Shutdown};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 use tokio::net::TcpListener;
 use topology::{ShardName, SlotTable, table::Shard};
 
@@ -731,4 +735,49 @@ async fn s3_14_a_node_that_left_and_refuses_connections_loses_its_jobs_to_the_ot
     })
     .await;
     end((node, shutdown)).await;
+}
+
+#[tokio::test]
+async fn s3_45_only_a_change_of_users_makes_a_node_forget_whom_it_knows() {
+    let dir = Dir::new();
+    let cluster = cluster_of(&["s1", "s2"]).await;
+    let mut nodes = Vec::new();
+    for name in ["s1", "s2"] {
+        let options = Options {
+            shard: Some(name.into()),
+            ..Options::on_database(&dir.database(name))
+        };
+        nodes.push(try_node(options, Some(&cluster)).await.unwrap());
+    }
+    let replication = &nodes[0].0.app.replication;
+    let known = |node: &Node| node.app.replication.identity().load(Ordering::Acquire);
+    let seen = |node: &Node| node.app.engine.catalog().view().applied;
+    let before: Vec<u64> = nodes.iter().map(|(node, _)| known(node)).collect();
+    let filter = FilterRow {
+        id: nodes[0].0.app.engine.new_id(Slot::of_key("f")),
+        name: "f".into(),
+        owner: None,
+        query: "{}".into(),
+        properties: None,
+    };
+    replication
+        .change_filter(FilterChange::Put(filter))
+        .await
+        .unwrap();
+    let log = seen(&nodes[0].0);
+    until("the other shard has it", async || seen(&nodes[1].0) >= log).await;
+    let after: Vec<u64> = nodes.iter().map(|(node, _)| known(node)).collect();
+    assert_eq!(before, after);
+    let user = engine_node::auth::new_user("anna", "a").unwrap();
+    let change = move |_| {
+        let user = user.clone();
+        async move { Ok::<_, engine_node::app::EngineError>(vec![IdentityChange::PutUser(user)]) }
+    };
+    replication.change_identity(change).await.unwrap();
+    for ((node, _), before) in nodes.iter().zip(before) {
+        until("the node has forgotten", async || known(node) > before).await;
+    }
+    for node in nodes {
+        end(node).await;
+    }
 }

@@ -18,6 +18,7 @@ mod all {
     mod one_or_many;
     mod operations;
     mod order_process;
+    mod rights;
     mod rows;
     mod trips;
 }

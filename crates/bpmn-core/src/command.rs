@@ -319,6 +319,8 @@ pub struct Env<'a> {
     pub ids: &'a mut dyn IdSource,
     /// The authenticated user, for `currentUser()` and start user.
     pub user: Option<&'a str>,
+    /// The user's groups, for `currentUserGroups()`.
+    pub groups: Option<&'a [String]>,
     /// Most elements one command may pass before a wait state; past it the command fails.
     pub max_steps: u32,
     /// How failed jobs are tried again.

@@ -48,6 +48,8 @@ pub struct Resource {
     pub number: i32,
     /// Its constant in the reference, which messages name.
     pub constant: &'static str,
+    /// Its name in the reference, which refusals tell.
+    pub name: &'static str,
     /// In the reference's order, without [`ALL`] and [`NONE`].
     pub permissions: &'static [Permission],
     /// Whether its permissions are some of [`COMMON`]; else they are its own.
@@ -75,19 +77,31 @@ const COMMON: &[Permission] = &[
 ];
 const CRUD: &[Permission] = &[("READ", 2), ("UPDATE", 4), ("CREATE", 8), ("DELETE", 16)];
 
-const fn shared(number: i32, constant: &'static str, permissions: &'static [Permission]) -> Resource {
+const fn shared(
+    number: i32,
+    constant: &'static str,
+    name: &'static str,
+    permissions: &'static [Permission],
+) -> Resource {
     Resource {
         number,
         constant,
+        name,
         permissions,
         common: true,
     }
 }
 
-const fn own(number: i32, constant: &'static str, permissions: &'static [Permission]) -> Resource {
+const fn own(
+    number: i32,
+    constant: &'static str,
+    name: &'static str,
+    permissions: &'static [Permission],
+) -> Resource {
     Resource {
         number,
         constant,
+        name,
         permissions,
         common: false,
     }
@@ -95,15 +109,21 @@ const fn own(number: i32, constant: &'static str, permissions: &'static [Permiss
 
 /// Every resource by number.
 pub const RESOURCES: &[Resource] = &[
-    shared(0, "APPLICATION", &[("ACCESS", 32)]),
-    shared(1, "USER", CRUD),
-    shared(2, "GROUP", CRUD),
-    shared(3, "GROUP_MEMBERSHIP", &[("CREATE", 8), ("DELETE", 16)]),
-    shared(4, "AUTHORIZATION", CRUD),
-    shared(5, "FILTER", CRUD),
+    shared(0, "APPLICATION", "Application", &[("ACCESS", 32)]),
+    shared(1, "USER", "User", CRUD),
+    shared(2, "GROUP", "Group", CRUD),
+    shared(
+        3,
+        "GROUP_MEMBERSHIP",
+        "Group membership",
+        &[("CREATE", 8), ("DELETE", 16)],
+    ),
+    shared(4, "AUTHORIZATION", "Authorization", CRUD),
+    shared(5, "FILTER", "Filter", CRUD),
     own(
         6,
         "PROCESS_DEFINITION",
+        "ProcessDefinition",
         &[
             ("READ", 2),
             ("UPDATE", 4),
@@ -133,6 +153,7 @@ pub const RESOURCES: &[Resource] = &[
     own(
         7,
         "TASK",
+        "Task",
         &[
             ("READ", 2),
             ("UPDATE", 4),
@@ -148,6 +169,7 @@ pub const RESOURCES: &[Resource] = &[
     own(
         8,
         "PROCESS_INSTANCE",
+        "ProcessInstance",
         &[
             ("READ", 2),
             ("UPDATE", 4),
@@ -158,10 +180,16 @@ pub const RESOURCES: &[Resource] = &[
             ("UPDATE_VARIABLE", 128),
         ],
     ),
-    shared(9, "DEPLOYMENT", &[("READ", 2), ("CREATE", 8), ("DELETE", 16)]),
+    shared(
+        9,
+        "DEPLOYMENT",
+        "Deployment",
+        &[("READ", 2), ("CREATE", 8), ("DELETE", 16)],
+    ),
     shared(
         10,
         "DECISION_DEFINITION",
+        "DecisionDefinition",
         &[
             ("READ", 2),
             ("UPDATE", 4),
@@ -170,11 +198,17 @@ pub const RESOURCES: &[Resource] = &[
             ("DELETE_HISTORY", 8192),
         ],
     ),
-    shared(11, "TENANT", CRUD),
-    shared(12, "TENANT_MEMBERSHIP", &[("CREATE", 8), ("DELETE", 16)]),
+    shared(11, "TENANT", "Tenant", CRUD),
+    shared(
+        12,
+        "TENANT_MEMBERSHIP",
+        "TenantMembership",
+        &[("CREATE", 8), ("DELETE", 16)],
+    ),
     own(
         13,
         "BATCH",
+        "Batch",
         &[
             ("READ", 2),
             ("UPDATE", 4),
@@ -196,18 +230,34 @@ pub const RESOURCES: &[Resource] = &[
             ("CREATE_BATCH_CORRELATE_MESSAGE", 262144),
         ],
     ),
-    shared(14, "DECISION_REQUIREMENTS_DEFINITION", &[("READ", 2)]),
-    shared(15, "REPORT", CRUD),
-    shared(16, "DASHBOARD", CRUD),
+    shared(
+        14,
+        "DECISION_REQUIREMENTS_DEFINITION",
+        "DecisionRequirementsDefinition",
+        &[("READ", 2)],
+    ),
+    shared(15, "REPORT", "Report", CRUD),
+    shared(16, "DASHBOARD", "Dashboard", CRUD),
     own(
         17,
         "OPERATION_LOG_CATEGORY",
+        "OperationLogCatgory",
         &[("READ", 2), ("UPDATE", 4), ("DELETE", 16)],
     ),
-    own(18, "OPTIMIZE", &[("EDIT", 2), ("SHARE", 4)]),
-    own(19, "HISTORIC_TASK", &[("READ", 2), ("READ_VARIABLE", 64)]),
-    own(20, "HISTORIC_PROCESS_INSTANCE", &[("READ", 2)]),
-    own(21, "SYSTEM", &[("READ", 2), ("SET", 4), ("DELETE", 8)]),
+    own(18, "OPTIMIZE", "Optimize", &[("EDIT", 2), ("SHARE", 4)]),
+    own(
+        19,
+        "HISTORIC_TASK",
+        "HistoricTask",
+        &[("READ", 2), ("READ_VARIABLE", 64)],
+    ),
+    own(
+        20,
+        "HISTORIC_PROCESS_INSTANCE",
+        "HistoricProcessInstance",
+        &[("READ", 2)],
+    ),
+    own(21, "SYSTEM", "System", &[("READ", 2), ("SET", 4), ("DELETE", 8)]),
 ];
 
 /// The resource of a number.

@@ -1,7 +1,8 @@
 //! Replays recorded conversations with the reference engine against any base URL.
 //!
 //! A scenario is a JSON file: steps, each a request with the answer that Camunda 7.24 gave. Ids and times are
-//! replaced by placeholders in order of appearance, so that equal ids must be equal on both sides. With
+//! replaced by placeholders in order of appearance, so that equal ids must be equal on both sides. `as`, of a step or of
+//! the scenario, names who asks (HTTP Basic). With
 //! `STELLWERK_RECORD=http://…/engine-rest` the answers are taken from that engine and written into the file.
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
@@ -60,6 +61,8 @@ struct Run<'a> {
     /// Ids seen, with their placeholders.
     ids: BTreeMap<String, String>,
     deployments: Vec<String>,
+    /// `USER:PASSWORD` of steps that don't say otherwise; what is set up is taken down by this user, too.
+    user: Option<String>,
 }
 
 impl<'a> Run<'a> {
@@ -71,14 +74,16 @@ impl<'a> Run<'a> {
             saved: BTreeMap::new(),
             ids: BTreeMap::new(),
             deployments: Vec::new(),
+            user: None,
         }
     }
 
     async fn scenario(mut self, scenario: &mut Value, record: bool) -> Result<Vec<String>> {
+        self.user = scenario["as"].as_str().map(str::to_owned);
         let result = self.steps(scenario, record).await;
         for id in std::mem::take(&mut self.deployments) {
             let url = format!("{}/deployment/{id}?cascade=true", self.base);
-            let _ = self.client.delete(url).send().await;
+            let _ = by(self.client.delete(url), self.user.as_deref()).send().await;
         }
         result
     }
@@ -163,7 +168,7 @@ impl<'a> Run<'a> {
                         let id = job["id"].as_str().unwrap_or_default();
                         let url = format!("{}/job/{id}/execute", self.base);
                         let request = self.client.post(url).header("Content-Type", "application/json");
-                        request.send().await?;
+                        by(request, self.user.as_deref()).send().await?;
                     }
                 }
             }
@@ -173,7 +178,8 @@ impl<'a> Run<'a> {
     }
 
     async fn get(&self, path: &str) -> Result<Value> {
-        let answer = self.client.get(format!("{}{path}", self.base)).send().await?;
+        let request = self.client.get(format!("{}{path}", self.base));
+        let answer = by(request, self.user.as_deref()).send().await?;
         Ok(answer.json().await?)
     }
 
@@ -232,7 +238,8 @@ impl<'a> Run<'a> {
         if let Some(accept) = step.get("accept").and_then(Value::as_str) {
             request = request.header("Accept", accept);
         }
-        let response = request.send().await?;
+        let user = step.get("as").and_then(Value::as_str).or(self.user.as_deref());
+        let response = by(request, user).send().await?;
         let status = response.status().as_u16();
         let media = response
             .headers()
@@ -303,6 +310,14 @@ impl<'a> Run<'a> {
             }
         }
         normal
+    }
+}
+
+/// The request as `USER:PASSWORD` sends it.
+fn by(request: reqwest::RequestBuilder, user: Option<&str>) -> reqwest::RequestBuilder {
+    match user.and_then(|user| user.split_once(':')) {
+        Some((name, password)) => request.basic_auth(name, Some(password)),
+        None => request,
     }
 }
 

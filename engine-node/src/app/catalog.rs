@@ -76,6 +76,8 @@ pub struct CatalogView {
     pub decisions: Decisions,
     /// Index of the last log entry in it.
     pub applied: u64,
+    /// Whether anything is deployed for a tenant.
+    tenants: bool,
     by_id: BTreeMap<Id, Arc<Deployed>>,
     by_rest_id: HashMap<String, Arc<Deployed>>,
     latest: HashMap<(String, Option<String>), Arc<Deployed>>,
@@ -91,6 +93,7 @@ impl CatalogView {
         applied: u64,
     ) -> CatalogView {
         let mut view = CatalogView {
+            tenants: deployments.values().any(|d| d.tenant_id.is_some()),
             deployments,
             decisions,
             applied,
@@ -169,6 +172,11 @@ impl CatalogView {
                 .decisions
                 .iter()
                 .any(|d| self.decisions.by_id(d.id).is_some_and(|d| !d.published))
+    }
+
+    /// Whether anything is deployed for a tenant.
+    pub fn has_tenants(&self) -> bool {
+        self.tenants
     }
 
     /// All versions of a key, published or not, every tenant.

@@ -375,6 +375,7 @@ impl Engine {
             task,
             render,
             user: caller.user.clone(),
+            rights: caller.rights.clone(),
             idempotency: idempotency(caller),
             reply,
             conflicts: 0,

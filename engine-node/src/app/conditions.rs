@@ -1,5 +1,6 @@
 //! Conditional start events: evaluated on request, against variables that the request brings.
 use super::{Answer, Caller, Deployed, Engine, EngineError, commands::Start, writer::now};
+use crate::rights::{Need, need::resource};
 use bpmn_core::{
     Id,
     command::{Outcome, Rejection},
@@ -31,10 +32,28 @@ impl Engine {
         offer: &Offer,
         render: impl Fn(&Instance) -> T + Clone + Send + Sync + 'static,
     ) -> Result<Vec<T>, EngineError> {
-        let candidates = self.conditional(offer)?;
+        let mut candidates = self.conditional(offer)?;
+        candidates.retain(|deployed| {
+            let rights = caller.rights.as_ref();
+            rights.is_none_or(|rights| {
+                let read = Need::on(resource::PROCESS_DEFINITION, "READ", &deployed.row.key);
+                rights.of_tenant(deployed.row.tenant_id.as_deref()) && rights.allows(&[read])
+            })
+        });
+        if candidates.is_empty() {
+            return Err(nothing());
+        }
+        let holding = candidates.iter().map(|deployed| {
+            let elements = deployed.definition.starts_that_hold(&offer.variables, now());
+            (deployed, elements)
+        });
+        let holding: Vec<_> = holding.filter(|(_, elements)| !elements.is_empty()).collect();
+        for (deployed, _) in &holding {
+            self.permit_start(caller, deployed)?;
+        }
         let mut started = Vec::new();
-        for deployed in candidates {
-            for element in deployed.definition.starts_that_hold(&offer.variables, now()) {
+        for (deployed, elements) in holding {
+            for element in elements {
                 let start = Start {
                     by: None,
                     deployed: deployed.clone(),
@@ -79,14 +98,18 @@ impl Engine {
             .cloned()
             .collect();
         if found.is_empty() {
-            return Err(failure(
-                "ENGINE-13043 No subscriptions were found during evaluation of the conditional start events."
-                    .to_owned(),
-            ));
+            return Err(nothing());
         }
         found.sort_by_key(|d| d.row.id);
         Ok(found)
     }
+}
+
+fn nothing() -> EngineError {
+    failure(
+        "ENGINE-13043 No subscriptions were found during evaluation of the conditional start events."
+            .to_owned(),
+    )
 }
 
 fn failure(message: String) -> EngineError {

@@ -33,6 +33,8 @@ pub struct Message {
     pub all: bool,
     /// The results tell the instances' variables, large ones too.
     pub variables_in_result: bool,
+    /// The only tenants it reaches, besides none; `None`: all.
+    pub own_tenants: Option<Vec<String>>,
 }
 
 /// A waiting execution that a message matches.
@@ -112,10 +114,14 @@ impl Engine {
     }
 
     fn message_starts(&self, message: &Message) -> Vec<(Arc<Deployed>, String)> {
+        let own = |tenant: &String| {
+            let mine = message.own_tenants.as_ref();
+            mine.is_none_or(|mine| mine.contains(tenant))
+        };
         let tenant_fits = |deployed: &Deployed| match (&message.tenant_id, message.without_tenant) {
-            (Some(tenant), _) => deployed.row.tenant_id.as_ref() == Some(tenant),
+            (Some(tenant), _) => deployed.row.tenant_id.as_ref() == Some(tenant) && own(tenant),
             (None, true) => deployed.row.tenant_id.is_none(),
-            (None, false) => true,
+            (None, false) => deployed.row.tenant_id.as_ref().is_none_or(own),
         };
         let view = self.inner.catalog.view();
         let mut starts: Vec<(Arc<Deployed>, String)> = view
@@ -187,6 +193,13 @@ impl Engine {
                 several => Err(ambiguous_start(message, several.len())),
             };
         }
+        // All of them are asked for before the first has it.
+        for one in &probe.executions {
+            self.permit_update(caller, one.instance).await?;
+        }
+        for (deployed, _) in &probe.starts {
+            self.permit_start(caller, deployed)?;
+        }
         let mut results = Vec::new();
         for one in probe.executions {
             // Each under a key of its own: the first one's record must not stand for the others.
@@ -223,6 +236,7 @@ impl Engine {
         to: Match,
         message: &Message,
     ) -> Result<Correlated, EngineError> {
+        self.permit_update(caller, to.instance).await?;
         let (keep, kept) = keeper(message.variables_in_result);
         self.deliver(caller, to.subscription, message, keep).await?;
         Ok(Correlated::Execution {
@@ -239,6 +253,7 @@ impl Engine {
         element: &str,
         message: &Message,
     ) -> Result<Correlated, EngineError> {
+        self.permit_start(caller, &deployed)?;
         let mut variables = message.variables.clone();
         // The reference sets correlation keys as variables of the instance that the message starts.
         for (name, value) in &message.correlation_keys {
@@ -280,6 +295,7 @@ fn by_key(message: &Message) -> Option<(String, String)> {
         && message.local_correlation_keys.is_empty()
         && message.tenant_id.is_none()
         && !message.without_tenant
+        && message.own_tenants.is_none()
         && !message.name.is_empty();
     let key = message.business_key.as_ref().filter(|_| alone)?;
     Some((message.name.clone(), key.clone()))
@@ -417,6 +433,10 @@ fn matching(message: &Message) -> SelectStatement {
         (Some(tenant), _) => drop(query.and_where(Expr::col(("s", "tenant_id")).eq(tenant.as_str()))),
         (None, true) => drop(query.and_where(Expr::col(("s", "tenant_id")).is_null())),
         (None, false) => {}
+    }
+    if let Some(mine) = &message.own_tenants {
+        let tenant = || Expr::col(("s", "tenant_id"));
+        query.and_where(tenant().is_null().or(tenant().is_in(mine)));
     }
     for (name, value) in &message.correlation_keys {
         let scope = Expr::col(("v", "scope_id")).equals(("p", "id"));

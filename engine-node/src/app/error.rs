@@ -32,6 +32,9 @@ pub enum EngineError {
     /// The request is wrong in a way the engine noticed; becomes 400 with that type.
     #[error("{message}")]
     Invalid { kind: &'static str, message: String },
+    /// Who asks may not do it; the answer.
+    #[error(transparent)]
+    Refused(Box<rest_api::ApiError>),
     /// Replicated state can't be changed now (no topology writer, a shard too far behind): 503.
     #[error("{0}")]
     NotReplicated(String),

@@ -168,6 +168,7 @@ impl Group {
             now: now(),
             ids: &mut fresh,
             user: work.user.as_deref(),
+            groups: work.rights.as_ref().map(|rights| &rights.groups[..]),
             max_steps: inner.settings.max_steps,
             retries: inner.settings.retries(),
             history: &told.1,

@@ -24,6 +24,7 @@ pub mod needs;
 pub mod news;
 pub mod notes;
 pub mod outside;
+mod permit;
 mod rhythm;
 pub mod signals;
 pub mod sweep;
@@ -42,6 +43,8 @@ pub use error::EngineError;
 pub struct Caller {
     /// The authenticated user; `None` without authentication.
     pub user: Option<String>,
+    /// What the user may do; `None` where nobody asks: without authentication, and where the cluster itself asks.
+    pub rights: Option<Arc<crate::rights::Rights>>,
     /// Slot and epoch that the router chose. A start without business key uses this slot.
     pub slot: Option<Slot>,
     /// `Idempotency-Key` with the request's digest.

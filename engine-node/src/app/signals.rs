@@ -164,7 +164,17 @@ impl Engine {
     /// The first failure; the others have heard it all the same.
     pub async fn signal(&self, caller: &Caller, signal: &Signal) -> Result<(), EngineError> {
         let mut failed = None;
-        for (subscription, instance) in self.hearing(signal).await? {
+        let (hearing, starts) = (
+            self.hearing(caller, signal).await?,
+            self.signal_starts(caller, signal),
+        );
+        for (_, instance) in &hearing {
+            self.permit_update(caller, *instance).await?;
+        }
+        for (deployed, _) in &starts {
+            self.permit_start(caller, deployed)?;
+        }
+        for (subscription, instance) in hearing {
             let by_it = signal.thrown.is_some_and(|t| t.by == instance);
             if by_it || signal.above.contains(&instance) {
                 continue;
@@ -190,7 +200,7 @@ impl Engine {
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
-        for (deployed, element) in self.signal_starts(signal) {
+        for (deployed, element) in starts {
             let caller = &mut caller.hearing(signal, deployed.row.id);
             // What is remembered lies in the home slot, where a repetition looks for it.
             if signal.business_key.is_none() && signal.thrown.is_some() {
@@ -213,7 +223,7 @@ impl Engine {
     }
 
     /// Subscriptions that a signal reaches, with their instances, oldest first.
-    async fn hearing(&self, signal: &Signal) -> Result<Vec<(Id, Id)>, EngineError> {
+    async fn hearing(&self, caller: &Caller, signal: &Signal) -> Result<Vec<(Id, Id)>, EngineError> {
         let column = |name: &'static str| Expr::col(("s", name));
         let mut query = Query::select();
         query
@@ -240,6 +250,10 @@ impl Engine {
                 query.and_where(own.or(column("tenant_id").is_null()));
             }
         }
+        if let Some(mine) = caller.rights.as_ref().and_then(|rights| rights.only_tenants()) {
+            let own = column("tenant_id").is_in(mine);
+            query.and_where(own.or(column("tenant_id").is_null()));
+        }
         if let Some(thrown) = signal.thrown {
             query.and_where(column("created").lte(thrown.at));
         }
@@ -250,8 +264,13 @@ impl Engine {
     }
 
     /// Start events of published definitions that wait for the signal, of those whose home is here.
-    fn signal_starts(&self, signal: &Signal) -> Vec<(Arc<Deployed>, String)> {
+    fn signal_starts(&self, caller: &Caller, signal: &Signal) -> Vec<(Arc<Deployed>, String)> {
+        let own = |tenant: Option<&String>| {
+            let rights = caller.rights.as_ref();
+            rights.is_none_or(|rights| rights.of_tenant(tenant.map(String::as_str)))
+        };
         let fits = |tenant: Option<&String>| match (&signal.tenants, tenant) {
+            (_, tenant) if !own(tenant) => false,
             (Tenants::Any, _) | (Tenants::Without | Tenants::With(_), None) => true,
             (Tenants::Only(wanted) | Tenants::With(wanted), Some(tenant)) => wanted == tenant,
             (Tenants::Only(_), None) | (Tenants::Without, Some(_)) => false,

@@ -212,6 +212,7 @@ impl Engine {
         // Each is a request of its own: the caller's idempotency key is not theirs.
         let caller = &Caller {
             user: caller.user.clone(),
+            rights: caller.rights.clone(),
             ..Caller::default()
         };
         let command = &command;

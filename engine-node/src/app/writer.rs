@@ -69,6 +69,8 @@ pub struct Work {
     pub task: Task,
     pub render: Render,
     pub user: Option<String>,
+    /// The user's groups, for `currentUserGroups()`.
+    pub rights: Option<Arc<crate::rights::Rights>>,
     /// Key (`USER\nKEY`) and digest.
     pub idempotency: Option<(String, String)>,
     pub reply: oneshot::Sender<Result<Answer, EngineError>>,

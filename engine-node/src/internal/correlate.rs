@@ -8,6 +8,7 @@ use crate::{
         instance_view,
         message::read,
     },
+    rights::need::UPDATE_INSTANCE,
     store::Entity,
 };
 use axum::{Router, response::Response, routing::post};
@@ -32,7 +33,8 @@ fn body<T: DeserializeOwned>(call: &Call) -> ApiResult<T> {
 }
 
 async fn probe(call: Call) -> ApiResult<Response> {
-    let (message, may_match) = read(&Filters::from_body(body::<Map<String, Value>>(&call)?))?;
+    let (mut message, may_match) = read(&Filters::from_body(body::<Map<String, Value>>(&call)?))?;
+    message.own_tenants = call.own_tenants();
     let found = call.app.engine.probe(&message).await.map_err(api)?;
     if !may_match {
         return Ok(call.covering(&json!({"executions": [], "starts": []}), found.coverage));
@@ -80,6 +82,9 @@ async fn deliver(call: Call) -> ApiResult<Response> {
             .await;
         return again.map(answer).map_err(api);
     };
+    if let (Some(instance), Some(rights)) = (&waiting, &call.caller.rights) {
+        rights.demand_of(&call.subject_of(instance), UPDATE_INSTANCE, "update")?;
+    }
     let render = Box::new(move |instance: &Instance, _: &Outcome| {
         let answer = Answer::json(&Correlated {
             result_type: "Execution",

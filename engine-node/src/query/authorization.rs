@@ -1,8 +1,11 @@
 //! The list of authorizations.
 use super::{Kind, Listing, SortBy, Where, col, identity::id_texts};
-use crate::store::{AuthorizationRow, Row, StoreError};
+use crate::{
+    rights::{grants::To, need::resource},
+    store::{AuthorizationRow, Row, StoreError},
+};
 use bpmn_core::Id;
-use rest_api::{ApiError, ApiResult, known};
+use rest_api::{ApiError, ApiResult, authorization::ANY, known};
 use sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
 
 const A: &str = "a";
@@ -33,6 +36,35 @@ pub fn row(row: &dyn Row) -> Result<AuthorizationRow, StoreError> {
 /// The authorization of that id.
 pub fn by_id(id: Id) -> SelectStatement {
     whole(Condition::all().add(col(A, "id").eq(id.0)))
+}
+
+/// All that concerns a user with these groups.
+pub fn held(user: &str, groups: &[String]) -> SelectStatement {
+    let of = Condition::any()
+        .add(col(A, "user_id").is_in([user, ANY]))
+        .add(col(A, "group_id").is_in(groups.iter().map(String::as_str)));
+    whole(of)
+}
+
+/// Grants of a user or a group on all of a resource.
+pub fn of_all(to: To<'_>) -> SelectStatement {
+    let holder = match to {
+        To::User(name) => col(A, "user_id").eq(name),
+        To::Group(name) => col(A, "group_id").eq(name),
+    };
+    let of = Condition::all()
+        .add(col(A, "kind").eq(AuthorizationRow::GRANT))
+        .add(col(A, "resource_id").eq(ANY))
+        .add(holder);
+    whole(of)
+}
+
+/// Those of one thing: they go when it goes.
+pub fn of_thing(resource_type: i32, id: &str) -> SelectStatement {
+    let of = Condition::all()
+        .add(col(A, "resource_type").eq(resource_type))
+        .add(col(A, "resource_id").eq(id));
+    whole(of)
 }
 
 /// Others for the same resource and of the same kind and user or group: there may be none, where all are given.
@@ -66,6 +98,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     id_texts(&mut w, "groupIdIn", col(A, "group_id"))?;
     w.int("resourceType", |number| col(A, "resource_type").eq(number))?;
     w.text("resourceId", col(A, "resource_id"))?;
+    w.sees_things(resource::AUTHORIZATION, col(A, "id"), false);
     let filters = w.filters;
     let condition = w.finish(known::AUTHORIZATION)?;
     Listing::new(base(condition), columns(), col(A, "id")).sorted(filters, &sort)

@@ -1,7 +1,7 @@
 //! The list of event subscriptions: of running instances, and of the start events of definitions.
 use super::{Kind, Listing, SortBy, Where, col, never};
 use crate::{
-    app::CatalogView,
+    app::{CatalogView, Deployed},
     store::{Row, StoreError, schema::visible},
 };
 use bpmn_core::{Id, Slot, instance::EventKind};
@@ -51,9 +51,9 @@ pub fn row(row: &dyn Row) -> Result<SubscriptionRow, StoreError> {
 
 /// What the newest versions of definitions wait for to be started. Each stands for a row at its definition's home
 /// slot; its id is the definition's with a number in it.
-fn starts(view: &CatalogView) -> Vec<(Slot, SubscriptionRow)> {
+fn starts(view: &CatalogView, seen: &dyn Fn(&Deployed) -> bool) -> Vec<(Slot, SubscriptionRow)> {
     let mut found = Vec::new();
-    for deployed in view.all_latest() {
+    for deployed in view.all_latest().filter(|d| seen(d)) {
         let definition = &deployed.definition;
         let messages = definition.start_messages().into_iter();
         let messages = messages.map(|m| (EventKind::Message, m.element, Some(m.name)));
@@ -116,10 +116,23 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     } else {
         w.tenants(tenant())?;
     }
-    let (filters, view) = (w.filters, w.view);
+    w.of_own_tenants(tenant());
+    w.sees_subscriptions(col(S, "instance_id"), definition());
+    let starts = starts(w.view, &|d| w.sees_start(&d.row.key));
+    let filters = w.filters;
     let condition = w.finish(known::EVENT_SUBSCRIPTION)?;
     let columns = COLUMNS.map(|name| col(S, name)).to_vec();
-    Listing::new(base(condition, starts(view)), columns, col(S, "id")).sorted(filters, &sort)
+    Listing::new(base(condition, starts), columns, col(S, "id")).sorted(filters, &sort)
+}
+
+/// The definition of a subscription's instance.
+fn definition() -> Expr {
+    let instance = Query::select()
+        .expr(col("sp", "definition_id"))
+        .from_as("process_instance", "sp")
+        .and_where(col("sp", "id").equals((S, "instance_id")))
+        .take();
+    super::scalar(instance)
 }
 
 fn base(condition: Condition, starts: Vec<(Slot, SubscriptionRow)>) -> SelectStatement {

@@ -167,6 +167,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
             .and(col("v", "instance_id").equals((X, "instance_id")));
         w.and(variable::exists(&filter, ignore, scope)?);
     }
+    w.sees_instances(col(X, "instance_id"), col(X, "definition_id"));
     let filters = w.filters;
     let condition = w.finish(known::EXECUTION)?;
     let columns = ["id", "instance_id", "tenant_id"]

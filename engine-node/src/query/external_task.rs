@@ -101,6 +101,7 @@ pub fn listing(mut w: Where<'_>, now: i64) -> ApiResult<Listing> {
             variable::of_instance((E, "instance_id")),
         )?);
     }
+    w.sees_instances(col(E, "instance_id"), col(E, "definition_id"));
     let filters = w.filters;
     let condition = w.finish(known::EXTERNAL_TASK)?;
     let columns = COLUMNS.map(|name| col(E, name)).to_vec();
@@ -119,6 +120,8 @@ pub fn topics(mut w: Where<'_>, now: i64) -> ApiResult<SelectStatement> {
         "withRetriesLeft",
         col(E, "retries").is_null().or(col(E, "retries").gt(0)),
     )?;
+    w.sees_instances(col(E, "instance_id"), col(E, "definition_id"));
+    w.of_own_tenants(col(E, "tenant_id"));
     let mut query = base(w.finish(&[])?);
     query
         .expr(col(E, "topic"))

@@ -1,6 +1,9 @@
 //! The list of stored filters.
 use super::{Kind, Listing, SortBy, Where, always, col, never};
-use crate::store::{FilterRow, Row, StoreError};
+use crate::{
+    rights::need::resource,
+    store::{FilterRow, Row, StoreError},
+};
 use bpmn_core::Id;
 use rest_api::{ApiResult, known};
 use sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
@@ -46,6 +49,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     w.like("nameLike", col(F, "name"))?;
     w.text("owner", col(F, "owner"))?;
     let _ = w.filters.on("itemCount")?;
+    w.sees_things(resource::FILTER, col(F, "id"), false);
     let filters = w.filters;
     let condition = w.finish(known::FILTER)?;
     let columns = COLUMNS.map(|name| col(F, name)).to_vec();

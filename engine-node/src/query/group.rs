@@ -1,6 +1,9 @@
 //! The list of groups.
 use super::{Kind, Listing, SortBy, Where, col, id_texts, of_tenant};
-use crate::store::{GroupMember, GroupRow, Row, StoreError};
+use crate::{
+    rights::need::resource,
+    store::{GroupMember, GroupRow, Row, StoreError},
+};
 use rest_api::{ApiResult, known};
 use sea_query::{Condition, Expr, ExprTrait, Order, Query, SelectStatement};
 
@@ -64,6 +67,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
         w.and(of_tenant(col(G, "id"), true, &tenant));
     }
     let filters = w.filters;
+    w.sees_things(resource::GROUP, col(G, "id"), true);
     let condition = w.finish(known::GROUP)?;
     Listing::new(base(condition), columns(), col(G, "id")).sorted(filters, &sort)
 }

@@ -220,6 +220,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     w.date("finishedAfter", |d| col(H, "ended").gte(d))?;
     w.tenants(col(H, "tenant_id"))?;
     let filters = w.filters;
+    w.sees_history(col(H, "definition_id"));
     let condition = w.finish(known::HISTORY_ACTIVITY)?;
     let base = base().cond_where(condition).take();
     Listing::new(base, columns(), col(H, "id")).sorted(filters, &sort)

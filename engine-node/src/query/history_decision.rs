@@ -133,6 +133,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
         w.filters.on(name)?;
     }
     let filters = w.filters;
+    w.sees_evaluations(col(H, "decision_id"));
     let condition = w.finish(HISTORY_FILTERS)?;
     listed(base().cond_where(condition).take()).sorted(filters, &sort)
 }

@@ -172,6 +172,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     }
     w.filters.flag("deserializeValues")?;
     let filters = w.filters;
+    w.sees_history(history::of_instance(V, "definition_id"));
     let condition = w.finish(known::HISTORY_DETAIL)?;
     let base = base().cond_where(condition).take();
     Listing::new(base, columns(false), col(V, "id")).sorted(filters, &sort)

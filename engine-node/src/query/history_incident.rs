@@ -156,6 +156,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     w.tenants(col(H, "tenant_id"))?;
     w.job_definitions("jobDefinitionIdIn", H, "job_kind")?;
     let filters = w.filters;
+    w.sees_history(col(H, "definition_id"));
     let condition = w.finish(known::HISTORY_INCIDENT)?;
     let mut columns = COLUMNS.map(|name| col(H, name)).to_vec();
     columns.push(super::history_process::root_ended(H));

@@ -245,6 +245,7 @@ impl Log {
             }
         };
         let filters = w.filters;
+        w.sees_history(col(H, "definition_id"));
         let condition = w.finish(known)?;
         let base = self.base().cond_where(condition).take();
         Listing::new(base, self.columns(), col(H, "id")).sorted(filters, &|by| self.sort(by))

@@ -158,6 +158,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     conditions(&mut w)?;
     w.or_queries(known::HISTORY_PROCESS, conditions)?;
     let filters = w.filters;
+    w.sees_history(col(H, "definition_id"));
     let condition = w.finish(known::HISTORY_PROCESS)?;
     Listing::new(base().cond_where(condition).take(), columns(), col(H, "id"))
         .counted(counted)

@@ -139,6 +139,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     conditions(&mut w)?;
     w.or_queries(known::HISTORY_TASK, conditions)?;
     let filters = w.filters;
+    w.sees_history(col(H, "definition_id"));
     let condition = w.finish(known::HISTORY_TASK)?;
     let mut columns = COLUMNS.map(|name| col(H, name)).to_vec();
     columns.push(super::history_process::root_ended(H));
@@ -365,6 +366,7 @@ pub mod links {
         }
         w.tenants(col(H, "tenant_id"))?;
         let filters = w.filters;
+        w.sees_history(col(H, "definition_id"));
         let condition = w.finish(known::HISTORY_IDENTITY_LINK)?;
         let base = Query::select()
             .from_as("history_identity_link", H)

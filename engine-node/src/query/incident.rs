@@ -76,6 +76,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     w.tenants(col(I, "tenant_id"))?;
     w.job_definitions("jobDefinitionIdIn", I, "job_kind")?;
     let filters = w.filters;
+    w.sees_instances(col(I, "instance_id"), col(I, "definition_id"));
     let condition = w.finish(known::INCIDENT)?;
     let columns = COLUMNS.map(|name| col(I, name)).to_vec();
     Listing::new(base(condition), columns, col(I, "id")).sorted(filters, &sort)

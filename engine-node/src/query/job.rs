@@ -112,6 +112,8 @@ pub fn listing(mut w: Where<'_>, now: i64) -> ApiResult<Listing> {
     tenants(&mut w)?;
     w.job_definition("jobDefinitionId", J, "kind")?;
     let filters = w.filters;
+    w.of_own_tenants(col(J, "tenant_id"));
+    w.sees_instances(col(J, "instance_id"), col(J, "definition_id"));
     let condition = w.finish(known::JOB)?;
     let columns = COLUMNS.map(|name| col(J, name)).to_vec();
     Listing::new(base(condition), columns, col(J, "id")).sorted(filters, &sort)

@@ -32,6 +32,7 @@ pub mod note;
 mod plans;
 pub mod process_instance;
 pub mod report;
+mod sees;
 pub mod task;
 pub mod tenant;
 pub mod user;
@@ -41,6 +42,7 @@ use identity::{id_texts, of_group, of_tenant};
 
 use crate::{
     app::{CatalogView, Deployed},
+    rights::Rights,
     store::{JobDefinitionRow, Row, StoreError},
 };
 use bpmn_core::Id;
@@ -288,6 +290,8 @@ pub struct Where<'a> {
     pub filters: &'a Filters,
     pub view: &'a CatalogView,
     pub condition: Condition,
+    /// Of who asks, where that matters: what he may not see isn't found.
+    rights: Option<&'a Rights>,
 }
 
 impl<'a> Where<'a> {
@@ -297,7 +301,13 @@ impl<'a> Where<'a> {
             filters,
             view,
             condition: Condition::all(),
+            rights: None,
         }
+    }
+
+    /// The same for somebody with these rights.
+    pub fn of(self, rights: Option<&'a Rights>) -> Where<'a> {
+        Where { rights, ..self }
     }
 
     /// Adds a condition.
@@ -394,6 +404,7 @@ impl<'a> Where<'a> {
     /// `tenantIdIn`, `withoutTenantId`.
     pub fn tenants(&mut self, column: Expr) -> ApiResult<()> {
         self.texts("tenantIdIn", column.clone())?;
+        self.of_own_tenants(column.clone());
         self.switch("withoutTenantId", column.is_null())
     }
 
@@ -459,6 +470,9 @@ impl<'a> Where<'a> {
     /// If the only filters, besides those `allowed`, are of definitions: `Some(None)` for none at all, else the
     /// definitions meant. What counters can count.
     pub fn only_definitions(&self, allowed: &[&str]) -> Option<Option<Vec<Id>>> {
+        if self.sees_less() {
+            return None;
+        }
         let known = ["processDefinitionId", "processDefinitionKey"];
         let mut given = self.filters.names().filter(|name| !allowed.contains(name));
         if given.any(|name| !known.contains(&name)) {
@@ -505,6 +519,8 @@ impl<'a> Where<'a> {
                 filters: &filters,
                 view: self.view,
                 condition: Condition::any(),
+                // The whole query is restricted.
+                rights: None,
             };
             read(&mut one)?;
             // The reference passes over both inside of an object.

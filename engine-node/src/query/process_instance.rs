@@ -38,6 +38,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     });
     conditions(&mut w)?;
     w.or_queries(known::PROCESS_INSTANCE, conditions)?;
+    w.sees_instances(col(P, "id"), col(P, "definition_id"));
     let filters = w.filters;
     let condition = w.finish(known::PROCESS_INSTANCE)?;
     let names = ["id", "definition_id", "business_key", "suspended", "tenant_id"];

@@ -37,6 +37,7 @@ pub fn process_durations(mut w: Where<'_>) -> ApiResult<SelectStatement> {
     }
     w.date("startedBefore", |d| col("h", "started").lte(d))?;
     w.date("startedAfter", |d| col("h", "started").gte(d))?;
+    w.of_own_tenants(col("h", "tenant_id"));
     Ok(by_day("history_process", "started", "started")
         .cond_where(w.condition)
         .take())
@@ -44,7 +45,9 @@ pub fn process_durations(mut w: Where<'_>) -> ApiResult<SelectStatement> {
 
 fn completed(w: &mut Where<'_>) -> ApiResult<()> {
     w.date("completedBefore", |d| col("h", "ended").lte(d))?;
-    w.date("completedAfter", |d| col("h", "ended").gte(d))
+    w.date("completedAfter", |d| col("h", "ended").gte(d))?;
+    w.of_own_tenants(col("h", "tenant_id"));
+    Ok(())
 }
 
 /// Durations of ended tasks by the day of their end.

@@ -118,6 +118,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
         conditions(one)?;
         people::candidates_of_or(one)
     })?;
+    w.sees_tasks(T);
     let filters = w.filters;
     let condition = w.finish(known::TASK)?;
     let mut columns = COLUMNS.map(|name| col(T, name)).to_vec();

@@ -1,6 +1,9 @@
 //! The list of tenants.
 use super::{Kind, Listing, SortBy, Where, col, group::ids_of, never};
-use crate::store::{Row, StoreError, TenantMember, TenantRow};
+use crate::{
+    rights::need::resource,
+    store::{Row, StoreError, TenantMember, TenantRow},
+};
 use rest_api::{ApiResult, known};
 use sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
 
@@ -28,6 +31,20 @@ pub fn member(member: &TenantMember) -> SelectStatement {
     query
         .and_where(col("m", "tenant_id").eq(member.tenant.as_str()))
         .and_where(col("m", "member_id").eq(member.member.as_str()))
+        .take()
+}
+
+/// Ids of the tenants of a user, his own and those of these groups.
+pub fn of_user(user: &str, groups: &[String]) -> SelectStatement {
+    let own = col("m", "is_group").eq(false).and(col("m", "member_id").eq(user));
+    let of_groups = col("m", "is_group")
+        .eq(true)
+        .and(col("m", "member_id").is_in(groups.iter().map(String::as_str)));
+    Query::select()
+        .distinct()
+        .column(("m", "tenant_id"))
+        .from_as("tenant_member", "m")
+        .and_where(own.or(of_groups))
         .take()
 }
 
@@ -63,6 +80,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
         (Some(_), Some(_)) => w.and(never()),
     }
     let filters = w.filters;
+    w.sees_things(resource::TENANT, col(T, "id"), true);
     let condition = w.finish(known::TENANT)?;
     Listing::new(base(condition), columns(), col(T, "id")).sorted(filters, &sort)
 }

@@ -1,6 +1,9 @@
 //! The list of users.
 use super::{Kind, Listing, SortBy, Where, col, id_texts, of_group, of_tenant};
-use crate::store::{Row, StoreError};
+use crate::{
+    rights::need::resource,
+    store::{Row, StoreError},
+};
 use rest_api::{ApiResult, identity::Profile, known};
 use sea_query::{Condition, Query, SelectStatement};
 
@@ -35,6 +38,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
         w.and(of_tenant(col(U, "id"), false, &tenant));
     }
     let filters = w.filters;
+    w.sees_things(resource::USER, col(U, "id"), true);
     let condition = w.finish(known::USER)?;
     Listing::new(base(condition), columns(), col(U, "id")).sorted(filters, &sort)
 }

@@ -191,6 +191,8 @@ pub fn listing(w: Where<'_>) -> ApiResult<Listing> {
         w.condition =
             std::mem::replace(&mut w.condition, Condition::all()).add(compares(&filter, ignore.values)?);
     }
+    w.of_own_tenants(tenant());
+    w.sees_variables(col("v", "instance_id"), definition(), col("v", "task_id"));
     let filters = w.filters;
     let condition = w.finish(known::VARIABLE_INSTANCE)?;
     let columns = vec![col("v", "id"), col("v", "instance_id")];
@@ -228,8 +230,17 @@ fn activity() -> Expr {
 }
 
 fn tenant() -> Expr {
+    of_process("tenant_id")
+}
+
+fn definition() -> Expr {
+    of_process("definition_id")
+}
+
+/// A column of the process instance of variable `v`.
+fn of_process(column: &'static str) -> Expr {
     let process = Query::select()
-        .expr(col("vp", "tenant_id"))
+        .expr(col("vp", column))
         .from_as("process_instance", "vp")
         .and_where(col("vp", "id").equals(("v", "instance_id")))
         .take();

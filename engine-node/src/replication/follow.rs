@@ -45,12 +45,8 @@ impl Replication {
                     self.store.put_payload(key, &bytes).await?;
                 }
                 self.store.apply_reference(step.index, &step.references).await?;
+                self.note_seen(applied, step.index, &step.references);
                 applied = step.index;
-                let identity = |one: &Reference| matches!(one, Reference::Identity(_));
-                // A publication that another node of the shard has applied leaves nothing to do here but to load it.
-                if !step.references.is_empty() && step.references.iter().all(identity) {
-                    self.identity_at.store(applied, Ordering::Release);
-                }
             }
         }
         self.load_catalog(applied).await?;
@@ -61,6 +57,38 @@ impl Replication {
         }
         self.log.confirm(applied).await?;
         Ok(applied)
+    }
+
+    /// Remembers what an entry that was applied here changes.
+    fn note_seen(&self, before: u64, index: u64, references: &[Reference]) {
+        let mut seen = self.seen.lock().unwrap_or_else(|e| e.into_inner());
+        if seen.last != before {
+            *seen = super::Seen {
+                after: before,
+                ..super::Seen::default()
+            };
+        }
+        seen.last = index;
+        let identity = |one: &Reference| matches!(one, Reference::Identity(_));
+        seen.identity |= references.iter().any(identity);
+        // A publication that another node of the shard has applied leaves nothing to do here but to load it.
+        seen.catalog |= references.is_empty() || !references.iter().all(identity);
+    }
+
+    /// Whether identity, and whether anything else, may have changed from one entry to another.
+    fn changed_between(&self, from: u64, to: u64) -> (bool, bool) {
+        let mut seen = self.seen.lock().unwrap_or_else(|e| e.into_inner());
+        let known = seen.after <= from && seen.last == to;
+        let changed = match known {
+            true => (seen.identity, seen.catalog),
+            false => (true, true),
+        };
+        *seen = super::Seen {
+            after: to,
+            last: to,
+            ..super::Seen::default()
+        };
+        changed
     }
 
     /// Waits (within 5 s) until what is published up to `index` is applied here.
@@ -203,9 +231,12 @@ impl Replication {
         if old.applied == applied && self.has_caught_up() {
             return Ok(());
         }
-        if old.applied + 1 == applied && self.identity_at.load(Ordering::Acquire) == applied {
+        let (identity, catalog) = self.changed_between(old.applied, applied);
+        if identity || !self.has_caught_up() {
+            self.identity.fetch_add(1, Ordering::AcqRel);
+        }
+        if !catalog && self.has_caught_up() {
             self.engine.catalog().replace(old.at(applied));
-            self.generation.fetch_add(1, Ordering::AcqRel);
             return Ok(());
         }
         let mut deployments = BTreeMap::new();

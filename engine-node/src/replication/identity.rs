@@ -6,9 +6,10 @@ use super::{
 };
 use crate::{
     app::EngineError,
+    rights::{grants, load::Admins},
     store::{IdentityChange, Store, UserRow},
 };
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 impl Replication {
     /// Changes what `decide` gives for the state at the head of the log; it is asked again when others were faster.
@@ -36,21 +37,18 @@ impl Replication {
         .await?
     }
 
-    /// Creates the user if there is none at all; whether it did. Of several nodes that try, one does. Waits for no
-    /// other shard: it may not run yet.
-    pub async fn put_first_user(&self, user: UserRow) -> Result<bool, EngineError> {
+    /// Creates the first user if there is none at all, and gives administrators what they lack; whether there was
+    /// anything to do. Of several nodes that try, one does. Waits for no other shard: it may not run yet.
+    pub async fn put_administrators(
+        &self,
+        first: Option<&UserRow>,
+        admins: &Admins,
+        enforced: bool,
+    ) -> Result<bool, EngineError> {
         let _turn = self.appending.lock().await;
-        let decided = self.decided(|store| {
-            let user = user.clone();
-            async move {
-                let first = store.user_count().await? == 0;
-                Ok::<_, EngineError>(
-                    first
-                        .then_some(IdentityChange::PutUser(user))
-                        .into_iter()
-                        .collect(),
-                )
-            }
+        let decided = self.decided(|store| async move {
+            let changes = grants::administrators(&self.engine, &*store, first, admins, enforced);
+            changes.await.map_err(EngineError::from)
         });
         Ok(decided.await??.is_some())
     }
@@ -75,7 +73,6 @@ impl Replication {
                 idempotency: None,
             };
             if let Appended::At(index) = self.log.append(head, new).await? {
-                self.identity_at.store(index, Ordering::Release);
                 self.catch_up().await?;
                 return Ok(Ok(Some(index)));
             }

@@ -56,6 +56,18 @@ pub async fn noting_behind<T>(request: impl Future<Output = T>) -> (T, Vec<Shard
         .await
 }
 
+/// Entries that this node applied itself, one behind the other; of others it doesn't know what they changed.
+#[derive(Default)]
+struct Seen {
+    /// The entry before the first.
+    after: u64,
+    last: u64,
+    /// Whether one of them changes users, groups, tenants or authorizations.
+    identity: bool,
+    /// Whether one of them changes anything else.
+    catalog: bool,
+}
+
 /// The reference log as this node works with it.
 pub struct Replication {
     /// Itself, for work that goes on when the request that wanted it is dropped.
@@ -70,10 +82,12 @@ pub struct Replication {
     applying: tokio::sync::Mutex<()>,
     /// Entries published as far as this node has applied the publishing.
     published: AtomicU64,
-    /// Raised whenever something was applied: caches of users look at it.
-    generation: Arc<AtomicU64>,
-    /// The last entry seen here that changed identity and rights only: the catalog stays as it is.
-    identity_at: AtomicU64,
+    /// Raised when the catalog was loaded anew.
+    generation: AtomicU64,
+    /// Raised when users, groups, tenants or authorizations may have changed: what caches of them look at.
+    identity: Arc<AtomicU64>,
+    /// What this node saw applied since the catalog was loaded.
+    seen: Mutex<Seen>,
     /// Log index and owned slots for which the start timers are known to be armed.
     timers_seen: Mutex<Option<(u64, Arc<Owned>)>>,
     /// Definitions of whose candidates history is known to tell.
@@ -114,8 +128,9 @@ impl Replication {
             appending: tokio::sync::Mutex::default(),
             applying: tokio::sync::Mutex::default(),
             published: AtomicU64::new(0),
-            generation: Arc::default(),
-            identity_at: AtomicU64::new(0),
+            generation: AtomicU64::new(0),
+            identity: Arc::default(),
+            seen: Mutex::default(),
             timers_seen: Mutex::default(),
             starters_told: Mutex::default(),
             newest_again: Mutex::default(),
@@ -142,9 +157,9 @@ impl Replication {
         result
     }
 
-    /// Raised whenever something was applied.
-    pub fn generation(&self) -> Arc<AtomicU64> {
-        self.generation.clone()
+    /// Raised when users, groups, tenants or authorizations may have changed.
+    pub fn identity(&self) -> Arc<AtomicU64> {
+        self.identity.clone()
     }
 
     /// Log index up to which what is published is applied here.

@@ -1,13 +1,16 @@
-//! `/authorization`: who may do what. They are stored, on every shard; no operation asks for them yet.
+//! `/authorization`: who may do what. They are stored on every shard, and asked for where the node is told so
+//! (`crate::rights`).
 use super::{
     available,
     call::{Call, json},
-    identity::{change, finds, first, null_pointer, persistence},
+    error,
+    identity::{change, finds, first, gone, null_pointer, persistence},
     lists,
 };
 use crate::{
     App,
-    query::{Where, authorization},
+    query::authorization,
+    rights::{Need, Who, need::resource},
     store::{AuthorizationRow, IdentityChange, Store},
 };
 use axum::{
@@ -21,6 +24,7 @@ use rest_api::{
     ApiError, ApiResult,
     authorization::{ALL_BITS, ANY, Authorization, Checked, bits, check, names},
 };
+use std::sync::Arc;
 
 /// Routes of this resource.
 pub fn routes() -> Router<App> {
@@ -41,13 +45,13 @@ const HISTORIC: [i32; 2] = [19, 20];
 
 async fn list(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
-    let listing = authorization::listing(Where::new(&filters, &view))?;
+    let listing = authorization::listing(call.sees(&filters, &view))?;
     lists::page(&call, &listing, authorization::row, dto).await
 }
 
 async fn count(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
-    lists::count(&call, &authorization::listing(Where::new(&filters, &view))?).await
+    lists::count(&call, &authorization::listing(call.sees(&filters, &view))?).await
 }
 
 fn dto(row: AuthorizationRow) -> Authorization {
@@ -66,11 +70,12 @@ fn dto(row: AuthorizationRow) -> Authorization {
 }
 
 async fn available_here(call: Call) -> Response {
-    available::resource(&call, "/authorization")
+    available::resource(&call, "/authorization", resource::AUTHORIZATION)
 }
 
 async fn available_of_one(call: Call) -> Response {
-    available::instance(&call, &format!("/authorization/{}", call.param("id")), "")
+    let path = format!("/authorization/{}", call.param("id"));
+    available::instance(&call, &path, "", resource::AUTHORIZATION)
 }
 
 fn missing(call: &Call) -> ApiError {
@@ -171,7 +176,7 @@ async fn create(call: Call) -> ApiResult<Response> {
 }
 
 /// The change that makes an authorization as it is to be, unless another one is in its place.
-async fn put(store: std::sync::Arc<dyn Store>, row: AuthorizationRow) -> ApiResult<Vec<IdentityChange>> {
+async fn put(store: Arc<dyn Store>, row: AuthorizationRow) -> ApiResult<Vec<IdentityChange>> {
     if finds(&*store, &authorization::same(&row)).await? {
         return Err(persistence());
     }
@@ -221,20 +226,22 @@ async fn save(call: Call) -> ApiResult<Response> {
 }
 
 async fn remove(call: Call) -> ApiResult<Response> {
-    let missing = missing(&call);
+    let (missing, asks) = (missing(&call), call.asks());
     let id = call.id("id").ok_or_else(|| missing.clone())?;
     change(&call, move |store| {
         let missing = missing.clone();
         async move {
             stored(&*store, id).await?.ok_or(missing)?;
-            Ok(vec![IdentityChange::DeleteAuthorization(id)])
+            let mut changes = gone(&*store, asks, resource::AUTHORIZATION, &id.to_string()).await?;
+            changes.push(IdentityChange::DeleteAuthorization(id));
+            Ok(changes)
         }
     })
     .await
 }
 
 /// Whether the caller, or another user, may do something. While authorizations aren't enforced everybody may do
-/// everything, and the reference says so too.
+/// everything, and the reference says so too. Of a task, what it gives by itself isn't known here.
 async fn check_user(call: Call) -> ApiResult<Response> {
     let number = match call.query_param("resourceType") {
         Some(text) => Some(text.parse::<i32>().map_err(|_| ApiError::query_param())?),
@@ -247,21 +254,36 @@ async fn check_user(call: Call) -> ApiResult<Response> {
     };
     let (permission_name, resource_name) = (required("permissionName")?, required("resourceName")?);
     let number = number.ok_or_else(|| missing("resourceType"))?;
-    if call.caller.user.is_none() {
+    let Some(rights) = call.caller.rights.clone() else {
         let message = "You must be authenticated in order to use this resource.";
         return Err(ApiError::invalid_request(message).with_status(StatusCode::UNAUTHORIZED));
-    }
-    bits(&permission_name, number)?;
+    };
+    let bits = bits(&permission_name, number)?;
+    let user = call.query_param("userId").filter(|user| **user != rights.user);
+    let rights = match user {
+        None => rights,
+        Some(user) => {
+            if !rights.allows(&[Need::of(resource::AUTHORIZATION, "READ")]) {
+                let message = "You must have READ permission for Authorization resource.";
+                return Err(ApiError::invalid_request(message).with_status(StatusCode::FORBIDDEN));
+            }
+            let who = Who::from(Arc::from(user));
+            let other = call.app.auth.authority().of(&who).await;
+            other.map_err(error::store)?
+        }
+    };
     if HISTORIC.contains(&number) {
         return Err(ApiError::bad_user_request(
             "BadUserRequestException",
             "ENGINE-03090 Historic instance permissions are disabled, please check your process engine configuration.",
         ));
     }
+    let resource_id = call.query_param("resourceId").map(str::to_owned);
+    let authorized = !rights.asks() || rights.says_of(number, bits, resource_id.as_deref());
     Ok(json(&Checked {
         permission_name,
         resource_name,
-        resource_id: call.query_param("resourceId").map(str::to_owned),
-        authorized: true,
+        resource_id,
+        authorized,
     }))
 }

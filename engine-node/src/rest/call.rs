@@ -3,6 +3,7 @@ use super::{caller::caller, error};
 use crate::{
     App,
     app::{Answer, Caller, CatalogView},
+    query::Where,
     sizing::sizing,
     store::Snapshot,
 };
@@ -38,6 +39,8 @@ pub struct Call {
     pub content_type: Option<String>,
     /// The media types that the client takes.
     pub accept: Option<String>,
+    /// Who asks may not know of what the path names: it isn't there for him.
+    pub hidden: bool,
     params: Vec<(String, String)>,
     _room: Option<SemaphorePermit<'static>>,
 }
@@ -101,13 +104,14 @@ impl FromRequest<App> for Call {
                 "the query contains a NUL character, which no text holds",
             ));
         }
-        let call = Call {
+        let mut call = Call {
             app: app.clone(),
             caller,
             query,
             body,
             content_type,
             accept,
+            hidden: false,
             params,
             _room: room,
         };
@@ -118,6 +122,7 @@ impl FromRequest<App> for Call {
                 call.app.engine.check_slot(slot).await.map_err(error::api)?;
             }
         }
+        call.ask_rights(parts.method.as_str(), parts.uri.path()).await?;
         Ok(call)
     }
 }
@@ -165,9 +170,12 @@ impl Call {
             .map_or("", |(_, value)| value)
     }
 
-    /// The id in the path; a text that isn't one of ours is `None`: an unknown id.
+    /// The id in the path; a text that isn't one of ours is `None`: an unknown id. So is one that is hidden.
     pub fn id(&self, name: &str) -> Option<Id> {
-        self.param(name).parse().ok()
+        match self.hidden {
+            true => None,
+            false => self.param(name).parse().ok(),
+        }
     }
 
     /// A name in the path, such as a variable's.
@@ -248,6 +256,18 @@ impl Call {
             ));
         }
         Ok(Filters::from_body(members))
+    }
+
+    /// The only tenants, besides none, that who asks may reach; `None`: all.
+    pub fn own_tenants(&self) -> Option<Vec<String>> {
+        let rights = self.caller.rights.as_ref()?;
+        let mine = rights.only_tenants().filter(|_| self.catalog().has_tenants())?;
+        Some(mine.to_vec())
+    }
+
+    /// A query of what who asks may see.
+    pub fn sees<'a>(&'a self, filters: &'a Filters, view: &'a CatalogView) -> Where<'a> {
+        Where::new(filters, view).of(self.caller.rights.as_deref())
     }
 
     /// Deployed definitions, as of now.

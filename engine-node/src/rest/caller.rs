@@ -1,17 +1,25 @@
 //! Who asks: built once per request from headers and body.
-use crate::app::{Caller, IdempotencyKey};
+use crate::{
+    app::{Caller, IdempotencyKey},
+    rights::Rights,
+};
 use bpmn_core::Slot;
 use http::{HeaderMap, header, request::Parts};
 use rest_api::{ApiError, ApiResult};
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
-/// The authenticated user, put into the request's extensions by the authentication.
+/// The user for whom a request is made, put into its extensions.
 #[derive(Clone, Debug)]
 pub struct User(pub String);
 
 /// Put into the extensions of a message's request that was kept before: it isn't kept again.
 #[derive(Clone, Copy, Debug)]
 pub struct Parked;
+
+/// What the authenticated user may do, put into the request's extensions by the authentication.
+#[derive(Clone, Debug)]
+pub struct Asking(pub Arc<Rights>);
 
 /// Longest `Idempotency-Key`, in bytes.
 const KEY_MAX: usize = 255;
@@ -30,9 +38,12 @@ pub fn caller(parts: &Parts, body: &[u8]) -> ApiResult<Caller> {
         }
     };
     let batch = text(&parts.headers, "x-stellwerk-batch").and_then(|id| id.parse().ok());
+    let rights = parts.extensions.get::<Asking>().map(|asking| asking.0.clone());
+    let user = parts.extensions.get::<User>().map(|user| user.0.clone());
     Ok(Caller {
         batch,
-        user: parts.extensions.get::<User>().map(|user| user.0.clone()),
+        user: rights.as_ref().map(|rights| rights.user.clone()).or(user),
+        rights,
         slot,
         idempotency: idempotency(parts, body)?,
         parked: parts.extensions.get::<Parked>().is_some(),

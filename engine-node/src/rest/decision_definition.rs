@@ -7,6 +7,7 @@ use crate::{
     App,
     app::decisions::DeployedDecision,
     query::{self, memory},
+    rights::need::resource,
     store::DecisionRow,
 };
 use axum::{
@@ -19,7 +20,7 @@ use http::StatusCode;
 use rest_api::{
     ApiError, ApiResult, date,
     decision::{DecisionDefinition, DmnXml},
-    filters::sorting,
+    filters::{Filters, sorting},
     variable::{self, VariableError},
 };
 use serde_json::{Map, Value, json};
@@ -77,24 +78,34 @@ fn named(call: &Call, missing: impl Fn(&str) -> ApiError) -> ApiResult<Arc<Deplo
         return view.decisions.by_rest_id(id).cloned().ok_or_else(|| missing(id));
     }
     let tenant = Some(tenant).filter(|t| !t.is_empty());
-    view.decisions.latest(key, tenant).cloned().ok_or_else(|| {
+    let found = view.decisions.latest(key, tenant).filter(|_| !call.hidden);
+    found.cloned().ok_or_else(|| {
         let of = tenant.map_or("no tenant-id".to_owned(), |t| format!("tenant-id: {t}"));
         let message = format!("No matching decision definition with key: {key} and {of}");
         ApiError::new(StatusCode::NOT_FOUND, "RestException", message)
     })
 }
 
+/// Decisions that meet the filters and may be read.
+fn found(call: &Call, filters: &Filters) -> ApiResult<Vec<Arc<DeployedDecision>>> {
+    let mut rows = query::decision::find(filters, &call.catalog())?;
+    call.keep(&mut rows, resource::DECISION_DEFINITION, "READ", |d| {
+        (d.row.key.clone(), d.row.tenant_id.clone())
+    });
+    Ok(rows)
+}
+
 async fn list(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
     let sortings = sorting(&filters, &|by| query::decision::SORTS.contains(&by))?;
-    let rows = query::decision::find(&filters, &view)?;
+    let rows = found(&call, &filters)?;
     let key = |d: &Arc<DeployedDecision>, by: &str| query::decision::key(&view, d, by);
     let rows = memory::page(rows, &sortings, call.paging()?, key, |d| d.row.rest_id.clone());
     Ok(json(&rows.iter().map(|d| dto(&d.row)).collect::<Vec<_>>()))
 }
 
 async fn count(call: Call) -> ApiResult<Response> {
-    let count = query::decision::find(&call.filters(), &call.catalog())?.len();
+    let count = found(&call, &call.filters())?.len();
     Ok(json(&json!({ "count": count })))
 }
 

@@ -6,6 +6,7 @@ use super::{
 use crate::{
     App,
     query::{self, memory},
+    rights::need::resource,
     store::RequirementsRow,
 };
 use axum::{Router, response::Response, routing::get};
@@ -62,6 +63,7 @@ fn named(call: &Call, unknown: &'static str) -> ApiResult<RequirementsRow> {
     let tenant = Some(tenant).filter(|t| !t.is_empty());
     view.decisions
         .latest_requirements(key, tenant)
+        .filter(|_| !call.hidden)
         .cloned()
         .ok_or_else(|| {
             let of = tenant.map_or("no tenant-id".to_owned(), |t| format!("tenant-id: {t}"));
@@ -70,18 +72,27 @@ fn named(call: &Call, unknown: &'static str) -> ApiResult<RequirementsRow> {
         })
 }
 
+/// Keeps the requirements that may be read.
+fn readable(call: &Call, rows: &mut Vec<&RequirementsRow>) {
+    let number = resource::DECISION_REQUIREMENTS_DEFINITION;
+    call.keep(rows, number, "READ", |r| (r.key.clone(), r.tenant_id.clone()));
+}
+
 async fn list(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
     let sortings = sorting(&filters, &|by| query::decision::REQUIREMENTS_SORTS.contains(&by))?;
-    let rows = query::decision::find_requirements(&filters, &view)?;
+    let mut rows = query::decision::find_requirements(&filters, &view)?;
+    readable(&call, &mut rows);
     let key = |r: &&RequirementsRow, by: &str| query::decision::requirements_key(r, by);
     let rows = memory::page(rows, &sortings, call.paging()?, key, |r| r.rest_id.clone());
     Ok(json(&rows.into_iter().map(dto).collect::<Vec<_>>()))
 }
 
 async fn count(call: Call) -> ApiResult<Response> {
-    let count = query::decision::find_requirements(&call.filters(), &call.catalog())?.len();
-    Ok(json(&json!({ "count": count })))
+    let view = call.catalog();
+    let mut rows = query::decision::find_requirements(&call.filters(), &view)?;
+    readable(&call, &mut rows);
+    Ok(json(&json!({ "count": rows.len() })))
 }
 
 async fn one(call: Call) -> ApiResult<Response> {

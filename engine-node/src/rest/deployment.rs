@@ -9,6 +9,7 @@ use crate::{
     App,
     query::{self, memory},
     replication::NewDeployment,
+    rights::{grants::To, need::resource},
     store::{DeploymentRow, ResourceRow},
 };
 use axum::{
@@ -47,10 +48,18 @@ fn dto(row: &DeploymentRow, links: Vec<Link>) -> Deployment {
     }
 }
 
+/// Keeps the deployments that may be read.
+fn readable(call: &Call, rows: &mut Vec<&DeploymentRow>) {
+    call.keep(rows, resource::DEPLOYMENT, "READ", |d| {
+        (d.id.to_string(), d.tenant_id.clone())
+    });
+}
+
 async fn list(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
     let sortings = sorting(&filters, &|by| query::deployment::SORTS.contains(&by))?;
-    let rows = query::deployment::find(&filters, &view)?;
+    let mut rows = query::deployment::find(&filters, &view)?;
+    readable(&call, &mut rows);
     let rows = memory::page(
         rows,
         &sortings,
@@ -64,8 +73,10 @@ async fn list(call: Call) -> ApiResult<Response> {
 }
 
 async fn count(call: Call) -> ApiResult<Response> {
-    let count = query::deployment::find(&call.filters(), &call.catalog())?.len();
-    Ok(json(&json!({ "count": count })))
+    let view = call.catalog();
+    let mut rows = query::deployment::find(&call.filters(), &view)?;
+    readable(&call, &mut rows);
+    Ok(json(&json!({ "count": rows.len() })))
 }
 
 pub(super) fn found(call: &Call, missing: impl Fn(&str) -> String) -> ApiResult<DeploymentRow> {
@@ -89,6 +100,7 @@ async fn delete(call: Call) -> ApiResult<Response> {
         .delete_deployment(&call.caller, row.id, cascade)
         .await;
     deleted.map_err(error::api)?;
+    call.drop_grants(resource::DEPLOYMENT, row.id.to_string()).await?;
     Ok(no_content())
 }
 
@@ -210,6 +222,11 @@ pub(super) async fn deploy(call: &Call, new: NewDeployment) -> ApiResult<Respons
         .deploy(&call.caller, new)
         .await
         .map_err(error::api)?;
+    if let Some(user) = call.caller.user.as_ref().filter(|_| new) {
+        let id = row.id.to_string();
+        let own = call.grants(To::User(user), resource::DEPLOYMENT, &id, &["READ", "DELETE"]);
+        call.put_grant(own).await?;
+    }
     let href = format!("{}/deployment/{}", call.caller.base_url, row.id);
     let links = vec![Link {
         method: "GET",

@@ -37,6 +37,7 @@ pub fn api(error: EngineError) -> ApiError {
         EngineError::Invalid { kind, message } => {
             ApiError::new(StatusCode::BAD_REQUEST, kind, message).with_code(0)
         }
+        EngineError::Refused(refusal) => *refusal,
         EngineError::Store(error) => store(error),
     }
 }

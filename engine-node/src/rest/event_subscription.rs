@@ -2,10 +2,7 @@
 use super::{call::Call, lists};
 use crate::{
     App,
-    query::{
-        Where,
-        event_subscription::{self, SubscriptionRow},
-    },
+    query::event_subscription::{self, SubscriptionRow},
 };
 use axum::{Router, response::Response, routing::get};
 use rest_api::{ApiResult, Date, runtime::EventSubscription};
@@ -33,11 +30,11 @@ pub fn dto(row: SubscriptionRow) -> EventSubscription {
 
 async fn list(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
-    let listing = event_subscription::listing(Where::new(&filters, &view))?;
+    let listing = event_subscription::listing(call.sees(&filters, &view))?;
     lists::page(&call, &listing, event_subscription::row, dto).await
 }
 
 async fn count(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
-    lists::count(&call, &event_subscription::listing(Where::new(&filters, &view))?).await
+    lists::count(&call, &event_subscription::listing(call.sees(&filters, &view))?).await
 }

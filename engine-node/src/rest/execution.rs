@@ -6,10 +6,7 @@ use super::{
 };
 use crate::{
     App,
-    query::{
-        Where,
-        execution::{self, ExecutionRow},
-    },
+    query::execution::{self, ExecutionRow},
 };
 use axum::{Router, response::Response, routing::get};
 use rest_api::{ApiError, ApiResult, filters::Filters, runtime::Execution};
@@ -47,7 +44,7 @@ async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
     lists::page(
         call,
-        &execution::listing(Where::new(filters, &view))?,
+        &execution::listing(call.sees(filters, &view))?,
         execution::row,
         dto,
     )
@@ -64,7 +61,7 @@ async fn count_post(call: Call) -> ApiResult<Response> {
 
 async fn number(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    lists::count(call, &execution::listing(Where::new(filters, &view))?).await
+    lists::count(call, &execution::listing(call.sees(filters, &view))?).await
 }
 
 async fn one(call: Call) -> ApiResult<Response> {

@@ -6,7 +6,7 @@ use super::{
 use crate::{
     App,
     app::{Answer, EngineError, commands::Render, writer::Decide},
-    query::{self, Where},
+    query::{self},
     store::Entity,
 };
 use axum::{
@@ -100,7 +100,7 @@ async fn subscribed(call: Call) -> ApiResult<Response> {
     let members = members.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let filters = Filters::from_query(&members);
     let view = call.catalog();
-    let listing = query::event_subscription::listing(Where::new(&filters, &view))?;
+    let listing = query::event_subscription::listing(call.sees(&filters, &view))?;
     let snapshot = call.select(&listing.page(call.paging()?)).await?;
     let row = snapshot
         .rows

@@ -6,7 +6,7 @@ use super::{
 use crate::{
     App,
     app::{Answer, CatalogView, writer::now},
-    query::{Where, external_task},
+    query::external_task,
     store::Entity,
 };
 use axum::{
@@ -75,13 +75,13 @@ async fn list_post(call: Call) -> ApiResult<Response> {
 
 async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    let listing = external_task::listing(Where::new(filters, &view), now())?;
+    let listing = external_task::listing(call.sees(filters, &view), now())?;
     lists::page(call, &listing, external_task::row, |row| dto(&view, row)).await
 }
 
 async fn topic_names(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
-    let query = external_task::topics(Where::new(&filters, &view), now())?;
+    let query = external_task::topics(call.sees(&filters, &view), now())?;
     let snapshot = call.select(&query).await?;
     let names = snapshot.rows.iter().map(|row| row.text(0));
     let names: Vec<String> = names.collect::<Result<_, _>>().map_err(error::store)?;
@@ -98,7 +98,7 @@ async fn count_post(call: Call) -> ApiResult<Response> {
 
 async fn number(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    lists::count(call, &external_task::listing(Where::new(filters, &view), now())?).await
+    lists::count(call, &external_task::listing(call.sees(filters, &view), now())?).await
 }
 
 fn missing_text(id: &str) -> String {

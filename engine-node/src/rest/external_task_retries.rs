@@ -6,7 +6,7 @@ use super::{
 use crate::{
     App,
     app::{Answer, EngineError, writer::now},
-    query::{Where, external_task},
+    query::external_task,
     store::Entity,
 };
 use axum::{Router, response::Response, routing::put};
@@ -32,7 +32,7 @@ async fn tasks(call: &Call, body: &Filters) -> ApiResult<Vec<Result<Id, String>>
     }
     if let Some(query) = body.object("externalTaskQuery")? {
         let filters = Filters::from_body(query.clone());
-        let listing = external_task::listing(Where::new(&filters, &view), now())?;
+        let listing = external_task::listing(call.sees(&filters, &view), now())?;
         found.extend(selection::ids(call, &listing).await?.into_iter().map(Ok));
     }
     let instances = [
@@ -56,7 +56,7 @@ async fn tasks(call: &Call, body: &Filters) -> ApiResult<Vec<Result<Id, String>>
         let mut members = serde_json::Map::new();
         members.insert("processInstanceIdIn".into(), json!(of));
         let filters = Filters::from_body(members);
-        let listing = external_task::listing(Where::new(&filters, &view), now())?;
+        let listing = external_task::listing(call.sees(&filters, &view), now())?;
         found.extend(selection::ids(call, &listing).await?.into_iter().map(Ok));
     }
     let mut seen = std::collections::HashSet::new();
@@ -86,6 +86,7 @@ async fn set(call: Call) -> ApiResult<Response> {
     };
     for task in found {
         let task = task.map_err(|text| missing(&text))?;
+        call.demand_of_task(task).await?;
         let command = Command::SetExternalTaskRetries { task, retries };
         let render = Box::new(|_: &_, _: &_| Answer::no_content());
         let engine = &call.app.engine;

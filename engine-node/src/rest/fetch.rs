@@ -6,7 +6,8 @@ use super::{
 };
 use crate::{
     App,
-    app::{CatalogView, external::Fetch},
+    app::{CatalogView, Deployed, external::Fetch},
+    rights::need::{READ_INSTANCE, UPDATE_INSTANCE, needs, resource},
     store::{FetchOrder, Fetched, TopicRequest},
 };
 use axum::{Router, response::Response, routing::post};
@@ -53,13 +54,36 @@ impl Shown {
 async fn fetch_and_lock(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     let view = call.catalog();
-    let (fetch, shown) = request(&body, &view)?;
+    let (mut fetch, shown) = request(&body, &view)?;
+    only_own(&call, &view, &mut fetch);
     if fetch.topics.is_empty() || fetch.max == 0 {
         return Ok(json(&Value::Array(Vec::new())));
     }
     let tasks = call.app.engine.fetch_and_lock(&fetch).await.map_err(error::api)?;
     let rows = rows(&call, tasks, &fetch, &shown).await?;
     Ok(json(&rows))
+}
+
+/// Leaves of the topics what the worker may read and update: tasks of some definitions, and of his tenants. Rights on
+/// single process instances count for none of them.
+fn only_own(call: &Call, view: &CatalogView, fetch: &mut Fetch) {
+    let Some(rights) = &call.caller.rights else {
+        return;
+    };
+    let may = |d: &Deployed| {
+        let through = |pairs| rights.allows(&needs(pairs, resource::PROCESS_INSTANCE, None, &d.row.key));
+        rights.of_tenant(d.row.tenant_id.as_deref()) && through(READ_INSTANCE) && through(UPDATE_INSTANCE)
+    };
+    if view.all().all(|d| may(d)) {
+        return;
+    }
+    let own: Vec<Id> = view.all().filter(|d| may(d)).map(|d| d.row.id).collect();
+    for topic in &mut fetch.topics {
+        match &mut topic.definitions {
+            Some(asked) => asked.retain(|id| own.contains(id)),
+            none => *none = Some(own.clone()),
+        }
+    }
 }
 
 async fn rows(
@@ -203,7 +227,10 @@ fn row(
 /// # Errors
 /// Those of the request itself.
 pub fn asked(call: &Call) -> ApiResult<Fetch> {
-    Ok(request(&call.body()?, &call.catalog())?.0)
+    let view = call.catalog();
+    let mut fetch = request(&call.body()?, &view)?.0;
+    only_own(call, &view, &mut fetch);
+    Ok(fetch)
 }
 
 fn request(body: &Filters, view: &CatalogView) -> ApiResult<(Fetch, Vec<Shown>)> {

@@ -7,10 +7,8 @@ use super::{
 };
 use crate::{
     App,
-    query::{
-        Where,
-        filter::{self, TASK},
-    },
+    query::filter::{self, TASK},
+    rights::{grants::To, need::resource},
     store::{FilterChange, FilterRow, StoreError},
 };
 use axum::{
@@ -19,7 +17,7 @@ use axum::{
     routing::{get, post},
 };
 use bpmn_core::Id;
-use rest_api::{ApiError, ApiResult, filters::Filters};
+use rest_api::{ApiError, ApiResult, authorization::ALL, filters::Filters};
 use serde_json::{Map, Value, json};
 
 /// Routes of this resource.
@@ -79,13 +77,13 @@ fn refuse_item_count(call: &Call) -> ApiResult<()> {
 async fn list(call: Call) -> ApiResult<Response> {
     refuse_item_count(&call)?;
     let (filters, view) = (call.filters(), call.catalog());
-    let listing = filter::listing(Where::new(&filters, &view))?;
+    let listing = filter::listing(call.sees(&filters, &view))?;
     lists::page(&call, &listing, filter::row, |row| shown(&row)).await
 }
 
 async fn count(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
-    lists::count(&call, &filter::listing(Where::new(&filters, &view))?).await
+    lists::count(&call, &filter::listing(call.sees(&filters, &view))?).await
 }
 
 async fn find(call: &Call, missing: ApiError) -> ApiResult<FilterRow> {
@@ -147,6 +145,10 @@ async fn create(call: Call) -> ApiResult<Response> {
     let view = call.catalog();
     stored_query::check(&row, &view)?;
     write(&call, FilterChange::Put(row.clone())).await?;
+    if let Some(owner) = &row.owner {
+        let own = call.grants(To::User(owner), resource::FILTER, &row.id.to_string(), &[ALL]);
+        call.put_grant(own).await?;
+    }
     Ok(json(&dto(&row, Value::Null)))
 }
 
@@ -170,26 +172,28 @@ async fn update(call: Call) -> ApiResult<Response> {
 async fn delete(call: Call) -> ApiResult<Response> {
     let row = find(&call, missing(call.param("id")).with_code(0)).await?;
     write(&call, FilterChange::Delete(row.id)).await?;
+    call.drop_grants(resource::FILTER, row.id.to_string()).await?;
     Ok(no_content())
 }
 
 async fn available_here(call: Call) -> Response {
-    available::resource(&call, "/filter")
+    available::resource(&call, "/filter", resource::FILTER)
 }
 
 async fn available_of_one(call: Call) -> Response {
     let links = [
-        ("GET", "", "self"),
-        ("GET", "/singleResult", "singleResult"),
-        ("POST", "/singleResult", "singleResult"),
-        ("GET", "/list", "list"),
-        ("POST", "/list", "list"),
-        ("GET", "/count", "count"),
-        ("POST", "/count", "count"),
-        ("DELETE", "", "delete"),
-        ("PUT", "", "update"),
+        ("GET", "", "self", Some("READ")),
+        ("GET", "/singleResult", "singleResult", Some("READ")),
+        ("POST", "/singleResult", "singleResult", Some("READ")),
+        ("GET", "/list", "list", Some("READ")),
+        ("POST", "/list", "list", Some("READ")),
+        ("GET", "/count", "count", Some("READ")),
+        ("POST", "/count", "count", Some("READ")),
+        ("DELETE", "", "delete", Some("DELETE")),
+        ("PUT", "", "update", Some("UPDATE")),
     ];
-    available::answer(&call, &format!("/filter/{}", call.param("id")), &links)
+    let id = call.param("id");
+    available::answer(&call, &format!("/filter/{id}"), resource::FILTER, id, &links)
 }
 
 /// The stored query, extended by the body of a POST.
@@ -201,7 +205,7 @@ async fn query(call: &Call, extended: bool) -> ApiResult<Filters> {
     };
     refuse(&more)?;
     let view = call.catalog();
-    let listing = crate::query::task::listing(Where::new(&more, &view));
+    let listing = crate::query::task::listing(call.sees(&more, &view));
     listing
         .map(drop)
         .map_err(|error| match error.message.is_empty() {

@@ -2,12 +2,13 @@
 use super::{
     available,
     call::{Call, json},
-    identity::{change, finds, first, persistence, same_id, taken, valid_id},
+    identity::{change, finds, first, gone, persistence, same_id, taken, valid_id},
     lists,
 };
 use crate::{
     App,
-    query::{Where, group},
+    query::group,
+    rights::{grants::To, need::resource},
     store::{GroupMember, GroupRow, IdentityChange, Store},
 };
 use axum::{
@@ -41,7 +42,7 @@ async fn list_post(call: Call) -> ApiResult<Response> {
 
 async fn page(call: &Call, filters: Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    let listing = group::listing(Where::new(&filters, &view))?;
+    let listing = group::listing(call.sees(&filters, &view))?;
     lists::page(call, &listing, group::row, dto).await
 }
 
@@ -55,7 +56,7 @@ async fn count_post(call: Call) -> ApiResult<Response> {
 
 async fn counted(call: &Call, filters: Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    lists::count(call, &group::listing(Where::new(&filters, &view))?).await
+    lists::count(call, &group::listing(call.sees(&filters, &view))?).await
 }
 
 fn dto(row: GroupRow) -> Group {
@@ -67,15 +68,24 @@ fn dto(row: GroupRow) -> Group {
 }
 
 async fn available_here(call: Call) -> Response {
-    available::resource(&call, "/group")
+    available::resource(&call, "/group", resource::GROUP)
 }
 
 async fn available_of_one(call: Call) -> Response {
-    available::instance(&call, &format!("/group/{}", call.param("id")), "")
+    available::instance(
+        &call,
+        &format!("/group/{}", call.param("id")),
+        "",
+        resource::GROUP,
+    )
 }
 
 async fn available_members(call: Call) -> Response {
-    available::members(&call, &format!("/group/{}/members", call.param("id")))
+    available::members(
+        &call,
+        &format!("/group/{}/members", call.param("id")),
+        resource::GROUP_MEMBERSHIP,
+    )
 }
 
 fn missing(id: &str) -> ApiError {
@@ -94,7 +104,9 @@ pub async fn known(store: &dyn Store, id: &str) -> ApiResult<()> {
 
 async fn one(call: Call) -> ApiResult<Response> {
     let id = call.name("id")?;
-    let group = stored(call.app.engine.store(), &id).await?;
+    let group = stored(call.app.engine.store(), &id)
+        .await?
+        .filter(|_| !call.hidden);
     Ok(json(&dto(group.ok_or_else(|| missing(&id))?)))
 }
 
@@ -108,13 +120,14 @@ async fn create(call: Call) -> ApiResult<Response> {
         kind: body.text("type")?,
     };
     valid_id("Group", &row.id)?;
+    let own = call.grants(To::Group(&row.id), resource::GROUP, &row.id, &["READ"]);
     change(&call, move |store| {
-        let row = row.clone();
+        let (row, own) = (row.clone(), own.clone());
         async move {
             if stored(&*store, &row.id).await?.is_some() {
                 return Err(taken("group"));
             }
-            Ok(vec![IdentityChange::PutGroup(row)])
+            Ok([IdentityChange::PutGroup(row)].into_iter().chain(own).collect())
         }
     })
     .await
@@ -122,6 +135,9 @@ async fn create(call: Call) -> ApiResult<Response> {
 
 async fn save(call: Call) -> ApiResult<Response> {
     let (id, body) = (call.name("id")?, call.body()?);
+    if call.hidden {
+        return Err(missing(&id));
+    }
     let named = body.text("id")?;
     let row = GroupRow {
         id,
@@ -140,15 +156,16 @@ async fn save(call: Call) -> ApiResult<Response> {
 }
 
 async fn remove(call: Call) -> ApiResult<Response> {
-    let id = call.name("id")?;
+    let (id, asks) = (call.name("id")?, call.asks());
     change(&call, move |store| {
         let id = id.clone();
         async move {
-            let known = stored(&*store, &id).await?.is_some();
-            Ok(known
-                .then_some(IdentityChange::DeleteGroup(id))
-                .into_iter()
-                .collect())
+            if stored(&*store, &id).await?.is_none() {
+                return Ok(Vec::new());
+            }
+            let mut changes = gone(&*store, asks, resource::GROUP, &id).await?;
+            changes.push(IdentityChange::DeleteGroup(id));
+            Ok(changes)
         }
     })
     .await

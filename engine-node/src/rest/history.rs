@@ -7,7 +7,6 @@ use crate::{
     App,
     app::CatalogView,
     query::{
-        Where,
         history_activity::{self, ActivityRow},
         history_process::{self, ProcessRow},
     },
@@ -149,7 +148,7 @@ async fn processes_post(call: Call) -> ApiResult<Response> {
 
 async fn find_processes(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    let listing = history_process::listing(Where::new(filters, &view))?;
+    let listing = history_process::listing(call.sees(filters, &view))?;
     lists::page(call, &listing, history_process::row, |row| {
         process_dto(&view, row)
     })
@@ -166,7 +165,7 @@ async fn process_count_post(call: Call) -> ApiResult<Response> {
 
 async fn count_processes(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    lists::count(call, &history_process::listing(Where::new(filters, &view))?).await
+    lists::count(call, &history_process::listing(call.sees(filters, &view))?).await
 }
 
 async fn process_one(call: Call) -> ApiResult<Response> {
@@ -180,6 +179,9 @@ async fn process_one(call: Call) -> ApiResult<Response> {
         missing,
     )
     .await?;
+    if !call.shows_history(Some(row.definition_id), row.tenant_id.as_deref()) {
+        return Err(missing());
+    }
     Ok(json(&process_dto(&call.catalog(), row)))
 }
 
@@ -193,7 +195,7 @@ async fn activities_post(call: Call) -> ApiResult<Response> {
 
 async fn find_activities(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    let listing = history_activity::listing(Where::new(filters, &view))?;
+    let listing = history_activity::listing(call.sees(filters, &view))?;
     lists::page(call, &listing, history_activity::row, |row| {
         activity_dto(&view, row)
     })
@@ -210,7 +212,7 @@ async fn activity_count_post(call: Call) -> ApiResult<Response> {
 
 async fn count_activities(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    lists::count(call, &history_activity::listing(Where::new(filters, &view))?).await
+    lists::count(call, &history_activity::listing(call.sees(filters, &view))?).await
 }
 
 async fn activity_one(call: Call) -> ApiResult<Response> {
@@ -223,5 +225,8 @@ async fn activity_one(call: Call) -> ApiResult<Response> {
     // A process instance's id has no row here.
     let id = text.rsplit(':').next().and_then(|id| id.parse().ok());
     let row = lists::one(&call, id, history_activity::by_id, history_activity::row, missing).await?;
+    if !call.shows_history(Some(row.definition_id), row.tenant_id.as_deref()) {
+        return Err(missing());
+    }
     Ok(json(&activity_dto(&call.catalog(), row)))
 }

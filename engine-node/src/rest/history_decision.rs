@@ -6,10 +6,8 @@ use super::{
 use crate::{
     App,
     app::CatalogView,
-    query::{
-        Where,
-        history_decision::{self, DecisionRow, ValueRow},
-    },
+    query::history_decision::{self, DecisionRow, ValueRow},
+    rights::need::{Need, resource},
 };
 use axum::{Router, response::Response, routing::get};
 use bpmn_core::{Id, tree::activity_instance_id};
@@ -148,7 +146,7 @@ async fn complete(call: &Call, rows: &[DecisionRow]) -> ApiResult<Vec<HistoricDe
 
 async fn list(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
-    let listing = history_decision::listing(Where::new(&filters, &view))?;
+    let listing = history_decision::listing(call.sees(&filters, &view))?;
     lists::completed(&call, &listing, history_decision::row, |rows| {
         let call = &call;
         async move { complete(call, &rows).await }
@@ -158,7 +156,18 @@ async fn list(call: Call) -> ApiResult<Response> {
 
 async fn count(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
-    lists::count(&call, &history_decision::listing(Where::new(&filters, &view))?).await
+    lists::count(&call, &history_decision::listing(call.sees(&filters, &view))?).await
+}
+
+/// Whether an evaluation may be seen.
+fn shows(call: &Call, row: &DecisionRow) -> bool {
+    let view = call.catalog();
+    let decision = view.decisions.by_id(row.decision_id);
+    let key = decision.map_or("", |d| d.row.key.as_str());
+    call.caller.rights.as_ref().is_none_or(|rights| {
+        let needs = [Need::on(resource::DECISION_DEFINITION, "READ_HISTORY", key)];
+        rights.allows(&needs) && rights.of_tenant(row.tenant_id.as_deref())
+    })
 }
 
 async fn one(call: Call) -> ApiResult<Response> {
@@ -173,6 +182,9 @@ async fn one(call: Call) -> ApiResult<Response> {
         return Err(call.missing(call.id("id"), missing()).await);
     };
     let row = history_decision::row(&**row).map_err(error::store)?;
+    if !shows(&call, &row) {
+        return Err(missing());
+    }
     let found = complete(&call, &[row]).await?;
     Ok(json(found.first().ok_or_else(missing)?))
 }

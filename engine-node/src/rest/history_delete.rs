@@ -53,6 +53,13 @@ async fn instance(call: Call) -> ApiResult<Response> {
         Err(error) if error.status == http::StatusCode::NOT_FOUND && !must_exist => return Ok(no_content()),
         other => other?,
     };
+    let what = format!("delete the historic process instance '{id}'");
+    call.demand_history(
+        "DELETE_HISTORY",
+        row.definition_id,
+        row.tenant_id.as_deref(),
+        &what,
+    )?;
     if row.ended.is_none() {
         return Err(gone());
     }
@@ -85,6 +92,13 @@ async fn variables(call: Call) -> ApiResult<Response> {
         gone,
     )
     .await?;
+    let what = format!("delete the historic variable instances of process instance '{id}'");
+    call.demand_history(
+        "DELETE_HISTORY",
+        row.definition_id,
+        row.tenant_id.as_deref(),
+        &what,
+    )?;
     let (root, instance) = (row.root_id, row.id);
     if row.ended.is_none() {
         let command = Command::ForgetVariables { variable: None };
@@ -113,6 +127,10 @@ async fn variable(call: Call) -> ApiResult<Response> {
         gone,
     )
     .await?;
+    if let Some(definition) = row.definition_id {
+        let what = format!("delete the historic variable instance '{id}'");
+        call.demand_history("DELETE_HISTORY", definition, row.tenant_id.as_deref(), &what)?;
+    }
     let (root, variable) = (row.root_id, row.id);
     let command = Command::ForgetVariables {
         variable: Some(variable),

@@ -8,10 +8,7 @@ use super::{
 use crate::{
     App,
     app::CatalogView,
-    query::{
-        Where,
-        history_incident::{self, DELETED, IncidentRow, OPEN, RESOLVED},
-    },
+    query::history_incident::{self, DELETED, IncidentRow, OPEN, RESOLVED},
 };
 use axum::{Router, response::Response, routing::get};
 use rest_api::{ApiResult, Date, history_log::HistoricIncident};
@@ -55,11 +52,11 @@ fn dto(view: &CatalogView, row: IncidentRow) -> HistoricIncident {
 
 async fn list(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
-    let listing = history_incident::listing(Where::new(&filters, &view))?;
+    let listing = history_incident::listing(call.sees(&filters, &view))?;
     lists::page(&call, &listing, history_incident::row, |row| dto(&view, row)).await
 }
 
 async fn count(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
-    lists::count(&call, &history_incident::listing(Where::new(&filters, &view))?).await
+    lists::count(&call, &history_incident::listing(call.sees(&filters, &view))?).await
 }

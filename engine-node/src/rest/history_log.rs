@@ -8,10 +8,8 @@ use super::{
 use crate::{
     App,
     app::CatalogView,
-    query::{
-        Where,
-        history_log::{CREATED, Log, LogRow},
-    },
+    query::history_log::{CREATED, Log, LogRow},
+    store::Row,
 };
 use axum::{Router, response::Response, routing::get};
 use bpmn_core::{
@@ -120,7 +118,7 @@ fn task_dto(view: &CatalogView, row: LogRow) -> HistoricExternalTaskLog {
 
 async fn list(call: &Call, log: Log, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    let listing = log.listing(Where::new(filters, &view))?;
+    let listing = log.listing(call.sees(filters, &view))?;
     match log {
         Log::Job => lists::page(call, &listing, |row| log.row(row), |row| job_dto(&view, row)).await,
         Log::ExternalTask => {
@@ -131,7 +129,7 @@ async fn list(call: &Call, log: Log, filters: &Filters) -> ApiResult<Response> {
 
 async fn count(call: &Call, log: Log, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    lists::count(call, &log.listing(Where::new(filters, &view))?).await
+    lists::count(call, &log.listing(call.sees(filters, &view))?).await
 }
 
 async fn one(call: Call, log: Log) -> ApiResult<Response> {
@@ -150,6 +148,9 @@ async fn one(call: Call, log: Log) -> ApiResult<Response> {
         missing,
     )
     .await?;
+    if !call.shows_history(Some(found.definition_id), found.tenant_id.as_deref()) {
+        return Err(missing());
+    }
     let view = call.catalog();
     Ok(match log {
         Log::Job => json(&job_dto(&view, found)),
@@ -167,6 +168,16 @@ async fn details(call: Call, log: Log) -> ApiResult<Response> {
             }
         })
     };
+    if call.caller.rights.is_some() {
+        let (query, read) = (|id| log.by_id(id), |row: &dyn Row| log.row(row));
+        let row = lists::one(&call, call.id("id"), query, read, missing).await?;
+        let kind = match log {
+            Log::Job => "job",
+            Log::ExternalTask => "external task",
+        };
+        let what = format!("get the historic {kind} log '{id}'");
+        call.demand_history("READ_HISTORY", row.definition_id, row.tenant_id.as_deref(), &what)?;
+    }
     let text = lists::one(
         &call,
         call.id("id"),

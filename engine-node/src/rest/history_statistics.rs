@@ -2,7 +2,7 @@
 use super::{call::Call, error, statistics::also};
 use crate::{
     App,
-    query::{Where, report},
+    query::report,
     store::{Row, StoreError},
 };
 use axum::{Router, response::Response, routing::get};
@@ -21,11 +21,12 @@ async fn by_activity(call: Call) -> ApiResult<Response> {
     let finished = filters.on("finished")?;
     let (canceled, complete) = (filters.on("canceled")?, filters.on("completeScope")?);
     let incidents = filters.on("incidents")?;
-    // The reference answers an unknown id with an empty list.
+    // The reference answers an unknown id with an empty list, and one whose history may not be read.
     let definition = view
         .by_rest_id(call.param("id"))
+        .filter(|_| !call.hidden)
         .map_or(Uuid::nil(), |d| d.row.id.0);
-    let query = report::activities(Where::new(&filters, &view), definition)?;
+    let query = report::activities(call.sees(&filters, &view), definition)?;
     let snapshot = call.select(&query).await?;
     let mut rows: BTreeMap<String, HistoricActivityStatistics> = BTreeMap::new();
     let at = |element: &str| HistoricActivityStatistics {
@@ -55,7 +56,7 @@ async fn by_activity(call: Call) -> ApiResult<Response> {
         activity(&**row).map_err(error::store)?;
     }
     if incidents {
-        let query = report::incidents(Where::new(&filters, &view), definition)?;
+        let query = report::incidents(call.sees(&filters, &view), definition)?;
         for row in also(&call, &query, snapshot.coverage).await? {
             let element = row.text(0).map_err(error::store)?;
             let one = rows.entry(element.clone()).or_insert_with(|| at(&element));

@@ -8,12 +8,9 @@ use super::{
 use crate::{
     App,
     app::CatalogView,
-    query::{
-        Where,
-        history_task::{
-            self, TaskRow,
-            links::{self, LinkRow},
-        },
+    query::history_task::{
+        self, TaskRow,
+        links::{self, LinkRow},
     },
 };
 use axum::{Router, response::Response, routing::get};
@@ -98,22 +95,22 @@ fn link_dto(view: &CatalogView, row: LinkRow) -> HistoricIdentityLink {
 
 async fn tasks(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    let listing = history_task::listing(Where::new(filters, &view))?;
+    let listing = history_task::listing(call.sees(filters, &view))?;
     lists::page(call, &listing, history_task::row, |row| task_dto(&view, row)).await
 }
 
 async fn task_count(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    lists::count(call, &history_task::listing(Where::new(filters, &view))?).await
+    lists::count(call, &history_task::listing(call.sees(filters, &view))?).await
 }
 
 async fn link_list(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
-    let listing = links::listing(Where::new(&filters, &view))?;
+    let listing = links::listing(call.sees(&filters, &view))?;
     lists::page(&call, &listing, links::row, |row| link_dto(&view, row)).await
 }
 
 async fn link_count(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
-    lists::count(&call, &links::listing(Where::new(&filters, &view))?).await
+    lists::count(&call, &links::listing(call.sees(&filters, &view))?).await
 }

@@ -10,7 +10,6 @@ use crate::{
     App,
     app::CatalogView,
     query::{
-        Where,
         history_detail::{self, DetailRow},
         history_variable::{self, VariableRow},
     },
@@ -129,7 +128,7 @@ fn detail_dto(view: &CatalogView, row: DetailRow, style: Style) -> HistoricDetai
 
 async fn variables(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let (view, style) = (call.catalog(), style(call, "deserializeValues")?);
-    let listing = history_variable::listing(Where::new(filters, &view))?;
+    let listing = history_variable::listing(call.sees(filters, &view))?;
     lists::page(call, &listing, history_variable::row, |row| {
         variable_dto(&view, row, style)
     })
@@ -138,7 +137,7 @@ async fn variables(call: &Call, filters: &Filters) -> ApiResult<Response> {
 
 async fn variable_count(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    lists::count(call, &history_variable::listing(Where::new(filters, &view))?).await
+    lists::count(call, &history_variable::listing(call.sees(filters, &view))?).await
 }
 
 async fn variable_row(call: &Call) -> ApiResult<VariableRow> {
@@ -149,7 +148,11 @@ async fn variable_row(call: &Call) -> ApiResult<VariableRow> {
         ))
     };
     let (query, read) = (history_variable::by_id, history_variable::row);
-    lists::one(call, call.id("id"), query, read, missing).await
+    let row = lists::one(call, call.id("id"), query, read, missing).await?;
+    match call.shows_history(row.definition_id, row.tenant_id.as_deref()) {
+        true => Ok(row),
+        false => Err(missing()),
+    }
 }
 
 async fn variable_one(call: Call) -> ApiResult<Response> {
@@ -164,7 +167,7 @@ async fn variable_data(call: Call) -> ApiResult<Response> {
 
 async fn details(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let (view, style) = (call.catalog(), style(call, "deserializeValues")?);
-    let listing = history_detail::listing(Where::new(filters, &view))?;
+    let listing = history_detail::listing(call.sees(filters, &view))?;
     lists::page(call, &listing, history_detail::row, |row| {
         detail_dto(&view, row, style)
     })
@@ -173,14 +176,18 @@ async fn details(call: &Call, filters: &Filters) -> ApiResult<Response> {
 
 async fn detail_count(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
-    lists::count(&call, &history_detail::listing(Where::new(&filters, &view))?).await
+    lists::count(&call, &history_detail::listing(call.sees(&filters, &view))?).await
 }
 
 async fn detail_row(call: &Call) -> ApiResult<DetailRow> {
     let id = call.param("id");
     let missing = || ApiError::not_found(format!("Historic detail with Id '{id}' does not exist."));
     let (query, read) = (history_detail::by_id, history_detail::row);
-    lists::one(call, call.id("id"), query, read, missing).await
+    let row = lists::one(call, call.id("id"), query, read, missing).await?;
+    match call.shows_history(row.definition_id, row.tenant_id.as_deref()) {
+        true => Ok(row),
+        false => Err(missing()),
+    }
 }
 
 async fn detail_one(call: Call) -> ApiResult<Response> {

@@ -7,6 +7,7 @@ use crate::{
     App,
     auth::Judged,
     query::{group, user},
+    rights::{grants, need::resource},
     store::{IdentityChange, Row, Store, StoreError},
 };
 use axum::{
@@ -43,6 +44,14 @@ where
 {
     call.app.replication.change_identity(decide).await?;
     Ok(no_content())
+}
+
+/// The changes that take away the authorizations of a thing that goes, where they are asked for.
+pub async fn gone(store: &dyn Store, asks: bool, resource: i32, id: &str) -> ApiResult<Vec<IdentityChange>> {
+    match asks {
+        true => grants::gone(store, resource, id).await.map_err(error::store),
+        false => Ok(Vec::new()),
+    }
 }
 
 /// The first row that a query finds.
@@ -127,19 +136,21 @@ async fn groups(call: Call) -> ApiResult<Response> {
     };
     let rows = call.select(&group::of_user(&id)).await?.rows;
     let groups: Result<Vec<_>, _> = rows.iter().map(|row| group::row(&**row)).collect();
-    let groups = groups.map_err(error::store)?.into_iter().map(|group| GroupName {
+    let mut groups = groups.map_err(error::store)?;
+    call.keep(&mut groups, resource::GROUP, "READ", |group| {
+        (group.id.clone(), None)
+    });
+    let groups = groups.into_iter().map(|group| GroupName {
         id: group.id,
         name: group.name,
     });
     let rows = call.select(&user::colleagues(&id)).await?.rows;
     let users: Result<Vec<_>, _> = rows.iter().map(|row| user::row(&**row)).collect();
+    let mut users = users.map_err(error::store)?;
+    call.keep(&mut users, resource::USER, "READ", |user| (user.id.clone(), None));
     Ok(json(&Groups {
         groups: groups.collect(),
-        group_users: users
-            .map_err(error::store)?
-            .into_iter()
-            .map(GroupUser::new)
-            .collect(),
+        group_users: users.into_iter().map(GroupUser::new).collect(),
     }))
 }
 

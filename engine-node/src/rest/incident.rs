@@ -6,7 +6,7 @@ use super::{
 use crate::{
     App,
     app::{Answer, CatalogView},
-    query::{Where, incident},
+    query::incident,
     store::Entity,
 };
 use axum::{
@@ -54,13 +54,13 @@ pub fn dto(view: &CatalogView, row: IncidentRow) -> Incident {
 
 async fn list(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
-    let listing = incident::listing(Where::new(&filters, &view))?;
+    let listing = incident::listing(call.sees(&filters, &view))?;
     lists::page(&call, &listing, incident::row, |row| dto(&view, row)).await
 }
 
 async fn count(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
-    lists::count(&call, &incident::listing(Where::new(&filters, &view))?).await
+    lists::count(&call, &incident::listing(call.sees(&filters, &view))?).await
 }
 
 async fn row(call: &Call, missing: impl Fn() -> ApiError) -> ApiResult<IncidentRow> {

@@ -11,7 +11,8 @@ use crate::{
         sweep::{Jobs, StartJobChange},
         writer::now,
     },
-    query::{Where, job},
+    query::job,
+    rights::need::UPDATE_INSTANCE,
     store::Entity,
 };
 use axum::{
@@ -83,7 +84,7 @@ async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
     lists::page(
         call,
-        &job::listing(Where::new(filters, &view), now())?,
+        &job::listing(call.sees(filters, &view), now())?,
         job::row,
         |row| dto(&view, row),
     )
@@ -103,7 +104,7 @@ async fn number(call: &Call, filters: &Filters) -> ApiResult<Response> {
         return of_batch.count(call).await;
     }
     let view = call.catalog();
-    lists::count(call, &job::listing(Where::new(filters, &view), now())?).await
+    lists::count(call, &job::listing(call.sees(filters, &view), now())?).await
 }
 
 async fn row(call: &Call, missing: impl Fn() -> ApiError) -> ApiResult<JobRow> {
@@ -281,6 +282,7 @@ async fn suspend_by(call: Call) -> ApiResult<Response> {
         let Ok(instance) = instance.parse::<Id>() else {
             return Ok(no_content());
         };
+        call.demand_of_all(&[instance], UPDATE_INSTANCE).await?;
         let command = Command::ChangeJobs { at: None, change };
         let render = Box::new(|_: &_, _: &_| Answer::no_content());
         return match engine.command(&call.caller, instance, command, render).await {
@@ -288,21 +290,27 @@ async fn suspend_by(call: Call) -> ApiResult<Response> {
             result => result.map(answer).map_err(error::api),
         };
     }
+    let needs = |key: &str| suspension::of_instances(UPDATE_INSTANCE, key);
     let jobs = match body.text("jobDefinitionId")? {
         Some(id) => {
             let found = id.parse::<Id>().ok().and_then(|id| view.job_definition(id));
             let Some((deployed, job)) = found else {
                 return Ok(no_content());
             };
+            suspension::demand(&call, &body, std::slice::from_ref(deployed), needs)?;
             Jobs {
                 definitions: vec![deployed.row.id],
                 at: Some((job.element.clone(), job.kind)),
             }
         }
-        None => Jobs {
-            definitions: suspension::ids(&suspension::definitions(&body, &view)?),
-            at: None,
-        },
+        None => {
+            let definitions = suspension::definitions(&body, &view)?;
+            suspension::demand(&call, &body, &definitions, needs)?;
+            Jobs {
+                definitions: suspension::ids(&definitions),
+                at: None,
+            }
+        }
     };
     if !jobs.definitions.is_empty() {
         let done = engine.change_jobs(&call.caller, &jobs, change).await;

@@ -2,7 +2,7 @@
 use super::{
     call::{Call, json, no_content},
     error,
-    suspension::{at_once, definitions, one_of},
+    suspension::{at_once, definitions, demand, of_instances, one_of},
 };
 use crate::{
     App,
@@ -14,6 +14,7 @@ use crate::{
         job_definition::{self as query, Found},
         memory,
     },
+    rights::need::{Need, UPDATE_INSTANCE, resource},
     store::{BatchChange, JobDefinitionRow},
 };
 use axum::{
@@ -65,9 +66,18 @@ async fn list_post(call: Call) -> ApiResult<Response> {
     find(&call, &call.body()?)
 }
 
+/// Job definitions that meet the filters, of process definitions that may be read.
+fn found(call: &Call, filters: &Filters) -> ApiResult<Vec<Found>> {
+    let mut rows = query::find(filters, &call.catalog())?;
+    call.keep(&mut rows, resource::PROCESS_DEFINITION, "READ", |(d, _)| {
+        (d.row.key.clone(), d.row.tenant_id.clone())
+    });
+    Ok(rows)
+}
+
 fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let sortings = sorting(filters, &|by| query::SORTS.contains(&by))?;
-    let rows = query::find(filters, &call.catalog())?;
+    let rows = found(call, filters)?;
     let id = |found: &Found| found.1.id.to_string();
     let rows = memory::page(rows, &sortings, call.paging()?, query::key, id);
     let rows: Vec<JobDefinition> = rows.into_iter().map(|(d, j)| dto(&d, j)).collect();
@@ -83,7 +93,7 @@ async fn count_post(call: Call) -> ApiResult<Response> {
 }
 
 fn number(call: &Call, filters: &Filters) -> ApiResult<Response> {
-    let rows = query::find(filters, &call.catalog())?;
+    let rows = found(call, filters)?;
     Ok(json(&json!({"count": rows.len()})))
 }
 
@@ -121,6 +131,10 @@ async fn suspend(call: Call) -> ApiResult<Response> {
     let Some((deployed, job)) = named(&call) else {
         return Ok(no_content());
     };
+    if jobs {
+        let deployed = std::slice::from_ref(&deployed);
+        demand(&call, &body, deployed, |key| of_instances(UPDATE_INSTANCE, key))?;
+    }
     let of = vec![(deployed.row.id, Some(job.id))];
     let sweep = Sweep::SuspendJobs {
         definitions: vec![deployed.row.id],
@@ -141,10 +155,14 @@ async fn suspend_by(call: Call) -> ApiResult<Response> {
     one_of(&body, &["processDefinitionId", "processDefinitionKey"], BY)?;
     at_once(&body, "Could not update the suspension state of Job Definitions")?;
     let suspended = body.on("suspended")?;
-    let found: Vec<_> = definitions(&body, &call.catalog())?
-        .iter()
-        .map(|d| d.row.id)
-        .collect();
+    let found = definitions(&body, &call.catalog())?;
+    demand(&call, &body, &found, |key| {
+        vec![Need::on(resource::PROCESS_DEFINITION, "UPDATE", key)]
+    })?;
+    if body.on("includeJobs")? {
+        demand(&call, &body, &found, |key| of_instances(UPDATE_INSTANCE, key))?;
+    }
+    let found: Vec<_> = found.iter().map(|d| d.row.id).collect();
     let of = found.iter().map(|id| (*id, None)).collect();
     // Start timers follow in any case, as in the reference.
     let mut sweeps = vec![Sweep::Definitions {

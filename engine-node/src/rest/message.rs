@@ -48,6 +48,7 @@ pub fn read(body: &Filters) -> ApiResult<(Message, bool)> {
         without_tenant: body.on("withoutTenantId")?,
         all: body.on("all")?,
         variables_in_result: false,
+        own_tenants: None,
     };
     if message.tenant_id.is_some() && message.without_tenant {
         let text = "Parameter 'tenantId' cannot be used together with parameter 'withoutTenantId'.";
@@ -74,6 +75,7 @@ async fn message(call: Call) -> ApiResult<Response> {
     }
     let (mut message, may_match) = read(&body)?;
     message.variables_in_result = result && with_variables;
+    message.own_tenants = call.own_tenants();
     let found = if may_match {
         match call.app.engine.correlate(&call.caller, &message).await {
             Ok(found) => found,

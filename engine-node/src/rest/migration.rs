@@ -6,6 +6,7 @@ use super::{
 use crate::{
     App,
     app::{Answer, Deployed, EngineError, writer::Decide},
+    rights::need::{Need, resource},
 };
 use axum::{Router, response::Response, routing::post};
 use bpmn_core::{
@@ -58,6 +59,7 @@ fn definitions(call: &Call, body: &Filters) -> ApiResult<(Arc<Deployed>, Arc<Dep
             ))
         })?);
     }
+    call.demand_on(found.iter().map(|d| &**d), "READ")?;
     match found[..] {
         [ref source, ref target] => Ok((source.clone(), target.clone())),
         _ => Err(ApiError::internal("a plan is between two definitions")),
@@ -172,6 +174,7 @@ async fn validate(call: Call) -> ApiResult<Response> {
 async fn execute(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     let given = checked(&call, &body)?;
+    given.demand(&call)?;
     let words = selection::Words {
         empty: "Process instance ids cannot empty",
         null: "Process instance ids cannot be null",
@@ -211,6 +214,24 @@ async fn execute(call: Call) -> ApiResult<Response> {
         done.map_err(error::unknown(|| gone(&id.to_string()), error::api))?;
     }
     Ok(no_content())
+}
+
+impl Given {
+    /// Refuses whoever may not migrate from the one to the other.
+    ///
+    /// # Errors
+    /// 403 in the reference's words.
+    pub fn demand(&self, call: &Call) -> ApiResult<()> {
+        let Some(rights) = &call.caller.rights else {
+            return Ok(());
+        };
+        let on = |d: &Deployed| Need::on(resource::PROCESS_DEFINITION, "MIGRATE_INSTANCE", &d.row.key);
+        let both = [on(&self.source), on(&self.target)];
+        match both.iter().all(|one| rights.allows(std::slice::from_ref(one))) {
+            true => Ok(()),
+            false => Err(rights.refusal(&both)),
+        }
+    }
 }
 
 /// The plan that a body holds, valid.

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     App,
     app::{Answer, EngineError},
+    rights::need::UPDATE_INSTANCE,
 };
 use axum::{Router, response::Response, routing::post};
 use bpmn_core::{
@@ -195,6 +196,7 @@ async fn modify_many(call: Call) -> ApiResult<Response> {
     let command = command(&body, instructions)?;
     for id in found {
         let id = id.map_err(|unknown| gone(&unknown))?;
+        call.demand_of_all(&[id], UPDATE_INSTANCE).await?;
         let render = Box::new(|_: &Instance, _: &Outcome| Answer::no_content());
         let result = call
             .app

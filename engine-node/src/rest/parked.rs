@@ -13,6 +13,7 @@ use crate::{
     App,
     app::{EngineError, correlate::Message, writer::now},
     rest,
+    rights::need::{UPDATE_INSTANCE, needs, resource},
     store::{ParkedMessage, StoreError},
 };
 use axum::{
@@ -22,7 +23,7 @@ use axum::{
 };
 use bpmn_core::{Id, Slot};
 use http::{StatusCode, header};
-use rest_api::{ApiError, ApiResult};
+use rest_api::{ApiError, ApiResult, authorization::ANY};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Duration;
@@ -54,7 +55,15 @@ pub async fn keep(call: &Call, message: &Message) -> ApiResult<Option<Response>>
     let (Some(ttl), Some(slot)) = (engine.settings().parking.get(&message.name), slot) else {
         return Ok(None);
     };
-    if message.all || call.caller.parked {
+    // It will be delivered by nobody: whoever may not send it to every receiver may not leave it here.
+    let to_any = needs(UPDATE_INSTANCE, resource::PROCESS_INSTANCE, None, ANY);
+    let may = call.caller.rights.as_ref().is_none_or(|rights| {
+        rights.allows(&to_any)
+            && rights
+                .only_tenants()
+                .is_none_or(|_| !call.catalog().has_tenants())
+    });
+    if message.all || call.caller.parked || !may {
         return Ok(None);
     }
     let kept = Kept {

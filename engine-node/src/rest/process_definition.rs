@@ -12,6 +12,7 @@ use crate::{
         commands::{Start, StartBy},
     },
     query::{self, memory},
+    rights::need::{Need, SUSPEND_INSTANCE, resource},
     store::DefinitionRow,
 };
 use axum::{
@@ -82,13 +83,13 @@ pub fn named(call: &Call, missing: impl Fn(&str) -> ApiError) -> ApiResult<Arc<D
     let view = call.catalog();
     let (id, key, tenant) = (call.param("id"), call.param("key"), call.param("tenant"));
     if !id.is_empty() {
-        let found = view.by_rest_id(id).filter(|d| d.published);
+        let found = view.by_rest_id(id).filter(|d| d.published && !call.hidden);
         return found.cloned().ok_or_else(|| missing(id));
     }
-    let found = if !tenant.is_empty() {
-        view.latest(key, Some(tenant)).cloned()
-    } else {
-        view.latest(key, None).cloned()
+    let found = match (call.hidden, tenant) {
+        (true, _) => None,
+        (false, "") => view.latest(key, None).cloned(),
+        (false, tenant) => view.latest(key, Some(tenant)).cloned(),
     };
     found.ok_or_else(|| {
         let of = if tenant.is_empty() {
@@ -111,10 +112,29 @@ async fn groups(call: &Call, filters: &Filters) -> ApiResult<Vec<String>> {
     names.collect::<Result<_, _>>().map_err(error::store)
 }
 
+/// Definitions that meet the filters and may be seen.
+async fn found(call: &Call, filters: &Filters) -> ApiResult<Vec<Arc<Deployed>>> {
+    let mut rows = query::definition::find(filters, &call.catalog(), &groups(call, filters).await?)?;
+    readable(call, &mut rows);
+    if filters.on("startablePermissionCheck")? {
+        call.keep(&mut rows, resource::PROCESS_DEFINITION, "CREATE_INSTANCE", |d| {
+            (d.row.key.clone(), d.row.tenant_id.clone())
+        });
+    }
+    Ok(rows)
+}
+
+/// Keeps the definitions that may be read.
+pub fn readable(call: &Call, rows: &mut Vec<Arc<Deployed>>) {
+    call.keep(rows, resource::PROCESS_DEFINITION, "READ", |d| {
+        (d.row.key.clone(), d.row.tenant_id.clone())
+    });
+}
+
 async fn list(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
     let sortings = sorting(&filters, &|by| query::definition::SORTS.contains(&by))?;
-    let rows = query::definition::find(&filters, &view, &groups(&call, &filters).await?)?;
+    let rows = found(&call, &filters).await?;
     let rows = memory::page(
         rows,
         &sortings,
@@ -126,8 +146,7 @@ async fn list(call: Call) -> ApiResult<Response> {
 }
 
 async fn count(call: Call) -> ApiResult<Response> {
-    let filters = call.filters();
-    let rows = query::definition::find(&filters, &call.catalog(), &groups(&call, &filters).await?)?;
+    let rows = found(&call, &call.filters()).await?;
     Ok(json(&json!({"count": rows.len()})))
 }
 
@@ -323,11 +342,20 @@ async fn suspend_by_key_in_body(call: Call) -> ApiResult<Response> {
         "Could not update the suspension state of Process Definitions",
     )?;
     let found = suspension::definitions(&body, &call.catalog())?;
+    suspension::demand(&call, &body, &found, |key| {
+        let on = |permission| Need::on(resource::PROCESS_DEFINITION, permission, key);
+        vec![on("SUSPEND"), on("UPDATE")]
+    })?;
     set_suspended(&call, &body, found).await
 }
 
 async fn set_suspended(call: &Call, body: &Filters, definitions: Vec<Arc<Deployed>>) -> ApiResult<Response> {
     let (suspended, instances) = (body.on("suspended")?, body.on("includeProcessInstances")?);
+    if instances {
+        suspension::demand(call, body, &definitions, |key| {
+            suspension::of_instances(SUSPEND_INSTANCE, key)
+        })?;
+    }
     if !definitions.is_empty() {
         let ids = suspension::ids(&definitions);
         let replication = &call.app.replication;

@@ -8,10 +8,8 @@ use super::{
 use crate::{
     App,
     app::{Answer, CatalogView, EngineError},
-    query::{
-        Where,
-        process_instance::{self, InstanceRow},
-    },
+    query::process_instance::{self, InstanceRow},
+    rights::need::SUSPEND_INSTANCE,
 };
 use axum::{
     Router,
@@ -64,7 +62,7 @@ async fn list_post(call: Call) -> ApiResult<Response> {
 
 async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    let listing = process_instance::listing(Where::new(filters, &view))?;
+    let listing = process_instance::listing(call.sees(filters, &view))?;
     lists::page(call, &listing, process_instance::row, |row| dto(&view, row)).await
 }
 
@@ -78,7 +76,7 @@ async fn count_post(call: Call) -> ApiResult<Response> {
 
 async fn number(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    lists::count(call, &process_instance::listing(Where::new(filters, &view))?).await
+    lists::count(call, &process_instance::listing(call.sees(filters, &view))?).await
 }
 
 fn missing(id: &str) -> ApiError {
@@ -189,13 +187,18 @@ async fn suspend_many(call: Call) -> ApiResult<Response> {
             hidden: false,
         };
         let found = selection::instances(&call, &body, &words).await?;
-        let found = found.into_iter().filter_map(Result::ok).collect();
+        let found: Vec<Id> = found.into_iter().filter_map(Result::ok).collect();
+        call.demand_of_all(&found, SUSPEND_INSTANCE).await?;
         let done = engine.suspend_instances(&call.caller, found, suspended).await;
         done.map_err(error::api)?;
         return Ok(no_content());
     }
     suspension::one_of(&body, &by, "processDefinitionId or processDefinitionKey")?;
-    let definitions = suspension::ids(&suspension::definitions(&body, &call.catalog())?);
+    let definitions = suspension::definitions(&body, &call.catalog())?;
+    suspension::demand(&call, &body, &definitions, |key| {
+        suspension::of_instances(SUSPEND_INSTANCE, key)
+    })?;
+    let definitions = suspension::ids(&definitions);
     if !definitions.is_empty() {
         let done = engine
             .suspend_of_definitions(&call.caller, &definitions, suspended)

@@ -7,7 +7,8 @@ use super::{
 use crate::{
     App,
     app::writer::now,
-    query::{Where, report},
+    query::report,
+    rights::need::resource,
     store::{Snapshot, StoreError},
 };
 use axum::{Router, response::Response, routing::get};
@@ -91,7 +92,7 @@ fn by_period(snapshot: &Snapshot, unit: PeriodUnit, weights: bool) -> ApiResult<
 async fn processes(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
     let (kind, unit) = (report_type(&filters)?, PeriodUnit::of(&filters)?);
-    let query = report::process_durations(Where::new(&filters, &view))?;
+    let query = report::process_durations(call.sees(&filters, &view))?;
     if kind.as_deref() != Some("duration") {
         let kind = kind.as_deref().unwrap_or("null");
         return Err(ApiError::invalid_request(format!("Unknown report type {kind}")));
@@ -111,7 +112,7 @@ async fn processes(call: Call) -> ApiResult<Response> {
 async fn tasks(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
     let (kind, unit) = (report_type(&filters)?, PeriodUnit::of(&filters)?);
-    let durations = report::task_durations(Where::new(&filters, &view))?;
+    let durations = report::task_durations(call.sees(&filters, &view))?;
     let kind = kind.ok_or_else(|| ApiError::invalid_request("Parameter reportType is not set."))?;
     if kind == "duration" {
         let unit = unit.ok_or_else(|| ApiError::invalid_request("periodUnit is null"))?;
@@ -127,7 +128,7 @@ async fn tasks(call: Call) -> ApiResult<Response> {
             return Err(ApiError::invalid_request(message));
         }
     };
-    let query = report::task_counts(Where::new(&filters, &view), by_name)?;
+    let query = report::task_counts(call.sees(&filters, &view), by_name)?;
     let snapshot = call.select(&query).await?;
     let mut rows = Vec::new();
     for row in &snapshot.rows {
@@ -233,6 +234,13 @@ async fn processes_to_clean(
     let mut found: Vec<_> = view
         .all()
         .filter(|d| d.published && wanted.takes(&d.row.rest_id, &d.row.key, d.row.tenant_id.as_deref()))
+        .filter(|d| {
+            call.reads_and_history(
+                resource::PROCESS_DEFINITION,
+                &d.row.key,
+                d.row.tenant_id.as_deref(),
+            )
+        })
         .collect();
     found.sort_by(|a, b| a.row.rest_id.cmp(&b.row.rest_id));
     let ids: Vec<Uuid> = found.iter().map(|d| d.row.id.0).collect();
@@ -282,6 +290,13 @@ async fn decisions_to_clean(
         .decisions
         .all()
         .filter(|d| wanted.takes(&d.row.rest_id, &d.row.key, d.row.tenant_id.as_deref()))
+        .filter(|d| {
+            call.reads_and_history(
+                resource::DECISION_DEFINITION,
+                &d.row.key,
+                d.row.tenant_id.as_deref(),
+            )
+        })
         .collect();
     found.sort_by(|a, b| a.row.rest_id.cmp(&b.row.rest_id));
     let ids: Vec<Uuid> = found.iter().map(|d| d.row.id.0).collect();

@@ -14,7 +14,7 @@ use crate::{
         commands::{Start, StartBy},
     },
     query::{
-        Where, history_detail,
+        history_detail,
         history_process::{self, ProcessRow},
         history_variable,
     },
@@ -136,7 +136,7 @@ async fn ended(call: &Call, id: Result<Id, String>, deployed: &Deployed) -> ApiR
 async fn last_variables(call: &Call, ended: &ProcessRow) -> ApiResult<Variables> {
     let filters = own_scope(ended.id, false);
     let view = call.catalog();
-    let listing = history_variable::listing(Where::new(&filters, &view))?;
+    let listing = history_variable::listing(call.sees(&filters, &view))?;
     let mut variables = Variables::new();
     for id in selection::ids(call, &listing).await? {
         let whole = one_row(call, &history_variable::by_id(id), history_variable::row).await?;
@@ -151,7 +151,7 @@ async fn last_variables(call: &Call, ended: &ProcessRow) -> ApiResult<Variables>
 async fn first_variables(call: &Call, ended: &ProcessRow) -> ApiResult<Variables> {
     let filters = own_scope(ended.id, true);
     let view = call.catalog();
-    let listing = history_detail::listing(Where::new(&filters, &view))?;
+    let listing = history_detail::listing(call.sees(&filters, &view))?;
     let mut variables = Variables::new();
     for id in selection::ids(call, &listing).await? {
         let whole = one_row(call, &history_detail::by_id(id), history_detail::row).await?;

@@ -1,7 +1,7 @@
 //! Groups of instances that a body names: by ids, by a query of running or of historic instances.
 use super::{call::Call, error};
 use crate::{
-    query::{Listing, Where, history_process, process_instance},
+    query::{Listing, history_process, process_instance},
     store::StoreError,
 };
 use bpmn_core::Id;
@@ -50,12 +50,12 @@ pub async fn instances(call: &Call, body: &Filters, words: &Words) -> ApiResult<
     let view = call.catalog();
     if let Some(query) = body.object("processInstanceQuery")? {
         let filters = Filters::from_body(query.clone());
-        let listing = process_instance::listing(Where::new(&filters, &view))?;
+        let listing = process_instance::listing(call.sees(&filters, &view))?;
         found.extend(ids(call, &listing).await?.into_iter().map(Ok));
     }
     if let Some(query) = body.object("historicProcessInstanceQuery")? {
         let filters = Filters::from_body(query.clone());
-        let listing = history_process::listing(Where::new(&filters, &view))?;
+        let listing = history_process::listing(call.sees(&filters, &view))?;
         found.extend(ids(call, &listing).await?.into_iter().map(Ok));
     }
     let mut seen = std::collections::HashSet::new();

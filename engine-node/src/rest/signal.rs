@@ -9,6 +9,7 @@ use crate::{
         Answer, EngineError,
         signals::{Signal, Tenants},
     },
+    rights::{Subject, need::UPDATE_INSTANCE},
     store::Entity,
 };
 use axum::{Router, response::Response, routing::post};
@@ -84,7 +85,20 @@ async fn to_execution(call: &Call, text: &str, name: String, variables: Variable
     };
     let execution: Id = text.parse().map_err(|_| missing())?;
     let engine = &call.app.engine;
+    let rights = call.caller.rights.clone();
+    let view = call.catalog();
     let decide = Box::new(move |instance: &Instance| {
+        if let Some(rights) = &rights {
+            let process = &instance.process;
+            let deployed = view.by_id(process.definition_id);
+            let subject = Subject {
+                instance: Some(process.id),
+                key: deployed.map(|d| d.row.key.clone()).unwrap_or_default(),
+                tenant: process.tenant_id.clone(),
+            };
+            let asked = rights.demand_of(&subject, UPDATE_INSTANCE, "update");
+            asked.map_err(|refusal| EngineError::Refused(Box::new(refusal)))?;
+        }
         let mut all = instance.subscriptions.iter();
         let found = all.find(|s| {
             s.execution_id == execution && s.kind == EventKind::Signal && s.name.as_deref() == Some(&name)

@@ -7,7 +7,8 @@ use super::{
 use crate::{
     App,
     app::Deployed,
-    query::{execution, incident, job},
+    query::{col, execution, incident, job},
+    rights::need::resource,
     store::{Row, StoreError},
 };
 use axum::{Router, response::Response, routing::get};
@@ -85,7 +86,16 @@ async fn by_activity(call: Call) -> ApiResult<Response> {
         found => found.ok(),
     };
     let id = deployed.map_or(Id(uuid::Uuid::nil()), |d| d.row.id);
-    let snapshot = call.select(&execution::tokens_by_element(id)).await?;
+    let (none, view) = (call.filters(), call.catalog());
+    let readable = |alias: &'static str, instance: &'static str, query: SelectStatement| {
+        let w = call.sees(&none, &view);
+        match w.readable(col(alias, instance), col(alias, "definition_id")) {
+            Some(condition) => query.clone().cond_where(condition).take(),
+            None => query,
+        }
+    };
+    let query = readable("p", "id", execution::tokens_by_element(id));
+    let snapshot = call.select(&query).await?;
     let mut instances: BTreeMap<String, i64> = BTreeMap::new();
     for row in &snapshot.rows {
         instances.insert(
@@ -95,7 +105,13 @@ async fn by_activity(call: Call) -> ApiResult<Response> {
     }
     let mut failed: BTreeMap<String, i64> = BTreeMap::new();
     if wanted.failed_jobs {
-        for row in also(&call, &job::failed_by("element", Some(id)), snapshot.coverage).await? {
+        for row in also(
+            &call,
+            &readable("j", "instance_id", job::failed_by("element", Some(id))),
+            snapshot.coverage,
+        )
+        .await?
+        {
             failed.insert(
                 row.text(0).map_err(error::store)?,
                 row.i64(1).map_err(error::store)?,
@@ -105,6 +121,7 @@ async fn by_activity(call: Call) -> ApiResult<Response> {
     let mut incidents: Incidents<String> = BTreeMap::new();
     if wanted.incidents || wanted.incident_type.is_some() {
         let query = incident::counted_by("element", Some(id), wanted.incident_type.as_deref());
+        let query = readable("i", "instance_id", query);
         for row in also(&call, &query, snapshot.coverage).await? {
             let count = incident_count(&*row).map_err(error::store)?;
             incidents
@@ -172,6 +189,9 @@ async fn by_definition(call: Call) -> ApiResult<Response> {
     }
     let view = call.catalog();
     let mut deployed: Vec<&Arc<Deployed>> = view.all().filter(|d| d.published).collect();
+    call.keep(&mut deployed, resource::PROCESS_DEFINITION, "READ", |d| {
+        (d.row.key.clone(), d.row.tenant_id.clone())
+    });
     deployed.sort_by(|a, b| a.row.rest_id.cmp(&b.row.rest_id));
     let rows: Vec<DefinitionStatistics> = deployed
         .into_iter()

@@ -1,5 +1,9 @@
 //! Bodies that suspend or activate, shared by definitions, instances, job definitions and jobs.
-use crate::app::{CatalogView, Deployed};
+use super::call::Call;
+use crate::{
+    app::{CatalogView, Deployed},
+    rights::need::{Need, Pairs, needs, resource},
+};
 use bpmn_core::Id;
 use rest_api::{ApiError, ApiResult, date, filters::Filters};
 use std::sync::Arc;
@@ -42,6 +46,35 @@ pub fn definitions(body: &Filters, view: &CatalogView) -> ApiResult<Vec<Arc<Depl
     };
     let versions = view.versions(&key).filter(|d| d.published);
     Ok(versions.filter(of_tenant).cloned().collect())
+}
+
+/// Refuses, to whoever lacks what `needs` says of a definition's key, what is done by definitions; a key in the body counts
+/// whether it is known or not.
+///
+/// # Errors
+/// 403; 500 for a definition of another tenant.
+pub fn demand(
+    call: &Call,
+    body: &Filters,
+    definitions: &[Arc<Deployed>],
+    needs: impl Fn(&str) -> Vec<Need>,
+) -> ApiResult<()> {
+    let Some(rights) = &call.caller.rights else {
+        return Ok(());
+    };
+    let mut keys: Vec<String> = definitions.iter().map(|d| d.row.key.clone()).collect();
+    keys.extend(body.text("processDefinitionKey")?);
+    keys.dedup();
+    keys.iter().try_for_each(|key| rights.demand(&needs(key)))?;
+    definitions.iter().try_for_each(|d| {
+        let what = format!("update the process definition '{}'", d.row.rest_id);
+        rights.demand_tenant(d.row.tenant_id.as_deref(), &what)
+    })
+}
+
+/// What is needed for instances of a definition's key as a whole.
+pub fn of_instances(pairs: Pairs, key: &str) -> Vec<Need> {
+    needs(pairs, resource::PROCESS_INSTANCE, None, key)
 }
 
 /// Row ids of definitions.

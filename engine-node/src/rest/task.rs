@@ -8,7 +8,7 @@ use super::{
 use crate::{
     App,
     app::{Answer, CatalogView, Deployed, EngineError, commands::Render, writer::now},
-    query::{Where, task},
+    query::task,
     store::{Entity, Row},
 };
 use axum::{
@@ -184,7 +184,7 @@ async fn list_post(call: Call) -> ApiResult<Response> {
 pub(super) async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
     let noted = filters.on(task::WITH_NOTES)?;
-    let listing = task::listing(Where::new(filters, &view))?;
+    let listing = task::listing(call.sees(filters, &view))?;
     let read = |row: &dyn Row| Ok((task::row(row)?, task::notes(row, noted)?));
     lists::completed(call, &listing, read, async |rows: Vec<_>| {
         let (tasks, notes): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
@@ -202,7 +202,7 @@ pub(super) async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> 
 /// 400 for more than one.
 pub(super) async fn single(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    let listing = task::listing(Where::new(filters, &view))?;
+    let listing = task::listing(call.sees(filters, &view))?;
     let two = Paging {
         first: 0,
         max: Some(2),
@@ -240,7 +240,7 @@ async fn count_post(call: Call) -> ApiResult<Response> {
 /// How many tasks meet the filters.
 pub(super) async fn number(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    lists::count(call, &task::listing(Where::new(filters, &view))?).await
+    lists::count(call, &task::listing(call.sees(filters, &view))?).await
 }
 
 fn no_match(id: &str) -> ApiError {

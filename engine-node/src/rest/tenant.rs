@@ -2,13 +2,15 @@
 use super::{
     available,
     call::{Call, json},
-    identity::{change, finds, first, persistence, same_id, taken, valid_id},
+    error,
+    identity::{change, finds, first, gone, persistence, same_id, taken, valid_id},
     lists,
 };
 use crate::{
     App,
-    query::{Where, tenant},
-    store::{IdentityChange, Store, TenantMember, TenantRow},
+    query::{authorization, tenant},
+    rights::{grants::To, need::resource},
+    store::{AuthorizationRow, IdentityChange, Store, TenantMember, TenantRow},
 };
 use axum::{
     Router,
@@ -41,13 +43,13 @@ pub fn routes() -> Router<App> {
 
 async fn list(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
-    let listing = tenant::listing(Where::new(&filters, &view))?;
+    let listing = tenant::listing(call.sees(&filters, &view))?;
     lists::page(&call, &listing, tenant::row, dto).await
 }
 
 async fn count(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
-    lists::count(&call, &tenant::listing(Where::new(&filters, &view))?).await
+    lists::count(&call, &tenant::listing(call.sees(&filters, &view))?).await
 }
 
 fn dto(row: TenantRow) -> Tenant {
@@ -58,19 +60,26 @@ fn dto(row: TenantRow) -> Tenant {
 }
 
 async fn available_here(call: Call) -> Response {
-    available::resource(&call, "/tenant")
+    available::resource(&call, "/tenant", resource::TENANT)
 }
 
 async fn available_of_one(call: Call) -> Response {
-    available::instance(&call, &format!("/tenant/{}", call.param("id")), "")
+    available::instance(
+        &call,
+        &format!("/tenant/{}", call.param("id")),
+        "",
+        resource::TENANT,
+    )
 }
 
 async fn available_users(call: Call) -> Response {
-    available::members(&call, &format!("/tenant/{}/user-members", call.param("id")))
+    let path = format!("/tenant/{}/user-members", call.param("id"));
+    available::members(&call, &path, resource::TENANT_MEMBERSHIP)
 }
 
 async fn available_groups(call: Call) -> Response {
-    available::members(&call, &format!("/tenant/{}/group-members", call.param("id")))
+    let path = format!("/tenant/{}/group-members", call.param("id"));
+    available::members(&call, &path, resource::TENANT_MEMBERSHIP)
 }
 
 fn missing(id: &str) -> ApiError {
@@ -83,7 +92,9 @@ async fn stored(store: &dyn Store, id: &str) -> ApiResult<Option<TenantRow>> {
 
 async fn one(call: Call) -> ApiResult<Response> {
     let id = call.name("id")?;
-    let tenant = stored(call.app.engine.store(), &id).await?;
+    let tenant = stored(call.app.engine.store(), &id)
+        .await?
+        .filter(|_| !call.hidden);
     Ok(json(&dto(tenant.ok_or_else(|| missing(&id))?)))
 }
 
@@ -110,6 +121,9 @@ async fn create(call: Call) -> ApiResult<Response> {
 
 async fn save(call: Call) -> ApiResult<Response> {
     let (id, body) = (call.name("id")?, call.body()?);
+    if call.hidden {
+        return Err(missing(&id));
+    }
     let named = body.text("id")?;
     let row = TenantRow {
         id,
@@ -127,15 +141,16 @@ async fn save(call: Call) -> ApiResult<Response> {
 }
 
 async fn remove(call: Call) -> ApiResult<Response> {
-    let id = call.name("id")?;
+    let (id, asks) = (call.name("id")?, call.asks());
     change(&call, move |store| {
         let id = id.clone();
         async move {
-            let known = stored(&*store, &id).await?.is_some();
-            Ok(known
-                .then_some(IdentityChange::DeleteTenant(id))
-                .into_iter()
-                .collect())
+            if stored(&*store, &id).await?.is_none() {
+                return Ok(Vec::new());
+            }
+            let mut changes = gone(&*store, asks, resource::TENANT, &id).await?;
+            changes.push(IdentityChange::DeleteTenant(id));
+            Ok(changes)
         }
     })
     .await
@@ -167,8 +182,13 @@ fn member(call: &Call, is_group: bool, param: &str) -> ApiResult<TenantMember> {
 
 async fn add(call: &Call, is_group: bool, param: &str) -> ApiResult<Response> {
     let member = member(call, is_group, param)?;
+    let to = match is_group {
+        true => To::Group(&member.member),
+        false => To::User(&member.member),
+    };
+    let own = call.grants(to, resource::TENANT, &member.tenant, &["READ"]);
     change(call, move |store| {
-        let member = member.clone();
+        let (member, own) = (member.clone(), own.clone());
         async move {
             let id = &member.tenant;
             let missing = || ApiError::null_value(format!("No tenant found with id '{id}'.: tenant is null"));
@@ -180,22 +200,45 @@ async fn add(call: &Call, is_group: bool, param: &str) -> ApiResult<Response> {
             if finds(&*store, &tenant::member(&member)).await? {
                 return Err(persistence());
             }
-            Ok(vec![IdentityChange::PutTenantMember(member)])
+            // One that is there from before is as good.
+            let held = of_member(&*store, own.is_some(), &member).await?;
+            let own = own.filter(|_| held.is_empty());
+            Ok([IdentityChange::PutTenantMember(member)]
+                .into_iter()
+                .chain(own)
+                .collect())
         }
     })
     .await
 }
 
+/// The member's own authorizations on the tenant, where they are asked for.
+async fn of_member(store: &dyn Store, asks: bool, member: &TenantMember) -> ApiResult<Vec<AuthorizationRow>> {
+    if !asks {
+        return Ok(Vec::new());
+    }
+    let query = authorization::of_thing(resource::TENANT, &member.tenant);
+    let found = store.select(&query).await.map_err(error::store)?;
+    let rows = found.rows.iter().map(|row| authorization::row(&**row));
+    let mut rows: Vec<AuthorizationRow> = rows.collect::<Result<_, _>>().map_err(error::store)?;
+    rows.retain(|row| {
+        let holder = if member.is_group { &row.group } else { &row.user };
+        holder.as_ref() == Some(&member.member)
+    });
+    Ok(rows)
+}
+
 async fn take(call: &Call, is_group: bool, param: &str) -> ApiResult<Response> {
-    let member = member(call, is_group, param)?;
+    let (member, asks) = (member(call, is_group, param)?, call.asks());
     change(call, move |store| {
         let member = member.clone();
         async move {
-            let known = finds(&*store, &tenant::member(&member)).await?;
-            Ok(known
-                .then_some(IdentityChange::DeleteTenantMember(member))
-                .into_iter()
-                .collect())
+            if !finds(&*store, &tenant::member(&member)).await? {
+                return Ok(Vec::new());
+            }
+            let held = of_member(&*store, asks, &member).await?;
+            let held = held.iter().map(|row| IdentityChange::DeleteAuthorization(row.id));
+            Ok(held.chain([IdentityChange::DeleteTenantMember(member)]).collect())
         }
     })
     .await

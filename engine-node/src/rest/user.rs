@@ -3,13 +3,14 @@ use super::{
     available,
     call::{Call, json},
     error,
-    identity::{change, same_id, taken, valid_id},
+    identity::{change, gone, same_id, taken, valid_id},
     lists,
 };
 use crate::{
     App,
     auth::{Judged, hash_password},
-    query::{Where, user},
+    query::user,
+    rights::{grants::To, need::resource},
     store::{IdentityChange, Store, UserRow},
 };
 use axum::{
@@ -17,7 +18,7 @@ use axum::{
     response::Response,
     routing::{delete, get, post, put},
 };
-use rest_api::{ApiError, ApiResult, filters::Filters, identity::Profile};
+use rest_api::{ApiError, ApiResult, authorization::ALL, filters::Filters, identity::Profile};
 
 /// Routes of this resource.
 pub fn routes() -> Router<App> {
@@ -33,21 +34,26 @@ pub fn routes() -> Router<App> {
 
 async fn list(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
-    let listing = user::listing(Where::new(&filters, &view))?;
+    let listing = user::listing(call.sees(&filters, &view))?;
     lists::page(&call, &listing, user::row, |row| row).await
 }
 
 async fn count(call: Call) -> ApiResult<Response> {
     let (filters, view) = (call.filters(), call.catalog());
-    lists::count(&call, &user::listing(Where::new(&filters, &view))?).await
+    lists::count(&call, &user::listing(call.sees(&filters, &view))?).await
 }
 
 async fn available_here(call: Call) -> Response {
-    available::resource(&call, "/user")
+    available::resource(&call, "/user", resource::USER)
 }
 
 async fn available_of_one(call: Call) -> Response {
-    available::instance(&call, &format!("/user/{}", call.param("id")), "/profile")
+    available::instance(
+        &call,
+        &format!("/user/{}", call.param("id")),
+        "/profile",
+        resource::USER,
+    )
 }
 
 fn missing(id: &str) -> ApiError {
@@ -66,7 +72,9 @@ pub async fn known(store: &dyn Store, id: &str) -> ApiResult<()> {
 
 async fn profile(call: Call) -> ApiResult<Response> {
     let id = call.name("id")?;
-    let user = stored(call.app.engine.store(), &id).await?;
+    let user = stored(call.app.engine.store(), &id)
+        .await?
+        .filter(|_| !call.hidden);
     let user = user.ok_or_else(|| missing(&id))?;
     Ok(json(&Profile {
         id: user.id,
@@ -114,13 +122,14 @@ async fn create(call: Call) -> ApiResult<Response> {
     };
     valid_id("User", &row.id)?;
     row.password_hash = hashed(password).await?;
+    let own = call.grants(To::User(&row.id), resource::USER, &row.id, &[ALL]);
     change(&call, move |store| {
-        let row = row.clone();
+        let (row, own) = (row.clone(), own.clone());
         async move {
             if stored(&*store, &row.id).await?.is_some() {
                 return Err(taken("user"));
             }
-            Ok(vec![IdentityChange::PutUser(row)])
+            Ok([IdentityChange::PutUser(row)].into_iter().chain(own).collect())
         }
     })
     .await
@@ -128,6 +137,9 @@ async fn create(call: Call) -> ApiResult<Response> {
 
 async fn save_profile(call: Call) -> ApiResult<Response> {
     let (id, body) = (call.name("id")?, call.body()?);
+    if call.hidden {
+        return Err(missing(&id));
+    }
     let named = body.text("id")?;
     let (first_name, last_name, email) = (
         body.text("firstName")?,
@@ -154,6 +166,9 @@ async fn save_profile(call: Call) -> ApiResult<Response> {
 
 async fn save_credentials(call: Call) -> ApiResult<Response> {
     let (id, body) = (call.name("id")?, call.body()?);
+    if call.hidden {
+        return Err(missing(&id));
+    }
     let password = body.text("password")?;
     let own = body.text("authenticatedUserPassword")?;
     if let Some(caller) = &call.caller.user {
@@ -201,15 +216,16 @@ async fn unlock(call: Call) -> ApiResult<Response> {
 }
 
 async fn remove(call: Call) -> ApiResult<Response> {
-    let id = call.name("id")?;
+    let (id, asks) = (call.name("id")?, call.asks());
     change(&call, move |store| {
         let id = id.clone();
         async move {
-            let known = stored(&*store, &id).await?.is_some();
-            Ok(known
-                .then_some(IdentityChange::DeleteUser(id))
-                .into_iter()
-                .collect())
+            if stored(&*store, &id).await?.is_none() {
+                return Ok(Vec::new());
+            }
+            let mut changes = gone(&*store, asks, resource::USER, &id).await?;
+            changes.push(IdentityChange::DeleteUser(id));
+            Ok(changes)
         }
     })
     .await

@@ -7,7 +7,8 @@ use super::{
 use crate::{
     App,
     app::CatalogView,
-    query::{Where, variable as query},
+    query::variable as query,
+    rights::need::{READ_INSTANCE, READ_TASK, needs, resource},
     store::Entity,
 };
 use axum::{Router, response::Response, routing::get};
@@ -75,7 +76,7 @@ type Place = (Id, Id);
 
 async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    let listing = query::listing(Where::new(filters, &view))?;
+    let listing = query::listing(call.sees(filters, &view))?;
     let deserialize = call.filters().flag("deserializeValues")? != Some(false);
     let style = Style {
         deserialize,
@@ -138,7 +139,27 @@ async fn count_post(call: Call) -> ApiResult<Response> {
 
 async fn number(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
-    lists::count(call, &query::listing(Where::new(filters, &view))?).await
+    lists::count(call, &query::listing(call.sees(filters, &view))?).await
+}
+
+/// Whether a variable may be seen: with its instance, or with its task.
+fn shows(call: &Call, instance: &Instance, row: &Variable) -> bool {
+    let Some(rights) = &call.caller.rights else {
+        return true;
+    };
+    let subject = call.subject_of(instance);
+    let mut all = needs(
+        READ_INSTANCE,
+        resource::PROCESS_INSTANCE,
+        subject.instance,
+        &subject.key,
+    );
+    let task = row.task_id.and_then(|id| instance.tasks.get(id));
+    if let Some(task) = task {
+        all.extend(needs(READ_TASK, resource::TASK, Some(task.id), &subject.key));
+    }
+    let linked = task.map(|task| rights.linked(task)).unwrap_or_default();
+    rights.of_tenant(subject.tenant.as_deref()) && rights.allows_linked(&all, &linked)
 }
 
 /// The content of a file or of bytes.
@@ -157,6 +178,9 @@ async fn data(call: Call) -> ApiResult<Response> {
         .map_err(error::api)?;
     let instance = instance.ok_or_else(missing)?;
     let row = instance.variables.get(id).ok_or_else(missing)?;
+    if !shows(&call, &instance, row) {
+        return Err(missing());
+    }
     let contents = Contents::of_one(&call, &instance, &row.value).await?;
     super::history_variable::content(&call, contents.into_whole(&row.value))
 }
@@ -177,6 +201,9 @@ async fn one(call: Call) -> ApiResult<Response> {
         .map_err(error::api)?;
     let instance = instance.ok_or_else(missing)?;
     let row = instance.variables.get(id).ok_or_else(missing)?;
+    if !shows(&call, &instance, row) {
+        return Err(missing());
+    }
     let style = Style {
         deserialize: call.filters().flag("deserializeValue")? != Some(false),
         binary: true,

@@ -326,6 +326,10 @@ impl Context for Place<'_, '_, '_> {
     fn user(&self) -> Option<String> {
         self.ctx.env.user.map(str::to_owned)
     }
+
+    fn groups(&self) -> Option<Vec<String>> {
+        self.ctx.env.groups.map(<[String]>::to_vec)
+    }
 }
 
 /// A built-in object.

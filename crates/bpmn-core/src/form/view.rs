@@ -84,6 +84,7 @@ fn seen<T>(
         now,
         ids: &mut ids,
         user,
+        groups: None,
         max_steps: 0,
         retries: Retries::default(),
         history: &history::FULL,

@@ -45,6 +45,7 @@ fn started(task: &str) -> (Result<Instance, Rejection>, Vec<(String, String)>) {
         now: 1_000,
         ids: &mut ids,
         user: None,
+        groups: None,
         max_steps: 100,
         retries: Retries::default(),
         history: &bpmn_core::history::FULL,

@@ -240,6 +240,7 @@ impl Twin {
             now: self.now,
             ids,
             user: Some("demo"),
+            groups: None,
             max_steps: self.max_steps,
             retries: self.retries,
             history: &self.told,

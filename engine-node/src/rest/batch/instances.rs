@@ -227,7 +227,9 @@ async fn modify_one(call: Call) -> ApiResult<Response> {
 
 async fn migrate(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
-    migration::checked(&call, &body)?;
+    let given = migration::checked(&call, &body)?;
+    call.demand_batch("CREATE_BATCH_MIGRATE_PROCESS_INSTANCES")?;
+    given.demand(&call)?;
     let named = named(&call, &body, IDS, &INSTANCES).await?;
     if named.null {
         let text = "Process instance ids cannot be null: process instance ids contains null value";

@@ -1,7 +1,7 @@
 //! What is to be done for a batch, as `/job` shows it.
 use crate::{
     query::{
-        Listing, Where,
+        Listing,
         batch::{self, WorkRow},
     },
     rest::{
@@ -31,7 +31,7 @@ pub fn find(call: &Call, filters: &Filters) -> ApiResult<Option<Found>> {
         return Ok(None);
     }
     let batch = JobDefinition::Work.batch(id);
-    batch::work(Where::new(filters, &view), batch).map(|found| Some(Found(found)))
+    batch::work(call.sees(filters, &view), batch).map(|found| Some(Found(found)))
 }
 
 impl Found {

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     App,
     query::batch,
+    rights::need::resource,
     store::{BatchChange, Subject},
 };
 use axum::{
@@ -80,7 +81,14 @@ async fn read(call: Call, path: &'static str) -> ApiResult<Response> {
     };
     let snapshot = call.select(&batch::parts(id)).await?;
     let parts = snapshot.rows.iter().map(|row| batch::part(&**row));
-    let parts: Vec<Part> = parts.collect::<Result<_, _>>().map_err(error::store)?;
+    let mut parts: Vec<Part> = parts.collect::<Result<_, _>>().map_err(error::store)?;
+    let permission = match path.starts_with("/history") {
+        true => "READ_HISTORY",
+        false => "READ",
+    };
+    call.keep(&mut parts, resource::BATCH, permission, |part| {
+        (part.id.to_string(), None)
+    });
     if call.caller.fanout {
         return Ok(call.covered(&parts, &snapshot));
     }

@@ -1,7 +1,7 @@
 //! What a batch is made of: things named by ids or found by queries, each with the request for it.
 use crate::{
     app::batches::Request,
-    query::{Where, external_task, history_decision, history_process, job, process_instance},
+    query::{external_task, history_decision, history_process, job, process_instance},
     rest::{call::Call, selection},
 };
 use bpmn_core::Id;
@@ -70,7 +70,7 @@ pub async fn named(call: &Call, body: &Filters, member: &str, queries: &[(&str, 
 
 async fn found(call: &Call, filters: &Filters, finds: Finds) -> ApiResult<Vec<Id>> {
     let view = call.catalog();
-    let (w, now) = (Where::new(filters, &view), crate::app::writer::now());
+    let (w, now) = (call.sees(filters, &view), crate::app::writer::now());
     let listing = match finds {
         Finds::Instances => process_instance::listing(w)?,
         Finds::HistoricInstances => history_process::listing(w)?,

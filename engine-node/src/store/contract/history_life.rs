@@ -33,6 +33,7 @@ async fn life(f: &Fixture, told: &History, at: Slot) -> BTreeMap<String, Vec<Str
         now: 1_700_000_000_000,
         ids: &mut ids,
         user: Some("demo"),
+        groups: None,
         max_steps: 100,
         retries: Retries::default(),
         history: told,

@@ -49,6 +49,7 @@ pub(super) async fn s2_15_a_large_value_is_one_row_that_moves_with_its_tree(f: F
         now: 1_700_000_000_000,
         ids: &mut ids,
         user: None,
+        groups: None,
         max_steps: 100,
         retries: Retries::default(),
         history: &FULL,
