@@ -162,7 +162,8 @@ impl Directory {
             options.ldap_manager_password.as_ref(),
             options.ldap_manager_password_file.as_deref(),
         )?;
-        let tls = tls::client(options.ldap_ca_file.as_deref()).map_err(|why| ConfigError::new("ldap-ca-file", why))?;
+        let tls = tls::client(options.ldap_ca_file.as_deref())
+            .map_err(|why| ConfigError::new("ldap-ca-file", why))?;
         Ok(Some(Directory {
             options: options.clone(),
             url,
@@ -189,22 +190,34 @@ impl Directory {
     /// A connection on which the manager is known.
     async fn manager(&self) -> Result<Ldap, LdapError> {
         let mut kept = self.manager.lock().await;
-        if let Some(ldap) = kept.as_mut().filter(|ldap| !ldap.is_closed()) {
+        if let Some(ldap) = kept.as_mut()
+            && !ldap.is_closed()
+        {
             return Ok(ldap.clone());
         }
         let mut ldap = self.connect().await?;
         if let Some(dn) = &self.options.ldap_manager_dn {
             let password = self.password.as_ref().map_or("", |secret| secret.reveal());
-            ldap.with_timeout(PATIENCE).simple_bind(dn, password).await?.success()?;
+            ldap.with_timeout(PATIENCE)
+                .simple_bind(dn, password)
+                .await?
+                .success()?;
         }
         *kept = Some(ldap.clone());
         Ok(ldap)
     }
 
     /// Looks for entries; once more on a new connection if the one that was kept has died.
-    async fn search(&self, base: &str, filter: &str, attributes: &[&str]) -> Result<Vec<SearchEntry>, Trouble> {
+    async fn search(
+        &self,
+        base: &str,
+        filter: &str,
+        attributes: &[&str],
+    ) -> Result<Vec<SearchEntry>, Trouble> {
         let found = self.search_once(base, filter, attributes).await;
-        let Err(Trouble::Ldap(LdapError::Io { .. } | LdapError::OpSend { .. } | LdapError::ResultRecv { .. })) = found
+        let Err(Trouble::Ldap(
+            LdapError::Io { .. } | LdapError::OpSend { .. } | LdapError::ResultRecv { .. },
+        )) = found
         else {
             return found;
         };
@@ -212,7 +225,12 @@ impl Directory {
         self.search_once(base, filter, attributes).await
     }
 
-    async fn search_once(&self, base: &str, filter: &str, attributes: &[&str]) -> Result<Vec<SearchEntry>, Trouble> {
+    async fn search_once(
+        &self,
+        base: &str,
+        filter: &str,
+        attributes: &[&str],
+    ) -> Result<Vec<SearchEntry>, Trouble> {
         let mut ldap = self.manager().await?;
         let adapters: Vec<Box<dyn Adapter<_, _>>> =
             vec![Box::new(EntriesOnly::new()), Box::new(PagedResults::new(PAGE))];
@@ -277,11 +295,17 @@ impl Directory {
     /// The directory can't be asked, or finds too many.
     pub async fn people(&self, asked: &[(Field, Asked)]) -> Result<Vec<Person>, Trouble> {
         let fields = [Field::Id, Field::FirstName, Field::LastName, Field::Email];
-        let names: Vec<&str> = fields.iter().filter_map(|field| self.attribute(*field, true)).collect();
+        let names: Vec<&str> = fields
+            .iter()
+            .filter_map(|field| self.attribute(*field, true))
+            .collect();
         let base = self.base(&self.options.ldap_user_search_base);
         let found = self.search(&base, &self.filter(true, asked, ""), &names).await?;
         let person = |entry: SearchEntry| {
-            let first = |field| self.attribute(field, true).and_then(|name| value(&entry.attrs, name));
+            let first = |field| {
+                self.attribute(field, true)
+                    .and_then(|name| value(&entry.attrs, name))
+            };
             Some(Person {
                 id: first(Field::Id)?,
                 first_name: first(Field::FirstName),
@@ -307,7 +331,11 @@ impl Directory {
     ///
     /// # Errors
     /// As [`Directory::people`].
-    pub async fn teams(&self, asked: &[(Field, Asked)], member: Option<&Person>) -> Result<Vec<Team>, Trouble> {
+    pub async fn teams(
+        &self,
+        asked: &[(Field, Asked)],
+        member: Option<&Person>,
+    ) -> Result<Vec<Team>, Trouble> {
         let options = &self.options;
         let mut names: Vec<&str> = [Field::Id, Field::Name, Field::Kind]
             .iter()
@@ -315,14 +343,25 @@ impl Directory {
             .collect();
         names.push(&options.ldap_group_member_attribute);
         let of_member = member.map(|person| {
-            let told = if options.ldap_use_posix_groups { &person.id } else { &person.dn };
-            format!("({}={})", options.ldap_group_member_attribute, ldap_escape(told.as_str()))
+            let told = if options.ldap_use_posix_groups {
+                &person.id
+            } else {
+                &person.dn
+            };
+            format!(
+                "({}={})",
+                options.ldap_group_member_attribute,
+                ldap_escape(told.as_str())
+            )
         });
         let filter = self.filter(false, asked, &of_member.unwrap_or_default());
         let base = self.base(&options.ldap_group_search_base);
         let found = self.search(&base, &filter, &names).await?;
         let team = |entry: SearchEntry| {
-            let first = |field| self.attribute(field, false).and_then(|name| value(&entry.attrs, name));
+            let first = |field| {
+                self.attribute(field, false)
+                    .and_then(|name| value(&entry.attrs, name))
+            };
             Some(Team {
                 id: first(Field::Id)?,
                 name: first(Field::Name),
@@ -351,7 +390,9 @@ impl Directory {
             true => &person.id,
             false => &person.dn,
         };
-        team.members.iter().any(|member| member.eq_ignore_ascii_case(told))
+        team.members
+            .iter()
+            .any(|member| member.eq_ignore_ascii_case(told))
     }
 
     /// Judges a user's password by a bind.
@@ -367,12 +408,18 @@ impl Directory {
             return Ok(Judged::Wrong);
         };
         let mut ldap = self.connect().await?;
-        let bound = ldap.with_timeout(PATIENCE).simple_bind(&person.dn, password).await?;
+        let bound = ldap
+            .with_timeout(PATIENCE)
+            .simple_bind(&person.dn, password)
+            .await?;
         let _ = ldap.unbind().await;
         match bound.rc {
             0 => Ok(Judged::Right),
             INVALID_CREDENTIALS => Ok(Judged::Wrong),
-            _ => Err(Trouble::Ldap(LdapError::from(bound))),
+            _ => {
+                bound.success()?;
+                Ok(Judged::Wrong)
+            }
         }
     }
 }
@@ -384,7 +431,11 @@ fn pattern_of(pattern: &str) -> String {
     while let Some(letter) = letters.next() {
         match letter {
             '%' | '_' => made.push('*'),
-            '\\' => made.extend(letters.next().map(|next| ldap_escape(next.to_string()).into_owned())),
+            '\\' => made.extend(
+                letters
+                    .next()
+                    .map(|next| ldap_escape(next.to_string()).into_owned()),
+            ),
             other => made.push_str(&ldap_escape(other.to_string())),
         }
     }
@@ -396,7 +447,9 @@ fn pattern_of(pattern: &str) -> String {
 
 /// The values of an attribute, whose name the directory may spell in other letters.
 fn values(attributes: &HashMap<String, Vec<String>>, name: &str) -> Vec<String> {
-    let found = attributes.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    let found = attributes
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name));
     found.map(|(_, values)| values.clone()).unwrap_or_default()
 }
 

@@ -108,6 +108,8 @@ pub struct Tokens {
     groups_claim: Option<String>,
     leeway: Duration,
     ttl: Duration,
+    /// Between two fetches because of a key that isn't known.
+    between: Duration,
     source: Source,
     https: Https,
     keys: ArcSwapOption<Keys>,
@@ -151,8 +153,13 @@ impl Tokens {
         if let Source::File(path) = &source {
             read_file(path).map_err(|why| ConfigError::new("jwt-jwks", why))?;
         }
-        let tls = tls::client(options.jwt_ca_file.as_deref()).map_err(|why| ConfigError::new("jwt-ca-file", why))?;
-        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
+        let tls = tls::client(options.jwt_ca_file.as_deref())
+            .map_err(|why| ConfigError::new("jwt-ca-file", why))?;
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .build();
         Ok(Tokens {
             issuer,
             audience: options.jwt_audience.clone(),
@@ -160,6 +167,7 @@ impl Tokens {
             groups_claim: options.jwt_groups_claim.clone(),
             leeway: options.jwt_leeway,
             ttl: options.jwt_keys_ttl,
+            between: BETWEEN,
             source,
             https: Client::builder(TokioExecutor::new()).build(connector),
             keys: ArcSwapOption::empty(),
@@ -233,12 +241,21 @@ impl Tokens {
 
     /// The user and groups of right claims.
     fn named(&self, claims: &Map<String, Value>) -> Option<Who> {
-        let user = claim(claims, &self.user_claim)?.as_str().filter(|user| !user.is_empty())?;
-        let groups = self.groups_claim.as_deref().map(|name| match claim(claims, name) {
-            Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-            Some(Value::String(text)) => text.split_whitespace().map(str::to_owned).collect(),
-            _ => Vec::<String>::new(),
-        });
+        let user = claim(claims, &self.user_claim)?
+            .as_str()
+            .filter(|user| !user.is_empty())?;
+        let groups = self
+            .groups_claim
+            .as_deref()
+            .map(|name| match claim(claims, name) {
+                Some(Value::Array(items)) => items
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .map(str::to_owned)
+                    .collect(),
+                Some(Value::String(text)) => text.split_whitespace().map(str::to_owned).collect(),
+                _ => Vec::<String>::new(),
+            });
         Some(Who {
             user: user.into(),
             groups: groups.map(Arc::from),
@@ -247,9 +264,8 @@ impl Tokens {
 
     /// The keys; fetched when there are none, when they are old, and when one is named that isn't there.
     async fn keys(&self, named: Option<&str>) -> Result<Arc<Keys>, NoKeys> {
-        let knows = |keys: &Keys| {
-            named.is_none() || keys.all.iter().any(|key| key.common.key_id.as_deref() == named)
-        };
+        let knows =
+            |keys: &Keys| named.is_none() || keys.all.iter().any(|key| key.common.key_id.as_deref() == named);
         let fresh = |keys: &Arc<Keys>| keys.fetched.elapsed() < self.ttl && knows(keys);
         if let Some(keys) = self.keys.load_full().filter(fresh) {
             return Ok(keys);
@@ -260,7 +276,10 @@ impl Tokens {
             return Ok(keys);
         }
         // A stranger's made-up key must not make this node ask the issuer again and again.
-        if let Some(keys) = known.clone().filter(|_| asked.is_some_and(|at| at.elapsed() < BETWEEN)) {
+        if let Some(keys) = known
+            .clone()
+            .filter(|_| asked.is_some_and(|at| at.elapsed() < self.between))
+        {
             return Ok(keys);
         }
         *asked = Some(Instant::now());
@@ -286,11 +305,14 @@ impl Tokens {
             Source::File(path) => return read_file(path),
             Source::Url(url) => url.clone(),
             Source::Discovered(url) => {
-                let found: Value = serde_json::from_slice(&self.get(url).await?).map_err(|e| e.to_string())?;
+                let found: Value =
+                    serde_json::from_slice(&self.get(url).await?).map_err(|e| e.to_string())?;
                 if found["issuer"].as_str() != Some(&self.issuer) {
                     return Err(format!("{url} is the configuration of another issuer"));
                 }
-                let keys = found["jwks_uri"].as_str().ok_or("the configuration has no jwks_uri")?;
+                let keys = found["jwks_uri"]
+                    .as_str()
+                    .ok_or("the configuration has no jwks_uri")?;
                 keys.to_owned()
             }
         };
@@ -304,7 +326,11 @@ impl Tokens {
             .body(Empty::new())
             .map_err(|e| e.to_string())?;
         let answered = async {
-            let response = self.https.request(request).await.map_err(|e| format!("{url}: {e}"))?;
+            let response = self
+                .https
+                .request(request)
+                .await
+                .map_err(|e| format!("{url}: {e}"))?;
             if !response.status().is_success() {
                 return Err(format!("{url} answers {}", response.status()));
             }
@@ -334,7 +360,12 @@ fn claim<'c>(claims: &'c Map<String, Value>, path: &str) -> Option<&'c Value> {
 /// Whether a key is one for signatures of that kind.
 fn takes(key: &Jwk, algorithm: Algorithm) -> bool {
     use jsonwebtoken::jwk::PublicKeyUse;
-    if key.common.public_key_use.as_ref().is_some_and(|of| *of != PublicKeyUse::Signature) {
+    if key
+        .common
+        .public_key_use
+        .as_ref()
+        .is_some_and(|of| *of != PublicKeyUse::Signature)
+    {
         return false;
     }
     if let Some(only) = key.common.key_algorithm
@@ -354,5 +385,146 @@ fn takes(key: &Jwk, algorithm: Algorithm) -> bool {
         },
         AlgorithmParameters::OctetKeyPair(_) => algorithm == Algorithm::EdDSA,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::{Json, Router, routing::get};
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use jsonwebtoken::{EncodingKey, Header, encode};
+    use serde_json::json;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    /// A key made for these tests, and its public half.
+    const PRIVATE: &str = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgGQS6FB2fqB3DvibNKA2MyAZmiPCLv2ij6u8ere6BQQShRANCAAQP\
+                           Ul8Ve5Ldbfrz+aHyHKe2hbLFNEJ/09svCaY3PU1Qfzp9Gjm5JgbdYEBR6Fv8hDGWtoCw8t1I7nUFprt3kXLo";
+    const X: &str = "D1JfFXuS3W368_mh8hyntoWyxTRCf9PbLwmmNz1NUH8";
+    const Y: &str = "On0aObkmBt1gQFHoW_yEMZa2gLDy3UjudQWmu3eRcug";
+
+    /// An issuer with the key under a name, which is another one once it has been turned.
+    async fn issuer() -> (String, Arc<AtomicBool>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let turned = Arc::new(AtomicBool::new(false));
+        let (configuration, now) = (url.clone(), turned.clone());
+        let keys = move || {
+            let kid = if now.load(Ordering::Relaxed) {
+                "second"
+            } else {
+                "first"
+            };
+            let key = json!({"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": kid, "x": X, "y": Y});
+            async move { Json(json!({"keys": [key]})) }
+        };
+        let found = json!({"issuer": configuration, "jwks_uri": format!("{configuration}/keys")});
+        let routes = Router::new()
+            .route(
+                "/.well-known/openid-configuration",
+                get(async move || Json(found)),
+            )
+            .route("/keys", get(keys));
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        (url, turned)
+    }
+
+    fn tokens(issuer: &str) -> Tokens {
+        let mut tokens = Tokens::new(&TokenOptions {
+            jwt_issuer: Some(issuer.into()),
+            jwt_audience: vec!["stellwerk".into()],
+            jwt_user_claim: "preferred_username".into(),
+            jwt_groups_claim: Some("realm_access.roles".into()),
+            jwt_leeway: Duration::from_secs(30),
+            jwt_keys_ttl: Duration::from_secs(600),
+            ..TokenOptions::default()
+        })
+        .unwrap();
+        tokens.between = Duration::ZERO;
+        tokens
+    }
+
+    fn now() -> i64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64
+    }
+
+    fn claims(issuer: &str) -> Value {
+        json!({"iss": issuer, "aud": ["other", "stellwerk"], "exp": now() + 60, "sub": "0815",
+               "preferred_username": "anna", "realm_access": {"roles": ["sales", "board"]}})
+    }
+
+    fn signed(kid: &str, claims: &Value) -> String {
+        let mut header = Header::new(Algorithm::ES256);
+        header.kid = Some(kid.to_owned());
+        let key = EncodingKey::from_ec_der(&STANDARD.decode(PRIVATE).unwrap());
+        encode(&header, claims, &key).unwrap()
+    }
+
+    #[tokio::test]
+    async fn s1_02_a_token_of_the_issuer_names_user_and_groups() {
+        let (url, turned) = issuer().await;
+        let tokens = tokens(&url);
+        let token = signed("first", &claims(&url));
+        let who = tokens.who(&token).await.unwrap().unwrap();
+        assert_eq!(&*who.user, "anna");
+        assert_eq!(
+            who.groups.as_deref(),
+            Some(&["sales".to_owned(), "board".to_owned()][..])
+        );
+        // It is remembered, and a key that the issuer has new is asked for.
+        assert_eq!(tokens.who(&token).await.unwrap(), Some(who.clone()));
+        turned.store(true, Ordering::Relaxed);
+        let token = signed("second", &claims(&url));
+        assert_eq!(tokens.who(&token).await.unwrap(), Some(who));
+    }
+
+    #[tokio::test]
+    async fn s1_02_any_other_token_counts_nothing() {
+        let (url, _) = issuer().await;
+        let tokens = tokens(&url);
+        let with = |member: &str, value: Value| {
+            let mut claims = claims(&url);
+            claims[member] = value;
+            signed("first", &claims)
+        };
+        let right = signed("first", &claims(&url));
+        let (head, _) = right.rsplit_once('.').unwrap();
+        let body = head.split_once('.').unwrap().1;
+        let none = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
+        let symmetric = {
+            let key = EncodingKey::from_secret(X.as_bytes());
+            let mut header = Header::new(Algorithm::HS256);
+            header.kid = Some("first".into());
+            encode(&header, &claims(&url), &key).unwrap()
+        };
+        for (what, token) in [
+            ("of another issuer", with("iss", json!("http://other"))),
+            ("for somebody else", with("aud", json!("other"))),
+            ("over", with("exp", json!(now() - 31))),
+            ("not yet", with("nbf", json!(now() + 31))),
+            ("of nobody", with("preferred_username", Value::Null)),
+            ("by an unknown key", signed("third", &claims(&url))),
+            ("without a signature", format!("{none}.{body}.")),
+            ("by a public key as a secret", symmetric),
+            ("changed", format!("{head}.AAAA")),
+            ("no token", "x".into()),
+        ] {
+            assert_eq!(tokens.who(&token).await.unwrap(), None, "{what}");
+        }
+        // The issuer's clock may be off a little.
+        assert!(
+            tokens
+                .who(&with("exp", json!(now() - 20)))
+                .await
+                .unwrap()
+                .is_some()
+        );
+    }
+
+    #[tokio::test]
+    async fn s1_02_without_keys_it_is_our_trouble() {
+        let nowhere = tokens("http://127.0.0.1:1");
+        let token = signed("first", &claims("http://127.0.0.1:1"));
+        assert!(nowhere.who(&token).await.is_err());
     }
 }
