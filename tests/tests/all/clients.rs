@@ -1,7 +1,7 @@
 //! Clients that nobody here wrote, unmodified, over a router in front of three shards: `tests/clients` has a small program
 //! for each. A *worker* does with each task what its variable `case` says, and what came of it is looked at here; an
 //! *order* is a script that deploys, starts, works, asks and looks at the answers itself.
-use super::compat::against;
+use super::compat::{THREE_QUIET, against};
 use anyhow::{Context, Result, bail, ensure};
 use futures_util::future::{join_all, try_join_all};
 use serde_json::{Value, json};
@@ -302,20 +302,10 @@ async fn s0_17_workers_and_clients_of_npm_and_pypi_work_unmodified_over_three_sh
     ignore = "finds other faults at each speed still: ./test long clients"
 )]
 async fn clients_generated_requests_are_answered_as_the_document_says() -> Result<()> {
-    let three = [
-        "dev",
-        "--shards",
-        "3",
-        "--port",
-        "PORT",
-        "--no-sample",
-        "--job-executor-activate",
-        "false",
-    ];
     let setting = |name, or: &str| std::env::var(name).unwrap_or_else(|_| or.to_owned());
     let seconds = setting("STELLWERK_TEST_SECONDS", "120");
     let seed = setting("STELLWERK_TEST_SEED", "7");
-    against("schemathesis", &three, async |base| {
+    against("schemathesis", &THREE_QUIET, async |base| {
         let directory = std::env::temp_dir().join(format!("stellwerk-schemathesis-{}", std::process::id()));
         let document = directory.join("openapi.json");
         fs::write(&document, rest_api::openapi::reference().to_string())?;

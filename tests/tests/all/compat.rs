@@ -26,6 +26,19 @@ pub(super) const NODE: [&str; 7] = [
     "none",
 ];
 
+/// Three shards behind a router.
+const THREE: [&str; 6] = ["dev", "--shards", "3", "--port", "PORT", "--no-sample"];
+/// The same without a running job executor.
+pub(super) const THREE_QUIET: [&str; 8] = [
+    "dev",
+    "--shards",
+    "3",
+    "--port",
+    "PORT",
+    "--no-sample",
+    "--job-executor-activate",
+    "false",
+];
 /// For a node that runs no job by itself.
 pub(super) const QUIET: [&str; 3] = ["--job-executor-activate", "false", "--unsafe-durability"];
 
@@ -70,8 +83,7 @@ async fn compat_one_node_alone_answers_as_the_reference() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn compat_three_shards_behind_a_router_answer_as_the_reference() -> Result<()> {
-    let three = ["dev", "--shards", "3", "--port", "PORT", "--no-sample"];
-    against("three", &three, async |base| replay(&scenarios(), &base).await).await
+    against("three", &THREE, async |base| replay(&scenarios(), &base).await).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,16 +121,6 @@ const FAILS_ON_ONE_SHARD: [&str; 1] = ["boundary 55"];
 /// Every tenth.
 #[tokio::test(flavor = "multi_thread")]
 async fn compat_recorded_cases_go_on_three_shards_as_on_the_reference() -> Result<()> {
-    let three = [
-        "dev",
-        "--shards",
-        "3",
-        "--port",
-        "PORT",
-        "--no-sample",
-        "--job-executor-activate",
-        "false",
-    ];
     let directory = cases();
     let pending = differential::pending(&directory)?;
     let cases = differential::read_all(&directory)?;
@@ -127,7 +129,7 @@ async fn compat_recorded_cases_go_on_three_shards_as_on_the_reference() -> Resul
         .step_by(10)
         .filter(|c| !pending.contains(&c.name) && !FAILS_ON_ONE_SHARD.contains(&c.name.as_str()))
         .collect();
-    against("three-cases", &three, async |base| {
+    against("three-cases", &THREE_QUIET, async |base| {
         differential::replay(&base, sample, &pending).await
     })
     .await
