@@ -4,8 +4,9 @@ use crate::{classify::Call, headers, state::App, upstream::Outgoing};
 use bytes::{Bytes, BytesMut};
 use http::{Method, header, request};
 use http_body_util::BodyExt;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Body;
 use rest_api::{ApiError, jackson, operations::Class};
+use std::fmt::Display;
 use tokio::sync::OwnedSemaphorePermit;
 
 /// A request that is wholly here.
@@ -66,12 +67,11 @@ impl Admitted {
 ///
 /// # Errors
 /// 413 for a body over the limit, 503 when all bodies together would hold too much, 400 if the client broke off.
-pub async fn admit(
-    app: &App,
-    call: Call,
-    parts: request::Parts,
-    body: Incoming,
-) -> Result<Admitted, ApiError> {
+pub async fn admit<B>(app: &App, call: Call, parts: request::Parts, body: B) -> Result<Admitted, ApiError>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Display,
+{
     let (body, memory) = read(app, body).await?;
     let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let idempotency_key = text(headers::IDEMPOTENCY_KEY).map(str::to_owned);
@@ -96,7 +96,11 @@ pub async fn admit(
     })
 }
 
-async fn read(app: &App, mut body: Incoming) -> Result<(Bytes, Option<OwnedSemaphorePermit>), ApiError> {
+async fn read<B>(app: &App, mut body: B) -> Result<(Bytes, Option<OwnedSemaphorePermit>), ApiError>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Display,
+{
     let limit = app.options.body_limit;
     if body.size_hint().lower() > limit {
         return Err(ApiError::too_large(limit));

@@ -11,17 +11,21 @@ use crate::{
 };
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, Request, header};
-use hyper::body::Incoming;
+use hyper::body::{Body, Bytes};
 use rest_api::{
     ApiError, accept,
     operations::{Class, Merge},
 };
 use serde_json::{Value, json};
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{fmt::Display, panic::AssertUnwindSafe, sync::Arc};
 use topology::{ShardName, Slot};
 
 /// Answers a request. Never fails: every error is an answer.
-pub async fn handle(app: Arc<App>, request: Request<Incoming>) -> Answer {
+pub async fn handle<B>(app: Arc<App>, request: Request<B>) -> Answer
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Display,
+{
     let (parts, body) = request.into_parts();
     let reads = matches!(parts.method, Method::GET | Method::HEAD);
     let classified = classify(&parts.method, parts.uri.path(), parts.uri.query());

@@ -31,6 +31,8 @@ pub const MISSING: HeaderName = HeaderName::from_static("x-stellwerk-missing");
 pub const BEHIND: HeaderName = HeaderName::from_static("x-stellwerk-behind");
 /// A client's key for repeating a command safely.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Ours that a client gets.
+pub const FOR_CLIENTS: [HeaderName; 3] = [MISSING, BEHIND, cursor::HEADER];
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
@@ -94,7 +96,7 @@ pub fn to_node(mut headers: HeaderMap, authority: Option<&str>) -> HeaderMap {
 
 /// What a client gets of a node's headers.
 pub fn to_client(headers: &mut HeaderMap) {
-    let kept = [MISSING, BEHIND, cursor::HEADER].map(|name| (headers.get(&name).cloned(), name));
+    let kept = FOR_CLIENTS.map(|name| (headers.get(&name).cloned(), name));
     strip(headers);
     for (value, name) in kept {
         if let Some(value) = value {

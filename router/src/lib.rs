@@ -20,6 +20,7 @@ pub mod headers;
 pub mod locate;
 pub mod metrics;
 mod options;
+pub mod plain;
 pub mod respond;
 pub mod scan;
 mod server;

@@ -4,7 +4,7 @@ use crate::{
     scan::{self, Found},
     text::{percent_decode, query_values},
 };
-use rest_api::operations::{Class, Merge};
+use rest_api::operations::{Class, Merge, Operation};
 use topology::{Id, Slot};
 
 /// Where a request goes.
@@ -30,13 +30,35 @@ fn slot_of_task(id: &str) -> Option<Slot> {
     Id::of_text(id).slot()
 }
 
+/// What of a request says where it belongs, besides its body.
+#[derive(Debug, Clone, Copy)]
+pub struct Named<'a> {
+    /// Which operation.
+    pub operation: &'static Operation,
+    /// First parameter of the path, raw.
+    pub id: Option<&'a str>,
+    /// Raw query.
+    pub query: Option<&'a str>,
+}
+
+impl<'a> From<&'a Call> for Named<'a> {
+    fn from(call: &'a Call) -> Named<'a> {
+        Named {
+            operation: call.operation,
+            id: call.params.first().map(|(_, id)| id.as_str()),
+            query: call.query.as_deref(),
+        }
+    }
+}
+
 /// Where the request goes, from its path, query and body. `idempotency_key` places a start without business key, so
 /// that a repeated one finds the first (protocols 3).
-pub fn locate(call: &Call, body: &[u8], idempotency_key: Option<&str>) -> Target {
+pub fn locate<'a>(call: impl Into<Named<'a>>, body: &[u8], idempotency_key: Option<&str>) -> Target {
+    let call = call.into();
     match call.operation.class {
         Class::Any | Class::BroadcastWrite => Target::AnyShard,
         Class::Id => by_path(call),
-        Class::Key => by_key(call, body, idempotency_key),
+        Class::Key => by_key(call.operation, body, idempotency_key),
         // A command that scatters ids may name a query beside them, which is for everyone.
         Class::BroadcastCommand if call.operation.merge == Merge::ScatterIds => Target::Many,
         Class::FanoutList | Class::FanoutSum | Class::FanoutFirst | Class::BroadcastCommand => {
@@ -46,20 +68,19 @@ pub fn locate(call: &Call, body: &[u8], idempotency_key: Option<&str>) -> Target
     }
 }
 
-fn by_path(call: &Call) -> Target {
+fn by_path(call: Named) -> Target {
     let of = match call.operation.path.starts_with("/task/") {
         true => slot_of_task,
         false => slot_of_id,
     };
-    let slot = call
-        .params
-        .first()
-        .and_then(|(_, id)| of(&percent_decode(id, false)));
+    let slot = call.id.and_then(|id| match id.contains('%') {
+        true => of(&percent_decode(id, false)),
+        false => of(id),
+    });
     slot.map_or(Target::AnyShard, Target::Slot)
 }
 
-fn by_key(call: &Call, body: &[u8], idempotency_key: Option<&str>) -> Target {
-    let operation = call.operation;
+fn by_key(operation: &Operation, body: &[u8], idempotency_key: Option<&str>) -> Target {
     // A standalone task lies in the slot of its id, which the client may choose.
     let text = |found: &Option<Found>| found.as_ref().and_then(Found::text).map(str::to_owned);
     if operation.path == "/task/create" {
@@ -84,13 +105,13 @@ fn by_key(call: &Call, body: &[u8], idempotency_key: Option<&str>) -> Target {
 }
 
 /// A query that names ids of one slot alone needs to ask only that slot's shard.
-fn by_ids(call: &Call, body: &[u8]) -> Target {
+fn by_ids(call: Named, body: &[u8]) -> Target {
     let names = &call.operation.id_params;
     if names.is_empty() {
         return Target::Many;
     }
     let from_query = names.iter().map(|name| {
-        let values = query_values(call.query.as_deref(), name);
+        let values = query_values(call.query, name);
         values
             .iter()
             .flat_map(|value| value.split(','))

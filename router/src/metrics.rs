@@ -4,7 +4,8 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
-use std::sync::atomic::AtomicU64;
+use rest_api::operations::Class;
+use std::sync::{Arc, OnceLock, atomic::AtomicU64};
 
 /// Labels of an answered request.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -50,9 +51,51 @@ pub struct Metrics {
     pub tasks_given_back: Counter,
     /// Seconds since the topology store was last heard of.
     pub view_age: Gauge<f64, AtomicU64>,
+    /// The counters of `requests` that have been asked for, by class and status: looking one up costs as much as a request's
+    /// routing.
+    counted: Arc<Counted>,
+}
+
+/// One counter for each class and status.
+#[derive(Debug)]
+struct Counted(Box<[OnceLock<Counter>]>);
+
+const STATUSES: usize = 600;
+
+impl Default for Counted {
+    fn default() -> Counted {
+        Counted(
+            (0..Class::ALL.len() * STATUSES)
+                .map(|_| OnceLock::new())
+                .collect(),
+        )
+    }
 }
 
 impl Metrics {
+    /// Counts an answered request of a class.
+    pub fn count(&self, class: Class, status: u16) {
+        let labels = RequestLabels {
+            class: class.name(),
+            status: u32::from(status),
+        };
+        let status = usize::from(status);
+        let known = self
+            .counted
+            .0
+            .get(class as usize * STATUSES + status)
+            .filter(|_| status < STATUSES);
+        match known {
+            Some(counter) => {
+                let made = || self.requests.get_or_create(&labels).clone();
+                counter.get_or_init(made).inc();
+            }
+            None => {
+                self.requests.get_or_create(&labels).inc();
+            }
+        }
+    }
+
     /// Metrics and a registry that shows them, names beginning with `stellwerk_router_`.
     pub fn registered() -> (Metrics, Registry) {
         let (m, mut registry) = (Metrics::default(), Registry::with_prefix("stellwerk_router"));

@@ -51,6 +51,9 @@ pub struct Options {
     /// How long a node may take to begin its answer
     #[arg(long, value_name = "DURATION", default_value = "120s", value_parser = duration)]
     pub upstream_timeout: Duration,
+    /// Pass plain HTTP/1.1 requests on without a general HTTP server between
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    pub fast_path: bool,
     /// Serve an address that others can reach although the nodes behind ask for no password
     #[arg(long)]
     pub insecure_no_auth: bool,
@@ -75,6 +78,7 @@ impl Default for Options {
             park_timeout: Duration::from_secs(5),
             long_poll_limit: 20_000,
             upstream_timeout: Duration::from_secs(120),
+            fast_path: true,
             insecure_no_auth: false,
         }
     }

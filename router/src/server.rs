@@ -2,6 +2,7 @@
 use crate::{
     classify::ROOT,
     handle::handle,
+    plain::{self, Rewind},
     respond::Answer,
     state::{App, Exposure},
 };
@@ -19,9 +20,7 @@ use hyper_util::{
 use service::Shutdown;
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
-
-/// How long a connection may wait for the head of a request; longer than the pools of known clients keep one idle.
-const IDLE: Duration = Duration::from_secs(120);
+use tokio_util::task::TaskTracker;
 
 /// Serves until the shutdown begins, then lets running requests end within the drain time. What `beside` holds is
 /// served outside the REST root.
@@ -40,9 +39,14 @@ pub async fn serve(
     }
     tracing::info!("REST at http://{address}{}", crate::classify::ROOT);
     let mut server = auto::Builder::new(TokioExecutor::new());
-    server.http1().timer(TokioTimer::new()).header_read_timeout(IDLE);
+    server
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(plain::IDLE);
     server.http2().timer(TokioTimer::new());
-    let connections = GracefulShutdown::new();
+    let server = Arc::new(server);
+    let general = GracefulShutdown::new();
+    let tracker = TaskTracker::new();
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -57,23 +61,35 @@ pub async fn serve(
             () = shutdown.started() => break,
         };
         let _ = stream.set_nodelay(true);
-        let (app, beside) = (app.clone(), beside.clone());
-        let service = service_fn(move |request| {
-            let (app, beside) = (app.clone(), beside.clone());
-            async move { Ok::<_, Infallible>(answer(app, beside, request).await) }
-        });
-        let connection = server
-            .serve_connection(TokioIo::new(stream), service)
-            .into_owned();
-        let connection = connections.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(error, "connection ended");
-            }
+        let (app, beside, server) = (app.clone(), beside.clone(), server.clone());
+        let watcher = general.watcher();
+        tracker.spawn(async move {
+            let (stream, before) = match app.options.fast_path {
+                true => match plain::serve(app.clone(), stream).await {
+                    Some(left) => left,
+                    None => return,
+                },
+                false => (stream, Vec::new()),
+            };
+            // A future of its own: most connections never need it.
+            tokio::spawn(Box::pin(async move {
+                let service = service_fn(move |request| {
+                    let (app, beside) = (app.clone(), beside.clone());
+                    async move { Ok::<_, Infallible>(answer(app, beside, request).await) }
+                });
+                let stream = TokioIo::new(Rewind::new(before, stream));
+                let connection = server.serve_connection(stream, service).into_owned();
+                if let Err(error) = watcher.watch(connection).await {
+                    tracing::debug!(error, "connection ended");
+                }
+            }));
         });
     }
     drop(listener);
-    if shutdown.drain(connections.shutdown()).await.is_none() {
+    app.drain();
+    tracker.close();
+    let ended = async { tokio::join!(tracker.wait(), general.shutdown()) };
+    if shutdown.drain(ended).await.is_none() {
         tracing::warn!("requests were still running when the drain time was over");
     }
     Ok(())

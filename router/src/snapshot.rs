@@ -1,7 +1,14 @@
 //! What the hot path routes by: one immutable value, made anew from each view of the cluster.
+use crate::plain::pool::Pool;
 use cluster::View;
 use rest_api::ApiError;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 use tokio::sync::watch;
 use topology::{Coverage, ShardName, Slot, SlotTable};
 use xxhash_rust::xxh64::xxh64;
@@ -15,7 +22,10 @@ pub struct Node {
     pub id: String,
     /// `http://HOST:PORT`.
     pub url: String,
-    up: watch::Sender<bool>,
+    /// Idle connections for plain HTTP/1.1.
+    pub(crate) plain: Pool,
+    up: AtomicBool,
+    changes: watch::Sender<bool>,
 }
 
 impl Node {
@@ -25,23 +35,27 @@ impl Node {
             shard,
             id: id.to_owned(),
             url: url.trim_end_matches('/').to_owned(),
-            up: watch::Sender::new(true),
+            plain: Pool::to(url.trim_end_matches('/')),
+            up: AtomicBool::new(true),
+            changes: watch::Sender::new(true),
         }
     }
 
     /// Whether it answered last.
     pub fn is_up(&self) -> bool {
-        *self.up.borrow()
+        self.up.load(Ordering::Relaxed)
     }
 
     /// Notes whether it answers; true if that is news.
     pub fn set_up(&self, up: bool) -> bool {
-        self.up.send_replace(up) != up
+        // The hot path asks once a request: a plain load is all that it may cost.
+        self.up.store(up, Ordering::Relaxed);
+        self.changes.send_replace(up) != up
     }
 
     /// Ends when it stops answering.
     pub async fn went_down(&self) {
-        let mut changes = self.up.subscribe();
+        let mut changes = self.changes.subscribe();
         // The sender is `self`, so it can't be gone.
         let _ = changes.wait_for(|up| !up).await;
     }
@@ -64,6 +78,13 @@ impl Shard {
     /// Whether a node of it answered last.
     pub fn is_up(&self) -> bool {
         self.nodes.iter().any(|node| node.is_up())
+    }
+
+    /// The first of its [`candidates`](Self::candidates) if one is up.
+    pub fn preferred(&self, affinity: u64) -> Option<&Arc<Node>> {
+        let up = self.nodes.iter().filter(|node| node.is_up());
+        // Of equal ones the first, as a stable sort has it.
+        up.rev().max_by_key(|node| xxh64(node.id.as_bytes(), affinity))
     }
 
     /// Its nodes in the order in which to try them for a slot: rendezvous hashing over those that are up, so that a
@@ -128,10 +149,8 @@ impl Snapshot {
             .map(|(i, s)| (s.name.clone(), i))
             .collect();
         for slot in Slot::all() {
-            if let Some(shard) = index.get(table.owner(slot).0) {
-                let coverage = &mut shards[*shard].coverage;
-                *coverage = [*coverage, Coverage::of(slot)].into_iter().sum();
-            }
+            let coverage = &mut shards[table.owner_index(slot).0].coverage;
+            *coverage = [*coverage, Coverage::of(slot)].into_iter().sum();
         }
         Snapshot {
             version: view.version,
@@ -155,13 +174,9 @@ impl Snapshot {
     /// 503 before the first shard.
     pub fn owner(&self, slot: Slot) -> Result<(&Shard, u32), ApiError> {
         let table = self.table.as_ref().ok_or_else(no_shard)?;
-        let (name, epoch) = table.owner(slot);
-        let shard = self
-            .index
-            .get(name)
-            .map(|index| &self.shards[*index])
-            .ok_or_else(no_shard)?;
-        Ok((shard, epoch))
+        // The shards stand in the table's order.
+        let (index, epoch) = table.owner_index(slot);
+        Ok((&self.shards[index], epoch))
     }
 
     /// Shards that own slots: those that a fan-out asks.
@@ -183,11 +198,7 @@ impl Snapshot {
                 "no shard takes new instances at the moment",
             ));
         }
-        let fits = |slot: Slot| {
-            self.index
-                .get(table.owner(slot).0)
-                .is_some_and(|i| takes(&self.shards[*i]))
-        };
+        let fits = |slot: Slot| takes(&self.shards[table.owner_index(slot).0]);
         let first = Slot::from_bits(rand::random());
         for attempt in 0..64 {
             let slot = if attempt == 0 {
@@ -270,6 +281,7 @@ mod tests {
         shard.nodes[1].set_up(false);
         for (slot, first) in before.iter().enumerate() {
             let now = shard.candidates(slot as u64);
+            assert_eq!(shard.preferred(slot as u64).unwrap().id, now[0].id);
             assert_eq!(now.len(), 3);
             assert_eq!(now[2].id, "n1");
             if first != "n1" {

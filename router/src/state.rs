@@ -3,7 +3,7 @@ use crate::{Options, fan_out::wakeups::Hub, metrics::Metrics, snapshot::Snapshot
 use arc_swap::ArcSwap;
 use std::sync::{
     Arc,
-    atomic::{AtomicU8, Ordering},
+    atomic::{AtomicBool, AtomicU8, Ordering},
 };
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -41,6 +41,10 @@ pub struct App {
     pub memory: Arc<Semaphore>,
     /// Whether an address that others can reach is served without a password.
     exposure: AtomicU8,
+    /// The router stops: answers end their connections.
+    draining: AtomicBool,
+    /// Cancelled after that, so that idle connections end.
+    drained: CancellationToken,
     snapshot: ArcSwap<Snapshot>,
     changes: watch::Sender<u64>,
 }
@@ -58,6 +62,8 @@ impl App {
             memory: Arc::new(Semaphore::new((options.memory / 1024).min(1 << 31) as usize)),
             options,
             exposure: AtomicU8::new(Exposure::Fine as u8),
+            draining: AtomicBool::new(false),
+            drained: CancellationToken::new(),
             snapshot: ArcSwap::default(),
             changes: watch::Sender::new(0),
         }
@@ -75,6 +81,27 @@ impl App {
     /// Notes what is known; true if that is news.
     pub fn set_exposure(&self, exposure: Exposure) -> bool {
         self.exposure.swap(exposure as u8, Ordering::Relaxed) != exposure as u8
+    }
+
+    /// Whether connections end with their next answer.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// From now on they do, and idle ones at once.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+        self.drained.cancel();
+    }
+
+    /// Ends when connections are to end.
+    pub fn drained(&self) -> &CancellationToken {
+        &self.drained
+    }
+
+    /// The newest snapshot, for a moment: without counting another owner.
+    pub fn peek(&self) -> arc_swap::Guard<Arc<Snapshot>> {
+        self.snapshot.load()
     }
 
     /// The newest snapshot: one atomic load.

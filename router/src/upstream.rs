@@ -9,7 +9,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use service::Secret;
-use std::{error::Error, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
 /// A request as a node gets it. Cloning shares the body.
@@ -64,6 +64,8 @@ pub struct Failure {
 pub struct Upstream {
     client: Client<HttpConnector, Full<Bytes>>,
     secret: Option<HeaderValue>,
+    /// The same as a line of a request's head; empty without one.
+    secret_line: Arc<[u8]>,
     metrics: Metrics,
 }
 
@@ -91,9 +93,19 @@ impl Upstream {
                 Ok(value)
             })
             .transpose()?;
+        let secret_line = secret.as_ref().map_or_else(Vec::new, |secret| {
+            [
+                headers::SECRET.as_str().as_bytes(),
+                b": ",
+                secret.as_bytes(),
+                b"\r\n",
+            ]
+            .concat()
+        });
         Ok(Upstream {
             client,
             secret,
+            secret_line: secret_line.into(),
             metrics,
         })
     }
@@ -110,17 +122,27 @@ impl Upstream {
     ) -> Result<Response<Incoming>, Failure> {
         let result = self.attempt(node, out, deadline).await;
         if let Err(failure) = &result {
-            let labels = FailureLabels {
-                shard: node.shard.to_string(),
-                kind: failure.kind,
-            };
-            self.metrics.upstream_failures.get_or_create(&labels).inc();
-            // A slow answer says nothing about the node; a connection that failed does. The health probe readmits it.
-            if failure.kind != "timeout" && node.set_up(false) {
-                tracing::warn!(shard = %node.shard, node = node.id, why = failure.why, "node is unreachable");
-            }
+            self.failed(node, failure);
         }
         result
+    }
+
+    /// The line that shows a node the secret, for whoever writes requests himself.
+    pub fn secret_line(&self) -> &[u8] {
+        &self.secret_line
+    }
+
+    /// Counts a call that got no answer, and notes on the node what it says of it.
+    pub fn failed(&self, node: &Node, failure: &Failure) {
+        let labels = FailureLabels {
+            shard: node.shard.to_string(),
+            kind: failure.kind,
+        };
+        self.metrics.upstream_failures.get_or_create(&labels).inc();
+        // A slow answer says nothing about the node; a connection that failed does. The health probe readmits it.
+        if failure.kind != "timeout" && node.set_up(false) {
+            tracing::warn!(shard = %node.shard, node = node.id, why = failure.why, "node is unreachable");
+        }
     }
 
     async fn attempt(

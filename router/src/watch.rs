@@ -119,6 +119,7 @@ async fn probe(app: Arc<App>, node: Arc<Node>) {
                 false => tracing::warn!(shard = %node.shard, node = node.id, why, "node is not ready"),
             }
         }
+        node.plain.sweep(Instant::now());
         sleep(Duration::from_millis(rand::random_range(800..1_000))).await;
     }
 }

@@ -27,6 +27,20 @@ pub enum Class {
 }
 
 impl Class {
+    /// Every class, in the order of their numbers.
+    pub const ALL: [Class; 10] = [
+        Class::Key,
+        Class::Id,
+        Class::Any,
+        Class::BroadcastWrite,
+        Class::BroadcastCommand,
+        Class::FanoutList,
+        Class::FanoutSum,
+        Class::FanoutFirst,
+        Class::FanoutFair,
+        Class::Batch,
+    ];
+
     /// Its name in the table and in metrics.
     pub const fn name(self) -> &'static str {
         match self {
@@ -44,21 +58,7 @@ impl Class {
     }
 
     fn parse(text: &str) -> Option<Class> {
-        use Class::*;
-        [
-            Key,
-            Id,
-            Any,
-            BroadcastWrite,
-            BroadcastCommand,
-            FanoutList,
-            FanoutSum,
-            FanoutFirst,
-            FanoutFair,
-            Batch,
-        ]
-        .into_iter()
-        .find(|class| class.name() == text)
+        Class::ALL.into_iter().find(|class| class.name() == text)
     }
 }
 

@@ -89,6 +89,12 @@ impl SlotTable {
         (&self.shards[shard as usize].name, epoch)
     }
 
+    /// The same with the owner as an index into [`SlotTable::shards`], for whoever keeps a list of his own beside them.
+    pub fn owner_index(&self, slot: Slot) -> (usize, u32) {
+        let (shard, epoch) = self.owners[slot.number() as usize];
+        (shard as usize, epoch)
+    }
+
     /// The slots a shard owns, in order, with their epochs.
     pub fn slots_of(&self, shard: &ShardName) -> Vec<(Slot, u32)> {
         Slot::all()
