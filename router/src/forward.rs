@@ -66,12 +66,19 @@ pub async fn to_shard(
 ) -> Result<Response<Incoming>, NoAnswer> {
     let mut why = "it has no registered node".to_owned();
     let mut busy = None;
+    let entered = shard.gate.enter(shard.is_up(), std::time::Instant::now());
+    let entered = entered.map_err(|running| full(app, shard, running))?;
+    let mut sent_before = false;
     let mut nodes = shard
         .candidates(affinity)
         .into_iter()
         .take(NODES_TRIED)
         .peekable();
     while let Some(node) = nodes.next() {
+        if sent_before && !shard.gate.may_retry() {
+            why = format!("{why}; too many requests were tried again");
+            break;
+        }
         let sending = app.upstream.send(&node, out, deadline);
         // A node that stops (a frozen process, a cut cable) breaks no connection: what only reads doesn't wait for it.
         let sent = match repeatable && node.is_up() && nodes.peek().is_some_and(|next| next.is_up()) {
@@ -85,11 +92,19 @@ pub async fn to_shard(
         };
         match sent {
             // A node in trouble says so before it does anything; another one of the shard may do better.
-            Ok(answer) if repeatable && is_trouble(answer.status()) => busy = Some(answer),
-            Ok(answer) => return Ok(answer),
+            Ok(answer) if repeatable && is_trouble(answer.status()) => {
+                busy = Some(answer);
+                sent_before = true;
+            }
+            Ok(answer) => {
+                entered.left(true);
+                return Ok(answer);
+            }
             Err(failure) => {
+                sent_before |= failure.written;
                 why = format!("node {}: {}", node.id, failure.why);
                 if failure.written && !repeatable {
+                    entered.left(false);
                     return Err(NoAnswer {
                         shard: shard.name.clone(),
                         may_have_run: true,
@@ -99,11 +114,25 @@ pub async fn to_shard(
             }
         }
     }
+    entered.left(false);
     busy.ok_or(NoAnswer {
         shard: shard.name.clone(),
         may_have_run: false,
         why,
     })
+}
+
+/// What a request gets that a shard has no room for.
+pub fn full(app: &App, shard: &Shard, running: u32) -> NoAnswer {
+    let labels = crate::metrics::ShardLabel {
+        shard: shard.name.to_string(),
+    };
+    app.metrics.shed.get_or_create(&labels).inc();
+    NoAnswer {
+        shard: shard.name.clone(),
+        may_have_run: false,
+        why: format!("{running} requests are under way there, and it answers slowly or not at all"),
+    }
 }
 
 /// Whether a status speaks of the machinery and not of the request.

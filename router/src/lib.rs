@@ -15,6 +15,7 @@ pub mod admit;
 pub mod classify;
 pub mod fan_out;
 pub mod forward;
+pub mod gate;
 mod handle;
 pub mod headers;
 pub mod locate;

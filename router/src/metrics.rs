@@ -23,6 +23,13 @@ pub struct ClassLabel {
     pub class: &'static str,
 }
 
+/// A shard.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ShardLabel {
+    /// Its name.
+    pub shard: String,
+}
+
 /// A shard and what failed there.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct FailureLabels {
@@ -41,6 +48,8 @@ pub struct Metrics {
     pub fanouts: Family<ClassLabel, Counter>,
     /// Calls of nodes that failed.
     pub upstream_failures: Family<FailureLabels, Counter>,
+    /// Requests that a shard had no room for.
+    pub shed: Family<ShardLabel, Counter>,
     /// Requests sent again after a 421.
     pub rerouted: Counter,
     /// Fan-outs asked again because their parts did not cover each slot once.
@@ -111,6 +120,8 @@ impl Metrics {
         );
         let help = "Calls of nodes that failed, by shard and kind";
         registry.register("upstream_failures", help, m.upstream_failures.clone());
+        let help = "Requests refused because too many were under way at their shard";
+        registry.register("shed", help, m.shed.clone());
         registry.register("rerouted", "Requests sent again after a 421", m.rerouted.clone());
         let help = "Fan-outs asked again because of their slot coverage";
         registry.register("coverage_retries", help, m.coverage_retries.clone());

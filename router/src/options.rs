@@ -48,6 +48,9 @@ pub struct Options {
     /// How many fetchAndLock requests may wait for work
     #[arg(long, value_name = "N", default_value_t = 20_000)]
     pub long_poll_limit: usize,
+    /// How many requests may be under way at one shard; the limit adapts below this
+    #[arg(long, value_name = "N", default_value_t = 4_096)]
+    pub shard_concurrency: u32,
     /// How long a node may take to begin its answer
     #[arg(long, value_name = "DURATION", default_value = "120s", value_parser = duration)]
     pub upstream_timeout: Duration,
@@ -77,6 +80,7 @@ impl Default for Options {
             park_limit: 1_000,
             park_timeout: Duration::from_secs(5),
             long_poll_limit: 20_000,
+            shard_concurrency: 4_096,
             upstream_timeout: Duration::from_secs(120),
             fast_path: true,
             insecure_no_auth: false,

@@ -1,12 +1,12 @@
 //! What the hot path routes by: one immutable value, made anew from each view of the cluster.
-use crate::plain::pool::Pool;
+use crate::{gate::Gate, plain::pool::Pool};
 use cluster::View;
 use rest_api::ApiError;
 use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
 };
 use tokio::sync::watch;
@@ -24,9 +24,19 @@ pub struct Node {
     pub url: String,
     /// Idle connections for plain HTTP/1.1.
     pub(crate) plain: Pool,
-    up: AtomicBool,
+    /// How much of its share of the slots it gets: 0 while it is down, [`WHOLE`] in the end.
+    share: AtomicU32,
+    /// Requests in a row that it gave no good answer to.
+    misses: AtomicU32,
     changes: watch::Sender<bool>,
 }
+
+/// The share of a node that is warm.
+const WHOLE: u32 = 256;
+/// What a node's share grows by each second after it has come back: its caches are cold, and it may be back for a moment only.
+const STEP: u32 = 32;
+/// So many requests in a row without a good answer, and another node does better.
+const MISSES: u32 = 5;
 
 impl Node {
     /// A node that is taken for healthy until something else is known.
@@ -36,21 +46,60 @@ impl Node {
             id: id.to_owned(),
             url: url.trim_end_matches('/').to_owned(),
             plain: Pool::to(url.trim_end_matches('/')),
-            up: AtomicBool::new(true),
+            share: AtomicU32::new(WHOLE),
+            misses: AtomicU32::new(0),
             changes: watch::Sender::new(true),
         }
     }
 
     /// Whether it answered last.
     pub fn is_up(&self) -> bool {
-        self.up.load(Ordering::Relaxed)
+        self.share.load(Ordering::Relaxed) > 0
     }
 
-    /// Notes whether it answers; true if that is news.
+    /// Notes whether it answers; true if that is news. One that comes back gets its slots little by little.
     pub fn set_up(&self, up: bool) -> bool {
         // The hot path asks once a request: a plain load is all that it may cost.
-        self.up.store(up, Ordering::Relaxed);
+        match up {
+            false => self.share.store(0, Ordering::Relaxed),
+            true => {
+                self.misses.store(0, Ordering::Relaxed);
+                let _ = self
+                    .share
+                    .compare_exchange(0, STEP, Ordering::Relaxed, Ordering::Relaxed);
+            }
+        }
         self.changes.send_replace(up) != up
+    }
+
+    /// A second more that it has been back.
+    pub fn warm(&self) {
+        let more = |share: u32| (share > 0).then(|| (share + STEP).min(WHOLE));
+        let _ = self
+            .share
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+    }
+
+    /// Whether it is up and the slot with this hash is among those that it has back.
+    fn takes(&self, hash: u64) -> bool {
+        (hash >> 32) as u32 % WHOLE < self.share.load(Ordering::Relaxed)
+    }
+
+    /// Notes how a request went: whether it got an answer that doesn't speak of trouble.
+    pub fn went(&self, well: bool) {
+        match well {
+            // Nearly always there is nothing to write.
+            true if self.misses.load(Ordering::Relaxed) == 0 => {}
+            true => self.misses.store(0, Ordering::Relaxed),
+            false => {
+                self.misses.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Whether it fails request after request, though it may say that it is well.
+    pub fn is_failing(&self) -> bool {
+        self.misses.load(Ordering::Relaxed) >= MISSES
     }
 
     /// Ends when it stops answering.
@@ -72,6 +121,8 @@ pub struct Shard {
     pub behind: bool,
     /// The slots that it owns.
     pub coverage: Coverage,
+    /// How much of its work is let in.
+    pub gate: Arc<Gate>,
 }
 
 impl Shard {
@@ -82,21 +133,26 @@ impl Shard {
 
     /// The first of its [`candidates`](Self::candidates) if one is up.
     pub fn preferred(&self, affinity: u64) -> Option<&Arc<Node>> {
+        let rank = |node: &Arc<Node>| {
+            let hash = xxh64(node.id.as_bytes(), affinity);
+            (node.takes(hash), hash)
+        };
         let up = self.nodes.iter().filter(|node| node.is_up());
         // Of equal ones the first, as a stable sort has it.
-        up.rev().max_by_key(|node| xxh64(node.id.as_bytes(), affinity))
+        up.rev().max_by_key(|node| rank(node))
     }
 
     /// Its nodes in the order in which to try them for a slot: rendezvous hashing over those that are up, so that a
-    /// slot keeps its node while others come and go; then those that are down, as a last resort.
+    /// slot keeps its node while others come and go (one that has just come back takes its slots back by and by); then
+    /// those that are down, as a last resort.
     pub fn candidates(&self, affinity: u64) -> Vec<Arc<Node>> {
-        let mut nodes: Vec<(bool, u64, &Arc<Node>)> = self
-            .nodes
-            .iter()
-            .map(|node| (node.is_up(), xxh64(node.id.as_bytes(), affinity), node))
-            .collect();
-        nodes.sort_by_key(|(up, hash, _)| std::cmp::Reverse((*up, *hash)));
-        nodes.into_iter().map(|(_, _, node)| node.clone()).collect()
+        let rank = |node: &Arc<Node>| {
+            let hash = xxh64(node.id.as_bytes(), affinity);
+            (node.is_up(), node.takes(hash), hash)
+        };
+        let mut nodes: Vec<_> = self.nodes.iter().map(|node| (rank(node), node)).collect();
+        nodes.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
+        nodes.into_iter().map(|(_, node)| node.clone()).collect()
     }
 }
 
@@ -115,7 +171,8 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// The snapshot of a view; keeps the nodes (and what is known of them) that the previous one has.
-    pub fn build(view: &View, previous: &Snapshot) -> Snapshot {
+    /// A shard that is new lets in at most `concurrency` requests at a time.
+    pub fn build(view: &View, previous: &Snapshot, concurrency: u32) -> Snapshot {
         let known: HashMap<(&ShardName, &str, &str), &Arc<Node>> = previous
             .shards
             .iter()
@@ -141,6 +198,10 @@ impl Snapshot {
                 nodes: nodes.collect(),
                 behind: seen.is_some_and(|shard| shard.behind),
                 coverage: Coverage::default(),
+                gate: match previous.shard(entry.name.as_str()) {
+                    Some(known) => known.gate.clone(),
+                    None => Arc::new(Gate::new(concurrency)),
+                },
             });
         }
         let index: HashMap<ShardName, usize> = shards
@@ -267,7 +328,7 @@ mod tests {
 
     #[test]
     fn a_slot_keeps_its_node_and_moves_only_when_that_one_is_down() {
-        let snapshot = Snapshot::build(&view(1, 3), &Snapshot::default());
+        let snapshot = Snapshot::build(&view(1, 3), &Snapshot::default(), 1_000);
         let shard = &snapshot.shards[0];
         let before: Vec<String> = (0..300)
             .map(|slot| shard.candidates(slot)[0].id.clone())
@@ -291,10 +352,54 @@ mod tests {
     }
 
     #[test]
+    fn a_node_that_comes_back_gets_its_slots_by_and_by() {
+        let snapshot = Snapshot::build(&view(1, 2), &Snapshot::default(), 1_000);
+        let shard = &snapshot.shards[0];
+        let node = &shard.nodes[0];
+        let slots = || {
+            let own = (0..1_000).filter(|slot| shard.preferred(*slot).unwrap().id == node.id);
+            own.count()
+        };
+        let whole = slots();
+        node.set_up(false);
+        assert_eq!(slots(), 0);
+        node.set_up(true);
+        let mut before = 0;
+        for _ in 0..8 {
+            let now = slots();
+            assert!(now > before, "{now} after {before}");
+            before = now;
+            node.warm();
+        }
+        assert_eq!(slots(), whole);
+        // Alone it takes everything, however short it has been back.
+        node.set_up(false);
+        shard.nodes[1].set_up(false);
+        node.set_up(true);
+        assert_eq!(slots(), 1_000);
+    }
+
+    #[test]
+    fn a_node_fails_after_some_misses_in_a_row() {
+        let node = Node::new(ShardName::new("s"), "n", "http://h:1");
+        for _ in 0..4 {
+            node.went(false);
+        }
+        node.went(true);
+        assert!(!node.is_failing());
+        for _ in 0..5 {
+            node.went(false);
+        }
+        assert!(node.is_failing());
+        node.set_up(true);
+        assert!(!node.is_failing());
+    }
+
+    #[test]
     fn a_new_view_keeps_what_is_known_of_nodes_and_coverage_adds_up() {
-        let first = Snapshot::build(&view(3, 2), &Snapshot::default());
+        let first = Snapshot::build(&view(3, 2), &Snapshot::default(), 1_000);
         first.shards[1].nodes[0].set_up(false);
-        let second = Snapshot::build(&view(3, 2), &first);
+        let second = Snapshot::build(&view(3, 2), &first, 1_000);
         assert!(!second.shards[1].nodes[0].is_up());
         assert!(Arc::ptr_eq(&first.shards[1].nodes[1], &second.shards[1].nodes[1]));
         assert_eq!(
@@ -306,7 +411,7 @@ mod tests {
     #[test]
     fn s0_13_keyless_starts_spread_over_the_shards_that_take_them() {
         let mut view = view(3, 1);
-        let snapshot = Snapshot::build(&view, &Snapshot::default());
+        let snapshot = Snapshot::build(&view, &Snapshot::default(), 1_000);
         let mut counts = [0; 3];
         for _ in 0..3_000 {
             let slot = snapshot.draw(None).unwrap();
@@ -318,7 +423,7 @@ mod tests {
         }
         assert!(counts.iter().all(|n| (800..1200).contains(n)), "{counts:?}");
         view.shards.get_mut(&ShardName::new("s0")).unwrap().behind = true;
-        let snapshot = Snapshot::build(&view, &Snapshot::default());
+        let snapshot = Snapshot::build(&view, &Snapshot::default(), 1_000);
         snapshot.shards[2].nodes[0].set_up(false);
         for _ in 0..50 {
             let slot = snapshot.draw(None).unwrap();
@@ -327,7 +432,7 @@ mod tests {
         snapshot.shards[1].nodes[0].set_up(false);
         assert_eq!(snapshot.draw(None).unwrap_err().status, 503);
         assert_eq!(
-            Snapshot::build(&View::default(), &snapshot)
+            Snapshot::build(&View::default(), &snapshot, 1_000)
                 .draw(None)
                 .unwrap_err()
                 .status,

@@ -1,5 +1,5 @@
 //! Calling one node: a pool of connections, and for each failure whether the request may have run.
-use crate::{headers, metrics::FailureLabels, metrics::Metrics, snapshot::Node};
+use crate::{forward::is_trouble, headers, metrics::FailureLabels, metrics::Metrics, snapshot::Node};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::Full;
@@ -121,8 +121,9 @@ impl Upstream {
         deadline: Instant,
     ) -> Result<Response<Incoming>, Failure> {
         let result = self.attempt(node, out, deadline).await;
-        if let Err(failure) = &result {
-            self.failed(node, failure);
+        match &result {
+            Ok(answer) => node.went(!is_trouble(answer.status())),
+            Err(failure) => self.failed(node, failure),
         }
         result
     }
@@ -134,6 +135,7 @@ impl Upstream {
 
     /// Counts a call that got no answer, and notes on the node what it says of it.
     pub fn failed(&self, node: &Node, failure: &Failure) {
+        node.went(false);
         let labels = FailureLabels {
             shard: node.shard.to_string(),
             kind: failure.kind,

@@ -32,7 +32,7 @@ pub async fn follow(app: Arc<App>, mut views: Receiver<Arc<View>>, ready: Readin
     tasks.spawn(wakeups::poll(app.clone()));
     loop {
         let view = views.borrow_and_update().clone();
-        let snapshot = Snapshot::build(&view, &app.snapshot());
+        let snapshot = Snapshot::build(&view, &app.snapshot(), app.options.shard_concurrency);
         let nodes: HashMap<NodeKey, Arc<Node>> = snapshot
             .shards
             .iter()
@@ -95,8 +95,24 @@ async fn probe(app: Arc<App>, node: Arc<Node>) {
         headers: HeaderMap::new(),
         body: Bytes::new(),
     };
+    let mut ejections = Ejections::default();
     loop {
-        let out = out.clone().with(headers::LOG_INDEX, app.snapshot().published);
+        let snapshot = app.snapshot();
+        if let Some(shard) = snapshot.shard(node.shard.as_str()) {
+            shard.gate.second();
+            let others = shard
+                .nodes
+                .iter()
+                .any(|other| other.id != node.id && other.is_up() && !other.is_failing());
+            if node.is_up() && node.is_failing() && others {
+                let pause = ejections.next();
+                tracing::warn!(shard = %node.shard, node = node.id, ?pause, "node fails request after request: left out");
+                node.set_up(false);
+                sleep(pause).await;
+            }
+        }
+        let out = out.clone().with(headers::LOG_INDEX, snapshot.published);
+        drop(snapshot);
         let answer = app
             .upstream
             .send(&node, &out, Instant::now() + Duration::from_millis(1_500))
@@ -119,8 +135,30 @@ async fn probe(app: Arc<App>, node: Arc<Node>) {
                 false => tracing::warn!(shard = %node.shard, node = node.id, why, "node is not ready"),
             }
         }
+        node.warm();
         node.plain.sweep(Instant::now());
         sleep(Duration::from_millis(rand::random_range(800..1_000))).await;
+    }
+}
+
+/// How long a node that fails though it says that it is well is left out: longer each time, until it has been well for long.
+#[derive(Debug, Default)]
+struct Ejections {
+    last: Option<(Instant, Duration)>,
+}
+
+impl Ejections {
+    const FIRST: Duration = Duration::from_secs(1);
+    const LONGEST: Duration = Duration::from_secs(30);
+
+    fn next(&mut self) -> Duration {
+        let now = Instant::now();
+        let pause = match self.last {
+            Some((at, pause)) if now < at + 2 * pause + Self::LONGEST => (2 * pause).min(Self::LONGEST),
+            _ => Self::FIRST,
+        };
+        self.last = Some((now, pause));
+        pause
     }
 }
 

@@ -531,3 +531,60 @@ async fn a_read_does_not_wait_for_a_node_that_has_stopped() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_shard_that_is_full_refuses_at_once_and_the_others_serve_on() {
+    let hold = Arc::new(tokio::sync::Semaphore::new(0));
+    let held = hold.clone();
+    let a = FakeNode::start(move |_| {
+        let held = held.clone();
+        async move {
+            held.acquire().await.unwrap().forget();
+            started()
+        }
+    })
+    .await;
+    let b = FakeNode::start(async |_| started()).await;
+    let options = Options {
+        shard_concurrency: 2,
+        ..Options::default()
+    };
+    let cluster = Cluster::with(&[("a", &[&a]), ("b", &[&b])], options).await;
+    let [slow, fine] = [false, true].map(|second| json!({"businessKey": key_for(second)}).to_string());
+    let beside = async {
+        eventually("both are under way", || a.seen().len() == 2).await;
+        let refused = cluster.post(START, &slow).await;
+        assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
+        assert_eq!(refused.json()["shards"], json!(["a"]));
+        assert_eq!(cluster.post(START, &fine).await.status, 200);
+        // What two shards answer isn't whole without the full one.
+        assert_eq!(cluster.get("/task/count").await.status, 503);
+        hold.add_permits(2);
+    };
+    let (first, second, ()) = tokio::join!(cluster.post(START, &slow), cluster.post(START, &slow), beside);
+    assert_eq!((first.status, second.status, a.seen().len()), (200, 200, 2));
+    hold.add_permits(1);
+    assert_eq!(cluster.post(START, &slow).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_node_that_fails_request_after_request_is_left_out_though_it_says_that_it_is_well() {
+    let bad = FakeNode::start(async |_| status(503, json!({}))).await;
+    let good = FakeNode::start(async |_| started()).await;
+    let cluster = Cluster::start(&[("a", &[&bad, &good])]).await;
+    let mut asked = 0;
+    // Whichever node the key prefers: until the bad one is out, its own keys get what it says.
+    loop {
+        let keys = (0..40).map(|n| json!({"businessKey": format!("key-{n}")}).to_string());
+        let mut refused = 0;
+        for body in keys {
+            asked += 1;
+            refused += u32::from(cluster.post(START, &body).await.status == 503);
+        }
+        if refused == 0 {
+            break;
+        }
+        assert!(asked < 40_000, "never left out");
+    }
+    assert!(bad.seen().len() >= 5 && cluster.readiness.check().is_ok());
+}

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     classify::ROOT,
     forward::{NoAnswer, is_trouble},
+    gate::{Entered, Gate},
     handle::handle,
     headers,
     locate::{Named, Target, locate},
@@ -123,6 +124,7 @@ enum Step {
 /// A request that goes to one node as it stands.
 struct Pass {
     node: Arc<Node>,
+    gate: Arc<Gate>,
     class: Class,
     asked: Asked,
     /// Whether it may go elsewhere although it may have run.
@@ -277,7 +279,12 @@ impl Connection {
         let now = Instant::now();
         let deadline = now + self.app.options.upstream_timeout;
         let node = &pass.node;
-        let failed = |app: &App, written: bool, kind: &'static str, why: String| {
+        // A shard that is full refuses on the general way, in its words.
+        let Ok(entered) = pass.gate.enter(true, now.into_std()) else {
+            return Passed::OtherWay;
+        };
+        let failed = |app: &App, entered: Entered<'_>, written: bool, kind: &'static str, why: String| {
+            entered.left(false);
             let why = format!("node {}: {why}", node.id);
             app.upstream.failed(
                 node,
@@ -300,7 +307,7 @@ impl Connection {
             Some(stream) => stream,
             None => match Box::pin(node.plain.connect()).await {
                 Ok(stream) => stream,
-                Err(error) => return failed(&self.app, false, "connect", error.to_string()),
+                Err(error) => return failed(&self.app, entered, false, "connect", error.to_string()),
             },
         };
         self.alarm.set(deadline);
@@ -313,11 +320,19 @@ impl Connection {
                 },
             );
             match wrote.await {
-                Ok(0) => return failed(&self.app, written > 0, "lost", "it takes nothing".to_owned()),
+                Ok(0) => {
+                    return failed(
+                        &self.app,
+                        entered,
+                        written > 0,
+                        "lost",
+                        "it takes nothing".to_owned(),
+                    );
+                }
                 Ok(n) => written += n,
                 Err(error) => {
                     let kind = kind_of(&error, written > 0);
-                    return failed(&self.app, written > 0, kind, error.to_string());
+                    return failed(&self.app, entered, written > 0, kind, error.to_string());
                 }
             }
         }
@@ -349,24 +364,40 @@ impl Connection {
                 }
             });
             match read.await {
-                Ok(0) => return failed(&self.app, true, "lost", "it closed the connection".to_owned()),
+                Ok(0) => {
+                    return failed(
+                        &self.app,
+                        entered,
+                        true,
+                        "lost",
+                        "it closed the connection".to_owned(),
+                    );
+                }
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                    return failed(&self.app, true, "timeout", "no answer in time".to_owned());
+                    return failed(
+                        &self.app,
+                        entered,
+                        true,
+                        "timeout",
+                        "no answer in time".to_owned(),
+                    );
                 }
-                Err(error) => return failed(&self.app, true, "lost", error.to_string()),
+                Err(error) => return failed(&self.app, entered, true, "lost", error.to_string()),
             }
             self.out.clear();
             match answer::pass(&reply, pass.asked, &mut self.out) {
                 Ok(Some(head)) => break head,
                 Ok(None) => {}
-                Err(error) => return failed(&self.app, true, "lost", error.to_string()),
+                Err(error) => return failed(&self.app, entered, true, "lost", error.to_string()),
             }
         };
         let trouble = StatusCode::from_u16(head.status).is_ok_and(is_trouble);
+        node.went(!trouble);
         if head.status == StatusCode::MISDIRECTED_REQUEST.as_u16() || (pass.repeatable && trouble) {
             return Passed::OtherWay;
         }
+        entered.left(true);
         let relayed = self
             .relay(&mut upstream, head.body, &mut reply, head.length)
             .await;
@@ -650,6 +681,7 @@ fn route(app: &App, plain: &Plain, asked: Asked, out: &mut Vec<u8>) -> Option<Pa
         || matches!(operation.class, Class::FanoutList | Class::FanoutSum);
     Some(Pass {
         node: node.clone(),
+        gate: shard.gate.clone(),
         class: operation.class,
         asked,
         repeatable: reads || plain.idempotency_key.is_some(),
