@@ -3,6 +3,7 @@
 //! The rule of S0-14: a request that may have run goes nowhere else unless it only reads or carries an
 //! Idempotency-Key. 421 says that nothing was done, so after it any request may go again.
 use crate::{
+    access::Served,
     admit::Admitted,
     headers,
     snapshot::{Shard, Snapshot},
@@ -96,7 +97,11 @@ pub async fn to_shard(
                 busy = Some(answer);
                 sent_before = true;
             }
-            Ok(answer) => {
+            Ok(mut answer) => {
+                answer.extensions_mut().insert(Served {
+                    shard: shard.name.to_string(),
+                    node: node.id.clone(),
+                });
                 entered.left(true);
                 return Ok(answer);
             }

@@ -1,9 +1,11 @@
 //! One request from end to end: classify → admit → locate → forward | fan out → respond.
 use crate::{
+    access::{self, Served},
     admit::{Admitted, admit},
     classify::{Call, Classified, Scope, classify},
     fan_out::{Stop, batch, command, correlate, definitions, fair, item_count, list, report, single, sum},
     forward::{to_any, to_drawn_slot, to_slot},
+    headers,
     locate::{Target, locate},
     metrics::RequestLabels,
     respond::{self, Answer},
@@ -20,6 +22,10 @@ use serde_json::{Value, json};
 use std::{fmt::Display, panic::AssertUnwindSafe, sync::Arc};
 use topology::{ShardName, Slot};
 
+/// Where a request came from: goes with it as an extension.
+#[derive(Debug, Clone, Copy)]
+pub struct Client(pub std::net::SocketAddr);
+
 /// Answers a request. Never fails: every error is an answer.
 pub async fn handle<B>(app: Arc<App>, request: Request<B>) -> Answer
 where
@@ -27,6 +33,13 @@ where
     B::Error: Display,
 {
     let (parts, body) = request.into_parts();
+    let asks_where = parts.headers.contains_key(&headers::WHERE);
+    let began = std::time::Instant::now();
+    let told = app.access_log.as_ref().map(|log| {
+        let client = parts.extensions.get::<Client>().map(|client| client.0);
+        let traceparent = access::traceparent(&parts.headers).map(<[u8]>::to_vec);
+        (log, client, parts.method.clone(), parts.uri.clone(), traceparent)
+    });
     let reads = matches!(parts.method, Method::GET | Method::HEAD);
     let classified = classify(&parts.method, parts.uri.path(), parts.uri.query());
     let mut class = "none";
@@ -55,6 +68,25 @@ where
             "the router failed at this request; its log says where",
         )),
     };
+    if let Some((log, client, method, uri, traceparent)) = &told {
+        let served = answer.extensions().get::<Served>();
+        log.tell(access::Line {
+            client: *client,
+            method: method.as_str(),
+            path: uri.path(),
+            status: answer.status().as_u16(),
+            took: began.elapsed(),
+            served: served.map(|served| (served.shard.as_str(), served.node.as_str())),
+            traceparent: traceparent.as_deref(),
+        });
+    }
+    if let Some(Served { shard, node }) = answer.extensions_mut().remove::<Served>().filter(|_| asks_where) {
+        for (name, value) in [(headers::SHARD, shard), (headers::NODE, node)] {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                answer.headers_mut().insert(name, value);
+            }
+        }
+    }
     if !reads {
         // The reference says it of GETs alone.
         answer.headers_mut().remove(header::CACHE_CONTROL);

@@ -31,6 +31,12 @@ pub const MISSING: HeaderName = HeaderName::from_static("x-stellwerk-missing");
 pub const BEHIND: HeaderName = HeaderName::from_static("x-stellwerk-behind");
 /// A client's key for repeating a command safely.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// A client that wants to know who answered.
+pub const WHERE: HeaderName = HeaderName::from_static("x-stellwerk-where");
+/// The shard that answered, for whoever asked.
+pub const SHARD: HeaderName = HeaderName::from_static("x-stellwerk-shard");
+/// The node that answered, for whoever asked.
+pub const NODE: HeaderName = HeaderName::from_static("x-stellwerk-node");
 /// Ours that a client gets.
 pub const FOR_CLIENTS: [HeaderName; 3] = [MISSING, BEHIND, cursor::HEADER];
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");

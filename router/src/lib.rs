@@ -11,6 +11,7 @@
 //!
 //! `classify`, `locate`, `scan` and the merges are pure; `upstream` is the only file that calls a node; `watch` keeps
 //! the snapshot that each request takes once.
+pub mod access;
 pub mod admit;
 pub mod classify;
 pub mod fan_out;
@@ -60,7 +61,7 @@ impl Router {
         let (metrics, registry) = Metrics::registered();
         let secret = options.secret()?;
         let upstream = upstream::Upstream::new(secret.as_ref(), metrics.clone())?;
-        let app = Arc::new(App::new(options, upstream, metrics, shutdown.token()));
+        let app = Arc::new(App::new(options, upstream, metrics, shutdown.token())?);
         let readiness = Readiness::waiting_for(&[watch::READY]);
         Ok(Router {
             app,

@@ -58,6 +58,8 @@ pub struct Metrics {
     pub long_polls: Gauge,
     /// Locked tasks given back because their client had left.
     pub tasks_given_back: Counter,
+    /// Lines of the access log that were lost because the disk didn't keep up.
+    pub access_lines_lost: Counter,
     /// Seconds since the topology store was last heard of.
     pub view_age: Gauge<f64, AtomicU64>,
     /// The counters of `requests` that have been asked for, by class and status: looking one up costs as much as a request's
@@ -128,6 +130,8 @@ impl Metrics {
         registry.register("long_polls", "Parked fetchAndLock requests", m.long_polls.clone());
         let help = "Locked tasks given back because their client had left";
         registry.register("tasks_given_back", help, m.tasks_given_back.clone());
+        let help = "Lines of the access log that were lost because the disk did not keep up";
+        registry.register("access_lines_lost", help, m.access_lines_lost.clone());
         registry.register(
             "view_age_seconds",
             "Time since the topology was last heard of",

@@ -54,6 +54,9 @@ pub struct Options {
     /// How long a node may take to begin its answer
     #[arg(long, value_name = "DURATION", default_value = "120s", value_parser = duration)]
     pub upstream_timeout: Duration,
+    /// Write a line of JSON for each request to this file (`-`: stdout)
+    #[arg(long, value_name = "FILE")]
+    pub access_log: Option<PathBuf>,
     /// Pass plain HTTP/1.1 requests on without a general HTTP server between
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     pub fast_path: bool,
@@ -82,6 +85,7 @@ impl Default for Options {
             long_poll_limit: 20_000,
             shard_concurrency: 4_096,
             upstream_timeout: Duration::from_secs(120),
+            access_log: None,
             fast_path: true,
             insecure_no_auth: false,
         }

@@ -1,7 +1,7 @@
 //! The listener: connections in, requests to [`handle`], and a drain at the end.
 use crate::{
     classify::ROOT,
-    handle::handle,
+    handle::{Client, handle},
     plain::{self, Rewind},
     respond::Answer,
     state::{App, Exposure},
@@ -48,9 +48,9 @@ pub async fn serve(
     let general = GracefulShutdown::new();
     let tracker = TaskTracker::new();
     loop {
-        let stream = tokio::select! {
+        let (stream, client) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file descriptors, or a connection that was gone at once: neither ends the router.
                     tracing::warn!(%error, "accepting a connection failed");
@@ -65,7 +65,7 @@ pub async fn serve(
         let watcher = general.watcher();
         tracker.spawn(async move {
             let (stream, before) = match app.options.fast_path {
-                true => match plain::serve(app.clone(), stream).await {
+                true => match plain::serve(app.clone(), stream, client).await {
                     Some(left) => left,
                     None => return,
                 },
@@ -73,8 +73,9 @@ pub async fn serve(
             };
             // A future of its own: most connections never need it.
             tokio::spawn(Box::pin(async move {
-                let service = service_fn(move |request| {
+                let service = service_fn(move |mut request: Request<Incoming>| {
                     let (app, beside) = (app.clone(), beside.clone());
+                    request.extensions_mut().insert(Client(client));
                     async move { Ok::<_, Infallible>(answer(app, beside, request).await) }
                 });
                 let stream = TokioIo::new(Rewind::new(before, stream));

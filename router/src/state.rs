@@ -1,9 +1,16 @@
 //! What all requests share.
-use crate::{Options, fan_out::wakeups::Hub, metrics::Metrics, snapshot::Snapshot, upstream::Upstream};
+use crate::{
+    Options, access::AccessLog, fan_out::wakeups::Hub, metrics::Metrics, snapshot::Snapshot,
+    upstream::Upstream,
+};
 use arc_swap::ArcSwap;
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU8, Ordering},
+use service::ConfigError;
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU8, Ordering},
+    },
 };
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -37,6 +44,8 @@ pub struct App {
     pub fanouts: Semaphore,
     /// Cancelled when the router stops: parked requests are answered then.
     pub stopping: CancellationToken,
+    /// Where requests are told of.
+    pub access_log: Option<AccessLog>,
     /// Memory for request bodies and merged answers, in KiB.
     pub memory: Arc<Semaphore>,
     /// Whether an address that others can reach is served without a password.
@@ -51,8 +60,22 @@ pub struct App {
 
 impl App {
     /// The state before the first view.
-    pub fn new(options: Options, upstream: Upstream, metrics: Metrics, stopping: CancellationToken) -> App {
-        App {
+    ///
+    /// # Errors
+    /// The access log can't be opened.
+    pub fn new(
+        options: Options,
+        upstream: Upstream,
+        metrics: Metrics,
+        stopping: CancellationToken,
+    ) -> Result<App, ConfigError> {
+        let open = |path: &PathBuf| {
+            let opened = AccessLog::open(path, metrics.clone());
+            opened.map_err(|e| ConfigError::new("access-log", format!("{}: {e}", path.display())))
+        };
+        let access_log = options.access_log.as_ref().map(open).transpose()?;
+        Ok(App {
+            access_log,
             upstream,
             stopping,
             hub: Arc::new(Hub::new(metrics.clone())),
@@ -66,7 +89,7 @@ impl App {
             drained: CancellationToken::new(),
             snapshot: ArcSwap::default(),
             changes: watch::Sender::new(0),
-        }
+        })
     }
 
     /// Whether it may serve strangers.

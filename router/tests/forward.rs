@@ -588,3 +588,70 @@ async fn a_node_that_fails_request_after_request_is_left_out_though_it_says_that
     }
     assert!(bad.seen().len() >= 5 && cluster.readiness.check().is_ok());
 }
+
+#[tokio::test]
+async fn who_asked_and_who_answered_is_told_in_the_access_log_and_to_whoever_wants_to_know() {
+    let a = FakeNode::start(async |_| started()).await;
+    let path = std::env::temp_dir().join(format!("stellwerk-access-{}.log", std::process::id()));
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for fast_path in [true, false] {
+        let _ = std::fs::remove_file(&path);
+        let options = Options {
+            access_log: Some(path.clone()),
+            fast_path,
+            ..Options::default()
+        };
+        let cluster = Cluster::with(&[("a", &[&a])], options).await;
+        let traced = [("traceparent", trace)];
+        let plain = cluster
+            .send("POST", START, &traced, r#"{"businessKey":"secret"}"#)
+            .await;
+        assert_eq!(
+            (
+                plain.header("x-stellwerk-shard"),
+                plain.header("x-stellwerk-node")
+            ),
+            ("", "")
+        );
+        let told = cluster
+            .send("POST", START, &[("x-stellwerk-where", "1")], "{}")
+            .await;
+        assert_eq!(
+            (told.header("x-stellwerk-shard"), told.header("x-stellwerk-node")),
+            ("a", "n0")
+        );
+        assert_eq!(cluster.get("/nope?name=secret").await.status, 404);
+        let seen = a.seen();
+        let traces = seen.iter().filter(|seen| seen.header("traceparent") == trace);
+        assert!(
+            traces.count() >= 1
+                && seen
+                    .iter()
+                    .all(|seen| seen.header("x-stellwerk-where").is_empty())
+        );
+        let text = || std::fs::read_to_string(&path).unwrap_or_default();
+        eventually("three lines are written", || text().lines().count() == 3).await;
+        let lines: Vec<serde_json::Value> = text()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(lines[0]["path"], format!("/engine-rest{START}"));
+        assert_eq!(lines[0]["trace_id"], "0af7651916cd43dd8448eb211c80319c");
+        for line in &lines[..2] {
+            assert_eq!(
+                (&line["status"], &line["shard"], &line["node"]),
+                (&json!(200), &json!("a"), &json!("n0"))
+            );
+            assert_eq!(
+                (&line["method"], &line["client"]),
+                (&json!("POST"), &json!("127.0.0.1"))
+            );
+        }
+        assert_eq!(
+            (&lines[2]["status"], &lines[2]["path"]),
+            (&json!(404), &json!("/engine-rest/nope"))
+        );
+        assert!(!text().contains("secret"));
+    }
+    let _ = std::fs::remove_file(&path);
+}

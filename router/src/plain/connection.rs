@@ -6,10 +6,11 @@ use super::{
     request::{self, Plain, Read, decimal_to},
 };
 use crate::{
+    access::{self, AccessLog},
     classify::ROOT,
     forward::{NoAnswer, is_trouble},
     gate::{Entered, Gate},
-    handle::handle,
+    handle::{Client, handle},
     headers,
     locate::{Named, Target, locate},
     respond::{self, Answer},
@@ -28,6 +29,7 @@ use rest_api::{
 use std::{
     future::poll_fn,
     io,
+    net::SocketAddr,
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
@@ -50,11 +52,12 @@ const LOOK: Duration = Duration::from_millis(250);
 const AHEAD: usize = 16 << 10;
 
 /// Serves a client until it leaves, or until it brings what isn't plain: then the stream and its unanswered bytes.
-pub async fn serve(app: Arc<App>, stream: TcpStream) -> Option<(TcpStream, Vec<u8>)> {
+pub async fn serve(app: Arc<App>, stream: TcpStream, client: SocketAddr) -> Option<(TcpStream, Vec<u8>)> {
     let mut connection = Connection {
         alarm: Alarm::new(Instant::now() + IDLE),
         app,
         stream,
+        client,
         read: Vec::new(),
         out: Vec::new(),
     };
@@ -95,6 +98,7 @@ pub async fn serve(app: Arc<App>, stream: TcpStream) -> Option<(TcpStream, Vec<u
 struct Connection {
     app: Arc<App>,
     stream: TcpStream,
+    client: SocketAddr,
     /// Bytes that have come and aren't answered.
     read: Vec<u8>,
     /// What is being written, to the node or to the client.
@@ -187,6 +191,9 @@ impl Connection {
                     Passed::NoAnswer(failed) => {
                         let answer = respond::error(ApiError::from(failed));
                         self.app.metrics.count(pass.class, answer.status().as_u16());
+                        if let Some(log) = &self.app.access_log {
+                            self.tell(log, &pass, answer.status().as_u16(), begun);
+                        }
                         self.read.drain(..pass.length);
                         match Box::pin(self.write_answer(answer, pass.asked)).await {
                             Ok(()) if pass.asked.close => return Then::Close,
@@ -398,6 +405,9 @@ impl Connection {
             return Passed::OtherWay;
         }
         entered.left(true);
+        if let Some(log) = &self.app.access_log {
+            self.tell(log, pass, head.status, now);
+        }
         let relayed = self
             .relay(&mut upstream, head.body, &mut reply, head.length)
             .await;
@@ -418,6 +428,23 @@ impl Connection {
                 ))
             }
         }
+    }
+
+    /// Writes a line of the access log about the request that is answered.
+    fn tell(&self, log: &AccessLog, pass: &Pass, status: u16, began: Instant) {
+        let mut room = request::room();
+        let Read::Whole(plain) = request::read(&self.read, &mut room) else {
+            return;
+        };
+        log.tell(access::Line {
+            client: Some(self.client),
+            method: plain.method,
+            path: plain.target.split('?').next().unwrap_or_default(),
+            status,
+            took: began.elapsed(),
+            served: Some((pass.node.shard.as_str(), pass.node.id.as_str())),
+            traceparent: plain.header("traceparent"),
+        });
     }
 
     /// Writes `out` and the body that begins in `reply` at `from`. Whether nothing came after the body.
@@ -492,10 +519,11 @@ impl Connection {
     /// The way of any request. While it lasts, the client may leave: then what runs is dropped.
     async fn handle(&mut self, handle: Handle) -> Then {
         let Handle {
-            request,
+            mut request,
             asked,
             length,
         } = handle;
+        request.extensions_mut().insert(Client(self.client));
         self.read.drain(..length);
         if self.read.is_empty() {
             // A long poll needs no buffer.
@@ -628,7 +656,11 @@ fn kind_of(error: &io::Error, written: bool) -> &'static str {
 
 /// Where a request goes that one node answers as it stands: writes what the node gets. `None` for every other.
 fn route(app: &App, plain: &Plain, asked: Asked, out: &mut Vec<u8>) -> Option<Pass> {
-    if app.exposure() != Exposure::Fine || plain.body.len() as u64 > app.options.body_limit {
+    // Who answered is told on the general way.
+    if plain.asks_where
+        || app.exposure() != Exposure::Fine
+        || plain.body.len() as u64 > app.options.body_limit
+    {
         return None;
     }
     let (path, query) = match plain.target.split_once('?') {
