@@ -28,6 +28,7 @@ pub mod sink;
 pub mod sizing;
 pub mod store;
 mod takeover;
+mod tls;
 pub mod user_indexes;
 
 use app::Engine;

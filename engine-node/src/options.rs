@@ -11,6 +11,7 @@ use crate::{
         Settings,
         history::{LevelName, Told},
     },
+    auth::{directory::DirectoryOptions, token::TokenOptions},
     connector_options::ConnectorOptions,
     hosts::{Calls, Hosts, Http, Mail},
     java::JavaTopics,
@@ -50,6 +51,10 @@ pub struct Options {
     /// How clients prove who they are
     #[arg(long, value_name = "WAY", default_value = "none")]
     pub auth: AuthKind,
+    #[command(flatten)]
+    pub tokens: TokenOptions,
+    #[command(flatten)]
+    pub directory: DirectoryOptions,
     #[command(flatten)]
     pub rights: RightsOptions,
     /// First user: created when no user exists yet
@@ -190,8 +195,12 @@ impl JavaOptions {
 pub enum AuthKind {
     /// Not at all: on loopback addresses only.
     None,
-    /// HTTP Basic with the engine's users.
+    /// HTTP Basic with the engine's users, or those of a directory (--ldap-server-url).
     Basic,
+    /// Bearer tokens of an OpenID issuer (--jwt-issuer).
+    Bearer,
+    /// Both.
+    BasicOrBearer,
 }
 
 /// The secrets that options name, read.
@@ -215,6 +224,8 @@ impl Default for Options {
             history: None,
             history_rules: None,
             auth: AuthKind::None,
+            tokens: TokenOptions::default(),
+            directory: DirectoryOptions::default(),
             rights: RightsOptions::default(),
             admin_user: None,
             admin_password_file: None,

@@ -2,7 +2,7 @@
 use crate::{
     App, AppParts, NodeFacts,
     app::{Engine, cleanup, executor, fold, history, meter, news, signals},
-    auth::{self, Auth},
+    auth::{self, Auth, directory::Directory, token::Tokens},
     database, fresh,
     internal::{self, trust},
     membership,
@@ -124,7 +124,18 @@ pub async fn start(
         options.rights.admins(),
         replication.identity(),
     );
-    let auth = Auth::new(options.auth, store.clone(), replication.identity(), authority);
+    let tokens = match options.auth.takes_tokens() {
+        true => Some(Tokens::new(&options.tokens)?),
+        false => None,
+    };
+    let others = (tokens, Directory::new(&options.directory)?);
+    let auth = Auth::new(
+        options.auth,
+        store.clone(),
+        replication.identity(),
+        authority,
+        others,
+    );
     let ready = Readiness::waiting_for(&["database", "process", "reference-log"]);
     let app = App::from(AppParts {
         engine: engine.clone(),

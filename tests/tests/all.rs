@@ -9,6 +9,7 @@ mod all {
     mod day_two;
     mod deploy_files;
     mod dev;
+    mod directory;
     mod echo_loop;
     #[cfg(feature = "long")]
     mod java_worker;

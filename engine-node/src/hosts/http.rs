@@ -85,7 +85,7 @@ impl Http {
             plain.enforce_http(false);
             plain.set_nodelay(true);
             plain.set_connect_timeout(Some(limits.connect));
-            let secured = HttpsConnectorBuilder::new().with_tls_config(tls()?);
+            let secured = HttpsConnectorBuilder::new().with_tls_config(crate::tls::client(None)?);
             let connector = secured.https_or_http().enable_http1().wrap_connector(plain);
             Ok(Client::builder(TokioExecutor::new()).build(connector))
         };
@@ -451,17 +451,6 @@ fn title_case(name: &str) -> String {
         cased
     });
     cased.collect()
-}
-
-fn tls() -> Result<rustls::ClientConfig, String> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let roots = rustls::RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// The error of that kind behind another.

@@ -342,6 +342,8 @@ pub struct Where<'a> {
     pub condition: Condition,
     /// Of who asks, where that matters: what he may not see isn't found.
     rights: Option<&'a Rights>,
+    /// Who asks, where his rights are no matter.
+    asker: Option<&'a Rights>,
 }
 
 impl<'a> Where<'a> {
@@ -352,12 +354,19 @@ impl<'a> Where<'a> {
             view,
             condition: Condition::all(),
             rights: None,
+            asker: None,
         }
     }
 
     /// The same for somebody with these rights.
     pub fn of(self, rights: Option<&'a Rights>) -> Where<'a> {
         Where { rights, ..self }
+    }
+
+    /// The groups of a user, if it is the one who asks.
+    fn groups_of(&self, user: &str) -> Option<&[String]> {
+        let rights = self.rights.or(self.asker)?;
+        (rights.user == user).then_some(&rights.groups[..])
     }
 
     /// Adds a condition.
@@ -594,6 +603,7 @@ impl<'a> Where<'a> {
                 condition: Condition::any(),
                 // The whole query is restricted.
                 rights: None,
+                asker: self.rights,
             };
             read(&mut one)?;
             // The reference passes over both inside of an object.

@@ -8,9 +8,9 @@ use super::{
     lists,
 };
 use crate::{
-    App,
+    App, auth,
     query::authorization,
-    rights::{Need, Who, need::resource},
+    rights::{Need, need::resource},
     store::{AuthorizationRow, IdentityChange, Store},
 };
 use axum::{
@@ -267,7 +267,8 @@ async fn check_user(call: Call) -> ApiResult<Response> {
                 let message = "You must have READ permission for Authorization resource.";
                 return Err(ApiError::invalid_request(message).with_status(StatusCode::FORBIDDEN));
             }
-            let who = Who::from(Arc::from(user));
+            let who = call.app.auth.named(user).await;
+            let who = who.map_err(|trouble| auth::unavailable(&trouble))?;
             let other = call.app.auth.authority().of(&who).await;
             other.map_err(error::store)?
         }

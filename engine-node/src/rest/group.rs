@@ -2,6 +2,7 @@
 use super::{
     available,
     call::{Call, json},
+    directory,
     identity::{change, finds, first, gone, persistence, same_id, taken, valid_id},
     lists,
 };
@@ -41,6 +42,9 @@ async fn list_post(call: Call) -> ApiResult<Response> {
 }
 
 async fn page(call: &Call, filters: Filters) -> ApiResult<Response> {
+    if let Some(directory) = call.app.auth.directory() {
+        return directory::groups(call, directory, &filters).await;
+    }
     let view = call.catalog();
     let listing = group::listing(call.sees(&filters, &view))?;
     lists::page(call, &listing, group::row, dto).await
@@ -55,6 +59,9 @@ async fn count_post(call: Call) -> ApiResult<Response> {
 }
 
 async fn counted(call: &Call, filters: Filters) -> ApiResult<Response> {
+    if let Some(directory) = call.app.auth.directory() {
+        return directory::group_count(call, directory, &filters).await;
+    }
     let view = call.catalog();
     lists::count(call, &group::listing(call.sees(&filters, &view))?).await
 }
@@ -104,6 +111,10 @@ pub async fn known(store: &dyn Store, id: &str) -> ApiResult<()> {
 
 async fn one(call: Call) -> ApiResult<Response> {
     let id = call.name("id")?;
+    if let Some(directory) = call.app.auth.directory() {
+        let found = directory::one_group(&call, directory, &id).await?;
+        return Ok(json(&found.ok_or_else(|| missing(&id))?));
+    }
     let group = stored(call.app.engine.store(), &id)
         .await?
         .filter(|_| !call.hidden);
@@ -111,6 +122,7 @@ async fn one(call: Call) -> ApiResult<Response> {
 }
 
 async fn create(call: Call) -> ApiResult<Response> {
+    directory::writable(&call)?;
     let body = call.body()?;
     let row = GroupRow {
         id: body
@@ -134,6 +146,7 @@ async fn create(call: Call) -> ApiResult<Response> {
 }
 
 async fn save(call: Call) -> ApiResult<Response> {
+    directory::writable(&call)?;
     let (id, body) = (call.name("id")?, call.body()?);
     if call.hidden {
         return Err(missing(&id));
@@ -156,6 +169,7 @@ async fn save(call: Call) -> ApiResult<Response> {
 }
 
 async fn remove(call: Call) -> ApiResult<Response> {
+    directory::writable(&call)?;
     let (id, asks) = (call.name("id")?, call.asks());
     change(&call, move |store| {
         let id = id.clone();
@@ -179,6 +193,7 @@ fn member(call: &Call) -> ApiResult<GroupMember> {
 }
 
 async fn add(call: Call) -> ApiResult<Response> {
+    directory::writable(&call)?;
     let member = member(&call)?;
     change(&call, move |store| {
         let member = member.clone();
@@ -195,6 +210,7 @@ async fn add(call: Call) -> ApiResult<Response> {
 }
 
 async fn take(call: Call) -> ApiResult<Response> {
+    directory::writable(&call)?;
     let member = member(&call)?;
     change(&call, move |store| {
         let member = member.clone();

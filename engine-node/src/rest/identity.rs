@@ -1,11 +1,11 @@
 //! `/identity`, and what users, groups, tenants and authorizations share.
 use super::{
     call::{Call, json, no_content},
-    error,
+    directory, error,
 };
 use crate::{
     App,
-    auth::Judged,
+    auth::{self, Judged},
     query::{group, user},
     rights::{grants, need::resource},
     store::{IdentityChange, Row, Store, StoreError},
@@ -134,6 +134,9 @@ async fn groups(call: Call) -> ApiResult<Response> {
     let Some(id) = call.filters().text("userId")? else {
         return Err(ApiError::invalid_request("No user id was supplied"));
     };
+    if let Some(directory) = call.app.auth.directory() {
+        return directory::groups_of(&call, directory, &id).await;
+    }
     let rows = call.select(&group::of_user(&id)).await?.rows;
     let groups: Result<Vec<_>, _> = rows.iter().map(|row| group::row(&**row)).collect();
     let mut groups = groups.map_err(error::store)?;
@@ -164,7 +167,7 @@ async fn verify(call: Call) -> ApiResult<Response> {
         .auth
         .judge(&username, password)
         .await
-        .map_err(error::store)?;
+        .map_err(|trouble| auth::unavailable(&trouble))?;
     Ok(json(&Verified {
         authenticated_user: username,
         groups: None,

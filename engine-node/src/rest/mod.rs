@@ -14,6 +14,7 @@ pub mod decision_definition;
 pub mod decision_requirements;
 pub mod definition_delete;
 pub mod deployment;
+mod directory;
 pub mod engine;
 pub mod error;
 pub mod event_subscription;

@@ -98,6 +98,9 @@ async fn groups(
     let Some(user) = user.filter(|_| members.values().any(asked)) else {
         return Ok(None);
     };
+    if let Some(rights) = call.caller.rights.as_ref().filter(|rights| rights.user == user) {
+        return Ok(Some(rights.groups.clone()));
+    }
     let snapshot = call.select(&group::ids_of(user)).await?;
     let names = snapshot.rows.iter().map(|row| row.text(0));
     names

@@ -2,7 +2,7 @@
 use super::{
     available,
     call::{Call, json},
-    error,
+    directory, error,
     identity::{change, finds, first, gone, persistence, same_id, taken, valid_id},
     lists,
 };
@@ -187,6 +187,20 @@ async fn add(call: &Call, is_group: bool, param: &str) -> ApiResult<Response> {
         false => To::User(&member.member),
     };
     let own = call.grants(to, resource::TENANT, &member.tenant, &["READ"]);
+    let of_directory = match call.app.auth.directory() {
+        Some(directory) => {
+            let (there, what) = match is_group {
+                true => (directory::has_group(directory, &member.member).await?, "group"),
+                false => (directory::has_user(directory, &member.member).await?, "user"),
+            };
+            if !there {
+                let text = format!("No {what} found with id '{}'.: {what} is null", member.member);
+                return Err(ApiError::null_value(text));
+            }
+            true
+        }
+        None => false,
+    };
     change(call, move |store| {
         let (member, own) = (member.clone(), own.clone());
         async move {
@@ -194,6 +208,7 @@ async fn add(call: &Call, is_group: bool, param: &str) -> ApiResult<Response> {
             let missing = || ApiError::null_value(format!("No tenant found with id '{id}'.: tenant is null"));
             stored(&*store, id).await?.ok_or_else(missing)?;
             match is_group {
+                _ if of_directory => {}
                 true => super::group::known(&*store, &member.member).await?,
                 false => super::user::known(&*store, &member.member).await?,
             }

@@ -2,13 +2,13 @@
 use super::{
     available,
     call::{Call, json},
-    error,
+    directory, error,
     identity::{change, gone, same_id, taken, valid_id},
     lists,
 };
 use crate::{
     App,
-    auth::{Judged, hash_password},
+    auth::{self, Judged, hash_password},
     query::user,
     rights::{grants::To, need::resource},
     store::{IdentityChange, Store, UserRow},
@@ -33,12 +33,18 @@ pub fn routes() -> Router<App> {
 }
 
 async fn list(call: Call) -> ApiResult<Response> {
+    if let Some(directory) = call.app.auth.directory() {
+        return directory::users(&call, directory).await;
+    }
     let (filters, view) = (call.filters(), call.catalog());
     let listing = user::listing(call.sees(&filters, &view))?;
     lists::page(&call, &listing, user::row, |row| row).await
 }
 
 async fn count(call: Call) -> ApiResult<Response> {
+    if let Some(directory) = call.app.auth.directory() {
+        return directory::user_count(&call, directory).await;
+    }
     let (filters, view) = (call.filters(), call.catalog());
     lists::count(&call, &user::listing(call.sees(&filters, &view))?).await
 }
@@ -72,6 +78,10 @@ pub async fn known(store: &dyn Store, id: &str) -> ApiResult<()> {
 
 async fn profile(call: Call) -> ApiResult<Response> {
     let id = call.name("id")?;
+    if let Some(directory) = call.app.auth.directory() {
+        let found = directory::user(&call, directory, &id).await?;
+        return Ok(json(&found.ok_or_else(|| missing(&id))?));
+    }
     let user = stored(call.app.engine.store(), &id)
         .await?
         .filter(|_| !call.hidden);
@@ -103,6 +113,7 @@ fn inner(body: &Filters, name: &str) -> ApiResult<Option<Filters>> {
 }
 
 async fn create(call: Call) -> ApiResult<Response> {
+    directory::writable(&call)?;
     let body = call.body()?;
     let no_profile =
         || ApiError::invalid_request("request object must provide profile information with valid id.");
@@ -136,6 +147,7 @@ async fn create(call: Call) -> ApiResult<Response> {
 }
 
 async fn save_profile(call: Call) -> ApiResult<Response> {
+    directory::writable(&call)?;
     let (id, body) = (call.name("id")?, call.body()?);
     if call.hidden {
         return Err(missing(&id));
@@ -165,6 +177,7 @@ async fn save_profile(call: Call) -> ApiResult<Response> {
 }
 
 async fn save_credentials(call: Call) -> ApiResult<Response> {
+    directory::writable(&call)?;
     let (id, body) = (call.name("id")?, call.body()?);
     if call.hidden {
         return Err(missing(&id));
@@ -173,7 +186,10 @@ async fn save_credentials(call: Call) -> ApiResult<Response> {
     let own = body.text("authenticatedUserPassword")?;
     if let Some(caller) = &call.caller.user {
         let judged = match own {
-            Some(own) => call.app.auth.judge(caller, own).await.map_err(error::store)?,
+            Some(own) => {
+                let judged = call.app.auth.judge(caller, own).await;
+                judged.map_err(|trouble| auth::unavailable(&trouble))?
+            }
             None => Judged::Wrong,
         };
         if judged != Judged::Right {
@@ -199,6 +215,7 @@ async fn save_credentials(call: Call) -> ApiResult<Response> {
 }
 
 async fn unlock(call: Call) -> ApiResult<Response> {
+    directory::writable(&call)?;
     let id = call.name("id")?;
     change(&call, move |store| {
         let id = id.clone();
@@ -216,6 +233,7 @@ async fn unlock(call: Call) -> ApiResult<Response> {
 }
 
 async fn remove(call: Call) -> ApiResult<Response> {
+    directory::writable(&call)?;
     let (id, asks) = (call.name("id")?, call.asks());
     change(&call, move |store| {
         let id = id.clone();

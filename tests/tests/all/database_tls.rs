@@ -24,7 +24,7 @@ fn run(program: &str, arguments: &str, directory: &Path) -> Result<()> {
 }
 
 /// `ca.pem`, and `cert.pem` with `key.pem` for both sides.
-fn make_certificates(directory: &Path) -> Result<()> {
+pub(super) fn make_certificates(directory: &Path) -> Result<()> {
     std::fs::write(directory.join("extensions"), "subjectAltName=IP:127.0.0.1\n")?;
     let new_key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
     for arguments in [

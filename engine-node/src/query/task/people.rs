@@ -27,13 +27,23 @@ fn of_kind(group: bool) -> Condition {
 }
 
 /// That the user is a candidate, or one of his groups is. One list of tasks, so that indexes on names find them.
-fn of_user(user: &str) -> Expr {
+fn of_user(w: &Where<'_>, user: &str) -> Expr {
     let mut own = Query::select()
         .expr(col("u", "task_id"))
         .from_as("task_candidate", "u")
         .and_where(col("u", "is_group").eq(false))
         .and_where(col("u", "name").eq(user))
         .take();
+    // Groups that somebody else vouches for are in no table.
+    if let Some(groups) = w.groups_of(user) {
+        let through_groups = Query::select()
+            .expr(col("g", "task_id"))
+            .from_as("task_candidate", "g")
+            .and_where(col("g", "is_group").eq(true))
+            .and_where(col("g", "name").is_in(groups.iter().map(String::as_str)))
+            .take();
+        return col(T, "id").in_subquery(own.union(UnionType::All, through_groups).take());
+    }
     let through_groups = Query::select()
         .expr(col("g", "task_id"))
         .from_as("group_member", "m")
@@ -74,7 +84,7 @@ fn asked(w: &Where<'_>) -> ApiResult<Option<Expr>> {
         Some(groups) if groups.is_empty() && pattern.is_none() => Some(never()),
         _ => Some(candidate(any)),
     };
-    let of_user = user.as_deref().map(of_user);
+    let of_user = user.as_deref().map(|user| of_user(w, user));
     Ok(match (of_user, of_groups) {
         (Some(user), Some(groups)) => Some(user.or(groups)),
         (user, groups) => user.or(groups),
