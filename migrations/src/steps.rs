@@ -84,6 +84,12 @@ pub(crate) fn steps() -> Vec<Step> {
             postgres: include_str!("../sql/0010_task_units.postgres.sql"),
             sqlite: include_str!("../sql/0010_task_units.sqlite.sql"),
         },
+        Step {
+            version: 11,
+            name: "operations",
+            postgres: include_str!("../sql/0011_operations.postgres.sql"),
+            sqlite: include_str!("../sql/0011_operations.sqlite.sql"),
+        },
     ]
 }
 

@@ -17,6 +17,10 @@ pub const NOTHING_HERE: HeaderName = HeaderName::from_static("x-stellwerk-nothin
 pub const FANOUT: HeaderName = HeaderName::from_static("x-stellwerk-fanout");
 /// Id of the batch that a request makes, the same for all shards.
 pub const BATCH: HeaderName = HeaderName::from_static("x-stellwerk-batch");
+/// The operation that a command to several shards is in the user log.
+pub const OPERATION: HeaderName = HeaderName::from_static("x-stellwerk-operation");
+/// What a shard tells the user log of no tree.
+pub const TOLD: HeaderName = HeaderName::from_static("x-stellwerk-told");
 /// The cluster's secret.
 pub const SECRET: HeaderName = HeaderName::from_static("x-stellwerk-secret");
 /// The slots that an answer covers.

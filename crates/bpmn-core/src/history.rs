@@ -80,6 +80,8 @@ pub enum Kind {
     ExternalTask,
     /// A decision that was evaluated, with inputs and outputs.
     Decision,
+    /// What users have done.
+    Operation,
     /// Of which no rows are written yet.
     Nothing,
 }
@@ -129,7 +131,7 @@ const EVENTS: &[(&str, Kind)] = &[
     ("EXTERNAL_TASK_SUCCESS", Kind::ExternalTask),
     ("EXTERNAL_TASK_DELETE", Kind::ExternalTask),
     ("FORM_PROPERTY_UPDATE", Kind::Nothing),
-    ("USER_OPERATION_LOG", Kind::Nothing),
+    ("USER_OPERATION_LOG", Kind::Operation),
     ("DMN_DECISION_EVALUATE", Kind::Decision),
     ("BATCH_START", Kind::Nothing),
     ("BATCH_UPDATE", Kind::Nothing),

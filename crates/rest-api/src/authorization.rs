@@ -241,7 +241,8 @@ pub const RESOURCES: &[Resource] = &[
     own(
         17,
         "OPERATION_LOG_CATEGORY",
-        "OperationLogCatgory",
+        // The reference's spelling.
+        "OperationLogCatgeory",
         &[("READ", 2), ("UPDATE", 4), ("DELETE", 16)],
     ),
     own(18, "OPTIMIZE", "Optimize", &[("EDIT", 2), ("SHARE", 4)]),

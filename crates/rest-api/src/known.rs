@@ -498,6 +498,32 @@ pub const HISTORY_INCIDENT: &[&str] = &[
     "tenantIdIn",
     "withoutTenantId",
 ];
+/// `/history/user-operation`
+pub const HISTORY_OPERATION: &[&str] = &[
+    "afterTimestamp",
+    "batchId",
+    "beforeTimestamp",
+    "caseDefinitionId",
+    "caseExecutionId",
+    "caseInstanceId",
+    "category",
+    "categoryIn",
+    "deploymentId",
+    "entityType",
+    "entityTypeIn",
+    "executionId",
+    "externalTaskId",
+    "jobDefinitionId",
+    "jobId",
+    "operationId",
+    "operationType",
+    "processDefinitionId",
+    "processDefinitionKey",
+    "processInstanceId",
+    "property",
+    "taskId",
+    "userId",
+];
 /// `/history/job-log`
 pub const HISTORY_JOB_LOG: &[&str] = &[
     "activityIdIn",

@@ -20,6 +20,7 @@ pub mod job_definition;
 pub mod known;
 pub mod note;
 pub mod openapi;
+pub mod operation_log;
 pub mod operations;
 pub mod parameters;
 pub mod report;

@@ -20,6 +20,7 @@ pub fn filters_of(path: &str) -> &'static [&'static str] {
         "/history/detail" => HISTORY_DETAIL,
         "/history/task" => HISTORY_TASK,
         "/history/incident" => HISTORY_INCIDENT,
+        "/history/user-operation" => HISTORY_OPERATION,
         "/history/job-log" => HISTORY_JOB_LOG,
         "/history/external-task-log" => HISTORY_EXTERNAL_TASK_LOG,
         "/history/identity-link-log" => HISTORY_IDENTITY_LINK,

@@ -2,6 +2,7 @@
 use super::{
     Answer, Caller, Deployed, Engine, EngineError, Inner,
     batcher::Batcher,
+    operations::Tell,
     writer::{Decide, Task, Work},
 };
 use crate::store::{Entity, SlotRow, SlotState, StoreError, Subject};
@@ -398,6 +399,11 @@ impl Engine {
         Ok(Some(home))
     }
 
+    fn telling(&self, caller: &Caller) -> Option<(Tell, Option<Id>)> {
+        let tell = caller.log.tell.as_ref()?;
+        self.logs(caller).then(|| (tell.clone(), caller.log.operation))
+    }
+
     /// Queues a task at its slot's writer and waits for its answer.
     pub(crate) async fn submit(
         &self,
@@ -413,6 +419,7 @@ impl Engine {
             render,
             user: caller.user.clone(),
             rights: caller.rights.clone(),
+            tell: self.telling(caller),
             idempotency: idempotency(caller),
             reply,
             conflicts: 0,

@@ -181,14 +181,23 @@ impl Group {
             (env.given, taped) = replay.parts(&inner.ids);
             env.ids = &mut taped;
         }
+        let mut operations = Vec::new();
         let (instance, mut outcome) = match &work.task {
             Task::Start(start) | Task::TimerStart { start, .. } => {
-                start_instance(inner, work.slot, start, &mut env)?
+                let started = start_instance(inner, work.slot, start, &mut env)?;
+                if let (Some(tell), Some(user)) = (&work.tell, &work.user) {
+                    operations = inner.operations(user, tell, &started.0, &started.0);
+                }
+                started
             }
             Task::NewTask(new) => {
                 let mut unit = bpmn_core::new_tasks(work.slot, &mut env);
+                let empty = work.tell.is_some().then(|| unit.clone());
                 let command = Command::CreateTask(new.clone());
                 let outcome = bpmn_core::step(&bpmn_core::no_definition(), &mut unit, command, &mut env)?;
+                if let (Some(tell), Some(user), Some(empty)) = (&work.tell, &work.user, &empty) {
+                    operations = inner.operations(user, tell, empty, &unit);
+                }
                 self.unit
                     .aliases
                     .extend(tasks::rows(inner, new, work.slot, unit.process.root_id));
@@ -216,6 +225,9 @@ impl Group {
                         bpmn_core::step(&deployed.reference(), &mut copy, command, &mut env)?
                     }
                 };
+                if let (Some(tell), Some(user)) = (&work.tell, &work.user) {
+                    operations = inner.operations(user, tell, current, &copy);
+                }
                 self.unit.slots.extend(
                     named
                         .iter()
@@ -270,6 +282,7 @@ impl Group {
             }
         }
         let id = instance.process.id;
+        self.unit.operations.append(&mut operations);
         others.into_iter().for_each(|other| self.keep(other));
         self.keep(instance);
         Ok(Done {

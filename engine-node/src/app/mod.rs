@@ -23,6 +23,7 @@ pub mod meter;
 pub mod needs;
 pub mod news;
 pub mod notes;
+pub mod operations;
 pub mod outside;
 mod permit;
 mod rhythm;
@@ -58,6 +59,8 @@ pub struct Caller {
     pub parked: bool,
     /// `http://HOST/engine-rest` as the client called it, for absolute links.
     pub base_url: String,
+    /// What the user log is told.
+    pub log: operations::Logging,
 }
 
 /// A client's idempotency key.

@@ -213,6 +213,7 @@ impl Engine {
         let caller = &Caller {
             user: caller.user.clone(),
             rights: caller.rights.clone(),
+            log: caller.log.clone(),
             ..Caller::default()
         };
         let command = &command;

@@ -12,6 +12,7 @@ use super::{
     commands::{Render, Start},
     error::copy,
     group::{Group, Member},
+    operations::Tell,
     outside::{self, Replay},
     rhythm::Rhythm,
     signals, tasks,
@@ -73,6 +74,8 @@ pub struct Work {
     pub user: Option<String>,
     /// The user's groups, for `currentUserGroups()`.
     pub rights: Option<Arc<crate::rights::Rights>>,
+    /// What it tells the user log, under that operation or one of its own.
+    pub tell: Option<(Tell, Option<Id>)>,
     /// Key (`USER\nKEY`) and digest.
     pub idempotency: Option<(String, String)>,
     pub reply: oneshot::Sender<Result<Answer, EngineError>>,

@@ -3,6 +3,7 @@ pub mod correlate;
 pub mod external_task;
 mod history;
 mod jobs;
+mod operations;
 mod parked;
 mod signals;
 mod slots;
@@ -53,6 +54,7 @@ pub fn routes() -> Router<App> {
         .merge(instances("definition", Subject::Definition))
         .route("/sweep", post(sweep))
         .merge(jobs::routes())
+        .merge(operations::routes())
         .merge(history::routes())
         .merge(parked::routes())
         .merge(signals::routes())

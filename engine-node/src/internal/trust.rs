@@ -1,11 +1,12 @@
 //! Whom a node believes: `X-Stellwerk-*` headers and `/internal` need the cluster's secret, or, in a cluster without
 //! one, a peer on this machine.
-use crate::{App, rest::error};
+use crate::{App, app::operations, rest::error};
 use axum::{
     extract::{ConnectInfo, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use rest_api::ApiError;
 use service::Secret;
@@ -17,6 +18,10 @@ const SECRET: &str = "x-stellwerk-secret";
 const LOG_INDEX: &str = "x-stellwerk-log-index";
 /// Shards that did not apply in time what a request replicated.
 const BEHIND: HeaderName = HeaderName::from_static("x-stellwerk-behind");
+/// The operation that the router has drawn for a request to several shards.
+const OPERATION: HeaderName = HeaderName::from_static("x-stellwerk-operation");
+/// What such a request tells the user log of no tree: JSON in Base64.
+const TOLD: HeaderName = HeaderName::from_static("x-stellwerk-told");
 
 /// Whether a request comes from inside the cluster.
 fn is_trusted(secret: Option<&Secret>, headers: &HeaderMap, peer: Option<SocketAddr>) -> bool {
@@ -53,7 +58,21 @@ pub async fn check(State(app): State<App>, mut request: Request, next: Next) -> 
     {
         return error::api(error).into_response();
     }
-    let (mut response, behind) = crate::replication::noting_behind(next.run(request)).await;
+    let gathers = request.headers().contains_key(OPERATION);
+    let request = crate::replication::noting_behind(next.run(request));
+    let (mut response, behind) = match gathers {
+        false => request.await,
+        true => {
+            let ((mut response, behind), told) = operations::gathering(request).await;
+            if response.status().is_success() && !told.is_empty() {
+                let told = serde_json::to_string(&told).unwrap_or_default();
+                if let Ok(told) = HeaderValue::from_bytes(BASE64.encode(told).as_bytes()) {
+                    response.headers_mut().insert(TOLD, told);
+                }
+            }
+            (response, behind)
+        }
+    };
     let mut names: Vec<&str> = behind.iter().map(|shard| shard.as_str()).collect();
     names.dedup();
     if !names.is_empty()

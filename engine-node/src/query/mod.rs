@@ -29,6 +29,7 @@ pub mod job_definition;
 pub mod memory;
 pub mod metric;
 pub mod note;
+pub mod operation;
 #[cfg(test)]
 mod plans;
 pub mod process_instance;

@@ -5,7 +5,7 @@ use crate::rights::{
     Need, Rights,
     need::{Pairs, READ_INSTANCE, READ_TASK, needs, resource},
 };
-use sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
+use sea_query::{Condition, Expr, ExprTrait, Func, Query, SelectStatement};
 use uuid::Uuid;
 
 /// When a step of a chain decides.
@@ -263,6 +263,19 @@ impl Where<'_> {
             let of = Of::Process(definition.clone());
             let mut chain = vec![(When::If(definition.is_null()), true)];
             chain.extend(of_definitions(self, rights, of, "READ_HISTORY"));
+            self.only(chain);
+        }
+    }
+
+    /// Only what users did in categories that may be read, and with definitions whose history may be.
+    pub(super) fn sees_operations(&mut self, key: Expr, category: Expr) {
+        if let Some(rights) = self.asked() {
+            // Null is no key, and still one of `*`.
+            let key = Func::coalesce([key, Expr::val("")]).into();
+            let read = Need::of(resource::PROCESS_DEFINITION, "READ_HISTORY");
+            let mut chain = of_things(rights, &read, &Id::Text(&key), None);
+            let read = Need::of(resource::OPERATION_LOG_CATEGORY, "READ");
+            chain.extend(of_things(rights, &read, &Id::Text(&category), None));
             self.only(chain);
         }
     }

@@ -6,9 +6,9 @@ use super::{
 };
 use crate::{
     App,
-    app::{Answer, writer::now},
-    query::note::{self, Noted, Of},
-    store::StoreError,
+    app::{Answer, operations, writer::now},
+    query::note::{self, Noted, Of, Owner},
+    store::{StoreError, operations::Told},
 };
 use axum::{
     Router,
@@ -118,9 +118,15 @@ fn text(part: &multipart::Part) -> ApiResult<String> {
     }
 }
 
-async fn create(call: Call) -> ApiResult<Response> {
+fn tell(call: &mut Call, operation: &'static str, task: Owner, name: &Option<String>) {
+    let told = Told::task_worker("Attachment", operation).changed("name", None, name.clone());
+    call.tell(|| operations::at_task(task.id, told));
+}
+
+async fn create(mut call: Call) -> ApiResult<Response> {
     let parts = multipart::parts(&call).await?;
-    let missing = || no_task(&call).with_status(StatusCode::BAD_REQUEST);
+    let unknown = no_task(&call).with_status(StatusCode::BAD_REQUEST);
+    let missing = || unknown.clone();
     let task = owner(&call, note::task, missing).await?;
     let part = |name: &str| parts.iter().find(|part| part.name == name);
     let text = |name: &str| part(name).map(text).transpose();
@@ -145,6 +151,7 @@ async fn create(call: Call) -> ApiResult<Response> {
         bound: task.running && task.of_process,
         content,
     };
+    tell(&mut call, "AddAttachment", task, &attachment.name);
     let href = format!(
         "{}/task/{}/attachment/{}",
         call.caller.base_url, task.id, attachment.id
@@ -168,16 +175,16 @@ async fn create(call: Call) -> ApiResult<Response> {
     result.map(answer).map_err(error::unknown(missing, error::api))
 }
 
-async fn delete(call: Call) -> ApiResult<Response> {
-    let missing = || {
-        format!(
-            "Deletion is not possible. No attachment exists for task id '{}' and attachment id '{}'.",
-            call.param("id"),
-            call.param("attachmentId")
-        )
-    };
+async fn delete(mut call: Call) -> ApiResult<Response> {
+    let unknown = format!(
+        "Deletion is not possible. No attachment exists for task id '{}' and attachment id '{}'.",
+        call.param("id"),
+        call.param("attachmentId")
+    );
+    let missing = || unknown.clone();
     let row = find(&call, missing()).await?;
     let task = owner(&call, note::task, || ApiError::not_found(missing())).await?;
+    tell(&mut call, "DeleteAttachment", task, &row.note.name);
     let changes = vec![NoteChange::DeleteAttachment(row.note.id)];
     let engine = &call.app.engine;
     let result = engine

@@ -2,10 +2,10 @@
 use super::{caller::caller, error};
 use crate::{
     App,
-    app::{Answer, Caller, CatalogView},
+    app::{Answer, Caller, CatalogView, operations::Tell},
     query::Where,
     sizing::sizing,
-    store::Snapshot,
+    store::{Snapshot, operations::Told},
 };
 use axum::{
     body::{Body, to_bytes},
@@ -309,6 +309,38 @@ impl Call {
     /// A query of what who asks may see.
     pub fn sees<'a>(&'a self, filters: &'a Filters, view: &'a CatalogView) -> Where<'a> {
         Where::new(filters, view).of(self.caller.rights.as_deref())
+    }
+
+    /// Has the user log told of the command that follows.
+    pub fn tell(&mut self, tell: impl FnOnce() -> Tell) {
+        if self.logs() {
+            self.caller.log.tell = Some(tell());
+        }
+    }
+
+    /// Whether the user log is told of this request.
+    pub fn logs(&self) -> bool {
+        self.app.engine.logs(&self.caller)
+    }
+
+    /// Makes all that this request tells one operation.
+    pub fn one_operation(&mut self) {
+        if self.logs() && self.caller.log.operation.is_none() {
+            let slot = self.app.engine.any_owned_slot().ok();
+            self.caller.log.operation = slot.map(|slot| self.app.engine.new_id(slot));
+        }
+    }
+
+    /// Tells the user log what has been done and belongs to no tree.
+    ///
+    /// # Errors
+    /// 503 if it can't be written.
+    pub async fn log(&self, told: impl FnOnce() -> Vec<Told>) -> ApiResult<()> {
+        if !self.logs() {
+            return Ok(());
+        }
+        let written = self.app.engine.log(&self.caller, told(), None).await;
+        written.map_err(error::api)
     }
 
     /// Deployed definitions, as of now.

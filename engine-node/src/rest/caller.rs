@@ -1,6 +1,6 @@
 //! Who asks: built once per request from headers and body.
 use crate::{
-    app::{Caller, IdempotencyKey},
+    app::{Caller, IdempotencyKey, operations::Logging},
     rights::Rights,
 };
 use bpmn_core::Slot;
@@ -21,6 +21,10 @@ pub struct Parked;
 #[derive(Clone, Debug)]
 pub struct Asking(pub Arc<Rights>);
 
+/// Put into the extensions of what a batch sends: it tells the user log nothing.
+#[derive(Clone, Debug)]
+pub struct Silent;
+
 /// Longest `Idempotency-Key`, in bytes.
 const KEY_MAX: usize = 255;
 
@@ -40,8 +44,16 @@ pub fn caller(parts: &Parts, body: &[u8]) -> ApiResult<Caller> {
     let batch = text(&parts.headers, "x-stellwerk-batch").and_then(|id| id.parse().ok());
     let rights = parts.extensions.get::<Asking>().map(|asking| asking.0.clone());
     let user = parts.extensions.get::<User>().map(|user| user.0.clone());
+    let operation = text(&parts.headers, "x-stellwerk-operation").and_then(|id| id.parse().ok());
+    let log = Logging {
+        silent: parts.extensions.get::<Silent>().is_some(),
+        operation,
+        gathered: operation.is_some(),
+        tell: None,
+    };
     Ok(Caller {
         batch,
+        log,
         user: rights.as_ref().map(|rights| rights.user.clone()).or(user),
         rights,
         slot,

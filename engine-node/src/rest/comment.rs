@@ -5,9 +5,13 @@ use super::{
 };
 use crate::{
     App,
-    app::{Answer, writer::now},
+    app::{
+        Answer,
+        operations::{self, Tell},
+        writer::now,
+    },
     query::note::{self, Noted, Of, Owner},
-    store::StoreError,
+    store::{StoreError, operations::Told},
 };
 use axum::{
     Router,
@@ -91,6 +95,18 @@ impl Place {
             Place::Task => comment.task_id == owner.id,
             Place::Instance => comment.process_instance_id.as_deref() == Some(&owner.id.to_string()),
         }
+    }
+
+    fn tell(self, call: &mut Call, told: Told) {
+        match (self, call.id("id")) {
+            (Place::Task, Some(id)) => call.tell(|| operations::at_task(id, told)),
+            _ => call.tell(|| Tell::just(vec![told])),
+        }
+    }
+
+    fn tell_deleted(self, call: &mut Call) {
+        let told = Told::task_worker("Comment", "DeleteComment");
+        self.tell(call, told.changed("comment", None, None));
     }
 
     /// Writes changes of comments of what runs.
@@ -228,7 +244,7 @@ pub(super) fn id_beside(call: &Call, owner: Owner, missing: impl Fn() -> ApiErro
     Ok(call.app.engine.new_id(slot))
 }
 
-async fn update(call: Call, place: Place) -> ApiResult<Response> {
+async fn update(mut call: Call, place: Place) -> ApiResult<Response> {
     let body = call.body()?;
     let owner = place.owner(&call).await?;
     let null = |what: &str| ApiError::invalid_request(format!("{what} is null"));
@@ -245,6 +261,9 @@ async fn update(call: Call, place: Place) -> ApiResult<Response> {
             call.param("id")
         )));
     };
+    let told = Told::task_worker("Comment", "UpdateComment");
+    let told = told.changed("comment", Some(found.note.message.clone()), Some(message.clone()));
+    place.tell(&mut call, told);
     let comment = Comment {
         message,
         time: now(),
@@ -255,7 +274,7 @@ async fn update(call: Call, place: Place) -> ApiResult<Response> {
         .await
 }
 
-async fn delete(call: Call, place: Place) -> ApiResult<Response> {
+async fn delete(mut call: Call, place: Place) -> ApiResult<Response> {
     let owner = place.owner(&call).await?;
     if !owner.running {
         return Err(place.ended(call.param("id")));
@@ -263,6 +282,7 @@ async fn delete(call: Call, place: Place) -> ApiResult<Response> {
     let found = find(&call, call.id("commentId")).await?;
     match found.filter(|row| place.has(owner, &row.note)) {
         Some(row) => {
+            place.tell_deleted(&mut call);
             place
                 .change(&call, owner, vec![NoteChange::DeleteComment(row.note.id)])
                 .await
@@ -271,12 +291,13 @@ async fn delete(call: Call, place: Place) -> ApiResult<Response> {
     }
 }
 
-async fn delete_all(call: Call, place: Place) -> ApiResult<Response> {
+async fn delete_all(mut call: Call, place: Place) -> ApiResult<Response> {
     let owner = place.owner(&call).await?;
     let rows = read(&call, place.comments(&call, owner)).await?;
     if rows.is_empty() && owner.running {
         return Ok(no_content());
     }
+    place.tell_deleted(&mut call);
     let gone = rows.iter().map(|row| NoteChange::DeleteComment(row.note.id));
     place.change(&call, owner, gone.collect()).await
 }

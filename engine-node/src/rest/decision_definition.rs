@@ -6,10 +6,10 @@ use super::{
 };
 use crate::{
     App,
-    app::decisions::DeployedDecision,
+    app::{decisions::DeployedDecision, operations::option},
     query::{self, memory},
     rights::need::resource,
-    store::DecisionRow,
+    store::{DecisionRow, operations::Told},
 };
 use axum::{
     Router,
@@ -154,6 +154,15 @@ async fn diagram(call: Call) -> ApiResult<Response> {
     image(&call, row.deployment_id, &row.resource_name, &row.key).await
 }
 
+/// A decision as the user log names it.
+fn named_in_log(base: &Told, decision: &DeployedDecision) -> Vec<Told> {
+    let row = &decision.row;
+    vec![
+        base.said("decisionDefinitionId", &row.rest_id),
+        base.said("decisionDefinitionKey", &row.key),
+    ]
+}
+
 async fn evaluate(call: Call) -> ApiResult<Response> {
     if !call.param("id").is_empty() {
         // Of a decision by its id the variables are looked at first.
@@ -174,7 +183,11 @@ async fn evaluate(call: Call) -> ApiResult<Response> {
         .await
         .map_err(error::api)?
     {
-        Ok(results) => Ok(json(&results.iter().map(entries).collect::<ApiResult<Vec<_>>>()?)),
+        Ok(results) => {
+            let base = Told::operator("DecisionDefinition", "Evaluate");
+            call.log(|| named_in_log(&base, &decision)).await?;
+            Ok(json(&results.iter().map(entries).collect::<ApiResult<Vec<_>>>()?))
+        }
         Err(reason) => {
             // The reference tells clients no more than this.
             tracing::info!(decision = decision.row.rest_id, %reason, "decision not evaluated");
@@ -251,7 +264,8 @@ async fn history_ttl(call: Call) -> ApiResult<Response> {
         return Err(ApiError::bad_user_request("BadUserRequestException", text));
     }
     let decision = decision?;
-    if decision.row.history_ttl_days != days {
+    let before = decision.row.history_ttl_days;
+    if before != days {
         let set = call
             .app
             .replication
@@ -259,5 +273,12 @@ async fn history_ttl(call: Call) -> ApiResult<Response> {
             .await;
         set.map_err(error::api)?;
     }
+    let base = Told::operator("DecisionDefinition", "UpdateHistoryTimeToLive");
+    call.log(|| {
+        let mut all = vec![base.changed("historyTimeToLive", option(before), option(days))];
+        all.extend(named_in_log(&base, &decision));
+        all
+    })
+    .await?;
     Ok(no_content())
 }

@@ -4,11 +4,15 @@ use super::{
     error,
     process_definition::named,
 };
-use crate::App;
+use crate::{
+    App,
+    app::{Deployed, operations::text},
+    store::operations::Told,
+};
 use axum::{Router, response::Response, routing::delete};
-use bpmn_core::Id;
 use http::StatusCode;
 use rest_api::{ApiError, ApiResult};
+use std::sync::Arc;
 
 /// Routes of this resource; the reads of these paths are elsewhere.
 pub fn routes() -> Router<App> {
@@ -22,15 +26,19 @@ pub fn routes() -> Router<App> {
     router
 }
 
-async fn gone(call: &Call, definitions: Vec<Id>) -> ApiResult<()> {
+async fn gone(call: &Call, definitions: Vec<Arc<Deployed>>) -> ApiResult<()> {
     let cascade = call
         .query_param("cascade")
         .is_some_and(|text| text.eq_ignore_ascii_case("true"));
     let replication = &call.app.replication;
-    let done = replication
-        .delete_definitions(&call.caller, definitions, cascade)
-        .await;
-    done.map_err(error::api)
+    let ids = definitions.iter().map(|d| d.row.id).collect();
+    let done = replication.delete_definitions(&call.caller, ids, cascade).await;
+    done.map_err(error::api)?;
+    let told = |d: &Arc<Deployed>| {
+        let told = Told::operator("ProcessDefinition", "Delete").of_definition(&d.row);
+        told.changed("cascade", text(false), text(cascade))
+    };
+    call.log(|| definitions.iter().map(told).collect()).await
 }
 
 async fn one(call: Call) -> ApiResult<Response> {
@@ -39,7 +47,7 @@ async fn one(call: Call) -> ApiResult<Response> {
         ApiError::not_found(message).with_code(0)
     };
     let deployed = named(&call, missing)?;
-    gone(&call, vec![deployed.row.id]).await?;
+    gone(&call, vec![deployed]).await?;
     // 200 without a body, as the reference.
     let mut response = no_content();
     *response.status_mut() = StatusCode::OK;
@@ -61,7 +69,7 @@ async fn all(call: Call) -> ApiResult<Response> {
     }
     // The newest first: its instances are what the reference complains about first.
     found.sort_by_key(|d| std::cmp::Reverse(d.row.version));
-    let ids = found.iter().map(|d| d.row.id).collect();
-    gone(&call, ids).await?;
+    let found = found.into_iter().cloned().collect();
+    gone(&call, found).await?;
     Ok(no_content())
 }

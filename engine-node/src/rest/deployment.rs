@@ -7,10 +7,11 @@ use super::{
 };
 use crate::{
     App,
+    app::operations::text,
     query::{self, memory},
     replication::NewDeployment,
     rights::{grants::To, need::resource},
-    store::{DeploymentRow, ResourceRow},
+    store::{DeploymentRow, ResourceRow, operations::Told},
 };
 use axum::{
     Router,
@@ -101,6 +102,11 @@ async fn delete(call: Call) -> ApiResult<Response> {
         .await;
     deleted.map_err(error::api)?;
     call.drop_grants(resource::DEPLOYMENT, row.id.to_string()).await?;
+    let told = Told {
+        deployment_id: text(row.id),
+        ..Told::operator("Deployment", "Delete")
+    };
+    call.log(|| vec![told.said("cascade", cascade)]).await?;
     Ok(no_content())
 }
 
@@ -219,6 +225,14 @@ async fn create(call: Call) -> ApiResult<Response> {
 
 /// Deploys, and tells what has come of it.
 pub(super) async fn deploy(call: &Call, new: NewDeployment) -> ApiResult<Response> {
+    let base = Told::operator("Deployment", "Create");
+    let mut told = vec![base.said(
+        "duplicateFilterEnabled",
+        new.duplicate_filtering || new.changed_only,
+    )];
+    if new.duplicate_filtering || new.changed_only {
+        told.push(base.said("deployChangedOnly", new.changed_only));
+    }
     let (row, new) = call
         .app
         .replication
@@ -230,6 +244,8 @@ pub(super) async fn deploy(call: &Call, new: NewDeployment) -> ApiResult<Respons
         let own = call.grants(To::User(user), resource::DEPLOYMENT, &id, &["READ", "DELETE"]);
         call.put_grant(own).await?;
     }
+    told.iter_mut().for_each(|told| told.deployment_id = text(row.id));
+    call.log(|| told).await?;
     let href = format!("{}/deployment/{}", call.caller.base_url, row.id);
     let links = vec![Link {
         method: "GET",

@@ -5,9 +5,9 @@ use super::{
 };
 use crate::{
     App,
-    app::{Answer, EngineError, commands::Render, writer::Decide},
+    app::{Answer, EngineError, commands::Render, operations::Tell, writer::Decide},
     query::{self},
-    store::Entity,
+    store::{Entity, operations::Told},
 };
 use axum::{
     Router,
@@ -112,9 +112,9 @@ async fn subscribed(call: Call) -> ApiResult<Response> {
     }
 }
 
-async fn create_incident(call: Call) -> ApiResult<Response> {
+async fn create_incident(mut call: Call) -> ApiResult<Response> {
     let body = call.body()?;
-    let id = call.param("id");
+    let id = call.param("id").to_owned();
     let Some(kind) = body.text("incidentType")? else {
         return Err(ApiError::invalid_request("incidentType is null"));
     };
@@ -125,6 +125,12 @@ async fn create_incident(call: Call) -> ApiResult<Response> {
     };
     let execution = call.id("id").ok_or_else(missing)?;
     let (configuration, message) = (body.text("configuration")?, body.text("message")?);
+    let base = Told::operator("ProcessInstance", "CreateIncident");
+    let told = vec![
+        base.said("incidentType", &kind),
+        base.changed("configuration", None, configuration.clone()),
+    ];
+    call.tell(|| Tell::just(told));
     let decide = || -> Decide {
         let (kind, configuration, message) = (kind.clone(), configuration.clone(), message.clone());
         Box::new(move |_| {

@@ -5,9 +5,13 @@ use super::{
 };
 use crate::{
     App,
-    app::{Answer, CatalogView, writer::now},
+    app::{
+        Answer, CatalogView,
+        operations::{self, Entry, Tell, option, text},
+        writer::now,
+    },
     query::external_task,
-    store::Entity,
+    store::{Entity, operations::Told},
 };
 use axum::{
     Router,
@@ -289,11 +293,33 @@ async fn lock(call: Call) -> ApiResult<Response> {
     .await
 }
 
-async fn unlock(call: Call) -> ApiResult<Response> {
+type Changed = Vec<(&'static str, Option<String>, Option<String>)>;
+
+/// Has the user log told how the task of the path has changed.
+fn tell(call: &mut Call, operation: &'static str, changed: fn(&Task, &Task) -> Changed) {
+    let Some(id) = call.id("id") else { return };
+    call.tell(|| {
+        Tell::new(move |before, after| {
+            let both = before.external_tasks.get(id).zip(after.external_tasks.get(id));
+            let Some((before, after)) = both else {
+                return Vec::new();
+            };
+            let base = Told {
+                external_task_id: text(id),
+                ..Told::operator("ExternalTask", operation)
+            };
+            let all = operations::each(&base, changed(before, after)).into_iter();
+            all.map(Entry::Here).collect()
+        })
+    });
+}
+
+async fn unlock(mut call: Call) -> ApiResult<Response> {
+    tell(&mut call, "Unlock", |_, _| Vec::new());
     run(&call, |task| Command::UnlockExternalTask { task }).await
 }
 
-async fn retries(call: Call) -> ApiResult<Response> {
+async fn retries(mut call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     let retries = body.int("retries")?;
     let retries =
@@ -304,10 +330,13 @@ async fn retries(call: Call) -> ApiResult<Response> {
             "The number of retries cannot be negative: retries is not greater than or equal to 0",
         ));
     }
+    tell(&mut call, "SetExternalTaskRetries", |before, after| {
+        vec![("retries", option(before.retries), option(after.retries))]
+    });
     run(&call, |task| Command::SetExternalTaskRetries { task, retries }).await
 }
 
-async fn priority(call: Call) -> ApiResult<Response> {
+async fn priority(mut call: Call) -> ApiResult<Response> {
     let Some(priority) = call.body()?.long("priority")? else {
         return Err(ApiError::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -316,5 +345,8 @@ async fn priority(call: Call) -> ApiResult<Response> {
              \"org.camunda.bpm.engine.rest.dto.runtime.PriorityDto.getPriority()\" is null",
         ));
     };
+    tell(&mut call, "SetPriority", |before, after| {
+        vec![("priority", text(before.priority), text(after.priority))]
+    });
     run(&call, |task| Command::SetExternalTaskPriority { task, priority }).await
 }

@@ -7,7 +7,7 @@ use crate::{
     App,
     app::{Answer, EngineError, writer::now},
     query::external_task,
-    store::Entity,
+    store::{Entity, operations::Told},
 };
 use axum::{Router, response::Response, routing::put};
 use bpmn_core::{
@@ -94,6 +94,7 @@ async fn set(call: Call) -> ApiResult<Response> {
             "Cannot find external task with id {id}: externalTask is null"
         ))
     };
+    let number = found.len();
     for task in found {
         let task = task.map_err(|text| missing(&text))?;
         call.demand_of_task(task).await?;
@@ -111,5 +112,14 @@ async fn set(call: Call) -> ApiResult<Response> {
             Err(error) => return Err(error::api(error)),
         }
     }
+    let base = Told::operator("ExternalTask", "SetExternalTaskRetries");
+    call.log(|| {
+        vec![
+            base.said("nrOfInstances", number),
+            base.said("async", false),
+            base.said("retries", retries),
+        ]
+    })
+    .await?;
     Ok(no_content())
 }

@@ -9,7 +9,7 @@ use crate::{
     App,
     query::filter::{self, TASK},
     rights::{grants::To, need::resource},
-    store::{FilterChange, FilterRow, StoreError},
+    store::{FilterChange, FilterRow, StoreError, operations::Told},
 };
 use axum::{
     Router,
@@ -151,9 +151,15 @@ fn read(body: &Filters, id: Id, verb: &str) -> ApiResult<FilterRow> {
     })
 }
 
-async fn write(call: &Call, change: FilterChange) -> ApiResult<()> {
+async fn write(call: &Call, operation: &'static str, change: FilterChange) -> ApiResult<()> {
+    let id = match &change {
+        FilterChange::Put(row) => row.id,
+        FilterChange::Delete(id) => *id,
+    };
     let written = call.app.replication.change_filter(change).await;
-    written.map_err(error::api)
+    written.map_err(error::api)?;
+    let told = Told::task_worker("Filter", operation).said("filterId", id);
+    call.log(|| vec![told]).await
 }
 
 async fn create(call: Call) -> ApiResult<Response> {
@@ -174,7 +180,7 @@ async fn create(call: Call) -> ApiResult<Response> {
     let row = read(&body, call.app.engine.new_id(slot), "create")?;
     let view = call.catalog();
     stored_query::check(&row, &view)?;
-    write(&call, FilterChange::Put(row.clone())).await?;
+    write(&call, "Create", FilterChange::Put(row.clone())).await?;
     if let Some(owner) = &row.owner {
         let own = call.grants(To::User(owner), resource::FILTER, &row.id.to_string(), &[ALL]);
         call.put_grant(own).await?;
@@ -196,13 +202,13 @@ async fn update(call: Call) -> ApiResult<Response> {
     }
     let row = read(&body, old.id, "update")?;
     stored_query::check(&row, &call.catalog())?;
-    write(&call, FilterChange::Put(row)).await?;
+    write(&call, "Update", FilterChange::Put(row)).await?;
     Ok(no_content())
 }
 
 async fn delete(call: Call) -> ApiResult<Response> {
     let row = find(&call, missing(call.param("id")).with_code(0)).await?;
-    write(&call, FilterChange::Delete(row.id)).await?;
+    write(&call, "Delete", FilterChange::Delete(row.id)).await?;
     call.drop_grants(resource::FILTER, row.id.to_string()).await?;
     Ok(no_content())
 }

@@ -3,7 +3,11 @@ use super::{
     call::{Call, json},
     error,
 };
-use crate::{App, app::writer::now, store::housekeeping::CleanupJob};
+use crate::{
+    App,
+    app::writer::now,
+    store::{housekeeping::CleanupJob, operations::Told},
+};
 use axum::{
     Router,
     response::Response,
@@ -65,6 +69,8 @@ async fn start(call: Call) -> ApiResult<Response> {
         .ask_for_cleanup(at_once)
         .await
         .map_err(error::store)?;
+    let told = Told::operator("Job", "CreateHistoryCleanupJobs").said("immediatelyDue", at_once);
+    call.log(|| vec![told]).await?;
     Ok(json(&dto(&call, job)))
 }
 

@@ -5,12 +5,16 @@ use super::{
 };
 use crate::{
     App,
-    app::{Answer, EngineError},
+    app::{Answer, EngineError, operations::option},
     query::{history_process, history_variable},
-    store::{Entity, forget::Forget},
+    store::{Entity, forget::Forget, operations::Told},
 };
 use axum::{Router, response::Response, routing::delete};
-use bpmn_core::command::{Command, Rejection};
+use bpmn_core::{
+    Id,
+    command::{Command, Rejection},
+    history::retention,
+};
 use rest_api::{ApiError, ApiResult};
 
 /// Routes of this resource; the reads of these paths are elsewhere.
@@ -64,7 +68,11 @@ async fn instance(call: Call) -> ApiResult<Response> {
         return Err(gone());
     }
     let (root, instance) = (row.root_id, row.id);
-    forget(&call, Forget::Instance { root, instance }).await
+    let answer = forget(&call, Forget::Instance { root, instance }).await?;
+    let base = Told::operator("ProcessInstance", "DeleteHistory");
+    call.log(|| vec![base.said("nrOfInstances", 1), base.said("async", false)])
+        .await?;
+    Ok(answer)
 }
 
 /// What still runs is told from its runtime rows: they forget first, then the rows of history go.
@@ -110,7 +118,10 @@ async fn variables(call: Call) -> ApiResult<Response> {
                 .await,
         )?;
     }
-    forget(&call, Forget::Variables { root, instance }).await
+    let answer = forget(&call, Forget::Variables { root, instance }).await?;
+    let told = Told::operator("Variable", "DeleteHistory");
+    log(&call, told, Some(row.definition_id), root, instance).await?;
+    Ok(answer)
 }
 
 async fn variable(call: Call) -> ApiResult<Response> {
@@ -142,5 +153,25 @@ async fn variable(call: Call) -> ApiResult<Response> {
             .entity_command(&call.caller, Entity::Variable, variable, command, render)
             .await,
     )?;
-    forget(&call, Forget::Variable { root, variable }).await
+    let answer = forget(&call, Forget::Variable { root, variable }).await?;
+    let mut told = Told::operator("Variable", "DeleteHistory").said("name", &row.name);
+    told.execution_id = option(row.execution_id);
+    if let Some(instance) = row.instance_id {
+        log(&call, told, row.definition_id, root, instance).await?;
+    }
+    Ok(answer)
+}
+
+/// Tells the user log of something in the tree of an instance, be it one that has ended.
+async fn log(call: &Call, told: Told, definition: Option<Id>, root: Id, instance: Id) -> ApiResult<()> {
+    let view = call.catalog();
+    let deployed = definition.and_then(|id| view.by_id(id));
+    let told = match deployed {
+        Some(deployed) => told.of_definition(&deployed.row),
+        None => told,
+    };
+    let class = retention(deployed.and_then(|d| d.row.history_ttl_days));
+    let tree = Some((root, class, instance));
+    let written = call.app.engine.log(&call.caller, vec![told], tree).await;
+    written.map_err(error::api)
 }

@@ -1,14 +1,14 @@
 //! `/identity`, and what users, groups, tenants and authorizations share.
 use super::{
     call::{Call, json, no_content},
-    directory, error,
+    directory, error, identity_log,
 };
 use crate::{
     App,
     auth::{self, Judged},
     query::{group, user},
     rights::{grants, need::resource},
-    store::{IdentityChange, Row, Store, StoreError},
+    store::{IdentityChange, Row, Store, StoreError, operations::Told},
 };
 use axum::{
     Router,
@@ -21,7 +21,7 @@ use rest_api::{
     identity::{GroupName, GroupUser, Groups, Verified, is_resource_id},
 };
 use sea_query::SelectStatement;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Routes of this resource.
 pub fn routes() -> Router<App> {
@@ -42,7 +42,28 @@ pub async fn change<F>(
 where
     F: Future<Output = ApiResult<Vec<IdentityChange>>> + Send + 'static,
 {
-    call.app.replication.change_identity(decide).await?;
+    if !call.logs() {
+        call.app.replication.change_identity(decide).await?;
+        return Ok(no_content());
+    }
+    let told: Arc<Mutex<Vec<Told>>> = Arc::default();
+    let noted = told.clone();
+    let decide = Arc::new(decide);
+    let logged = move |store: Arc<dyn Store>| {
+        let (decide, noted) = (decide.clone(), noted.clone());
+        async move {
+            let changes = decide(store.clone()).await?;
+            let mut told = Vec::new();
+            for change in &changes {
+                told.extend(identity_log::told(&*store, change).await?);
+            }
+            *noted.lock().unwrap_or_else(|e| e.into_inner()) = told;
+            Ok::<_, ApiError>(changes)
+        }
+    };
+    call.app.replication.change_identity(logged).await?;
+    let told = std::mem::take(&mut *told.lock().unwrap_or_else(|e| e.into_inner()));
+    call.log(|| told).await?;
     Ok(no_content())
 }
 

@@ -3,7 +3,11 @@ use super::{
     call::{Call, json},
     error, task,
 };
-use crate::{App, app::EngineError};
+use crate::{
+    App,
+    app::{EngineError, operations},
+    store::operations::Told,
+};
 use axum::{
     Router,
     response::Response,
@@ -76,7 +80,21 @@ fn link(body: &Filters) -> ApiResult<(Option<String>, bool, String)> {
     Ok((kind, group, name))
 }
 
-async fn add(call: Call) -> ApiResult<Response> {
+/// The user log tells of the link, even where nothing changes.
+fn tell(call: &mut Call, link: &TaskLink, add: bool) {
+    let operation = match (add, link.group) {
+        (true, false) => "AddUserLink",
+        (true, true) => "AddGroupLink",
+        (false, false) => "DeleteUserLink",
+        (false, true) => "DeleteGroupLink",
+    };
+    if let Some(id) = call.id("id") {
+        let told = Told::task_worker("IdentityLink", operation);
+        call.tell(|| operations::at_task(id, told.said(link.kind.clone(), &link.name)));
+    }
+}
+
+async fn add(mut call: Call) -> ApiResult<Response> {
     let (kind, group, name) = link(&call.body()?)?;
     let Some(kind) = kind else {
         // The reference adds it, and can't show the task's links from then on.
@@ -92,10 +110,11 @@ async fn add(call: Call) -> ApiResult<Response> {
         let text = "Incompatible usage: cannot use ASSIGNEE together with a groupId";
         return Err(ApiError::bad_user_request("BadUserRequestException", text));
     }
+    tell(&mut call, &link, true);
     change(&call, link, true, task::not_found).await
 }
 
-async fn delete(call: Call) -> ApiResult<Response> {
+async fn delete(mut call: Call) -> ApiResult<Response> {
     let (kind, group, name) = link(&call.body()?)?;
     let kind = kind.ok_or_else(untyped)?;
     let link = TaskLink { kind, group, name };
@@ -104,6 +123,7 @@ async fn delete(call: Call) -> ApiResult<Response> {
         let text = format!("Incompatible usage: cannot use type '{kind}' together with a groupId");
         return Err(ApiError::engine(text));
     }
+    tell(&mut call, &link, false);
     change(&call, link, false, task::null_value).await
 }
 

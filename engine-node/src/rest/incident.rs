@@ -5,9 +5,12 @@ use super::{
 };
 use crate::{
     App,
-    app::{Answer, CatalogView},
+    app::{
+        Answer, CatalogView,
+        operations::{Entry, Tell},
+    },
     query::incident,
-    store::Entity,
+    store::{Entity, operations::Told},
 };
 use axum::{
     Router,
@@ -73,9 +76,9 @@ async fn one(call: Call) -> ApiResult<Response> {
     Ok(json(&dto(&call.catalog(), found)))
 }
 
-async fn resolve(call: Call) -> ApiResult<Response> {
+async fn resolve(mut call: Call) -> ApiResult<Response> {
+    let id = call.param("id").to_owned();
     let missing = || {
-        let id = call.param("id");
         ApiError::not_found(format!(
             "Cannot find an incident with id '{id}': incident is null"
         ))
@@ -88,6 +91,8 @@ async fn resolve(call: Call) -> ApiResult<Response> {
             found.kind
         )));
     }
+    let told = Told::operator("ProcessInstance", "Resolve").said("incidentId", found.id);
+    call.tell(|| Tell::just(vec![told]));
     let render =
         Box::new(|_: &bpmn_core::instance::Instance, _: &bpmn_core::command::Outcome| Answer::no_content());
     let command = Command::ResolveIncident { incident: found.id };
@@ -99,16 +104,24 @@ async fn resolve(call: Call) -> ApiResult<Response> {
     result.map(answer).map_err(error::unknown(missing, error::api))
 }
 
-async fn annotate(call: Call) -> ApiResult<Response> {
+async fn annotate(mut call: Call) -> ApiResult<Response> {
     let text = call.body()?.text("annotation")?;
-    set_annotation(&call, text).await
+    set_annotation(&mut call, text).await
 }
 
-async fn clear_annotation(call: Call) -> ApiResult<Response> {
-    set_annotation(&call, None).await
+async fn clear_annotation(mut call: Call) -> ApiResult<Response> {
+    set_annotation(&mut call, None).await
 }
 
-async fn set_annotation(call: &Call, text: Option<String>) -> ApiResult<Response> {
+async fn set_annotation(call: &mut Call, text: Option<String>) -> ApiResult<Response> {
+    let operation = match text {
+        Some(_) => "SetAnnotation",
+        None => "ClearAnnotation",
+    };
+    if let Some(id) = call.id("id") {
+        let told = Told::operator("Incident", operation).said("incidentId", id);
+        call.tell(|| Tell::new(move |_, _| vec![Entry::Apart(told.clone())]));
+    }
     let missing = || ApiError::bad_user_request("BadUserRequestException", "incident is null").with_code(0);
     let incident = call.id("id").ok_or_else(missing)?;
     let render =

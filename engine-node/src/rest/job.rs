@@ -8,12 +8,13 @@ use crate::{
     App,
     app::{
         Answer, CatalogView, EngineError,
+        operations::{self, Tell, option, text},
         sweep::{Jobs, StartJobChange},
         writer::now,
     },
     query::job,
     rights::need::UPDATE_INSTANCE,
-    store::Entity,
+    store::{Entity, operations::Told},
 };
 use axum::{
     Router,
@@ -27,6 +28,7 @@ use bpmn_core::{
 };
 use http::StatusCode;
 use rest_api::{ApiError, ApiResult, Date, filters::Filters, job::Job};
+use std::sync::Arc;
 
 /// Routes of this resource.
 pub fn routes() -> Router<App> {
@@ -147,7 +149,60 @@ fn failed(message: String) -> ApiError {
     }
 }
 
-async fn execute(call: Call) -> ApiResult<Response> {
+/// What the user log is told of a job that is changed.
+#[derive(Clone)]
+struct Change {
+    operation: &'static str,
+    /// Its properties, from the job before and after; after it is gone there is none.
+    properties: Arc<dyn Fn(&JobRow, Option<&JobRow>) -> Vec<Property> + Send + Sync>,
+}
+
+type Property = (&'static str, Option<String>, Option<String>);
+
+impl Change {
+    /// Has the log told of the path's job.
+    fn told(
+        call: &mut Call,
+        operation: &'static str,
+        properties: impl Fn(&JobRow, Option<&JobRow>) -> Vec<Property> + Send + Sync + 'static,
+    ) -> Change {
+        let change = Change {
+            operation,
+            properties: Arc::new(properties),
+        };
+        if let Some(id) = call.id("id") {
+            let (view, properties) = (call.catalog(), change.properties.clone());
+            call.tell(|| {
+                operations::job(&view, operation, id, move |before, after| {
+                    properties(before, after)
+                })
+            });
+        }
+        change
+    }
+
+    /// Tells of a job that has no instance.
+    async fn of_start(&self, call: &Call, before: Option<JobRow>) -> ApiResult<()> {
+        let Some(before) = before else {
+            return Ok(());
+        };
+        let after = call.app.engine.store().start_job(before.id).await;
+        let properties = (self.properties)(&before, after.map_err(error::store)?.as_ref());
+        let base = Told::operator("Job", self.operation).of_start_job(&call.catalog(), &before);
+        call.log(|| operations::each(&base, properties)).await
+    }
+}
+
+/// A job without an instance as it is, where the user log has to be told of it.
+async fn start_job(call: &Call, id: Id) -> ApiResult<Option<JobRow>> {
+    match call.logs() {
+        true => call.app.engine.store().start_job(id).await.map_err(error::store),
+        false => Ok(None),
+    }
+}
+
+async fn execute(mut call: Call) -> ApiResult<Response> {
+    let change = Change::told(&mut call, "Execute", |_, _| Vec::new());
     let missing = || {
         ApiError::not_found(format!(
             "ENGINE-14026 No job found with id '{}'",
@@ -159,19 +214,27 @@ async fn execute(call: Call) -> ApiResult<Response> {
         EngineError::Rejected(rejection) => failed(rejection.to_string()),
         other => error::api(other),
     };
+    let before = start_job(&call, id).await?;
     let executed = call.app.engine.execute_job(&call.caller, id).await;
     if let Err(EngineError::NotFound { .. }) = &executed
         && batch::execute(&call.app, id).await?
     {
+        let told = Told {
+            job_id: text(id),
+            ..Told::operator("Job", "Execute")
+        };
+        call.log(|| vec![told]).await?;
         return Ok(no_content());
     }
     executed.map_err(error::unknown(missing, failed))?;
+    change.of_start(&call, before).await?;
     Ok(no_content())
 }
 
 /// Sends a change: to the job's instance, or to the job itself while it has none.
 async fn run(
     call: &Call,
+    told: Change,
     command: impl Fn(Id) -> Command,
     of_start: Option<StartJobChange>,
     missing: impl Fn() -> ApiError,
@@ -183,10 +246,12 @@ async fn run(
     let result = engine
         .entity_command(&call.caller, Entity::Job, id, command(id), render)
         .await;
-    if let (Err(EngineError::NotFound { .. }), Some(change)) = (&result, of_start)
-        && engine.change_start_job(id, &change).await.map_err(error::api)?
-    {
-        return Ok(no_content());
+    if let (Err(EngineError::NotFound { .. }), Some(change)) = (&result, of_start) {
+        let before = start_job(call, id).await?;
+        if engine.change_start_job(id, &change).await.map_err(error::api)? {
+            told.of_start(call, before).await?;
+            return Ok(no_content());
+        }
     }
     result.map(answer).map_err(error::unknown(missing, error::api))
 }
@@ -222,8 +287,20 @@ pub fn given_retries(body: &Filters) -> ApiResult<(i32, Option<Option<i64>>)> {
     Ok((retries, due))
 }
 
-async fn retries(call: Call) -> ApiResult<Response> {
+async fn retries(mut call: Call) -> ApiResult<Response> {
     let (retries, due) = given_retries(&call.body()?)?;
+    let told = Change::told(&mut call, "SetJobRetries", move |before, after| {
+        let old = text(before.retries);
+        let mut all = vec![("retries", old, option(after.map(|job| job.retries)))];
+        if due.is_some() {
+            all.push((
+                "dueDate",
+                option(before.due),
+                option(after.and_then(|job| job.due)),
+            ));
+        }
+        all
+    });
     let missing = || {
         server_error(format!(
             "ENGINE-13053 No job found with id '{}'.'",
@@ -232,13 +309,17 @@ async fn retries(call: Call) -> ApiResult<Response> {
     };
     let of_start = StartJobChange::Retries(retries, due);
     let command = |job| Command::SetJobRetries { job, retries, due };
-    match run(&call, command, Some(of_start), missing).await {
+    match run(&call, told, command, Some(of_start), missing).await {
         Err(error) => match call.id("id") {
             Some(id) if batch::retry(&call, id, retries).await? => Ok(no_content()),
             _ => Err(error),
         },
         done => done,
     }
+}
+
+fn suspension_of_jobs(suspended: bool) -> &'static str {
+    if suspended { "SuspendJob" } else { "ActivateJob" }
 }
 
 /// Names of what one job or several are found by, as the reference lists them.
@@ -250,17 +331,21 @@ const OTHERS: [&str; 4] = [
     "processDefinitionKey",
 ];
 
-async fn suspend(call: Call) -> ApiResult<Response> {
+async fn suspend(mut call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     if OTHERS.iter().any(|name| body.has(name)) {
         let text = format!("Only one of {BY} should be set to update the suspension state.");
         return Err(ApiError::invalid_request(text));
     }
     let suspended = body.on("suspended")?;
+    let (operation, state) = (suspension_of_jobs(suspended), operations::suspension(suspended));
+    let told = Change::told(&mut call, operation, move |_, _| {
+        vec![("suspensionState", None, state.clone())]
+    });
     let unknown = || ApiError::new(StatusCode::NO_CONTENT, "", "");
     let of_start = StartJobChange::Job(JobChange::Suspended(suspended));
     let command = |job| Command::SetJobSuspended { job, suspended };
-    match run(&call, command, Some(of_start), unknown).await {
+    match run(&call, told, command, Some(of_start), unknown).await {
         // The reference answers 204 for an id that it doesn't know.
         Err(error) if error.status == StatusCode::NO_CONTENT => Ok(no_content()),
         result => result,
@@ -268,7 +353,7 @@ async fn suspend(call: Call) -> ApiResult<Response> {
 }
 
 /// Jobs of this shard; the router asks every shard that may have some.
-async fn suspend_by(call: Call) -> ApiResult<Response> {
+async fn suspend_by(mut call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     if body.has("jobId") {
         let text = "Either jobDefinitionId, processInstanceId, processDefinitionId or processDefinitionKey can be set to \
@@ -276,13 +361,18 @@ async fn suspend_by(call: Call) -> ApiResult<Response> {
         return Err(ApiError::invalid_request(text));
     }
     suspension::one_of(&body, &OTHERS, BY)?;
-    let change = JobChange::Suspended(body.on("suspended")?);
-    let (engine, view) = (&call.app.engine, call.catalog());
+    let suspended = body.on("suspended")?;
+    let change = JobChange::Suspended(suspended);
+    let told = Told::operator("Job", suspension_of_jobs(suspended));
+    let told = told.changed("suspensionState", None, operations::suspension(suspended));
+    let view = call.catalog();
     if let Some(instance) = body.text("processInstanceId")? {
         let Ok(instance) = instance.parse::<Id>() else {
             return Ok(no_content());
         };
         call.demand_of_all(&[instance], UPDATE_INSTANCE).await?;
+        call.tell(|| Tell::just(vec![told]));
+        let engine = &call.app.engine;
         let command = Command::ChangeJobs { at: None, change };
         let render = Box::new(|_: &_, _: &_| Answer::no_content());
         return match engine.command(&call.caller, instance, command, render).await {
@@ -290,6 +380,9 @@ async fn suspend_by(call: Call) -> ApiResult<Response> {
             result => result.map(answer).map_err(error::api),
         };
     }
+    let engine = &call.app.engine;
+    let (id, key) = (body.text(OTHERS[2])?, body.text(OTHERS[3])?);
+    let mut told = told.of_named(&view, id.as_deref(), key.as_deref());
     let needs = |key: &str| suspension::of_instances(UPDATE_INSTANCE, key);
     let jobs = match body.text("jobDefinitionId")? {
         Some(id) => {
@@ -298,6 +391,8 @@ async fn suspend_by(call: Call) -> ApiResult<Response> {
                 return Ok(no_content());
             };
             suspension::demand(&call, &body, std::slice::from_ref(deployed), needs)?;
+            told = told.of_definition(&deployed.row);
+            told.job_definition_id = text(job.id);
             Jobs {
                 definitions: vec![deployed.row.id],
                 at: Some((job.element.clone(), job.kind)),
@@ -316,17 +411,25 @@ async fn suspend_by(call: Call) -> ApiResult<Response> {
         let done = engine.change_jobs(&call.caller, &jobs, change).await;
         done.map_err(error::api)?;
     }
+    call.log(|| vec![told]).await?;
     Ok(no_content())
 }
 
-async fn due(call: Call) -> ApiResult<Response> {
+fn due_date(before: &JobRow, after: Option<&JobRow>) -> Vec<Property> {
+    let new = after.and_then(|job| job.due);
+    vec![("duedate", option(before.due), option(new))]
+}
+
+async fn due(mut call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     let due = body.date("duedate")?;
     let cascade = body.on("cascade")?;
+    let told = Change::told(&mut call, "SetDueDate", due_date);
     let missing = || server_error(format!("No job found with id '{}'.", call.param("id")));
     let command = |job| Command::SetJobDue { job, due, cascade };
     run(
         &call,
+        told,
         command,
         Some(StartJobChange::Due { due, cascade }),
         missing,
@@ -334,8 +437,13 @@ async fn due(call: Call) -> ApiResult<Response> {
     .await
 }
 
-async fn recalculate(call: Call) -> ApiResult<Response> {
+async fn recalculate(mut call: Call) -> ApiResult<Response> {
     let from_creation = call.filters().java_flag("creationDateBased") != Some(false);
+    let told = Change::told(&mut call, "RecalculateDueDate", move |before, after| {
+        let mut all = due_date(before, after);
+        all.push(("creationDateBased", None, text(from_creation)));
+        all
+    });
     let missing = || none(&call).with_code(0);
     let failed = |error| match error {
         EngineError::Rejected(rejection) => server_error(rejection.to_string()),
@@ -343,23 +451,30 @@ async fn recalculate(call: Call) -> ApiResult<Response> {
     };
     let id = call.id("id").ok_or_else(missing)?;
     let engine = &call.app.engine;
+    let before = start_job(&call, id).await?;
     let result = engine.recalculate_due(&call.caller, id, from_creation).await;
     result.map_err(error::unknown(missing, failed))?;
+    told.of_start(&call, before).await?;
     Ok(no_content())
 }
 
-async fn priority(call: Call) -> ApiResult<Response> {
-    let id = call.param("id");
+async fn priority(mut call: Call) -> ApiResult<Response> {
+    let id = call.param("id").to_owned();
     let Some(priority) = call.body()?.long("priority")? else {
         let text = format!("Priority for job '{id}' cannot be null.");
         return Err(ApiError::new(StatusCode::BAD_REQUEST, "RestException", text));
     };
+    let told = Change::told(&mut call, "SetPriority", |before, after| {
+        let new = after.map(|job| job.priority);
+        vec![("priority", text(before.priority), option(new))]
+    });
     let of_start = StartJobChange::Job(JobChange::Priority(priority));
     let command = |job| Command::SetJobPriority { job, priority };
-    run(&call, command, Some(of_start), || none(&call)).await
+    run(&call, told, command, Some(of_start), || none(&call)).await
 }
 
-async fn delete(call: Call) -> ApiResult<Response> {
+async fn delete(mut call: Call) -> ApiResult<Response> {
+    let told = Change::told(&mut call, "Delete", |_, _| Vec::new());
     let command = |job| Command::DeleteJob { job };
-    run(&call, command, Some(StartJobChange::Delete), || none(&call)).await
+    run(&call, told, command, Some(StartJobChange::Delete), || none(&call)).await
 }

@@ -8,6 +8,7 @@ use crate::{
     App,
     app::{
         Deployed,
+        operations::{self, option, text},
         sweep::{Jobs, Sweep},
     },
     query::{
@@ -15,7 +16,7 @@ use crate::{
         memory,
     },
     rights::need::{Need, UPDATE_INSTANCE, resource},
-    store::{BatchChange, JobDefinitionRow},
+    store::{BatchChange, JobDefinitionRow, operations::Told},
 };
 use axum::{
     Router,
@@ -137,13 +138,29 @@ async fn suspend(call: Call) -> ApiResult<Response> {
         demand(&call, &body, deployed, |key| of_instances(UPDATE_INSTANCE, key))?;
     }
     let of = vec![(deployed.row.id, Some(job.id))];
+    let told = Told {
+        job_definition_id: text(job.id),
+        ..told(suspended).of_definition(&deployed.row)
+    };
     let sweep = Sweep::SuspendJobs {
         definitions: vec![deployed.row.id],
         at: Some((job.element, job.kind.number())),
         suspended,
     };
     let sweeps = jobs.then_some(sweep).into_iter().collect();
-    set_suspended(&call, of, suspended, sweeps).await
+    set_suspended(&call, of, suspended, sweeps).await?;
+    call.log(|| vec![told]).await?;
+    Ok(no_content())
+}
+
+/// What the user log is told of a suspension.
+fn told(suspended: bool) -> Told {
+    let operation = match suspended {
+        true => "SuspendJobDefinition",
+        false => "ActivateJobDefinition",
+    };
+    let told = Told::operator("JobDefinition", operation);
+    told.changed("suspensionState", None, operations::suspension(suspended))
 }
 
 async fn suspend_by(call: Call) -> ApiResult<Response> {
@@ -178,7 +195,14 @@ async fn suspend_by(call: Call) -> ApiResult<Response> {
             suspended,
         });
     }
-    set_suspended(&call, of, suspended, sweeps).await
+    set_suspended(&call, of, suspended, sweeps).await?;
+    let (id, key) = (
+        body.text("processDefinitionId")?,
+        body.text("processDefinitionKey")?,
+    );
+    let told = told(suspended).of_named(&call.catalog(), id.as_deref(), key.as_deref());
+    call.log(|| vec![told]).await?;
+    Ok(no_content())
 }
 
 async fn set_suspended(
@@ -186,16 +210,15 @@ async fn set_suspended(
     of: Vec<(bpmn_core::Id, Option<bpmn_core::Id>)>,
     suspended: bool,
     sweeps: Vec<Sweep>,
-) -> ApiResult<Response> {
+) -> ApiResult<()> {
     if of.is_empty() {
-        return Ok(no_content());
+        return Ok(());
     }
     let replication = &call.app.replication;
     let done = replication
         .suspend_jobs(&call.caller, of, suspended, sweeps)
         .await;
-    done.map_err(error::api)?;
-    Ok(no_content())
+    done.map_err(error::api)
 }
 
 /// New tries for jobs that have none left; of this shard, since the router asks every one.
@@ -211,6 +234,10 @@ async fn retries(call: Call) -> ApiResult<Response> {
         }
         return Ok(no_content());
     };
+    let told = Told {
+        job_definition_id: text(job.id),
+        ..Told::operator("Job", "SetJobRetries").of_definition(&deployed.row)
+    };
     let jobs = Jobs {
         definitions: vec![deployed.row.id],
         at: Some((job.element, job.kind)),
@@ -218,6 +245,14 @@ async fn retries(call: Call) -> ApiResult<Response> {
     let change = JobChange::Retries { retries, due };
     let done = call.app.engine.change_jobs(&call.caller, &jobs, change).await;
     done.map_err(error::api)?;
+    call.log(|| {
+        let mut all = vec![told.said("retries", retries)];
+        if let Some(due) = due {
+            all.push(told.changed("dueDate", None, option(due)));
+        }
+        all
+    })
+    .await?;
     Ok(no_content())
 }
 
@@ -247,5 +282,18 @@ async fn priority(call: Call) -> ApiResult<Response> {
         .set_job_priority(&call.caller, job.id, priority, sweep)
         .await;
     done.map_err(error::api)?;
+    call.log(|| {
+        let of = |entity| Told {
+            job_definition_id: text(job.id),
+            ..Told::operator(entity, "SetPriority").of_definition(&deployed.row)
+        };
+        let mut all =
+            vec![of("JobDefinition").changed("overridingPriority", option(job.priority), option(priority))];
+        if let Some(priority) = priority {
+            all.push(of("Job").said("priority", priority));
+        }
+        all
+    })
+    .await?;
     Ok(no_content())
 }

@@ -6,7 +6,7 @@ use super::{
 use crate::{
     App,
     query::metric::{self, Wanted},
-    store::StoreError,
+    store::{StoreError, operations::Told},
 };
 use axum::{
     Router,
@@ -159,5 +159,6 @@ async fn forget(call: Call) -> ApiResult<Response> {
         .put_setting(FORGOTTEN, &upto, true)
         .await
         .map_err(error::store)?;
+    call.log(|| vec![Told::operator("TaskMetrics", "Delete")]).await?;
     Ok(no_content())
 }

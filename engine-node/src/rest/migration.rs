@@ -7,6 +7,7 @@ use crate::{
     App,
     app::{Answer, Deployed, EngineError, writer::Decide},
     rights::need::{Need, resource},
+    store::operations::Told,
 };
 use axum::{Router, response::Response, routing::post};
 use bpmn_core::{
@@ -205,6 +206,7 @@ async fn execute(call: Call) -> ApiResult<Response> {
         skip_mappings: body.on("skipIoMappings")?,
     };
     let source = given.source.row.id;
+    let number = ids.len();
     for id in ids {
         let command = command.clone();
         // Looked at again when it is written: it may have become another since.
@@ -221,6 +223,7 @@ async fn execute(call: Call) -> ApiResult<Response> {
         let done = call.app.engine.decide(&call.caller, id, decide, render).await;
         done.map_err(error::unknown(|| gone(&id.to_string()), error::api))?;
     }
+    call.log(|| told(&given, number, false)).await?;
     Ok(no_content())
 }
 
@@ -240,6 +243,18 @@ impl Given {
             false => Err(rights.refusal(&both)),
         }
     }
+}
+
+/// What the user log is told of a migration.
+pub fn told(given: &Given, number: usize, later: bool) -> Vec<Told> {
+    let (source, target) = (&given.source.row, &given.target.row);
+    let base = Told::operator("ProcessInstance", "Migrate").of_definition(source);
+    let ids = (Some(source.rest_id.clone()), Some(target.rest_id.clone()));
+    vec![
+        base.changed("processDefinitionId", ids.0, ids.1),
+        base.said("nrOfInstances", number),
+        base.said("async", later),
+    ]
 }
 
 /// The plan that a body holds, valid.

@@ -37,6 +37,7 @@ pub mod history_task;
 pub mod history_variable;
 pub mod identity;
 pub mod identity_link;
+mod identity_log;
 pub mod incident;
 pub mod instance_view;
 pub mod job;
@@ -50,6 +51,7 @@ pub mod modification;
 pub mod multipart;
 mod named;
 pub mod openapi;
+mod operation_log;
 pub mod parked;
 pub mod process_definition;
 pub mod process_instance;
@@ -128,6 +130,7 @@ pub fn router(app: App) -> Router {
         .merge(migration::routes())
         .merge(modification::routes())
         .merge(openapi::routes())
+        .merge(operation_log::routes())
         .merge(process_definition::routes())
         .merge(process_instance::routes())
         .merge(redeploy::routes())

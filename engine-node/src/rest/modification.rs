@@ -6,8 +6,9 @@ use super::{
 };
 use crate::{
     App,
-    app::{Answer, EngineError},
+    app::{Answer, EngineError, operations::Tell},
     rights::need::UPDATE_INSTANCE,
+    store::operations::Told,
 };
 use axum::{Router, response::Response, routing::post};
 use bpmn_core::{
@@ -129,13 +130,18 @@ fn variables(body: &Filters, prefix: &str) -> ApiResult<(Variables, Variables)> 
     Ok((read(around)?, read(local)?))
 }
 
-async fn modify(call: Call) -> ApiResult<Response> {
+async fn modify(mut call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     let instructions = instructions(&body, "instructions", For::OneInstance, "")?;
     if instructions.is_empty() {
         return Ok(no_content());
     }
     let command = command(&body, instructions)?;
+    let told = Told {
+        annotation: body.text("annotation")?,
+        ..Told::operator("ProcessInstance", "ModifyProcessInstance")
+    };
+    call.tell(|| Tell::just(vec![told]));
     let gone = || gone(call.param("id"));
     let id = call.id("id").ok_or_else(gone)?;
     let render = Box::new(|_: &Instance, _: &Outcome| Answer::no_content());
@@ -156,6 +162,22 @@ pub fn gone(id: &str) -> ApiError {
     ApiError::engine(format!(
         "ENGINE-13036 Process instance '{id}' cannot be modified. The process instance does not exist"
     ))
+}
+
+/// What the user log is told of a modification of several instances.
+pub fn many(
+    call: &Call,
+    definition: &str,
+    annotation: Option<String>,
+    number: usize,
+    later: bool,
+) -> Vec<Told> {
+    let base = Told {
+        annotation,
+        ..Told::operator("ProcessInstance", "ModifyProcessInstance")
+    };
+    let base = base.of_named(&call.catalog(), Some(definition), None);
+    vec![base.said("nrOfInstances", number), base.said("async", later)]
 }
 
 /// Instances of this shard, one after the other; the router asks every shard that may have some.
@@ -184,6 +206,7 @@ async fn modify_many(call: Call) -> ApiResult<Response> {
         )));
     };
     let command = command(&body, instructions)?;
+    let (number, annotation) = (found.len(), body.text("annotation")?);
     for id in found {
         let id = id.map_err(|unknown| gone(&unknown))?;
         let instance = call.app.engine.load(id).await.map_err(error::api)?;
@@ -204,6 +227,8 @@ async fn modify_many(call: Call) -> ApiResult<Response> {
             .await;
         result.map_err(error::unknown(|| gone(&id.to_string()), hidden))?;
     }
+    call.log(|| many(&call, &definition, annotation, number, false))
+        .await?;
     Ok(no_content())
 }
 

@@ -11,10 +11,11 @@ use crate::{
     app::{
         Answer, CatalogView, Deployed,
         commands::{Start, StartBy},
+        operations::{self, Tell, option},
     },
     query::{self, memory},
     rights::need::{Need, SUSPEND_INSTANCE, resource},
-    store::{DefinitionRow, DeploymentRow},
+    store::{DefinitionRow, DeploymentRow, operations::Told},
 };
 use axum::{
     Router,
@@ -284,7 +285,7 @@ async fn submit_form(call: Call) -> ApiResult<Response> {
     started(call, true).await
 }
 
-async fn started(call: Call, form: bool) -> ApiResult<Response> {
+async fn started(mut call: Call, form: bool) -> ApiResult<Response> {
     let deployed = named_first(&call, |id| {
         ApiError::rest(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -305,6 +306,7 @@ async fn started(call: Call, form: bool) -> ApiResult<Response> {
         );
         return Err(ApiError::rest(StatusCode::INTERNAL_SERVER_ERROR, text));
     }
+    call.tell(|| Tell::just(vec![Told::operator("ProcessInstance", "Create")]));
     let (view, base_url) = (call.catalog(), call.caller.base_url.clone());
     let with_variables = request.with_variables;
     let render = move |instance: &bpmn_core::instance::Instance, _: &bpmn_core::command::Outcome| {
@@ -377,10 +379,14 @@ async fn history_ttl(call: Call) -> ApiResult<Response> {
         return Err(ApiError::new(StatusCode::BAD_REQUEST, "BadUserRequestException", text).with_code(0));
     }
     let deployed = deployed?;
-    if deployed.row.history_ttl_days != days {
+    let before = deployed.row.history_ttl_days;
+    if before != days {
         let set = call.app.replication.set_history_ttl(deployed.row.id, days).await;
         set.map_err(error::api)?;
     }
+    let base = Told::operator("ProcessDefinition", "UpdateHistoryTimeToLive").of_definition(&deployed.row);
+    let told = base.changed("historyTimeToLive", option(before), option(days));
+    call.log(|| vec![told]).await?;
     Ok(no_content())
 }
 
@@ -401,7 +407,8 @@ async fn suspend(call: Call) -> ApiResult<Response> {
     let id = &deployed.row.rest_id;
     let could_not = format!("The suspension state of Process Definition with id {id} could not be updated");
     suspension::at_once(&body, &could_not)?;
-    set_suspended(&call, &body, vec![deployed]).await
+    let named = (Some(id.clone()), None);
+    set_suspended(&call, &body, vec![deployed.clone()], named).await
 }
 
 async fn suspend_by_key_in_body(call: Call) -> ApiResult<Response> {
@@ -420,10 +427,16 @@ async fn suspend_by_key_in_body(call: Call) -> ApiResult<Response> {
         let on = |permission| Need::on(resource::PROCESS_DEFINITION, permission, key);
         vec![on("SUSPEND"), on("UPDATE")]
     })?;
-    set_suspended(&call, &body, found).await
+    let named = (None, body.text(BY[1])?);
+    set_suspended(&call, &body, found, named).await
 }
 
-async fn set_suspended(call: &Call, body: &Filters, definitions: Vec<Arc<Deployed>>) -> ApiResult<Response> {
+async fn set_suspended(
+    call: &Call,
+    body: &Filters,
+    definitions: Vec<Arc<Deployed>>,
+    (id, key): (Option<String>, Option<String>),
+) -> ApiResult<Response> {
     let (suspended, instances) = (body.on("suspended")?, body.on("includeProcessInstances")?);
     if instances {
         suspension::demand(call, body, &definitions, |key| {
@@ -438,5 +451,18 @@ async fn set_suspended(call: &Call, body: &Filters, definitions: Vec<Arc<Deploye
             .await;
         done.map_err(error::api)?;
     }
+    let operation = match suspended {
+        true => "SuspendProcessDefinition",
+        false => "ActivateProcessDefinition",
+    };
+    let base = Told::operator("ProcessDefinition", operation);
+    let base = base.of_named(&call.catalog(), id.as_deref(), key.as_deref());
+    call.log(|| {
+        vec![
+            base.changed("suspensionState", None, operations::suspension(suspended)),
+            base.said("includeProcessInstances", instances),
+        ]
+    })
+    .await?;
     Ok(no_content())
 }

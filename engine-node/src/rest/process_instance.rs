@@ -7,9 +7,13 @@ use super::{
 };
 use crate::{
     App,
-    app::{Answer, CatalogView, EngineError},
+    app::{
+        Answer, CatalogView, EngineError,
+        operations::{self, Tell},
+    },
     query::process_instance::{self, InstanceRow},
     rights::need::SUSPEND_INSTANCE,
+    store::operations::Told,
 };
 use axum::{
     Router,
@@ -120,7 +124,8 @@ fn is_missing(error: &EngineError) -> bool {
     )
 }
 
-async fn delete(call: Call) -> ApiResult<Response> {
+async fn delete(mut call: Call) -> ApiResult<Response> {
+    call.tell(|| Tell::just(vec![Told::operator("ProcessInstance", "Delete")]));
     let filters = call.filters();
     let must_exist = filters.java_flag("failIfNotExists") != Some(false);
     let gone = || {
@@ -147,8 +152,16 @@ async fn delete(call: Call) -> ApiResult<Response> {
     }
 }
 
-async fn suspend(call: Call) -> ApiResult<Response> {
+/// What the user log is told of an instance, or of those of a definition.
+fn told(suspended: bool) -> Told {
+    let operation = if suspended { "Suspend" } else { "Activate" };
+    let told = Told::operator("ProcessInstance", operation);
+    told.changed("suspensionState", None, operations::suspension(suspended))
+}
+
+async fn suspend(mut call: Call) -> ApiResult<Response> {
     let suspended = call.body()?.on("suspended")?;
+    call.tell(|| Tell::just(vec![told(suspended)]));
     let Some(id) = call.id("id") else {
         return Ok(no_content());
     };
@@ -161,7 +174,7 @@ async fn suspend(call: Call) -> ApiResult<Response> {
 }
 
 /// Instances of this shard; the router asks every shard that may have some.
-async fn suspend_many(call: Call) -> ApiResult<Response> {
+async fn suspend_many(mut call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     let (by, group) = (
         ["processDefinitionId", "processDefinitionKey"],
@@ -172,7 +185,6 @@ async fn suspend_many(call: Call) -> ApiResult<Response> {
         ],
     );
     let suspended = body.on("suspended")?;
-    let engine = &call.app.engine;
     if group.iter().any(|name| body.has(name)) {
         if by.iter().any(|name| body.has(name)) {
             return Err(ApiError::invalid_request(
@@ -187,10 +199,18 @@ async fn suspend_many(call: Call) -> ApiResult<Response> {
             hidden: false,
         };
         let found = selection::instances(&call, &body, &words).await?;
+        let number = found.len();
         let found: Vec<Id> = found.into_iter().filter_map(Result::ok).collect();
         call.demand_of_all(&found, SUSPEND_INSTANCE).await?;
+        call.one_operation();
+        call.tell(|| Tell::just(vec![told(suspended)]));
+        let engine = &call.app.engine;
         let done = engine.suspend_instances(&call.caller, found, suspended).await;
         done.map_err(error::api)?;
+        let operation = if suspended { "SuspendJob" } else { "ActivateJob" };
+        let base = Told::operator("ProcessInstance", operation);
+        call.log(|| vec![base.said("nrOfInstances", number), base.said("async", false)])
+            .await?;
         return Ok(no_content());
     }
     suspension::one_of(&body, &by, "processDefinitionId or processDefinitionKey")?;
@@ -200,11 +220,15 @@ async fn suspend_many(call: Call) -> ApiResult<Response> {
     })?;
     let definitions = suspension::ids(&definitions);
     if !definitions.is_empty() {
+        let engine = &call.app.engine;
         let done = engine
             .suspend_of_definitions(&call.caller, &definitions, suspended)
             .await;
         done.map_err(error::api)?;
     }
+    let (id, key) = (body.text(by[0])?, body.text(by[1])?);
+    call.log(|| vec![told(suspended).of_named(&call.catalog(), id.as_deref(), key.as_deref())])
+        .await?;
     Ok(no_content())
 }
 

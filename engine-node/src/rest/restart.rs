@@ -12,13 +12,14 @@ use crate::{
     app::{
         Answer, Deployed,
         commands::{Start, StartBy},
+        operations::Tell,
     },
     query::{
         history_detail,
         history_process::{self, ProcessRow},
         history_variable,
     },
-    store::{Row, StoreError},
+    store::{Row, StoreError, operations::Told},
 };
 use axum::{Router, response::Response, routing::post};
 use bpmn_core::{Id, change::Instruction, value::TypedValue, value::Variables};
@@ -36,7 +37,7 @@ pub fn routes() -> Router<App> {
 }
 
 /// Restarts ended instances of this shard, one after the other; the router asks every shard that may have some.
-async fn restart(call: Call) -> ApiResult<Response> {
+async fn restart(mut call: Call) -> ApiResult<Response> {
     let deployed = named_first(&call, unknown)?;
     let body = call.body()?;
     let instructions = instructions(&body)?;
@@ -60,6 +61,9 @@ async fn restart(call: Call) -> ApiResult<Response> {
         skip_mappings: body.on("skipIoMappings")?,
     };
     let (initial, no_key) = (body.on("initialVariables")?, body.on("withoutBusinessKey")?);
+    let number = found.len();
+    call.one_operation();
+    call.tell(|| Tell::just(vec![Told::operator("ProcessInstance", "Create")]));
     for id in found {
         let ended = ended(&call, id, &deployed).await?;
         let variables = match initial {
@@ -81,7 +85,14 @@ async fn restart(call: Call) -> ApiResult<Response> {
         let engine = &call.app.engine;
         engine.start(&call.caller, start, render).await.map_err(hidden)?;
     }
+    call.log(|| told(&deployed, number, false)).await?;
     Ok(no_content())
+}
+
+/// What the user log is told of a restart.
+pub fn told(deployed: &Deployed, number: usize, later: bool) -> Vec<Told> {
+    let base = Told::operator("ProcessInstance", "RestartProcessInstance").of_definition(&deployed.row);
+    vec![base.said("nrOfInstances", number), base.said("async", later)]
 }
 
 /// The instructions of a body.

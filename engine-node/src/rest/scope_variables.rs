@@ -7,8 +7,11 @@ use super::{
 };
 use crate::{
     App,
-    app::{Answer, EngineError},
-    store::Entity,
+    app::{
+        Answer, EngineError,
+        operations::{self, Tell},
+    },
+    store::{Entity, operations::Told},
 };
 use axum::{Router, response::Response, routing::get};
 use bpmn_core::{
@@ -63,6 +66,16 @@ impl Place {
     }
 }
 
+impl Place {
+    /// The user log tells that variables were changed, but not which.
+    fn tell(self, call: &mut Call, operation: &'static str) {
+        match call.id("id").filter(|_| self.is_task()) {
+            Some(id) => call.tell(|| operations::at_task(id, Told::task_worker("Variable", operation))),
+            None => call.tell(|| Tell::just(vec![Told::operator("Variable", operation)])),
+        }
+    }
+}
+
 /// Routes for one kind of scope under `path`, which holds `{id}`.
 pub fn routes(path: &str, place: Place) -> Router<App> {
     Router::new()
@@ -83,7 +96,7 @@ pub fn routes(path: &str, place: Place) -> Router<App> {
 }
 
 /// Sets a file or bytes from the part `data`; what they are says the part `valueType`.
-async fn upload(call: Call, place: Place) -> ApiResult<Response> {
+async fn upload(mut call: Call, place: Place) -> ApiResult<Response> {
     let name = call.name("name")?;
     let parts = multipart::parts(&call).await?;
     let part = |name: &str| parts.iter().find(|part| part.name == name);
@@ -118,6 +131,7 @@ async fn upload(call: Call, place: Place) -> ApiResult<Response> {
     };
     let prefix = format!("Cannot put {} variable {name}", place.word());
     let gone = place.gone(call.param("id"));
+    place.tell(&mut call, "SetVariable");
     change(&call, place, vec![(name, value)], Vec::new(), &prefix, gone).await
 }
 
@@ -296,12 +310,13 @@ async fn change(
     result.map(answer).map_err(error::unknown(missing, other))
 }
 
-async fn put(call: Call, place: Place) -> ApiResult<Response> {
+async fn put(mut call: Call, place: Place) -> ApiResult<Response> {
     let name = call.name("name")?;
     let prefix = format!("Cannot put {} variable {name}", place.word());
     let body = call.body()?.into_value();
     let variables =
         variable::read_all(Some(&serde_json::json!({ name.clone(): body }))).map_err(|e| e.api(&prefix))?;
+    place.tell(&mut call, "SetVariable");
     change(
         &call,
         place,
@@ -313,9 +328,10 @@ async fn put(call: Call, place: Place) -> ApiResult<Response> {
     .await
 }
 
-async fn delete(call: Call, place: Place) -> ApiResult<Response> {
+async fn delete(mut call: Call, place: Place) -> ApiResult<Response> {
     let name = call.name("name")?;
     let prefix = format!("Cannot delete {} variable {name}", place.word());
+    place.tell(&mut call, "RemoveVariable");
     let id = call.param("id");
     let gone = match place.is_task() {
         true => format!("Cannot find task with id {id}: task is null"),
@@ -324,7 +340,7 @@ async fn delete(call: Call, place: Place) -> ApiResult<Response> {
     change(&call, place, Vec::new(), vec![name], &prefix, gone).await
 }
 
-async fn modify(call: Call, place: Place) -> ApiResult<Response> {
+async fn modify(mut call: Call, place: Place) -> ApiResult<Response> {
     let body = call.body()?;
     let word = place.word();
     let set = variable::read_all(body.raw("modifications"));
@@ -337,13 +353,17 @@ async fn modify(call: Call, place: Place) -> ApiResult<Response> {
     })?;
     let delete = body.exact_list("deletions")?.unwrap_or_default();
     let id = call.param("id");
+    let gone = place.gone(id);
     let prefix = format!("Cannot modify variables for {word} {id}");
     if set.is_empty() && delete.is_empty() {
         if load(&call, place).await?.is_some() {
             return Ok(no_content());
         }
-        let text = format!("{prefix}: {}", place.gone(id));
-        return Err(ApiError::rest(StatusCode::INTERNAL_SERVER_ERROR, text));
+        return Err(ApiError::rest(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("{prefix}: {gone}"),
+        ));
     }
-    change(&call, place, set, delete, &prefix, place.gone(id)).await
+    place.tell(&mut call, "ModifyVariable");
+    change(&call, place, set, delete, &prefix, gone).await
 }

@@ -203,15 +203,24 @@ impl Rights {
     /// The reference's 403, which names all that was missing.
     pub fn refusal(&self, needs: &[Need]) -> ApiError {
         let said: Vec<String> = needs.iter().map(missing).collect();
-        let user = &self.user;
-        let message = match &said[..] {
-            [one] => format!("The user with id '{user}' does not have {one}."),
-            several => format!(
-                "The user with id '{user}' does not have one of the following permissions: {}",
-                several.join(" or ")
-            ),
-        };
-        forbidden(message, Some(user), needs)
+        match &said[..] {
+            [one] => {
+                let message = format!("The user with id '{}' does not have {one}.", self.user);
+                forbidden(message, Some(&self.user), needs)
+            }
+            _ => self.refusal_of_any(needs),
+        }
+    }
+
+    /// The same in the words for several permissions, even for one.
+    pub fn refusal_of_any(&self, needs: &[Need]) -> ApiError {
+        let said: Vec<String> = needs.iter().map(missing).collect();
+        let message = format!(
+            "The user with id '{}' does not have one of the following permissions: {}",
+            self.user,
+            said.join(" or ")
+        );
+        forbidden(message, Some(&self.user), needs)
     }
 
     /// Refuses what isn't allowed.

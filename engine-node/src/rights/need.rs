@@ -18,6 +18,7 @@ pub mod resource {
     pub const TENANT_MEMBERSHIP: i32 = 12;
     pub const BATCH: i32 = 13;
     pub const DECISION_REQUIREMENTS_DEFINITION: i32 = 14;
+    pub const OPERATION_LOG_CATEGORY: i32 = 17;
     pub const SYSTEM: i32 = 21;
 }
 

@@ -4,6 +4,7 @@ use super::{
     cell::{Cell, refusal},
     codec::{self, Place},
     codec_history::{self, Kept},
+    operations,
     schema::*,
 };
 use bpmn_core::{
@@ -66,6 +67,7 @@ pub(crate) enum Written {
     Alias,
     Comment,
     Attachment,
+    HistoryOperation,
 }
 
 /// The tables that units write, in the order of [`Written`].
@@ -99,6 +101,7 @@ pub(crate) const WRITTEN: &[Table] = &[
     ALIAS,
     COMMENT,
     ATTACHMENT,
+    HISTORY_OPERATION,
 ];
 
 const PROCESS_I: usize = Written::Process as usize;
@@ -232,6 +235,13 @@ pub(crate) fn prepare(unit: &Unit) -> Result<Prepared, StoreError> {
     }
     for note in &unit.notes {
         change.note(note)?;
+    }
+    for operation in &unit.operations {
+        change.add(
+            Verb::Insert,
+            Written::HistoryOperation as usize,
+            operations::cells(operation)?,
+        );
     }
     let bad = change.rows.iter().filter(|(g, _)| g.verb != Verb::Delete);
     let refused = bad

@@ -77,8 +77,17 @@ impl<B: Backend> SqlStore<B> {
     /// See [`super::Housekeeping::clean`].
     pub(crate) async fn clean_trees(&self, expired: Expired, most: usize) -> Result<Cleaned, StoreError> {
         let mut transaction = self.backend.begin().await?;
+        if let Expired::Removal { before, .. } = expired {
+            // What users did in trees whose own history is gone already.
+            let gone = self
+                .sql("DELETE FROM history_operation WHERE \"removal\" IS NOT NULL AND \"removal\" < ")
+                .bind(Type::Big, before)
+                .push(&format!(" AND {OWNED}"));
+            transaction.run(gone).await?;
+        }
         let trees = each(transaction.run(self.expired_sql(expired, most)).await?, read_tree)?;
         let Some(last) = trees.last() else {
+            transaction.commit().await?;
             return Ok(Cleaned::default());
         };
         let mut cleaned = Cleaned {

@@ -35,7 +35,8 @@ impl Forget {
             Forget::Instance { instance, .. } => {
                 let mut rows = vec![(HISTORY_PROCESS.name, "id", instance)];
                 let told = super::cleanup::history().filter(|table| {
-                    table.name != HISTORY_DECISION.name
+                    // What users have done is told on.
+                    ![HISTORY_DECISION.name, HISTORY_OPERATION.name].contains(&table.name)
                         && table.columns.iter().any(|c| c.name == "instance_id")
                 });
                 rows.extend(told.map(|table| (table.name, "instance_id", instance)));
@@ -63,7 +64,22 @@ impl Forget {
     }
 }
 
+/// Milliseconds of a day, as the statements have it.
+const DAY: i64 = 86_400_000;
+
 impl<B: Backend> SqlStore<B> {
+    /// When what users have done in a tree is to go, since the tree's own row won't tell any more.
+    fn keep_removal(&self, root: Id) -> super::sql::Sql {
+        let ended = format!("h.\"ended\" + d.\"history_ttl_days\" * CAST({DAY} AS bigint)");
+        self.sql(&format!(
+            "UPDATE history_operation SET \"removal\" = (SELECT coalesce(h.\"removal\", {ended}) FROM history_process h \
+             LEFT JOIN definition d ON d.\"id\" = h.\"definition_id\" WHERE h.\"id\" = "
+        ))
+        .bind(Type::Uuid, root)
+        .push(" LIMIT 1) WHERE \"root_id\" = ")
+        .bind(Type::Uuid, root)
+    }
+
     /// See [`super::Housekeeping::forget`].
     pub(crate) async fn forget_rows(&self, what: Forget) -> Result<bool, StoreError> {
         let root = what.root();
@@ -80,6 +96,9 @@ impl<B: Backend> SqlStore<B> {
             return Ok(false);
         }
         if let Forget::Instance { instance, .. } = what {
+            if instance == root {
+                transaction.run(self.keep_removal(root)).await?;
+            }
             // They are found by their tasks, so they go first.
             for table in [COMMENT.name, ATTACHMENT.name] {
                 let sql = self

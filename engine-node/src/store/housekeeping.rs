@@ -97,6 +97,10 @@ pub trait Housekeeping: Send + Sync {
 
     /// Deletes a part of history, unless its slot is moving or elsewhere: then false.
     async fn forget(&self, what: super::forget::Forget) -> Result<bool, StoreError>;
+    /// Sets or removes the note on what one operation has told the user log, all of it that is here. Whether there is
+    /// any; `None` while some of it is in a slot that is moving: nothing is changed then.
+    async fn annotate_operation(&self, operation: Id, text: Option<&str>)
+    -> Result<Option<bool>, StoreError>;
     /// Adds to what a node has counted in the quarter of an hour that begins at `bucket`.
     async fn add_metrics(
         &self,

@@ -22,6 +22,7 @@ mod jobs;
 mod load;
 mod locks;
 mod open;
+pub mod operations;
 mod outbox;
 mod parked;
 mod partitions;
@@ -108,6 +109,8 @@ pub struct Unit {
     pub aliases: Vec<AliasRow>,
     /// Comments and attachments of what has ended.
     pub notes: Vec<bpmn_core::note::NoteChange>,
+    /// What the user operation log is told.
+    pub operations: Vec<operations::OperationRow>,
     /// What is to be told to others once this is committed, until all have heard.
     pub outbox: Vec<OutboxRow>,
 }

@@ -209,6 +209,14 @@ impl<B: Backend> Housekeeping for SqlStore<B> {
         self.forget_rows(what).await
     }
 
+    async fn annotate_operation(
+        &self,
+        operation: Id,
+        text: Option<&str>,
+    ) -> Result<Option<bool>, StoreError> {
+        self.write_annotation(operation, text).await
+    }
+
     async fn add_metrics(
         &self,
         reporter: &str,

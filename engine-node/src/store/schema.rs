@@ -350,11 +350,13 @@ mod decisions;
 mod filters;
 mod identity;
 mod notes;
+mod operations;
 pub use batches::*;
 pub use decisions::*;
 pub use filters::*;
 pub use identity::*;
 pub use notes::*;
+pub use operations::*;
 
 table!(
     /// Job definitions, with what operators have set for their jobs.
@@ -447,6 +449,7 @@ pub const TABLES: &[Table] = &[
     HISTORY_DECISION,
     HISTORY_DECISION_INPUT,
     HISTORY_DECISION_OUTPUT,
+    HISTORY_OPERATION,
     LARGE_VALUE,
     COMMENT,
     ATTACHMENT,

@@ -26,7 +26,7 @@ const SLOTS_AT_ONCE: usize = 256;
 
 /// Where roots are found by slot, and of which rows: instances that run and that have ended, and what has no
 /// instance (standalone tasks, timer starts, evaluations for clients). Every tree has a row in one of them as long as it has any.
-const HEADS: [(&str, bool); 12] = [
+const HEADS: [(&str, bool); 13] = [
     ("process_instance", false),
     ("history_process", false),
     ("task_unit", false),
@@ -40,6 +40,8 @@ const HEADS: [(&str, bool); 12] = [
     // Whatever became of their tasks.
     ("comment", false),
     ("attachment", false),
+    // Of no tree, or of one whose own history somebody has deleted.
+    ("history_operation", false),
 ];
 
 /// Whether a table's rows are units of their own, found by slot.

@@ -3,7 +3,7 @@
 use super::{
     Part, Question, Stop, ask_each, asked,
     command::{all_reachable, conclude, scatter},
-    gather,
+    gather, told,
 };
 use crate::{
     admit::Admitted,
@@ -145,13 +145,15 @@ async fn begin(app: &App, request: &Admitted, only: Option<ShardName>) -> Result
         None => IDS.next(Slot::from_bits(rand::random())),
     };
     let id = HeaderValue::from_str(&id.to_string()).map_err(|e| ApiError::internal(e.to_string()))?;
-    let each: Vec<_> = scatter(&snapshot, shards, request)?
+    let mut each: Vec<_> = scatter(&snapshot, shards, request)?
         .into_iter()
         .map(|(shard, out)| (shard, out.with(headers::BATCH, id.clone())))
         .collect();
     all_reachable(each.iter().map(|(shard, _)| shard))?;
+    let operation = told::draw(&mut each);
     let deadline = Instant::now() + app.options.fanout_deadline;
     let results = ask_each(app, each, snapshot.published, false, deadline).await;
+    told::write(app, operation, &request.out, results.iter().flatten()).await?;
     let begun = results.iter().flatten().filter(|part| part.status.is_success());
     let begun: Vec<Part> = begun.cloned().collect();
     let answer = conclude(results);

@@ -1,6 +1,6 @@
 //! Commands on entities of several shards: run on each once, all must succeed, and the answer says who did. Nothing is
 //! sent twice. A shard that can't be reached beforehand stops the command before any shard has acted.
-use super::{Part, Question, Stop, ask_each, asked};
+use super::{Part, Question, Stop, ask_each, asked, told};
 use crate::{
     admit::Admitted,
     forward::{NoAnswer, is_trouble},
@@ -32,7 +32,7 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
         reads: false,
     };
     let shards = asked(app, &snapshot, &question)?;
-    let each = match request.call.operation.merge {
+    let mut each = match request.call.operation.merge {
         Merge::ScatterIds => scatter(&snapshot, shards, request)?,
         _ => shards
             .into_iter()
@@ -40,8 +40,10 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
             .collect(),
     };
     all_reachable(each.iter().map(|(shard, _)| shard))?;
+    let operation = told::draw(&mut each);
     let deadline = Instant::now() + app.options.fanout_deadline;
     let results = ask_each(app, each, snapshot.published, false, deadline).await;
+    told::write(app, operation, &request.out, results.iter().flatten()).await?;
     Ok(conclude(results))
 }
 

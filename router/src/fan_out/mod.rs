@@ -16,6 +16,7 @@ pub mod rows;
 pub mod single;
 pub mod sort;
 pub mod sum;
+pub mod told;
 pub mod wakeups;
 
 use crate::{

@@ -1,7 +1,9 @@
 //! What Camunda 7.24 answered, asked of one node alone and of three shards behind a router.
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
 use std::{path::PathBuf, time::Duration};
 use testkit::{
+    cluster::Cluster,
     compat::replay,
     differential,
     process::{Process, free_port, stellwerk, wait_for},
@@ -84,6 +86,39 @@ async fn compat_one_node_alone_answers_as_the_reference() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn compat_three_shards_behind_a_router_answer_as_the_reference() -> Result<()> {
     against("three", &THREE, async |base| replay(&scenarios(), &base).await).await
+}
+
+/// What users did, and what the log says of it.
+pub(super) fn of_users() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("users")
+}
+
+/// Who speaks in the scenarios that say so.
+const USER: (&str, &str) = ("demo", "demo");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn compat_one_node_alone_tells_what_users_do_as_the_reference() -> Result<()> {
+    let password = std::env::temp_dir().join(format!("stellwerk-user-password-{}", std::process::id()));
+    std::fs::write(&password, USER.1)?;
+    let file = password.display().to_string();
+    let admin = ["--admin-user", USER.0, "--admin-password-file", &file];
+    let node = [&NODE[..], &QUIET, &["--auth", "basic"], &admin].concat();
+    let replayed = against("users", &node, async |base| replay(&of_users(), &base).await).await;
+    std::fs::remove_file(&password)?;
+    replayed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn compat_three_shards_behind_a_router_tell_what_users_do_as_the_reference() -> Result<()> {
+    let quiet = ["--job-executor-activate", "false"];
+    let cluster = Cluster::start_with("users", 3, 1, 1, &quiet).await?;
+    let base = cluster.routers[0].base();
+    let user = json!({"profile": {"id": USER.0}, "credentials": {"password": USER.1}});
+    let url = format!("{base}/user/create");
+    let (status, answer) = cluster.call("POST", &url, Some(&user)).await?;
+    ensure!(status == 204, "{status} {answer}");
+    let replayed = replay(&of_users(), &base).await;
+    replayed.map(drop).with_context(|| cluster.last_words())
 }
 
 #[tokio::test(flavor = "multi_thread")]

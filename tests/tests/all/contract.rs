@@ -1,6 +1,6 @@
 //! `docs/rest-contract.tsv`: every operation of the reference, whether a running node serves it, and the recorded
 //! conversation with the reference that proves it. `UPDATE_EXPECT=1 cargo test -p tests --test all -- contract` writes it anew.
-use super::compat::{NODE, QUIET, against, scenarios};
+use super::compat::{NODE, QUIET, against, of_users, scenarios};
 use anyhow::{Context, Result, ensure};
 use reqwest::{Client, Method};
 use rest_api::{

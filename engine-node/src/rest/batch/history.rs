@@ -1,14 +1,14 @@
 //! Batches over history: process instances and decisions deleted, batches given a removal time.
 use super::{
-    bad_user_request, begin, nothing_here,
+    bad_user_request, begin, later, nothing_here,
     targets::{Finds, each, named},
 };
 use crate::{
     App,
-    app::batches::Request,
+    app::{batches::Request, operations::option},
     query::{batch, history_decision},
     rest::{call::Call, error},
-    store::{BatchChange, forget::Forget},
+    store::{BatchChange, forget::Forget, operations::Told},
 };
 use axum::{Router, response::Response, routing::post};
 use bpmn_core::Id;
@@ -44,12 +44,24 @@ async fn delete_instances(call: Call) -> ApiResult<Response> {
         let text = "Process instance is still running, cannot delete historic process instance";
         request.unknown = Some(text.to_owned());
     }
-    begin(&call, "historic-instance-deletion", work).await
+    let reason = body.text("deleteReason")?;
+    begin(&call, "historic-instance-deletion", work, |n| {
+        deleted("ProcessInstance", n, reason)
+    })
+    .await
 }
 
 /// What these batches do that the API has no operation for: methods of requests that go no further than this node.
 const FORGET_DECISION: &str = "FORGET-DECISION";
 const SET_REMOVAL: &str = "SET-REMOVAL-TIME";
+
+/// What the user log is told of a deletion.
+fn deleted(entity: &'static str, number: usize, reason: Option<String>) -> Vec<Told> {
+    let base = Told::operator(entity, "DeleteHistory");
+    let mut told = later(&base, number);
+    told.extend(reason.map(|reason| base.said("deleteReason", reason)));
+    told
+}
 
 async fn delete_decisions(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
@@ -64,7 +76,11 @@ async fn delete_decisions(call: Call) -> ApiResult<Response> {
         return Err(nothing_here(ApiError::invalid_request(text)));
     }
     let work = each(&named.ids, FORGET_DECISION, "ID", |_| Value::Null);
-    begin(&call, "historic-decision-instance-deletion", work).await
+    let reason = body.text("deleteReason")?;
+    begin(&call, "historic-decision-instance-deletion", work, |n| {
+        deleted("DecisionInstance", n, reason)
+    })
+    .await
 }
 
 /// The time that a body sets; within, `None` is no time.
@@ -78,6 +94,17 @@ fn removal(body: &Filters) -> ApiResult<Option<Option<i64>>> {
     }
     // There is no time to live of batches to calculate with.
     Ok(modes.contains(&true).then_some(absolute))
+}
+
+/// How a body sets it, in the reference's word.
+fn mode(body: &Filters) -> ApiResult<&'static str> {
+    Ok(if body.on("clearedRemovalTime")? {
+        "CLEARED_REMOVAL_TIME"
+    } else if body.on("calculatedRemovalTime")? {
+        "CALCULATED_REMOVAL_TIME"
+    } else {
+        "ABSOLUTE_REMOVAL_TIME"
+    })
 }
 
 async fn set_removal(call: Call) -> ApiResult<Response> {
@@ -115,7 +142,17 @@ async fn set_removal(call: Call) -> ApiResult<Response> {
         return Err(nothing_here(bad_user_request("historicBatches is empty")));
     }
     let work = each(&found, SET_REMOVAL, "ID", |_| json!({"time": removal}));
-    begin(&call, "batch-set-removal-time", work).await
+    let mode = mode(&body)?;
+    begin(&call, "batch-set-removal-time", work, |n| {
+        let base = Told::operator("Batch", "SetRemovalTime");
+        let mut told = vec![
+            base.said("mode", mode),
+            base.changed("removalTime", None, option(removal)),
+        ];
+        told.extend(later(&base, n));
+        told
+    })
+    .await
 }
 
 /// Deletes an evaluation; one that isn't there is no error, as in the reference.

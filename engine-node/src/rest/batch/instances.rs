@@ -1,6 +1,6 @@
 //! Batches over process instances: deleted, suspended, given variables or messages, modified, migrated, restarted.
 use super::{
-    bad_user_request, begin, nothing_here,
+    bad_user_request, begin, later, nothing_here,
     targets::{Finds, INSTANCES, each, encoded, named, of_instances, with_instance},
 };
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
         modification::{self, For},
         process_definition, restart,
     },
+    store::operations::Told,
 };
 use axum::{Router, response::Response, routing::post};
 use rest_api::{
@@ -71,7 +72,14 @@ async fn delete(call: Call) -> ApiResult<Response> {
         path += &format!("&deleteReason={}", encoded(&reason));
     }
     let work = each(&named.ids, "DELETE", &path, |_| Value::Null);
-    begin(&call, "instance-deletion", work).await
+    let reason = body.text("deleteReason")?;
+    begin(&call, "instance-deletion", work, |n| {
+        let base = Told::operator("ProcessInstance", "Delete");
+        let mut told = later(&base, n);
+        told.push(base.changed("deleteReason", None, reason));
+        told
+    })
+    .await
 }
 
 async fn suspend(call: Call) -> ApiResult<Response> {
@@ -97,7 +105,11 @@ async fn suspend(call: Call) -> ApiResult<Response> {
     let work = each(&named.ids, "PUT", "/process-instance/ID/suspended", |_| {
         set.clone()
     });
-    begin(&call, "instance-update-suspension-state", work).await
+    let operation = if suspended { "SuspendJob" } else { "ActivateJob" };
+    begin(&call, "instance-update-suspension-state", work, |n| {
+        later(&Told::operator("ProcessInstance", operation), n)
+    })
+    .await
 }
 
 async fn set_variables(call: Call) -> ApiResult<Response> {
@@ -126,7 +138,16 @@ async fn set_variables(call: Call) -> ApiResult<Response> {
     let work = each(&running, "POST", "/process-instance/ID/variables", |_| {
         set.clone()
     });
-    begin(&call, "set-variables", work).await
+    let number = variables.len();
+    begin(&call, "set-variables", work, |n| {
+        let base = Told::operator("ProcessInstance", "SetVariables");
+        vec![
+            base.said("nrOfInstances", n),
+            base.said("nrOfVariables", number),
+            base.said("async", true),
+        ]
+    })
+    .await
 }
 
 async fn correlate(call: Call) -> ApiResult<Response> {
@@ -160,11 +181,16 @@ async fn correlate(call: Call) -> ApiResult<Response> {
             "processVariables": variables,
         })
     };
-    begin(
-        &call,
-        "correlate-message",
-        each(&named.ids, "POST", "/message", message),
-    )
+    let work = each(&named.ids, "POST", "/message", message);
+    begin(&call, "correlate-message", work, |n| {
+        let base = Told::operator("ProcessInstance", "CorrelateMessage");
+        vec![
+            base.said("messageName", &name),
+            base.said("nrOfInstances", n),
+            base.said("nrOfVariables", variables.len()),
+            base.said("async", true),
+        ]
+    })
     .await
 }
 
@@ -201,8 +227,12 @@ async fn modify(call: Call) -> ApiResult<Response> {
             "skipIoMappings",
         ],
     );
+    let annotation = body.text("annotation")?;
     let work = each(&named.ids, "POST", "/modification/execute", with_instance(&one));
-    begin(&call, "instance-modification", work).await
+    begin(&call, "instance-modification", work, |n| {
+        modification::many(&call, &definition, annotation, n, true)
+    })
+    .await
 }
 
 async fn modify_one(call: Call) -> ApiResult<Response> {
@@ -227,12 +257,25 @@ async fn modify_one(call: Call) -> ApiResult<Response> {
     }
     let one = members(&body, &["instructions", "skipCustomListeners", "skipIoMappings"]);
     let path = "/process-instance/ID/modification";
-    begin(
-        &call,
-        "instance-modification",
-        each(&[id], "POST", path, |_| one.clone()),
-    )
-    .await
+    let work = each(&[id], "POST", path, |_| one.clone());
+    let process = running.as_ref().map(|instance| &instance.process);
+    let told = process.map(|process| {
+        let told = Told {
+            annotation: body.text("annotation").unwrap_or_default(),
+            ..Told::operator("ProcessInstance", "ModifyProcessInstance")
+        };
+        let told = match call.catalog().by_id(process.definition_id) {
+            Some(deployed) => told.of_definition(&deployed.row),
+            None => told,
+        };
+        (told, (process.root_id, process.retention, process.id))
+    });
+    let answer = begin(&call, "instance-modification", work, |_| Vec::new()).await?;
+    if let Some((told, tree)) = told {
+        let log = call.app.engine.log(&call.caller, vec![told], Some(tree)).await;
+        log.map_err(crate::rest::error::api)?;
+    }
+    Ok(answer)
 }
 
 async fn migrate(call: Call) -> ApiResult<Response> {
@@ -251,7 +294,10 @@ async fn migrate(call: Call) -> ApiResult<Response> {
     }
     let one = members(&body, &["migrationPlan", "skipCustomListeners", "skipIoMappings"]);
     let work = each(&named.ids, "POST", "/migration/execute", with_instance(&one));
-    begin(&call, "instance-migration", work).await
+    begin(&call, "instance-migration", work, |n| {
+        migration::told(&given, n, true)
+    })
+    .await
 }
 
 async fn restart_all(call: Call) -> ApiResult<Response> {
@@ -293,5 +339,8 @@ async fn restart_all(call: Call) -> ApiResult<Response> {
     for (_, request) in &mut work {
         request.path.clone_from(&path);
     }
-    begin(&call, "instance-restart", work).await
+    begin(&call, "instance-restart", work, |n| {
+        restart::told(&deployed, n, true)
+    })
+    .await
 }

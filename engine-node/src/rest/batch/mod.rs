@@ -16,9 +16,10 @@ use super::{
 };
 use crate::{
     App,
+    app::operations,
     query::batch,
     rights::need::resource,
-    store::{BatchChange, Subject},
+    store::{BatchChange, Subject, operations::Told},
 };
 use axum::{
     Router,
@@ -117,11 +118,19 @@ async fn must(call: &Call, holds: impl Fn(&Whole) -> bool, refusal: &str) -> Api
     }
 }
 
-async fn change(call: &Call, id: Option<Id>, change: BatchChange) -> ApiResult<Response> {
+fn told(call: &Call, operation: &'static str) -> Told {
+    Told {
+        batch_id: Some(call.param("id").to_owned()),
+        ..Told::operator("Batch", operation)
+    }
+}
+
+async fn change(call: &Call, id: Option<Id>, change: BatchChange, told: Told) -> ApiResult<Response> {
     if let Some(id) = id {
         let changed = call.app.engine.change_batch(id, change).await;
         changed.map_err(error::api)?;
     }
+    call.log(|| vec![told]).await?;
     Ok(no_content())
 }
 
@@ -131,7 +140,8 @@ async fn delete(call: Call) -> ApiResult<Response> {
         _ => BatchChange::Stop,
     };
     let id = must(&call, Whole::runs, "Unable to delete batch").await?;
-    change(&call, id, how).await
+    let told = told(&call, "Delete").said("cascadeToHistory", how == BatchChange::Delete);
+    change(&call, id, how, told).await
 }
 
 async fn suspend(call: Call) -> ApiResult<Response> {
@@ -141,13 +151,20 @@ async fn suspend(call: Call) -> ApiResult<Response> {
         false => "Unable to activate batch",
     };
     let id = must(&call, Whole::runs, refusal).await?;
-    change(&call, id, BatchChange::Suspended(suspended)).await
+    let operation = if suspended {
+        "SuspendBatch"
+    } else {
+        "ActivateBatch"
+    };
+    let told = told(&call, operation).changed("suspensionState", None, operations::suspension(suspended));
+    change(&call, id, BatchChange::Suspended(suspended), told).await
 }
 
 async fn forget(call: Call) -> ApiResult<Response> {
     let refusal = "Unable to delete historic batch";
     let id = must(&call, Whole::is_recorded, refusal).await?;
-    change(&call, id, BatchChange::Forget).await
+    let told = told(&call, "DeleteHistory");
+    change(&call, id, BatchChange::Forget, told).await
 }
 
 /// New tries for a batch's job; false if there is none of that id.
@@ -168,13 +185,21 @@ async fn begin(
     call: &Call,
     kind: &str,
     work: Vec<(Option<Id>, crate::app::batches::Request)>,
+    told: impl FnOnce(usize) -> Vec<Told>,
 ) -> ApiResult<Response> {
+    let number = work.len();
     let begun = call.app.engine.begin_batch(&call.caller, kind, work).await;
     let part = begun.map_err(error::api)?;
+    call.log(|| told(number)).await?;
     match wholes([part]).first() {
         Some(whole) => Ok(json(&whole.batch())),
         None => Err(ApiError::internal("a batch without a type")),
     }
+}
+
+/// What the user log is told of every batch: how many things, and that they are done later.
+fn later(base: &Told, number: usize) -> Vec<Told> {
+    vec![base.said("nrOfInstances", number), base.said("async", true)]
 }
 
 /// Says, within a fan-out, that this shard refuses only because it has nothing of what was asked for.

@@ -1,9 +1,9 @@
 //! Batches that give tries to jobs and external tasks.
 use super::{
-    begin, engine_error, nothing_here,
+    begin, engine_error, later, nothing_here,
     targets::{Finds, INSTANCES, each, named, of_instances},
 };
-use crate::{App, rest::call::Call};
+use crate::{App, rest::call::Call, store::operations::Told};
 use axum::{Router, response::Response, routing::post};
 use rest_api::{ApiError, ApiResult, filters::Filters};
 use serde_json::{Value, json};
@@ -81,12 +81,19 @@ async fn jobs(call: &Call, body: &Filters, ids: &[String], retries: i32) -> ApiR
     if let Some(due) = body.raw("dueDate") {
         set["dueDate"] = due.clone();
     }
-    begin(
-        call,
-        "set-job-retries",
-        each(ids, "PUT", "/job/ID/retries", |_| set.clone()),
-    )
+    let work = each(ids, "PUT", "/job/ID/retries", |_| set.clone());
+    begin(call, "set-job-retries", work, |n| {
+        told("Job", "SetJobRetries", n, retries)
+    })
     .await
+}
+
+/// What the user log is told of it.
+fn told(entity: &'static str, operation: &'static str, number: usize, retries: i32) -> Vec<Told> {
+    let base = Told::operator(entity, operation);
+    let mut told = later(&base, number);
+    told.push(base.said("retries", retries));
+    told
 }
 
 async fn of_external_tasks(call: Call) -> ApiResult<Response> {
@@ -117,5 +124,8 @@ async fn of_external_tasks(call: Call) -> ApiResult<Response> {
         let text = format!("Cannot find external task with id {id}: externalTask is null");
         request.unknown = Some(text);
     }
-    begin(&call, "set-external-task-retries", work).await
+    begin(&call, "set-external-task-retries", work, |n| {
+        told("ExternalTask", "SetExternalTaskRetries", n, retries)
+    })
+    .await
 }

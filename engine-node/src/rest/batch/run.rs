@@ -5,7 +5,10 @@ use super::history;
 use crate::{
     App,
     app::{batches::Request, writer::now},
-    rest::{self, caller::User},
+    rest::{
+        self,
+        caller::{Silent, User},
+    },
     store::{BatchWork, Outcomes, StoreError, Subject, Which},
 };
 use axum::{Router, body::Body, body::to_bytes};
@@ -173,6 +176,7 @@ async fn send(app: &App, routes: &Router, work: &BatchWork) -> Outcome {
     if let Some(user) = request.user {
         built.extensions_mut().insert(User(user));
     }
+    built.extensions_mut().insert(Silent);
     let response = routes
         .clone()
         .oneshot(built)

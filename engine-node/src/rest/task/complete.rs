@@ -2,7 +2,7 @@
 use super::{gone, no_content};
 use crate::{
     App,
-    app::{Answer, EngineError, commands::Render},
+    app::{Answer, EngineError, commands::Render, operations},
     rest::{
         call::{Call, answer},
         error, instance_view,
@@ -78,11 +78,14 @@ async fn submit_form(call: Call) -> ApiResult<Response> {
 }
 
 async fn completed(
-    call: Call,
+    mut call: Call,
     prefix: String,
     form: bool,
     command: impl Fn(Id, Variables) -> Command + Send + Sync + 'static,
 ) -> ApiResult<Response> {
+    if let Some(id) = call.id("id") {
+        call.tell(|| operations::task_completed(id));
+    }
     let body = call.body()?;
     let variables = variable::read_all(body.raw("variables")).map_err(|e| e.api(&prefix))?;
     let with_variables = body.on("withVariablesInReturn")?;

@@ -2,7 +2,7 @@
 use super::{no_content, not_found, null_value};
 use crate::{
     App,
-    app::EngineError,
+    app::{EngineError, operations},
     rest::{
         call::{Call, answer},
         error,
@@ -78,8 +78,16 @@ pub(in crate::rest) async fn decide(
 
 const CLAIMED: &str = "TaskAlreadyClaimedException";
 
-async fn claim(call: Call) -> ApiResult<Response> {
+/// Has the user log told how the task of the path has changed.
+pub(super) fn tell_change(call: &mut Call, operation: &'static str) {
+    if let Some(id) = call.id("id") {
+        call.tell(|| operations::task(operation, id));
+    }
+}
+
+async fn claim(mut call: Call) -> ApiResult<Response> {
     let user = call.body()?.text("userId")?;
+    tell_change(&mut call, "Claim");
     change(&call, null_value, move |task| {
         match (&task.assignee, &user) {
             (Some(owner), Some(user)) if owner != user => {
@@ -101,7 +109,8 @@ async fn claim(call: Call) -> ApiResult<Response> {
     .await
 }
 
-async fn unclaim(call: Call) -> ApiResult<Response> {
+async fn unclaim(mut call: Call) -> ApiResult<Response> {
+    tell_change(&mut call, "Assign");
     change(&call, not_found, |_| {
         Ok(TaskChange {
             assignee: Some(None),
@@ -111,7 +120,8 @@ async fn unclaim(call: Call) -> ApiResult<Response> {
     .await
 }
 
-async fn assign(call: Call) -> ApiResult<Response> {
+async fn assign(mut call: Call) -> ApiResult<Response> {
+    tell_change(&mut call, "Assign");
     let user = call.body()?.text("userId")?;
     change(&call, not_found, move |_| {
         Ok(TaskChange {
@@ -122,7 +132,8 @@ async fn assign(call: Call) -> ApiResult<Response> {
     .await
 }
 
-async fn delegate(call: Call) -> ApiResult<Response> {
+async fn delegate(mut call: Call) -> ApiResult<Response> {
+    tell_change(&mut call, "Delegate");
     let user = call.body()?.text("userId")?;
     change(&call, null_value, move |task| {
         // Whoever delegates stays the owner and gets it back.
@@ -137,7 +148,8 @@ async fn delegate(call: Call) -> ApiResult<Response> {
     .await
 }
 
-async fn resolve(call: Call) -> ApiResult<Response> {
+async fn resolve(mut call: Call) -> ApiResult<Response> {
+    tell_change(&mut call, "Resolve");
     let body = call.body()?;
     let prefix = format!("Cannot resolve task {}", call.param("id"));
     let variables = variable::read_all(body.raw("variables")).map_err(|e| e.api(&prefix))?;

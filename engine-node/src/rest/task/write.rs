@@ -1,14 +1,21 @@
 //! Making tasks, setting all of a task's fields, and deleting tasks that no process has made.
-use super::{no_content, no_match, people::change};
+use super::{
+    no_content, no_match,
+    people::{change, tell_change},
+};
 use crate::{
     App,
-    app::{EngineError, tasks::PERSISTENCE},
+    app::{
+        EngineError,
+        operations::{self, text},
+        tasks::PERSISTENCE,
+    },
     query::task,
     rest::{
         call::{self, Call, answer},
         error, lists,
     },
-    store::Entity,
+    store::{Entity, operations::Told},
 };
 use axum::{
     Router,
@@ -83,7 +90,8 @@ fn no_parent(id: &str) -> ApiError {
     .with_code(0)
 }
 
-async fn create(call: Call) -> ApiResult<Response> {
+async fn create(mut call: Call) -> ApiResult<Response> {
+    call.tell(operations::task_created);
     let body = call.body()?;
     // An empty id is one in the reference, under which nobody can reach the task.
     let name = body.text("id")?.filter(|id| !id.is_empty());
@@ -121,7 +129,8 @@ fn failed(cause: EngineError) -> ApiError {
 }
 
 /// Sets all of a task's fields: what the body lacks becomes null.
-async fn update(call: Call) -> ApiResult<Response> {
+async fn update(mut call: Call) -> ApiResult<Response> {
+    tell_change(&mut call, "Update");
     let body = call.body()?;
     let tenant = body.text("tenantId")?;
     let parent_name = body.text("parentTaskId")?;
@@ -185,7 +194,11 @@ async fn same_unit(call: &Call, task: Id, parent: Id) -> ApiResult<bool> {
 }
 
 /// Refuses a task of a process; one that isn't there may be deleted, as in the reference.
-async fn delete(call: Call) -> ApiResult<Response> {
+async fn delete(mut call: Call) -> ApiResult<Response> {
+    if let Some(id) = call.id("id") {
+        let told = Told::task_worker("Task", "Delete").changed("delete", text(false), text(true));
+        call.tell(|| operations::at_task(id, told));
+    }
     let gone = || no_match(call.param("id"));
     let found = lists::one(&call, call.id("id"), task::by_id, task::row, gone).await;
     let row = match found {
