@@ -202,6 +202,7 @@ pub async fn start(
     tokio::spawn(history::watch(engine.clone(), drain.clone()));
     tokio::spawn(cleanup::run(engine.clone(), drain.clone()));
     tokio::spawn(rest::batch::run(app.clone(), drain.clone()));
+    tokio::spawn(rest::batch::serve_jobs(app.clone(), drain.clone()));
     tokio::spawn(rest::parked::run(app.clone(), drain.clone()));
     let sink = options.history_care.history_sink.clone();
     tokio::spawn(sink::run(engine.clone(), sink, shard.to_string(), drain.clone()));

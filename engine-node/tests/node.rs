@@ -430,7 +430,13 @@ async fn s0_16_the_same_users_work_on_every_shard_and_others_get_401() {
         let changed = changed.clone();
         async move { Ok::<_, engine_node::app::EngineError>(vec![IdentityChange::PutUser(changed)]) }
     };
-    nodes[0].0.app.replication.change_identity(change).await.unwrap();
+    nodes[0]
+        .0
+        .app
+        .replication
+        .change_identity(&engine_node::app::Caller::default(), String::new(), change)
+        .await
+        .unwrap();
     until("the other shard knows the new password", async || {
         let request = client
             .get(format!("{}/version", nodes[1].0.base_url))
@@ -773,7 +779,11 @@ async fn s3_45_only_a_change_of_users_makes_a_node_forget_whom_it_knows() {
         let user = user.clone();
         async move { Ok::<_, engine_node::app::EngineError>(vec![IdentityChange::PutUser(user)]) }
     };
-    replication.change_identity(change).await.unwrap();
+    let nobody = engine_node::app::Caller::default();
+    replication
+        .change_identity(&nobody, String::new(), change)
+        .await
+        .unwrap();
     for ((node, _), before) in nodes.iter().zip(before) {
         until("the node has forgotten", async || known(node) > before).await;
     }

@@ -265,6 +265,34 @@ const VIEWS: &[View] = &[
         ],
     },
     View {
+        name: "act_hi_op_log",
+        tables: &[(
+            "history_operation",
+            &[
+                ID,
+                DEFINITION,
+                EXECUTION,
+                TASK,
+                TENANT,
+                ROOT,
+                ("proc_def_key_", "definition_key"),
+                ("deployment_id_", "deployment_id"),
+                ("job_id_", "job_id"),
+                ("job_def_id_", "job_definition_id"),
+                ("batch_id_", "batch_id"),
+                ("external_task_id_", "external_task_id"),
+                ("user_id_", "user_id"),
+                ("timestamp_", "time"),
+                ("operation_id_", "operation_id"),
+                ("operation_type_", "operation"),
+                ("entity_type_", "entity"),
+                ("property_", "property"),
+                ("category_", "category"),
+            ],
+        )],
+        computed: &["proc_inst_id_", "removal_time_"],
+    },
+    View {
         name: "act_hi_incident",
         tables: &[
             (

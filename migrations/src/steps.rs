@@ -90,6 +90,18 @@ pub(crate) fn steps() -> Vec<Step> {
             postgres: include_str!("../sql/0011_operations.postgres.sql"),
             sqlite: include_str!("../sql/0011_operations.sqlite.sql"),
         },
+        Step {
+            version: 12,
+            name: "removal",
+            postgres: include_str!("../sql/0012_removal.postgres.sql"),
+            sqlite: include_str!("../sql/0012_removal.sqlite.sql"),
+        },
+        Step {
+            version: 13,
+            name: "batch_digest",
+            postgres: include_str!("../sql/0013_batch_digest.postgres.sql"),
+            sqlite: include_str!("../sql/0013_batch_digest.sqlite.sql"),
+        },
     ]
 }
 

@@ -17,6 +17,8 @@ pub const NOTHING_HERE: HeaderName = HeaderName::from_static("x-stellwerk-nothin
 pub const FANOUT: HeaderName = HeaderName::from_static("x-stellwerk-fanout");
 /// Id of the batch that a request makes, the same for all shards.
 pub const BATCH: HeaderName = HeaderName::from_static("x-stellwerk-batch");
+/// What the client's request is told from another with its idempotency key by, where shards get parts of it.
+pub const DIGEST: HeaderName = HeaderName::from_static("x-stellwerk-digest");
 /// The operation that a command to several shards is in the user log.
 pub const OPERATION: HeaderName = HeaderName::from_static("x-stellwerk-operation");
 /// What a shard tells the user log of no tree.

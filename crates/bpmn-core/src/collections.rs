@@ -144,7 +144,7 @@ pub(crate) fn reread(value: &TypedValue) -> Option<TypedValue> {
 }
 
 /// A value as another instance gets it: read and written again, with the class that has then.
-pub(crate) fn passed_on(value: TypedValue) -> TypedValue {
+pub fn passed_on(value: TypedValue) -> TypedValue {
     rewritten(&value).unwrap_or(value)
 }
 

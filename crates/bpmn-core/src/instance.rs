@@ -285,6 +285,8 @@ pub enum JobKind {
     TimerStart,
     /// A signal that was thrown asynchronously reaches who waits for it.
     Event,
+    /// A suspension or activation of definitions at a later time: belongs to none.
+    Suspension,
     /// A further timeout listener of a user task: which, from 1.
     Timeout(u8),
 }
@@ -301,6 +303,7 @@ impl JobKind {
             JobKind::Timer => 2,
             JobKind::TimerStart => 3,
             JobKind::Event => 4,
+            JobKind::Suspension => 5,
             JobKind::Timeout(place) => JobKind::TIMEOUTS + i16::from(place),
         }
     }
@@ -308,7 +311,7 @@ impl JobKind {
     /// The kind of a stored number.
     pub fn from_i16(number: i16) -> Option<JobKind> {
         use JobKind::*;
-        [AsyncBefore, AsyncAfter, Timer, TimerStart, Event]
+        [AsyncBefore, AsyncAfter, Timer, TimerStart, Event, Suspension]
             .into_iter()
             .find(|kind| kind.number() == number)
             .or_else(|| {

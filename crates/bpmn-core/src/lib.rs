@@ -40,6 +40,7 @@ pub mod value;
 pub mod world;
 mod xml;
 
+pub use collections::passed_on;
 pub use definition::{Definition, DefinitionRef, MessageStart, Node, TimerStart};
 pub use job_definition::{JobDefinition, JobSetting};
 pub use moves::{decision_values, sequence};

@@ -357,7 +357,11 @@ impl<'a> Ctx<'a, '_> {
                     false => behind,
                 })
             }
-            JobKind::Timer | JobKind::Timeout(_) | JobKind::TimerStart | JobKind::Event => None,
+            JobKind::Timer
+            | JobKind::Timeout(_)
+            | JobKind::TimerStart
+            | JobKind::Event
+            | JobKind::Suspension => None,
         };
         self.at = behind.map(|node| node.id.as_str());
         Ok(Suspension::Fails { begins })
@@ -414,7 +418,7 @@ impl<'a> Ctx<'a, '_> {
                 true => self.occurred(token, &row.element),
                 false => Ok(()),
             },
-            JobKind::TimerStart => Err(Rejection::BadRequest(
+            JobKind::TimerStart | JobKind::Suspension => Err(Rejection::BadRequest(
                 "a timer start job starts an instance, it isn't of one".to_owned(),
             )),
         }

@@ -7,6 +7,9 @@ use rest_api::batch::{Part, id_of_key};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// How often a batch is begun anew while slots are being moved.
+const TRIES: usize = 10;
+
 /// What is to be done for one thing, as a request to this API.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -25,6 +28,18 @@ pub struct Request {
 }
 
 impl Request {
+    /// The thing that it is for, as far as it names one by an id.
+    pub fn thing(&self) -> Option<Id> {
+        let path = self.path.split('?').next().unwrap_or_default();
+        let in_path = path.split('/').find_map(|part| part.parse::<Id>().ok());
+        let in_body = || {
+            let one = self.body["processInstanceId"].as_str();
+            let several = self.body["processInstanceIds"][0].as_str();
+            one.or(several)?.parse().ok()
+        };
+        in_path.or_else(in_body)
+    }
+
     /// The idempotency key under which it is sent, so that it has its effect once.
     pub fn key(work: Id) -> String {
         format!("batch {work}")
@@ -36,49 +51,76 @@ impl Engine {
     /// waits. A batch that has begun already stays as it is: a repeated request makes no second one.
     ///
     /// # Errors
-    /// [`EngineError::Busy`] while a slot is being moved; then nothing was done.
+    /// [`EngineError::KeyReused`] for another request with its idempotency key; [`EngineError::Busy`] if this shard owns
+    /// nothing, or slots keep moving; then nothing was done.
     pub async fn begin_batch(
         &self,
         caller: &Caller,
         kind: &str,
         work: Vec<(Option<Id>, Request)>,
     ) -> Result<Part, EngineError> {
-        let home = self.any_owned_slot()?;
-        let owned = self.owned();
-        let slot_of = |id: &Option<Id>| id.and_then(Id::slot).filter(|slot| owned.owns(*slot));
         let by_key = caller
             .idempotency
             .as_ref()
             .map(|key| id_of_key(caller.user.as_deref().unwrap_or_default(), &key.key));
-        let level = self.history().level;
-        let mut batch = NewBatch {
-            id: caller
+        for _ in 0..TRIES {
+            let home = self.any_owned_slot()?;
+            let id = caller
                 .batch
                 .or(by_key)
-                .unwrap_or_else(|| self.inner.ids.next(home)),
+                .unwrap_or_else(|| self.inner.ids.next(home));
+            let batch = self.new_batch(caller, kind, id, home, &work)?;
+            match self.store().begin_batch(&batch).await? {
+                Begun::Done | Begun::Known => return Ok(self.begun(batch)),
+                Begun::Other => {
+                    let key = caller.idempotency.as_ref().map(|key| key.key.clone());
+                    return Err(EngineError::KeyReused(key.unwrap_or_default()));
+                }
+                // It is being moved: what belongs there waits at home, and is sent after it ([`Request::thing`]).
+                Begun::NotOwner(_) => self.refresh_owned().await,
+            }
+        }
+        Err(EngineError::Busy("slots are being moved".into()))
+    }
+
+    fn new_batch(
+        &self,
+        caller: &Caller,
+        kind: &str,
+        id: Id,
+        home: Slot,
+        work: &[(Option<Id>, Request)],
+    ) -> Result<NewBatch, EngineError> {
+        let owned = self.owned();
+        let slot_of = |id: &Option<Id>| id.and_then(Id::slot).filter(|slot| owned.owns(*slot));
+        let level = self.history().level;
+        let mut batch = NewBatch {
+            id,
             slot: home,
             kind: kind.to_owned(),
             started: now(),
             recorded: matches!(level, LevelName::Full | LevelName::Custom),
             create_user: caller.user.clone(),
+            digest: caller.idempotency.as_ref().map(|key| key.digest.clone()),
             work: Vec::with_capacity(work.len()),
         };
-        for (thing, mut request) in work {
-            let slot: Slot = slot_of(&thing).unwrap_or(home);
-            request.user.clone_from(&caller.user);
+        for (thing, request) in work {
+            let slot: Slot = slot_of(thing).unwrap_or(home);
+            let request = Request {
+                user: caller.user.clone(),
+                ..request.clone()
+            };
             let request = serde_json::to_string(&request);
             let request = request.map_err(|error| EngineError::Busy(error.to_string()))?;
             let id = self.inner.ids.next(slot);
             batch.work.push(NewWork { id, slot, request });
         }
-        match self.store().begin_batch(&batch).await? {
-            Begun::Done | Begun::Known => {}
-            Begun::NotOwner(slot) => {
-                return Err(EngineError::Busy(format!("slot {slot} is being moved")));
-            }
-        }
+        Ok(batch)
+    }
+
+    fn begun(&self, batch: NewBatch) -> Part {
         self.news().heard(Subject::Batches);
-        Ok(Part {
+        Part {
             id: batch.id.to_string(),
             kind: Some(batch.kind),
             total: batch.work.len() as i64,
@@ -87,7 +129,7 @@ impl Engine {
             started: Some(batch.started),
             create_user: batch.create_user,
             ..Part::default()
-        })
+        }
     }
 
     /// Whether a request has had its effect already, and only the word of it was lost.
@@ -95,7 +137,8 @@ impl Engine {
     /// # Errors
     /// Those of the database.
     pub async fn has_done(&self, work: Id, request: &Request) -> Result<bool, EngineError> {
-        let Some(slot) = work.slot() else {
+        let thing = request.thing().and_then(Id::slot);
+        let Some(slot) = thing.or(work.slot()) else {
             return Ok(false);
         };
         let user = request.user.as_deref().unwrap_or_default();

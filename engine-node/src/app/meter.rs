@@ -38,7 +38,7 @@ impl Meter {
 }
 
 impl Inner {
-    fn metered(&self) -> [(&'static str, u64); 10] {
+    fn metered(&self) -> [(&'static str, u64); 13] {
         let of = |n: &AtomicU64| n.load(Ordering::Relaxed);
         let jobs = &self.executor.counters;
         let (executed, failed) = (of(&jobs.executed), of(&jobs.failed));
@@ -52,9 +52,19 @@ impl Inner {
             ("job-acquired-success", of(&jobs.acquired)),
             ("job-acquired-failure", of(&jobs.missed)),
             ("job-execution-rejected", of(&jobs.rejected)),
+            // What runs at once behind another job, or behind the command that wrote it.
+            ("job-locked-exclusive", of(&jobs.claimed)),
             (
                 "history-cleanup-removed-process-instances",
                 of(&self.cleanup.trees),
+            ),
+            (
+                "history-cleanup-removed-decision-instances",
+                of(&self.cleanup.decisions),
+            ),
+            (
+                "history-cleanup-removed-batch-operations",
+                of(&self.batches_removed),
             ),
         ]
     }

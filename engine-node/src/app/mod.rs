@@ -124,9 +124,13 @@ pub(crate) struct Inner {
     pub owners: batcher::Batcher<(Entity, Id), Option<Id>>,
     pub cleanup: cleanup::Cleanup,
     pub news: news::News,
+    /// Batches whose history this node has deleted.
+    pub batches_removed: std::sync::atomic::AtomicU64,
     /// Something waits for a message of a name that may be kept, or one was kept.
     pub parking: tokio::sync::Notify,
     pub sink: crate::sink::SinkState,
+    /// Where requests for this node's own API go.
+    pub api: std::sync::OnceLock<tokio::sync::mpsc::Sender<executor::suspensions::ApiCall>>,
     /// Who waits for a message name with a business key.
     pub waiting: batcher::Batcher<(String, String), (topology::Coverage, Vec<Waiting>)>,
     /// What this database owns, refreshed after every change of slots: to place starts and to answer 421.
@@ -254,8 +258,10 @@ impl Engine {
             owners: commands::owners(engine.clone(), settings.queue_max),
             cleanup: cleanup::Cleanup::default(),
             news: news::News::default(),
+            batches_removed: std::sync::atomic::AtomicU64::default(),
             parking: tokio::sync::Notify::new(),
             sink: crate::sink::SinkState::default(),
+            api: std::sync::OnceLock::new(),
             waiting: correlate::waiting(engine.clone(), settings.queue_max),
             owned: arc_swap::ArcSwap::from_pointee(owned),
             peers: std::sync::OnceLock::new(),

@@ -224,7 +224,10 @@ pub fn task(operation: &'static str, id: Id) -> Tell {
 /// A task that somebody makes: what it has that a new one hasn't.
 pub fn task_created() -> Tell {
     Tell::new(|before, after| {
-        let made = after.tasks.iter().find(|task| before.tasks.get(task.id).is_none());
+        let made = after
+            .tasks
+            .iter()
+            .find(|task| before.tasks.get(task.id).is_none());
         let Some(task) = made else {
             return Vec::new();
         };

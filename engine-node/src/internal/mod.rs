@@ -1,4 +1,5 @@
 //! `/internal/…`: what routers, nodes of other shards and shard-admin ask of a node. See `docs/internal-protocol.md`.
+mod batch;
 pub mod correlate;
 pub mod external_task;
 mod history;
@@ -55,6 +56,7 @@ pub fn routes() -> Router<App> {
         .route("/sweep", post(sweep))
         .merge(jobs::routes())
         .merge(operations::routes())
+        .merge(batch::routes())
         .merge(history::routes())
         .merge(parked::routes())
         .merge(signals::routes())

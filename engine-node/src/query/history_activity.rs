@@ -42,8 +42,8 @@ pub struct ActivityRow {
     pub canceled: bool,
     pub complete_scope: bool,
     pub tenant_id: Option<String>,
-    /// End of the root of its tree.
-    pub root_ended: Option<i64>,
+    /// End of the root of its tree, or when that is to go ([`super::history_process::root_end`]).
+    pub root_end: Option<i64>,
 }
 
 /// Reads a row of [`listing`].
@@ -64,7 +64,7 @@ pub fn row(row: &dyn Row) -> Result<ActivityRow, StoreError> {
         canceled: row.bool(12)?,
         complete_scope: row.bool(13)?,
         tenant_id: row.text_opt(14)?,
-        root_ended: row.i64_opt(15)?,
+        root_end: row.i64_opt(15)?,
     })
 }
 
@@ -181,7 +181,7 @@ pub(super) fn base_as(alias: &'static str) -> SelectStatement {
 
 fn columns() -> Vec<Expr> {
     let mut columns = COLUMNS.map(|name| col(H, name)).to_vec();
-    columns.push(super::history_process::root_ended(H));
+    columns.push(super::history_process::root_end(H));
     columns
 }
 

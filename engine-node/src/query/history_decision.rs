@@ -25,11 +25,13 @@ pub struct DecisionRow {
     pub collected: Option<f64>,
     pub parent_id: Option<Id>,
     pub tenant_id: Option<String>,
-    /// End of the root of its tree of processes.
-    pub root_ended: Option<i64>,
+    /// When somebody has set that it may go, or [`history_process::NEVER`].
+    pub removal: Option<i64>,
+    /// End of the root of its tree of processes ([`history_process::root_end`]).
+    pub root_end: Option<i64>,
 }
 
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 13] = [
     "id",
     "root_id",
     "decision_id",
@@ -42,6 +44,7 @@ const COLUMNS: [&str; 12] = [
     "collected",
     "parent_id",
     "tenant_id",
+    "removal",
 ];
 
 /// Reads a row of [`listing`].
@@ -59,7 +62,8 @@ pub fn row(row: &dyn Row) -> Result<DecisionRow, StoreError> {
         collected: row.f64_opt(9)?,
         parent_id: row.id_opt(10)?,
         tenant_id: row.text_opt(11)?,
-        root_ended: row.i64_opt(12)?,
+        removal: row.i64_opt(12)?,
+        root_end: row.i64_opt(13)?,
     })
 }
 
@@ -72,7 +76,7 @@ fn base() -> SelectStatement {
 
 fn listed(base: SelectStatement) -> Listing {
     let mut columns = COLUMNS.map(|name| col(H, name)).to_vec();
-    columns.push(history_process::root_ended(H));
+    columns.push(history_process::root_end(H));
     Listing::new(base, columns, col(H, "id"))
 }
 

@@ -30,8 +30,8 @@ pub struct DetailRow {
     pub execution_id: Option<Id>,
     pub definition_id: Option<Id>,
     pub tenant_id: Option<String>,
-    /// End of the root of its tree.
-    pub root_ended: Option<i64>,
+    /// End of the root of its tree, or when that is to go ([`super::history_process::root_end`]).
+    pub root_end: Option<i64>,
 }
 
 /// Reads a row of [`listing`].
@@ -52,7 +52,7 @@ pub fn row(row: &dyn Row) -> Result<DetailRow, StoreError> {
         execution_id: row.id_opt(17)?,
         definition_id: row.id_opt(18)?,
         tenant_id: row.text_opt(19)?,
-        root_ended: row.i64_opt(20)?,
+        root_end: row.i64_opt(20)?,
     })
 }
 
@@ -69,7 +69,7 @@ fn columns(content: bool) -> Vec<Expr> {
         history::execution_of(V),
         history::of_instance(V, "definition_id"),
         history::tenant_of(V),
-        super::history_process::root_ended(V),
+        super::history_process::root_end(V),
     ]);
     columns
 }

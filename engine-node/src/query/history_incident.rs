@@ -35,8 +35,8 @@ pub struct IncidentRow {
     pub job_kind: Option<JobKind>,
     pub annotation: Option<String>,
     pub failed_element: Option<String>,
-    /// End of the root of its tree.
-    pub root_ended: Option<i64>,
+    /// End of the root of its tree, or when that is to go ([`super::history_process::root_end`]).
+    pub root_end: Option<i64>,
     /// The log entry of the failure that raised it.
     pub log_id: Option<Id>,
 }
@@ -83,7 +83,7 @@ pub fn row(row: &dyn Row) -> Result<IncidentRow, StoreError> {
         job_kind: job_kind(row.i64_opt(15)?)?,
         annotation: row.text_opt(16)?,
         failed_element: row.text_opt(17)?,
-        root_ended: row.i64_opt(18)?,
+        root_end: row.i64_opt(18)?,
         log_id: row.id_opt(19)?,
     })
 }
@@ -159,7 +159,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     w.sees_history(col(H, "definition_id"));
     let condition = w.finish(known::HISTORY_INCIDENT)?;
     let mut columns = COLUMNS.map(|name| col(H, name)).to_vec();
-    columns.push(super::history_process::root_ended(H));
+    columns.push(super::history_process::root_end(H));
     columns.push(log());
     Listing::new(base().cond_where(condition).take(), columns, col(H, "id")).sorted(filters, &sort)
 }

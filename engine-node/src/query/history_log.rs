@@ -51,8 +51,8 @@ pub struct LogRow {
     pub state: i64,
     pub error_message: Option<String>,
     pub tenant_id: Option<String>,
-    /// End of the root of its tree.
-    pub root_ended: Option<i64>,
+    /// End of the root of its tree, or when that is to go ([`super::history_process::root_end`]).
+    pub root_end: Option<i64>,
     /// Of a job: its kind, due date, the node that ran it, and where it failed.
     pub kind: i64,
     pub due: Option<i64>,
@@ -101,7 +101,7 @@ impl Log {
             state: row.i64(10)?,
             error_message: row.text_opt(11)?,
             tenant_id: row.text_opt(12)?,
-            root_ended: row.i64_opt(13)?,
+            root_end: row.i64_opt(13)?,
             kind: 0,
             due: None,
             node: None,
@@ -188,7 +188,7 @@ impl Log {
 
     fn columns(self) -> Vec<Expr> {
         let mut columns: Vec<Expr> = SHARED[..13].iter().map(|name| col(H, name)).collect();
-        columns.push(super::history_process::root_ended(H));
+        columns.push(super::history_process::root_end(H));
         columns.extend(self.own().iter().map(|name| col(H, name)));
         columns
     }

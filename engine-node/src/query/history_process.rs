@@ -7,7 +7,7 @@ use super::{
 use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::{Id, instance::EndState};
 use rest_api::{ApiResult, known};
-use sea_query::{Expr, ExprTrait, Query, SelectStatement, UnionType};
+use sea_query::{Expr, ExprTrait, Func, Query, SelectStatement, UnionType};
 
 mod incidents;
 pub(super) mod told;
@@ -30,8 +30,8 @@ pub struct ProcessRow {
     pub state: Option<i64>,
     pub delete_reason: Option<String>,
     pub super_instance: Option<Id>,
-    /// End of the root of its tree.
-    pub root_ended: Option<i64>,
+    /// End of the root of its tree, or when it is to go ([`root_end`]).
+    pub root_end: Option<i64>,
     /// The instance that it was restarted from.
     pub restarted: Option<Id>,
 }
@@ -79,7 +79,7 @@ pub fn row(row: &dyn Row) -> Result<ProcessRow, StoreError> {
         state: row.i64_opt(10)?,
         delete_reason: row.text_opt(11)?,
         super_instance: row.id_opt(12)?,
-        root_ended: row.i64_opt(13)?,
+        root_end: row.i64_opt(13)?,
         restarted: row.id_opt(14)?,
     })
 }
@@ -88,7 +88,7 @@ fn columns() -> Vec<Expr> {
     let mut columns: Vec<Expr> = SHARED[..9].iter().map(|name| col(H, name)).collect();
     columns.extend(["ended", "state", "delete_reason"].map(|name| col(H, name)));
     columns.push(col(H, "super_instance_id"));
-    columns.push(root_ended(H));
+    columns.push(own_end());
     columns.push(col(H, "restarted_id"));
     columns
 }
@@ -101,6 +101,32 @@ pub fn root_ended(alias: &'static str) -> Expr {
         .and_where(col("re", "id").equals((alias, "root_id")))
         .take();
     super::scalar(query)
+}
+
+/// `removal` of what is never to go.
+pub const NEVER: i64 = i64::MAX;
+
+/// When the root of a row's tree ended; negative where somebody has set when the tree is to go: that time, or
+/// [`NEVER`], negated.
+pub fn root_end(alias: &'static str) -> Expr {
+    let query = Query::select()
+        .expr(Expr::cust(
+            "CASE WHEN \"re\".\"removal\" IS NULL THEN \"re\".\"ended\" ELSE -\"re\".\"removal\" END",
+        ))
+        .from_as("history_process", "re")
+        .and_where(col("re", "id").equals((alias, "root_id")))
+        .take();
+    super::scalar(query)
+}
+
+/// The same of a process instance, which may have a time of its own.
+fn own_end() -> Expr {
+    let own = Query::select()
+        .expr(Expr::cust("-\"oe\".\"removal\""))
+        .from_as("history_process", "oe")
+        .and_where(col("oe", "id").equals((H, "id")))
+        .take();
+    Expr::from(Func::coalesce([super::scalar(own), root_end(H)]))
 }
 
 /// All rows, as alias `h`.

@@ -38,8 +38,8 @@ pub struct TaskRow {
     pub parent_id: Option<Id>,
     /// How it was when it went with what it was a part of: 0 as it was made, 1 changed since.
     pub went_as: Option<i64>,
-    /// End of the root of its tree.
-    pub root_ended: Option<i64>,
+    /// End of the root of its tree, or when that is to go ([`super::history_process::root_end`]).
+    pub root_end: Option<i64>,
 }
 
 impl TaskRow {
@@ -104,7 +104,7 @@ pub fn row(row: &dyn Row) -> Result<TaskRow, StoreError> {
         tenant_id: row.text_opt(18)?,
         parent_id: row.id_opt(19)?,
         went_as: row.i64_opt(20)?,
-        root_ended: row.i64_opt(21)?,
+        root_end: row.i64_opt(21)?,
     })
 }
 
@@ -163,7 +163,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     w.sees_history(col(H, "definition_id"));
     let condition = w.finish(known::HISTORY_TASK)?;
     let mut columns = COLUMNS.map(|name| col(H, name)).to_vec();
-    columns.push(super::history_process::root_ended(H));
+    columns.push(super::history_process::root_end(H));
     Listing::new(base().cond_where(condition).take(), columns, col(H, "id")).sorted(filters, &sort)
 }
 
@@ -346,8 +346,8 @@ pub mod links {
         pub operator: Option<String>,
         pub time: i64,
         pub tenant_id: Option<String>,
-        /// End of the root of its tree.
-        pub root_ended: Option<i64>,
+        /// End of the root of its tree, or when that is to go ([`super::history_process::root_end`]).
+        pub root_end: Option<i64>,
     }
 
     /// Reads a row of [`listing`].
@@ -364,7 +364,7 @@ pub mod links {
             operator: row.text_opt(8)?,
             time: row.i64(9)?,
             tenant_id: row.text_opt(10)?,
-            root_ended: row.i64_opt(11)?,
+            root_end: row.i64_opt(11)?,
         })
     }
 
@@ -395,7 +395,7 @@ pub mod links {
             .cond_where(condition)
             .take();
         let mut columns = COLUMNS.map(|name| col(H, name)).to_vec();
-        columns.push(super::super::history_process::root_ended(H));
+        columns.push(super::super::history_process::root_end(H));
         Listing::new(base, columns, col(H, "id")).sorted(filters, &sort)
     }
 

@@ -33,8 +33,8 @@ pub struct VariableRow {
     pub execution_id: Option<Id>,
     pub definition_id: Option<Id>,
     pub tenant_id: Option<String>,
-    /// End of the root of its tree.
-    pub root_ended: Option<i64>,
+    /// End of the root of its tree, or when that is to go ([`super::history_process::root_end`]).
+    pub root_end: Option<i64>,
 }
 
 /// Reads a row of [`listing`].
@@ -53,7 +53,7 @@ pub fn row(row: &dyn Row) -> Result<VariableRow, StoreError> {
         execution_id: row.id_opt(15)?,
         definition_id: row.id_opt(16)?,
         tenant_id: row.text_opt(17)?,
-        root_ended: row.i64_opt(18)?,
+        root_end: row.i64_opt(18)?,
     })
 }
 
@@ -88,7 +88,7 @@ fn columns(content: bool) -> Vec<Expr> {
         history::execution_of(V),
         history::of_instance(V, "definition_id"),
         history::tenant_of(V),
-        super::history_process::root_ended(V),
+        super::history_process::root_end(V),
     ]);
     columns
 }

@@ -94,6 +94,19 @@ pub fn task_users(wanted: &Wanted) -> SelectStatement {
     query.take()
 }
 
+/// How often each decision was evaluated. Columns: decision, number.
+pub fn decisions_each(wanted: &Wanted) -> SelectStatement {
+    let mut query = Query::select();
+    query
+        .expr(col("l", "decision_id"))
+        .expr(Expr::cust("COUNT(*)"))
+        .from_as("history_decision", "l")
+        .and_where(visible("l"))
+        .add_group_by([col("l", "decision_id")]);
+    within(&mut query, col("l", "evaluated"), wanted);
+    query.take()
+}
+
 /// How many decisions were evaluated.
 pub fn decisions(wanted: &Wanted) -> SelectStatement {
     let mut query = Query::select();

@@ -1,5 +1,5 @@
 //! Comments and attachments, and the tasks and instances, running or ended, that they belong to.
-use super::{col, scalar};
+use super::{col, history_process::root_end, scalar};
 use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::{
     Id,
@@ -77,11 +77,11 @@ impl Of<'_> {
     }
 }
 
-/// A row with the definition and the end of its tree, if that has ended.
+/// A row with the definition and the end of its tree, if that has ended ([`root_end`]).
 pub struct Noted<N> {
     pub note: N,
     pub definition_id: Option<Id>,
-    pub root_ended: Option<i64>,
+    pub root_end: Option<i64>,
 }
 
 /// A column of the tree's root, once it has ended.
@@ -101,7 +101,7 @@ fn base(table: &'static str, columns: &[&'static str], of: Of) -> SelectStatemen
     query.exprs(columns.iter().map(|name| col(N, name)));
     query
         .expr(of_root("definition_id"))
-        .expr(of_root("ended"))
+        .expr(root_end(N))
         .from_as(table, N)
         .and_where(visible(N))
         .and_where(of.condition())
@@ -140,7 +140,7 @@ pub fn comment_row(row: &dyn Row) -> Result<Noted<Comment>, StoreError> {
             bound: row.bool(7)?,
         },
         definition_id: row.id_opt(8)?,
-        root_ended: row.i64_opt(9)?,
+        root_end: row.i64_opt(9)?,
     })
 }
 
@@ -181,7 +181,7 @@ pub fn attachment_row(row: &dyn Row) -> Result<Noted<Attachment>, StoreError> {
             content: None,
         },
         definition_id: row.id_opt(10)?,
-        root_ended: row.i64_opt(11)?,
+        root_end: row.i64_opt(11)?,
     })
 }
 

@@ -49,7 +49,7 @@ pub struct LoggedRow {
     pub removal: Option<i64>,
     /// The root of its tree, once that has ended: definition and end.
     pub root_definition: Option<Id>,
-    pub root_ended: Option<i64>,
+    pub root_end: Option<i64>,
 }
 
 /// Reads a row of [`listing`].
@@ -83,7 +83,7 @@ pub fn row(row: &dyn Row) -> Result<LoggedRow, StoreError> {
         },
         removal: row.i64_opt(24)?,
         root_definition: row.id_opt(26)?,
-        root_ended: row.i64_opt(27)?,
+        root_end: row.i64_opt(27)?,
     })
 }
 
@@ -160,7 +160,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
 fn columns() -> Vec<Expr> {
     let mut columns = COLUMNS.map(|name| col(H, name)).to_vec();
     columns.push(root_definition());
-    columns.push(history_process::root_ended(H));
+    columns.push(history_process::root_end(H));
     columns
 }
 

@@ -20,6 +20,8 @@ pub(super) struct New {
     pub payload: Payload,
     /// SHA-256 of user and `Idempotency-Key`, and the request's digest.
     pub idempotency: Option<(String, String)>,
+    /// What the request is answered, for its repetitions; of a deployment that is told anew.
+    pub answer: Option<String>,
 }
 
 /// An entry to be applied.
@@ -30,12 +32,17 @@ pub(super) struct Step {
     pub memory: Option<(String, Memory)>,
 }
 
-/// What an idempotency key of a deployment stands for.
+/// What an idempotency key stands for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Memory {
     /// Digest of the request.
     pub request: String,
-    pub deployment: Id,
+    /// What a deployment made.
+    #[serde(default)]
+    pub deployment: Option<Id>,
+    /// What another request was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
 }
 
 /// What became of an append.
@@ -164,11 +171,16 @@ impl Log for LocalLog {
         if !self.holds(&reference).await? {
             return Ok(Appended::Again);
         }
-        if let (Reference::Deploy(row), Some((key, request))) = (&reference, new.idempotency) {
-            // Not in one transaction: a node that dies right here deploys once more when it is asked again.
+        if let Some((key, request)) = new.idempotency {
+            // Not in one transaction: a node that dies right here does it once more when it is asked again.
+            let deployment = match &reference {
+                Reference::Deploy(row) => Some(row.id),
+                _ => None,
+            };
             let memory = Memory {
                 request,
-                deployment: row.id,
+                deployment,
+                answer: new.answer,
             };
             self.store
                 .put_payload(&key, &serde_json::to_vec(&memory).map_err(internal)?)
@@ -216,6 +228,9 @@ struct Data {
     /// Digest of the request that had the entry's idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request: Option<String>,
+    /// What that request is answered, where it isn't told anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    answer: Option<String>,
     /// The payload of everything but deployments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     payload: Option<Payload>,
@@ -245,10 +260,14 @@ impl ClusterLog {
                 Payload::decode(&self.peers.fetch(&*self.store, &entry.digest).await?).map_err(internal)?
             }
         };
-        let memory = match (entry.idempotency_key, data.request, data.deployment) {
-            (Some(key), Some(request), Some(deployment)) => Some((key, Memory { request, deployment })),
-            _ => None,
-        };
+        let memory = entry.idempotency_key.zip(data.request).map(|(key, request)| {
+            let memory = Memory {
+                request,
+                deployment: data.deployment,
+                answer: data.answer,
+            };
+            (key, memory)
+        });
         Ok(Step {
             index,
             references: vec![payload.reference().map_err(internal)?],
@@ -336,6 +355,7 @@ impl Log for ClusterLog {
                     Data {
                         deployment: Some(deployment.id()),
                         request,
+                        answer: None,
                         payload: None,
                     },
                 )
@@ -343,7 +363,8 @@ impl Log for ClusterLog {
             small => {
                 let data = Data {
                     deployment: None,
-                    request: None,
+                    request: new.idempotency.as_ref().map(|(_, request)| request.clone()),
+                    answer: new.answer,
                     payload: Some(small.clone()),
                 };
                 (cluster_log::EMPTY_DIGEST.to_owned(), data)

@@ -157,6 +157,11 @@ impl Replication {
         result
     }
 
+    /// The way to other shards.
+    pub fn peers(&self) -> &Peers {
+        &self.peers
+    }
+
     /// Raised when users, groups, tenants or authorizations may have changed.
     pub fn identity(&self) -> Arc<AtomicU64> {
         self.identity.clone()
@@ -188,14 +193,7 @@ impl Replication {
         caller: &Caller,
         new: NewDeployment,
     ) -> Result<(DeploymentRow, bool), EngineError> {
-        let key = caller.idempotency.as_ref().map(|i| {
-            let scoped = format!(
-                "deployment\n{}\n{}",
-                caller.user.as_deref().unwrap_or_default(),
-                i.key
-            );
-            (digest(scoped.as_bytes()), i.digest.clone())
-        });
+        let key = entry_key("deployment", caller);
         let _turn = self.appending.lock().await;
         for _ in 0..TRIES {
             let head = self.catch_up().await?;
@@ -206,7 +204,9 @@ impl Replication {
                     let key = caller.idempotency.as_ref().map(|i| i.key.clone());
                     return Err(EngineError::KeyReused(key.unwrap_or_default()));
                 }
-                return self.answer_again(head, memory.deployment).await;
+                return self
+                    .answer_again(head, memory.deployment.unwrap_or(Id::NIL))
+                    .await;
             }
             let known = self.earlier(&new).await?;
             let resources = plan::to_deploy(&new, &known.contents);
@@ -247,6 +247,7 @@ impl Replication {
                     New {
                         payload,
                         idempotency: key.clone(),
+                        answer: None,
                     },
                 )
                 .await?
@@ -282,6 +283,7 @@ impl Replication {
             let new = New {
                 payload: payload.clone(),
                 idempotency: None,
+                answer: None,
             };
             if let Appended::At(index) = self.log.append(head, new).await? {
                 self.catch_up().await?;
@@ -353,6 +355,14 @@ impl Replication {
         known.newest = earlier.first().map(|d| (*d).clone());
         Ok(known)
     }
+}
+
+/// A caller's idempotency key as the log keeps it, with the request's digest.
+fn entry_key(kind: &str, caller: &Caller) -> Option<(String, String)> {
+    let key = caller.idempotency.as_ref()?;
+    let user = caller.user.as_deref().unwrap_or_default();
+    let scoped = format!("{kind}\n{user}\n{}", key.key);
+    Some((digest(scoped.as_bytes()), key.digest.clone()))
 }
 
 /// The deployments that a new one may repeat.

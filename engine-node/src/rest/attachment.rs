@@ -167,7 +167,7 @@ async fn create(mut call: Call) -> ApiResult<Response> {
             ..attachment.clone()
         },
         definition_id: None,
-        root_ended: None,
+        root_end: None,
     };
     let done = Answer::json(&dto(&call, shown, vec![link]));
     let changes = vec![NoteChange::PutAttachment(attachment)];

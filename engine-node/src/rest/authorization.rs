@@ -4,7 +4,7 @@ use super::{
     available,
     call::{Call, json},
     error,
-    identity::{change, finds, first, gone, null_pointer, persistence},
+    identity::{change, changed, finds, first, gone, null_pointer, persistence},
     lists,
 };
 use crate::{
@@ -170,9 +170,9 @@ async fn create(call: Call) -> ApiResult<Response> {
         resource_id,
     };
     check_whole(&row, &names)?;
-    let created = row.clone();
-    change(&call, move |store| put(store, row.clone())).await?;
-    Ok(json(&dto(created)))
+    let answer = serde_json::to_string(&dto(row.clone()));
+    let answer = answer.map_err(|error| ApiError::internal(error.to_string()))?;
+    changed(&call, answer, move |store| put(store, row.clone())).await
 }
 
 /// The change that makes an authorization as it is to be, unless another one is in its place.

@@ -145,7 +145,7 @@ pub(super) fn shown<N>(call: &Call, row: &Noted<N>, root: Id, bound: bool) -> (O
     }
     let removal = row
         .definition_id
-        .and_then(|id| history::removal(&call.catalog(), id, row.root_ended));
+        .and_then(|id| history::removal(&call.catalog(), id, row.root_end));
     (Some(root.to_string()), removal)
 }
 
@@ -230,7 +230,7 @@ async fn create(call: Call) -> ApiResult<Response> {
     let row = Noted {
         note: comment.clone(),
         definition_id: None,
-        root_ended: None,
+        root_end: None,
     };
     let done = Answer::json(&dto(&call, row, vec![link]));
     let changes = vec![NoteChange::PutComment(comment)];

@@ -8,7 +8,7 @@ use crate::{
     app::CatalogView,
     query::{
         history_activity::{self, ActivityRow},
-        history_process::{self, ProcessRow},
+        history_process::{self, NEVER, ProcessRow},
     },
 };
 use axum::{Router, response::Response, routing::get};
@@ -44,10 +44,16 @@ pub fn routes() -> Router<App> {
 
 const DAY: i64 = 86_400_000;
 
-/// When history may go: the definition's time to live after the end of the whole tree.
-pub(super) fn removal(view: &CatalogView, definition: Id, root_ended: Option<i64>) -> Option<Date> {
-    let days = view.by_id(definition)?.row.history_ttl_days?;
-    Some(Date(root_ended? + i64::from(days) * DAY))
+/// When history may go: the definition's time to live after the end of the whole tree, or when somebody has set
+/// (`root_end` as [`history_process::root_end`] gives it).
+pub(super) fn removal(view: &CatalogView, definition: Id, root_end: Option<i64>) -> Option<Date> {
+    match root_end? {
+        set if set < 0 => (set != -NEVER).then_some(Date(-set)),
+        ended => {
+            let days = view.by_id(definition)?.row.history_ttl_days?;
+            Some(Date(ended + i64::from(days) * DAY))
+        }
+    }
 }
 
 fn process_dto(view: &CatalogView, row: ProcessRow) -> HistoricProcessInstance {
@@ -62,7 +68,7 @@ fn process_dto(view: &CatalogView, row: ProcessRow) -> HistoricProcessInstance {
         process_definition_version: deployed.map(|d| d.row.version),
         start_time: Date(row.started),
         end_time: row.ended.map(Date),
-        removal_time: removal(view, row.definition_id, row.root_ended),
+        removal_time: removal(view, row.definition_id, row.root_end),
         duration_in_millis: row.ended.map(|ended| ended - row.started),
         start_user_id: row.start_user,
         start_activity_id: row.start_element,
@@ -133,7 +139,7 @@ fn activity_dto(view: &CatalogView, row: ActivityRow) -> HistoricActivityInstanc
         canceled: row.canceled,
         complete_scope: row.complete_scope,
         tenant_id: row.tenant_id,
-        removal_time: removal(view, row.definition_id, row.root_ended),
+        removal_time: removal(view, row.definition_id, row.root_end),
         root_process_instance_id: row.root_id.to_string(),
     }
 }

@@ -6,7 +6,10 @@ use super::{
 use crate::{
     App,
     app::CatalogView,
-    query::history_decision::{self, DecisionRow, ValueRow},
+    query::{
+        history_decision::{self, DecisionRow, ValueRow},
+        history_process::NEVER,
+    },
     rights::need::{Need, resource},
 };
 use axum::{Router, response::Response, routing::get};
@@ -32,8 +35,11 @@ const DAY: i64 = 86_400_000;
 
 /// When an evaluation may go: with its tree of processes, or by the decision's own time to live.
 fn removal(view: &CatalogView, row: &DecisionRow) -> Option<Date> {
+    if let Some(set) = row.removal {
+        return (set != NEVER).then_some(Date(set));
+    }
     if let Some(definition) = row.definition_id {
-        return history::removal(view, definition, row.root_ended);
+        return history::removal(view, definition, row.root_end);
     }
     let days = view.decisions.by_id(row.decision_id)?.row.history_ttl_days?;
     Some(Date(row.evaluated + i64::from(days) * DAY))

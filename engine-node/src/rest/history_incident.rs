@@ -32,7 +32,7 @@ fn dto(view: &CatalogView, row: IncidentRow) -> HistoricIncident {
         root_process_instance_id: row.instance_id.map(|_| row.root_id.to_string()),
         create_time: Date(row.created),
         end_time: row.ended.map(Date),
-        removal_time: removal(view, row.definition_id, row.root_ended),
+        removal_time: removal(view, row.definition_id, row.root_end),
         failed_activity_id: row.failed_element,
         incident_type: row.kind,
         activity_id: row.element,

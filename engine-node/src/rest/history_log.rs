@@ -60,7 +60,7 @@ fn job_dto(view: &CatalogView, row: LogRow) -> HistoricJobLog {
     HistoricJobLog {
         id: shown(&row).to_string(),
         timestamp: Date(row.time),
-        removal_time: removal(view, row.definition_id, row.root_ended),
+        removal_time: removal(view, row.definition_id, row.root_end),
         job_id: row.subject.to_string(),
         job_due_date: row.due.map(Date),
         job_retries: row.retries,
@@ -96,7 +96,7 @@ fn task_dto(view: &CatalogView, row: LogRow) -> HistoricExternalTaskLog {
     HistoricExternalTaskLog {
         id: shown(&row).to_string(),
         timestamp: Date(row.time),
-        removal_time: removal(view, row.definition_id, row.root_ended),
+        removal_time: removal(view, row.definition_id, row.root_end),
         external_task_id: row.subject.to_string(),
         topic_name: row.topic,
         worker_id: row.worker_id,

@@ -68,7 +68,7 @@ fn task_dto(view: &CatalogView, row: TaskRow) -> HistoricTaskInstance {
         parent_task_id: row.parent_id.map(|id| id.to_string()),
         follow_up: row.follow_up.map(Date),
         tenant_id: row.tenant_id,
-        removal_time: definition.and_then(|id| removal(view, id, row.root_ended)),
+        removal_time: definition.and_then(|id| removal(view, id, row.root_end)),
         root_process_instance_id: row.instance_id.map(|_| row.root_id.to_string()),
     }
 }
@@ -87,7 +87,7 @@ fn link_dto(view: &CatalogView, row: LinkRow) -> HistoricIdentityLink {
         operation_type: if row.added { "add" } else { "delete" },
         assigner_id: row.operator,
         tenant_id: row.tenant_id,
-        removal_time: definition.and_then(|id| removal(view, id, row.root_ended)),
+        removal_time: definition.and_then(|id| removal(view, id, row.root_end)),
         // What a definition's model says of it belongs to no tree; nor does a task that no process has made.
         root_process_instance_id: definition.and(row.task_id).map(|_| row.root_id.to_string()),
     }

@@ -91,7 +91,7 @@ fn variable_dto(view: &CatalogView, row: VariableRow, style: Style) -> HistoricV
         tenant_id: row.tenant_id,
         state: if row.deleted { "DELETED" } else { "CREATED" },
         create_time: Date(row.created),
-        removal_time: definition.and_then(|id| removal(view, id, row.root_ended)),
+        removal_time: definition.and_then(|id| removal(view, id, row.root_end)),
         root_process_instance_id: row.instance_id.map(|_| row.root_id.to_string()),
     }
 }
@@ -122,7 +122,7 @@ fn detail_dto(view: &CatalogView, row: DetailRow, style: Style) -> HistoricDetai
         tenant_id: row.tenant_id,
         user_operation_id: None,
         time: Date(row.time),
-        removal_time: definition.and_then(|id| removal(view, id, row.root_ended)),
+        removal_time: definition.and_then(|id| removal(view, id, row.root_end)),
         root_process_instance_id: row.instance_id.map(|_| row.root_id.to_string()),
         variable_name: row.name,
         variable_instance_id: row.variable_id.to_string(),

@@ -1,6 +1,6 @@
 //! `/identity`, and what users, groups, tenants and authorizations share.
 use super::{
-    call::{Call, json, no_content},
+    call::{Call, json, no_content, typed},
     directory, error, identity_log,
 };
 use crate::{
@@ -42,29 +42,57 @@ pub async fn change<F>(
 where
     F: Future<Output = ApiResult<Vec<IdentityChange>>> + Send + 'static,
 {
-    if !call.logs() {
-        call.app.replication.change_identity(decide).await?;
-        return Ok(no_content());
-    }
-    let told: Arc<Mutex<Vec<Told>>> = Arc::default();
-    let noted = told.clone();
-    let decide = Arc::new(decide);
-    let logged = move |store: Arc<dyn Store>| {
-        let (decide, noted) = (decide.clone(), noted.clone());
-        async move {
-            let changes = decide(store.clone()).await?;
-            let mut told = Vec::new();
-            for change in &changes {
-                told.extend(identity_log::told(&*store, change).await?);
-            }
-            *noted.lock().unwrap_or_else(|e| e.into_inner()) = told;
-            Ok::<_, ApiError>(changes)
+    changed(call, String::new(), decide).await
+}
+
+/// The same, answered with that JSON; 204 if it is empty. A repeated request gets what the first one was answered.
+///
+/// # Errors
+/// As [`change`].
+pub async fn changed<F>(
+    call: &Call,
+    answer: String,
+    decide: impl Fn(Arc<dyn Store>) -> F + Send + Sync + 'static,
+) -> ApiResult<Response>
+where
+    F: Future<Output = ApiResult<Vec<IdentityChange>>> + Send + 'static,
+{
+    let replication = &call.app.replication;
+    let answer = match call.logs() {
+        false => replication.change_identity(&call.caller, answer, decide).await?,
+        true => {
+            let told: Arc<Mutex<Vec<Told>>> = Arc::default();
+            let noted = told.clone();
+            let decide = Arc::new(decide);
+            let logged = move |store: Arc<dyn Store>| {
+                let (decide, noted) = (decide.clone(), noted.clone());
+                async move {
+                    let changes = decide(store.clone()).await?;
+                    let mut told = Vec::new();
+                    // Rights that come and go with something else aren't told.
+                    let only_rights = changes.iter().all(is_right);
+                    for change in changes.iter().filter(|change| only_rights || !is_right(change)) {
+                        told.extend(identity_log::told(&*store, change).await?);
+                    }
+                    *noted.lock().unwrap_or_else(|e| e.into_inner()) = told;
+                    Ok::<_, ApiError>(changes)
+                }
+            };
+            let answer = replication.change_identity(&call.caller, answer, logged).await?;
+            let told = std::mem::take(&mut *told.lock().unwrap_or_else(|e| e.into_inner()));
+            call.log(|| told).await?;
+            answer
         }
     };
-    call.app.replication.change_identity(logged).await?;
-    let told = std::mem::take(&mut *told.lock().unwrap_or_else(|e| e.into_inner()));
-    call.log(|| told).await?;
-    Ok(no_content())
+    Ok(match answer.is_empty() {
+        true => no_content(),
+        false => typed("application/json", answer.into_bytes()),
+    })
+}
+
+fn is_right(change: &IdentityChange) -> bool {
+    use IdentityChange::{DeleteAuthorization, PutAuthorization};
+    matches!(change, PutAuthorization(_) | DeleteAuthorization(_))
 }
 
 /// The changes that take away the authorizations of a thing that goes, where they are asked for.

@@ -56,7 +56,9 @@ fn dto(view: &CatalogView, job: JobRow) -> Job {
             Some(job.kind),
         ),
         process_instance_id: job.instance_id.map(|id| id.to_string()),
-        process_definition_id: Some(instance_view::definition_id(view, job.definition_id)),
+        // A suspension at a later time belongs to none.
+        process_definition_id: (job.definition_id != Id::NIL)
+            .then(|| instance_view::definition_id(view, job.definition_id)),
         process_definition_key: instance_view::definition_key(view, job.definition_id),
         execution_id: job.execution_id.map(|id| id.to_string()),
         failed_activity_id: job.failed_element,

@@ -1,8 +1,9 @@
 //! `/job-definition`: list, read, suspension, retries and priority of jobs.
 use super::{
+    batch::encoded,
     call::{Call, json, no_content},
     error,
-    suspension::{at_once, definitions, demand, of_instances, one_of},
+    suspension::{definitions, demand, later, of_instances, one_of, schedule},
 };
 use crate::{
     App,
@@ -124,11 +125,10 @@ async fn suspend(call: Call) -> ApiResult<Response> {
         return Err(ApiError::invalid_request(text));
     }
     let id = call.param("id");
-    at_once(
-        &body,
-        &format!("The suspension state of Job Definition with id {id} could not be updated"),
-    )?;
+    let could_not = format!("The suspension state of Job Definition with id {id} could not be updated");
     let (suspended, jobs) = (body.on("suspended")?, body.on("includeJobs")?);
+    let path = format!("/job-definition/{}/suspended", encoded(id));
+    let later = later(&body, &could_not)?;
     // The reference answers 204 for an id that it doesn't know.
     let Some((deployed, job)) = named(&call) else {
         return Ok(no_content());
@@ -148,7 +148,10 @@ async fn suspend(call: Call) -> ApiResult<Response> {
         suspended,
     };
     let sweeps = jobs.then_some(sweep).into_iter().collect();
-    set_suspended(&call, of, suspended, sweeps).await?;
+    match later {
+        Some(due) => schedule(&call, &body, &path, due).await?,
+        None => set_suspended(&call, of, suspended, sweeps).await?,
+    }
     call.log(|| vec![told]).await?;
     Ok(no_content())
 }
@@ -171,7 +174,8 @@ async fn suspend_by(call: Call) -> ApiResult<Response> {
         return Err(ApiError::invalid_request(text));
     }
     one_of(&body, &["processDefinitionId", "processDefinitionKey"], BY)?;
-    at_once(&body, "Could not update the suspension state of Job Definitions")?;
+    let could_not = "Could not update the suspension state of Job Definitions";
+    let later = later(&body, could_not)?;
     let suspended = body.on("suspended")?;
     let found = definitions(&body, &call.catalog())?;
     demand(&call, &body, &found, |key| {
@@ -195,7 +199,10 @@ async fn suspend_by(call: Call) -> ApiResult<Response> {
             suspended,
         });
     }
-    set_suspended(&call, of, suspended, sweeps).await?;
+    match later {
+        Some(due) => schedule(&call, &body, "/job-definition/suspended", due).await?,
+        None => set_suspended(&call, of, suspended, sweeps).await?,
+    }
     let (id, key) = (
         body.text("processDefinitionId")?,
         body.text("processDefinitionKey")?,

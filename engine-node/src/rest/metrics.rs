@@ -19,6 +19,9 @@ use serde_json::{Value, json};
 /// Until when the numbers of task workers have been deleted, Unix milliseconds.
 const FORGOTTEN: &str = "metrics.task-worker.deleted";
 
+/// Counted from history, with the catalog.
+const ELEMENTS: &str = "executed-decision-elements";
+
 /// Routes of this resource.
 pub fn routes() -> Router<App> {
     Router::new()
@@ -52,26 +55,38 @@ fn number(call: &Call, name: &str, class: &str) -> ApiResult<Option<i64>> {
 }
 
 /// The name a metric is kept under: the old names of some are still asked for.
-fn kept(name: &str) -> ApiResult<String> {
+fn kept(name: &str) -> String {
     match name {
-        "activity-instance-start" => Ok("flow-node-instances".into()),
-        "root-process-instance-start" => Ok("process-instances".into()),
-        "executed-decision-instances" => Ok("decision-instances".into()),
-        "task-users" => Ok("unique-task-workers".into()),
-        "executed-decision-elements"
-        | "job-locked-exclusive"
-        | "history-cleanup-removed-decision-instances"
-        | "history-cleanup-removed-batch-operations"
-        | "history-cleanup-removed-task-metrics" => {
-            Err(ApiError::not_implemented(&format!("the metric '{name}'")))
-        }
-        other => Ok(other.to_owned()),
+        "activity-instance-start" => "flow-node-instances",
+        "root-process-instance-start" => "process-instances",
+        "executed-decision-instances" => "decision-instances",
+        "task-users" => "unique-task-workers",
+        other => other,
     }
+    .to_owned()
+}
+
+/// The cells of all decisions that were evaluated, as far as they are still deployed.
+async fn elements(call: &Call, wanted: &Wanted) -> ApiResult<Response> {
+    let snapshot = call.select(&metric::decisions_each(wanted)).await?;
+    let view = call.catalog();
+    let mut all = 0;
+    for row in &snapshot.rows {
+        let (id, number) = (
+            row.id(0).map_err(error::store)?,
+            row.i64(1).map_err(error::store)?,
+        );
+        if let Some(decision) = view.decisions.by_id(id) {
+            let elements = decision.definitions.decisions[decision.index].elements();
+            all += number * i64::try_from(elements).unwrap_or(i64::MAX);
+        }
+    }
+    Ok(call.covered(&json!({"result": all}), &snapshot))
 }
 
 async fn sum(call: Call) -> ApiResult<Response> {
     let mut wanted = Wanted {
-        name: Some(kept(call.param("name"))?),
+        name: Some(kept(call.param("name"))),
         reporter: None,
         from: day(&call, "startDate")?,
         to: day(&call, "endDate")?,
@@ -89,6 +104,7 @@ async fn sum(call: Call) -> ApiResult<Response> {
             wanted.from = wanted.from.max(forgotten.and_then(|text| text.parse().ok()));
             metric::task_users(&wanted)
         }
+        Some(ELEMENTS) => return elements(&call, &wanted).await,
         Some("decision-instances") => metric::decisions(&wanted),
         _ => metric::sum(&wanted),
     };
@@ -100,15 +116,15 @@ async fn sum(call: Call) -> ApiResult<Response> {
 
 async fn intervals(call: Call) -> ApiResult<Response> {
     let wanted = Wanted {
-        name: call.query_param("name").map(kept).transpose()?,
+        name: call.query_param("name").map(kept),
         reporter: call.query_param("reporter").map(str::to_owned),
         from: day(&call, "startDate")?,
         to: day(&call, "endDate")?,
     };
-    if wanted.name.as_deref() == Some("decision-instances") {
-        return Err(ApiError::not_implemented(
-            "the metric 'decision-instances' by interval",
-        ));
+    if let Some(name @ ("decision-instances" | ELEMENTS)) = wanted.name.as_deref() {
+        return Err(ApiError::not_implemented(&format!(
+            "the metric '{name}' by interval"
+        )));
     }
     for name in ["startDate", "endDate"] {
         if call.query_param(name).is_some_and(|text| text.trim().is_empty()) {
@@ -150,7 +166,8 @@ async fn intervals(call: Call) -> ApiResult<Response> {
 
 /// Task workers are counted from history, which stays: only the count begins anew.
 async fn forget(call: Call) -> ApiResult<Response> {
-    let upto = day(&call, "date")?.unwrap_or_else(crate::app::writer::now);
+    let asked = day(&call, "date")?;
+    let upto = asked.unwrap_or_else(crate::app::writer::now);
     let store = call.app.engine.store();
     let before = store.setting(FORGOTTEN).await.map_err(error::store)?;
     let before: i64 = before.and_then(|text| text.parse().ok()).unwrap_or(i64::MIN);
@@ -159,6 +176,11 @@ async fn forget(call: Call) -> ApiResult<Response> {
         .put_setting(FORGOTTEN, &upto, true)
         .await
         .map_err(error::store)?;
-    call.log(|| vec![Told::operator("TaskMetrics", "Delete")]).await?;
+    let told = Told::operator("TaskMetrics", "Delete");
+    let told = match asked {
+        Some(date) => told.said("timestamp", date),
+        None => told,
+    };
+    call.log(|| vec![told]).await?;
     Ok(no_content())
 }

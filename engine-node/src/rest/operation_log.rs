@@ -8,7 +8,10 @@ use super::{
 use crate::{
     App,
     app::CatalogView,
-    query::operation::{self, LoggedRow},
+    query::{
+        history_process::NEVER,
+        operation::{self, LoggedRow},
+    },
     rights::need::{Need, resource},
     store::operations::Told,
 };
@@ -33,9 +36,9 @@ pub fn routes() -> Router<App> {
 
 fn dto(view: &CatalogView, row: LoggedRow) -> UserOperationLogEntry {
     let told = row.told;
-    let of_root = row
-        .root_definition
-        .and_then(|id| removal(view, id, row.root_ended));
+    // What happens to history after the end of its tree has none, as in the reference.
+    let of_tree = row.root_definition.filter(|_| told.operation != "DeleteHistory");
+    let of_root = of_tree.and_then(|id| removal(view, id, row.root_end));
     UserOperationLogEntry {
         id: row.id.to_string(),
         deployment_id: told.deployment_id,
@@ -59,7 +62,7 @@ fn dto(view: &CatalogView, row: LoggedRow) -> UserOperationLogEntry {
         property: told.property.map(|property| property.into_owned()),
         org_value: told.old,
         new_value: told.new,
-        removal_time: row.removal.map(Date).or(of_root),
+        removal_time: row.removal.filter(|at| *at != NEVER).map(Date).or(of_root),
         root_process_instance_id: row.instance_id.map(|_| row.root_id.to_string()),
         category: told.category.into_owned(),
         annotation: told.annotation,

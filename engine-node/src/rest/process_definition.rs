@@ -1,5 +1,6 @@
 //! `/process-definition`: list, models, starts, suspension.
 use super::{
+    batch::encoded,
     call::{Call, answer, json, no_content},
     deployment::{attachment, media_type},
     error, instance_view,
@@ -22,7 +23,7 @@ use axum::{
     response::Response,
     routing::{get, post, put},
 };
-use bpmn_core::Id;
+use bpmn_core::{Id, Millis};
 use http::StatusCode;
 use rest_api::{
     ApiError, ApiResult,
@@ -406,9 +407,10 @@ async fn suspend(call: Call) -> ApiResult<Response> {
     };
     let id = &deployed.row.rest_id;
     let could_not = format!("The suspension state of Process Definition with id {id} could not be updated");
-    suspension::at_once(&body, &could_not)?;
+    let path = format!("/process-definition/{}/suspended", encoded(id));
+    let later = suspension::later(&body, &could_not)?.map(|due| (path, due));
     let named = (Some(id.clone()), None);
-    set_suspended(&call, &body, vec![deployed.clone()], named).await
+    set_suspended(&call, &body, vec![deployed.clone()], named, later).await
 }
 
 async fn suspend_by_key_in_body(call: Call) -> ApiResult<Response> {
@@ -418,17 +420,16 @@ async fn suspend_by_key_in_body(call: Call) -> ApiResult<Response> {
         return Err(ApiError::invalid_request(text));
     }
     suspension::one_of(&body, &BY, "processDefinitionId or processDefinitionKey")?;
-    suspension::at_once(
-        &body,
-        "Could not update the suspension state of Process Definitions",
-    )?;
+    let could_not = "Could not update the suspension state of Process Definitions";
+    let path = "/process-definition/suspended".to_owned();
+    let later = suspension::later(&body, could_not)?.map(|due| (path, due));
     let found = suspension::definitions(&body, &call.catalog())?;
     suspension::demand(&call, &body, &found, |key| {
         let on = |permission| Need::on(resource::PROCESS_DEFINITION, permission, key);
         vec![on("SUSPEND"), on("UPDATE")]
     })?;
     let named = (None, body.text(BY[1])?);
-    set_suspended(&call, &body, found, named).await
+    set_suspended(&call, &body, found, named, later).await
 }
 
 async fn set_suspended(
@@ -436,6 +437,7 @@ async fn set_suspended(
     body: &Filters,
     definitions: Vec<Arc<Deployed>>,
     (id, key): (Option<String>, Option<String>),
+    later: Option<(String, Millis)>,
 ) -> ApiResult<Response> {
     let (suspended, instances) = (body.on("suspended")?, body.on("includeProcessInstances")?);
     if instances {
@@ -443,7 +445,9 @@ async fn set_suspended(
             suspension::of_instances(SUSPEND_INSTANCE, key)
         })?;
     }
-    if !definitions.is_empty() {
+    if let Some((path, due)) = later {
+        suspension::schedule(call, body, &path, due).await?;
+    } else if !definitions.is_empty() {
         let ids = suspension::ids(&definitions);
         let replication = &call.app.replication;
         let done = replication

@@ -100,16 +100,19 @@ async fn upload(mut call: Call, place: Place) -> ApiResult<Response> {
     let name = call.name("name")?;
     let parts = multipart::parts(&call).await?;
     let part = |name: &str| parts.iter().find(|part| part.name == name);
-    if part("type").is_some() {
-        return Err(ApiError::not_implemented("a serialized Java object as a part"));
+    if let Some(class) = part("type") {
+        let class = String::from_utf8_lossy(&class.bytes).trim().to_owned();
+        let data = part("data").ok_or_else(|| no_part("getContentType", "dataPart"))?;
+        let prefix = format!("Cannot put {} variable {name}", place.word());
+        let gone = place.gone(call.param("id"));
+        let Some(value) = java_object(&class, data)? else {
+            return Ok(no_content());
+        };
+        place.tell(&mut call, "SetVariable");
+        return change(&call, place, vec![(name, value)], Vec::new(), &prefix, gone).await;
     }
     let kind = part("valueType").map(|part| String::from_utf8_lossy(&part.bytes).trim().to_owned());
-    let data = part("data").ok_or_else(|| {
-        ApiError::null_pointer(
-            "Cannot invoke \"org.camunda.bpm.engine.rest.mapper.MultipartFormData$FormPart.getBinaryContent()\" because \
-             \"binaryDataFormPart\" is null",
-        )
-    })?;
+    let data = part("data").ok_or_else(|| no_part("getBinaryContent", "binaryDataFormPart"))?;
     let content = data.bytes.to_vec();
     let value = match kind.as_deref() {
         None | Some("Bytes") => TypedValue::Bytes(content),
@@ -123,16 +126,89 @@ async fn upload(mut call: Call, place: Place) -> ApiResult<Response> {
                 encoding: None,
             }
         }
-        Some(other) => {
-            return Err(ApiError::not_implemented(&format!(
-                "a variable of type {other} as a part"
-            )));
-        }
+        // The reference makes a text of its array's address.
+        Some("String") => TypedValue::String(String::from_utf8_lossy(&content).into_owned()),
+        Some(other) => return Err(no_bytes(other)),
     };
     let prefix = format!("Cannot put {} variable {name}", place.word());
     let gone = place.gone(call.param("id"));
     place.tell(&mut call, "SetVariable");
     change(&call, place, vec![(name, value)], Vec::new(), &prefix, gone).await
+}
+
+fn no_part(method: &str, variable: &str) -> ApiError {
+    ApiError::null_pointer(&format!(
+        "Cannot invoke \"org.camunda.bpm.engine.rest.mapper.MultipartFormData$FormPart.{method}()\" because \
+         \"{variable}\" is null"
+    ))
+}
+
+/// Why bytes are no value of that type.
+fn no_bytes(kind: &str) -> ApiError {
+    let class = match kind {
+        "Json" | "Xml" | "Object" => {
+            return ApiError::invalid_request(format!(
+                "Must provide 'null' or String value for value of SerializableValue type '{kind}'."
+            ));
+        }
+        "Boolean" | "Short" | "Integer" | "Long" | "Double" => format!("java.lang.{kind}"),
+        "Date" => "java.util.Date".to_owned(),
+        other => {
+            let text = format!("Unsupported value type '{other}'");
+            return ApiError::new(StatusCode::BAD_REQUEST, "RestException", text);
+        }
+    };
+    ApiError::invalid_request(format!(
+        "Cannot convert value '[B' of type '{kind}' to java type {class}"
+    ))
+}
+
+/// Classes whose objects are a JSON value each.
+const SCALARS: [&str; 6] = [
+    "java.lang.String",
+    "java.lang.Boolean",
+    "java.lang.Short",
+    "java.lang.Integer",
+    "java.lang.Long",
+    "java.lang.Double",
+];
+
+/// A Java object that a client sends as JSON, read and written as the reference does; `None` for null. Of classes there
+/// are Java's own.
+fn java_object(class: &str, data: &multipart::Part) -> ApiResult<Option<TypedValue>> {
+    let media = data.media_type.as_deref().unwrap_or("text/plain");
+    if !media.starts_with("application/json") {
+        return Err(ApiError::invalid_request(format!(
+            "Unrecognized content type for serialized java type: {media}"
+        )));
+    }
+    let unreadable = |why: String| {
+        let error = ApiError::invalid_request(format!("Could not deserialize JSON object: {why}"));
+        error.with_status(StatusCode::INTERNAL_SERVER_ERROR)
+    };
+    if class.is_empty() {
+        let why = "Failed to parse type '' (remaining: ''): Unexpected end-of-string";
+        return Err(unreadable(why.to_owned()));
+    }
+    let json: serde_json::Value =
+        serde_json::from_slice(&data.bytes).map_err(|error| unreadable(error.to_string()))?;
+    if json.is_null() {
+        return Ok(None);
+    }
+    let object = TypedValue::Object {
+        text: Some(json.to_string()),
+        type_name: class.to_owned(),
+        format: "application/json".to_owned(),
+    };
+    if SCALARS.contains(&class) {
+        return Ok(Some(object));
+    }
+    match bpmn_core::passed_on(object.clone()) {
+        read if read != object || class.contains('<') || class.starts_with("java.util.") => Ok(Some(read)),
+        _ => Err(unreadable(format!(
+            "Failed to parse type '{class}' (remaining: ''): Cannot locate class '{class}', problem: {class}"
+        ))),
+    }
 }
 
 /// The instance that has the scope.

@@ -1,11 +1,12 @@
 //! Bodies that suspend or activate, shared by definitions, instances, job definitions and jobs.
-use super::call::Call;
+use super::{call::Call, error};
 use crate::{
-    app::{CatalogView, Deployed},
+    app::{CatalogView, Deployed, batches::Request},
     rights::need::{Need, Pairs, needs, resource},
 };
-use bpmn_core::Id;
+use bpmn_core::{Id, Millis};
 use rest_api::{ApiError, ApiResult, date, filters::Filters};
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// Refuses more or fewer than one of these members, in the reference's words; `words` names them all.
@@ -19,17 +20,37 @@ pub fn one_of(body: &Filters, members: &[&str], words: &str) -> ApiResult<()> {
     Err(ApiError::invalid_request(format!("{verb} {words} {tail}")))
 }
 
-/// Refuses an `executionDate`: one that can't be read behind the reference's words, any other because it isn't served.
-pub fn at_once(body: &Filters, could_not: &str) -> ApiResult<()> {
+/// The time of a suspension that has an `executionDate`.
+///
+/// # Errors
+/// One that can't be read, behind the reference's words.
+pub fn later(body: &Filters, could_not: &str) -> ApiResult<Option<Millis>> {
     let Some(text) = body.text("executionDate")?.filter(|text| !text.is_empty()) else {
-        return Ok(());
+        return Ok(None);
     };
-    if date::parse(&text).is_none() && bpmn_core::timer::date(&text).is_err() {
-        return Err(ApiError::invalid_request(format!(
-            "{could_not} due to: Invalid format: \"{text}\""
-        )));
+    let due = date::parse(&text).or_else(|| bpmn_core::timer::date(&text).ok());
+    due.map(Some)
+        .ok_or_else(|| ApiError::invalid_request(format!("{could_not} due to: Invalid format: \"{text}\"")))
+}
+
+/// Makes the job of a suspension that is to come: it sends the same body to `path` then.
+///
+/// # Errors
+/// 503 if it can't be written.
+pub async fn schedule(call: &Call, body: &Filters, path: &str, due: Millis) -> ApiResult<()> {
+    let mut then: Map<String, Value> = Map::new();
+    for name in body.names().filter(|name| *name != "executionDate") {
+        then.insert(name.to_owned(), body.raw(name).cloned().unwrap_or_default());
     }
-    Err(ApiError::not_implemented("a suspension with 'executionDate'"))
+    let request = Request {
+        method: "PUT".to_owned(),
+        path: path.to_owned(),
+        body: Value::Object(then),
+        user: call.caller.user.clone(),
+        unknown: None,
+    };
+    let made = call.app.engine.suspend_later(&request, due).await;
+    made.map_err(error::api)
 }
 
 /// Published definitions that `processDefinitionId` or `processDefinitionKey` (with its tenant) names.

@@ -7,6 +7,7 @@ use super::{
     rules::{self, Otherwise, What},
 };
 use crate::{
+    app::Caller,
     query::{external_task, history_process, incident, job, process_instance},
     rest::{call::Call, error},
     store::{Entity, IdentityChange, Row, StoreError},
@@ -525,7 +526,13 @@ impl Call {
             let grant = grant.clone();
             async move { Ok::<_, ApiError>(vec![grant]) }
         };
-        self.app.replication.change_identity(decide).await
+        // The key, if there is one, is that of the request that this is a part of.
+        let caller = Caller::default();
+        let changed = self
+            .app
+            .replication
+            .change_identity(&caller, String::new(), decide);
+        changed.await.map(drop)
     }
 
     /// Takes away, on every shard, the authorizations of a thing that is gone, where they are asked for.
@@ -543,7 +550,13 @@ impl Call {
                 changes.map_err(error::store)
             }
         };
-        self.app.replication.change_identity(decide).await
+        // The key, if there is one, is that of the request that this is a part of.
+        let caller = Caller::default();
+        let changed = self
+            .app
+            .replication
+            .change_identity(&caller, String::new(), decide);
+        changed.await.map(drop)
     }
 
     /// Refuses to make a batch for whoever may not.

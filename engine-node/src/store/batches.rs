@@ -30,6 +30,8 @@ pub struct NewBatch {
     /// Whether history shows it.
     pub recorded: bool,
     pub create_user: Option<String>,
+    /// Of the request that makes it under an idempotency key.
+    pub digest: Option<String>,
     pub work: Vec<NewWork>,
 }
 
@@ -48,6 +50,8 @@ pub enum Begun {
     Done,
     /// One of that id was here already.
     Known,
+    /// One of that id was here already, made by another request.
+    Other,
     NotOwner(Slot),
 }
 
@@ -112,8 +116,8 @@ pub trait Batches: Send + Sync {
     /// Tells what became of what was locked.
     async fn end_batch_work(&self, outcomes: &Outcomes) -> Result<(), StoreError>;
     /// Ends the batches that have nothing left to do here; deletes those that history doesn't show, and those whose
-    /// removal time is before `now`.
-    async fn settle_batches(&self, now: Millis) -> Result<(), StoreError>;
+    /// removal time is before `now`: how many of these there were.
+    async fn settle_batches(&self, now: Millis) -> Result<u64, StoreError>;
     /// Changes a batch; false while one of its slots is being moved, and then nothing was done.
     async fn change_batch(&self, id: Id, change: BatchChange) -> Result<bool, StoreError>;
     /// New tries for one thing; false if there is none of that id.
@@ -160,6 +164,7 @@ fn batch_row(batch: &NewBatch) -> Vec<Cell> {
         Cell::Null,
         (&batch.create_user).into(),
         Cell::Null,
+        (&batch.digest).into(),
     ]
 }
 
@@ -195,12 +200,13 @@ impl<B: Backend> SqlStore<B> {
         slots.dedup();
         let mut transaction = self.backend.begin().await?;
         let known = self
-            .sql("SELECT count(*) FROM batch WHERE \"id\" = ")
+            .sql("SELECT \"digest\" FROM batch WHERE \"id\" = ")
             .bind(Type::Uuid, batch.id);
-        let known = each(transaction.run(known).await?, |r| r.int())?;
-        if known.first().is_some_and(|n| *n > 0) {
+        let known = each(transaction.run(known).await?, |r| r.text_opt())?;
+        if let Some(known) = known.first() {
             transaction.commit().await?;
-            return Ok(Begun::Known);
+            let other = known.is_some() && batch.digest.is_some() && *known != batch.digest;
+            return Ok(if other { Begun::Other } else { Begun::Known });
         }
         let sql = self.sql(&format!(
             "SELECT \"slot\" FROM slot WHERE \"state\" = 0 AND \"slot\" IN ({}) ORDER BY \"slot\"",
@@ -285,7 +291,7 @@ impl<B: Backend> SqlStore<B> {
         transaction.commit().await
     }
 
-    async fn settle(&self, now: Millis) -> Result<(), StoreError> {
+    async fn settle(&self, now: Millis) -> Result<u64, StoreError> {
         let sql = self
             .sql("UPDATE batch SET \"running\" = false, \"seeded\" = true, \"ended\" = ")
             .now()
@@ -299,8 +305,9 @@ impl<B: Backend> SqlStore<B> {
                 "DELETE FROM batch WHERE \"running\" = false AND {OWNED} AND (\"recorded\" = false OR \"removal\" < "
             ))
             .bind(Type::Big, now)
-            .push(")");
-        self.backend.run(sql).await.map(drop)
+            .push(") RETURNING \"recorded\"");
+        let gone = each(self.backend.run(sql).await?, |r| r.bool())?;
+        Ok(gone.into_iter().filter(|recorded| *recorded).count() as u64)
     }
 
     /// The statements that a change is.
@@ -414,7 +421,7 @@ impl<B: Backend> Batches for SqlStore<B> {
         self.tell_outcomes(outcomes).await
     }
 
-    async fn settle_batches(&self, now: Millis) -> Result<(), StoreError> {
+    async fn settle_batches(&self, now: Millis) -> Result<u64, StoreError> {
         self.settle(now).await
     }
 

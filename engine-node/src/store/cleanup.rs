@@ -50,7 +50,7 @@ impl<B: Backend> SqlStore<B> {
                     .bind(Type::Big, from)
                     .push(" AND \"evaluated\" < ")
                     .bind(Type::Big, before)
-                    .push(" AND \"instance_id\" IS NULL"),
+                    .push(" AND \"instance_id\" IS NULL AND \"removal\" IS NULL"),
                 "\"evaluated\"",
             ),
             Expired::Definition { id, from, before } => (
@@ -84,6 +84,7 @@ impl<B: Backend> SqlStore<B> {
                 .bind(Type::Big, before)
                 .push(&format!(" AND {OWNED}"));
             transaction.run(gone).await?;
+            self.delete_decisions(transaction.as_mut(), before, most).await?;
         }
         let trees = each(transaction.run(self.expired_sql(expired, most)).await?, read_tree)?;
         let Some(last) = trees.last() else {
@@ -114,6 +115,28 @@ impl<B: Backend> SqlStore<B> {
         }
         transaction.commit().await?;
         Ok(cleaned)
+    }
+
+    /// Evaluations of no process whose removal time, set by hand, has come.
+    async fn delete_decisions(
+        &self,
+        transaction: &mut dyn Transaction,
+        before: Millis,
+        most: usize,
+    ) -> Result<(), StoreError> {
+        let sql = self
+            .sql(
+                "SELECT \"root_id\", \"slot\", \"retention\", \"evaluated\" FROM history_decision WHERE \"root_id\" = \
+                 \"id\" AND \"instance_id\" IS NULL AND \"removal\" IS NOT NULL AND \"removal\" < ",
+            )
+            .bind(Type::Big, before)
+            .push(&format!(" AND {OWNED} LIMIT {most}"));
+        let trees = each(transaction.run(sql).await?, read_tree)?;
+        let roots: Vec<Id> = trees.iter().map(|tree| tree.root).collect();
+        match trees.first() {
+            Some(tree) => self.delete_trees(transaction, tree.retention, &roots).await,
+            None => Ok(()),
+        }
     }
 
     async fn delete_trees(

@@ -294,6 +294,7 @@ pub(super) fn decision(d: &HistoricDecision, kept: Kept) -> Vec<Cell> {
         d.collected.map_or(Cell::Null, Cell::Float),
         d.parent_id,
         &d.tenant_id,
+        Cell::Null,
     ]
 }
 

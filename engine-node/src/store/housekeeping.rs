@@ -97,6 +97,13 @@ pub trait Housekeeping: Send + Sync {
 
     /// Deletes a part of history, unless its slot is moving or elsewhere: then false.
     async fn forget(&self, what: super::forget::Forget) -> Result<bool, StoreError>;
+    /// Sets when a part of history is to go ([`crate::query::history_process::NEVER`]: never); `None`: as its definition
+    /// says. False while its slot is moving or elsewhere.
+    async fn set_removal(
+        &self,
+        of: super::removal::Removable,
+        at: Option<Millis>,
+    ) -> Result<bool, StoreError>;
     /// Sets or removes the note on what one operation has told the user log, all of it that is here. Whether there is
     /// any; `None` while some of it is in a slot that is moving: nothing is changed then.
     async fn annotate_operation(&self, operation: Id, text: Option<&str>)

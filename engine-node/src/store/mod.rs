@@ -28,6 +28,7 @@ mod parked;
 mod partitions;
 mod postgres;
 mod reference;
+pub mod removal;
 pub mod schema;
 mod slots;
 mod sql;

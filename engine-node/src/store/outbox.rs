@@ -10,6 +10,7 @@ use super::{
     cleanup::history,
     forget::Forget,
     housekeeping::*,
+    removal::Removable,
     schema::*,
     sql::{Dialect, columns},
     sql_store::{SqlStore, each},
@@ -207,6 +208,10 @@ impl<B: Backend> Housekeeping for SqlStore<B> {
 
     async fn forget(&self, what: Forget) -> Result<bool, StoreError> {
         self.forget_rows(what).await
+    }
+
+    async fn set_removal(&self, of: Removable, at: Option<Millis>) -> Result<bool, StoreError> {
+        self.write_removal(of, at).await
     }
 
     async fn annotate_operation(

@@ -20,6 +20,7 @@ use rest_api::{
     operations::Merge,
 };
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use topology::{Id, IdGenerator, ShardName, Slot};
 
@@ -149,6 +150,12 @@ async fn begin(app: &App, request: &Admitted, only: Option<ShardName>) -> Result
         .into_iter()
         .map(|(shard, out)| (shard, out.with(headers::BATCH, id.clone())))
         .collect();
+    if request.idempotency_key.is_some() {
+        let digest = digest(request);
+        for (_, out) in &mut each {
+            out.headers.insert(headers::DIGEST, digest.clone());
+        }
+    }
     all_reachable(each.iter().map(|(shard, _)| shard))?;
     let operation = told::draw(&mut each);
     let deadline = Instant::now() + app.options.fanout_deadline;
@@ -161,6 +168,27 @@ async fn begin(app: &App, request: &Admitted, only: Option<ShardName>) -> Result
         true => Ok(respond::json(sum(&begun)?, &[])),
         false => Ok(answer),
     }
+}
+
+/// What tells a client's request from another with its key, as nodes make it.
+fn digest(request: &Admitted) -> HeaderValue {
+    let call = &request.call;
+    let path = call
+        .path
+        .strip_prefix(crate::classify::ROOT)
+        .unwrap_or(&call.path);
+    let mut hash = Sha256::new();
+    for part in [
+        call.operation.method,
+        path,
+        call.query.as_deref().unwrap_or_default(),
+    ] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hash.update(&request.out.body);
+    let text: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
 }
 
 /// Pure: what shards answered about their parts, as one batch.

@@ -77,8 +77,9 @@ pub fn conclude(results: Vec<Result<Part, NoAnswer>>) -> Answer {
         }
     }
     // A shard that has nothing of what was asked for refuses only if all do.
-    if !done.is_empty() {
-        refused.retain(|part| !part.headers.contains_key(headers::NOTHING_HERE));
+    let has_some = |part: &Part| !part.headers.contains_key(headers::NOTHING_HERE);
+    if !done.is_empty() || refused.iter().any(has_some) {
+        refused.retain(has_some);
     }
     if refused.is_empty() && failed.is_empty() {
         return done

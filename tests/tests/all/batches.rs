@@ -2,7 +2,10 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::{path::PathBuf, time::Duration};
-use testkit::{cluster::Cluster, process::wait_for};
+use testkit::{
+    cluster::{Cluster, USER},
+    process::wait_for,
+};
 
 /// Instances of each batch.
 const MANY: u64 = 240;
@@ -19,6 +22,20 @@ async fn post(cluster: &Cluster, path: &str, body: Value) -> Result<Value> {
     let (status, body) = cluster.call("POST", &url, Some(&body)).await?;
     ensure!(status == 200, "POST {path}: {status} {body}");
     Ok(body)
+}
+
+/// With an `Idempotency-Key`.
+async fn keyed(cluster: &Cluster, path: &str, body: &Value) -> Result<(u16, Value)> {
+    let request = reqwest::Client::new()
+        .post(format!("{}{path}", cluster.routers[0].base()))
+        .basic_auth(USER.0, Some(USER.1))
+        .header("Content-Type", "application/json")
+        .header("Idempotency-Key", "once")
+        .body(body.to_string());
+    let response = request.send().await?;
+    let status = response.status().as_u16();
+    let text = response.text().await?;
+    Ok((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
 }
 
 /// Kills the first node of a shard while the batch is under way, and waits until it has ended nonetheless.
@@ -45,7 +62,13 @@ async fn batches_go_on_when_nodes_die_and_do_nothing_twice() -> Result<()> {
             post(&cluster, "/process-definition/key/compat_batch/start", json!({})).await?;
         }
         let all = json!({"processInstanceQuery": {"processDefinitionKey": "compat_batch"}});
-        let deletion = post(&cluster, "/process-instance/delete", all).await?;
+        let (status, deletion) = keyed(&cluster, "/process-instance/delete", &all).await?;
+        ensure!(status == 200, "{status} {deletion}");
+        let again = keyed(&cluster, "/process-instance/delete", &all).await?;
+        ensure!(again.0 == 200 && again.1["id"] == deletion["id"], "{again:?}");
+        let other = json!({"deleteReason": "other", "processInstanceQuery": {}});
+        let other = keyed(&cluster, "/process-instance/delete", &other).await?;
+        ensure!(other.0 == 422, "{other:?}");
         ends_without(&mut cluster, "a", &deletion).await?;
         let left = get(&cluster, "/process-instance/count").await?;
         ensure!(left["count"] == 0, "{left}");
@@ -62,6 +85,12 @@ async fn batches_go_on_when_nodes_die_and_do_nothing_twice() -> Result<()> {
         let batches = get(&cluster, "/history/batch/count?completed=true").await?;
         ensure!(batches["count"] == 2, "{batches}");
         ensure!(get(&cluster, "/batch/count").await?["count"] == 0);
+
+        let user = |id: &str| json!({"profile": {"id": id}, "credentials": {"password": "secret"}});
+        for (id, status) in [("mary", 204), ("mary", 204), ("peter", 422)] {
+            let answer = keyed(&cluster, "/user/create", &user(id)).await?;
+            ensure!(answer.0 == status, "{id}: {answer:?}");
+        }
         Ok(())
     };
     let result: Result<()> = run.await;

@@ -76,7 +76,10 @@ async fn compat_what_asks_every_shard_says_what_it_covers() -> Result<()> {
 
 /// The whole table: a head line, then a row an operation.
 async fn contract(base: &str) -> Result<String> {
-    let proofs = proofs(&scenarios())?;
+    let mut proofs = proofs(&scenarios())?;
+    for (operation, name) in self::proofs(&of_users())? {
+        proofs.entry(operation).or_insert(format!("../users/{name}"));
+    }
     let client = Client::new();
     let mut text = "method\tpath\tanswer\tnot served\trecorded in tests/compat\n".to_owned();
     for operation in operations() {

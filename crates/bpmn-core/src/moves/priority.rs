@@ -69,6 +69,7 @@ impl Ctx<'_, '_> {
             JobKind::AsyncBefore | JobKind::AsyncAfter => "async-continuation",
             JobKind::TimerStart => "timer-start-event",
             JobKind::Event => "event",
+            JobKind::Suspension => "suspension",
             JobKind::Timeout(_) => "timer-task-listener",
             JobKind::Timer if at.has_timeout() => "timer-task-listener",
             JobKind::Timer if of_boundary => "timer-transition",

@@ -27,6 +27,16 @@ pub struct Decision {
     pub requires: Vec<usize>,
 }
 
+impl Decision {
+    /// What an evaluation counts as in the reference's metric: the cells of its table, or one expression.
+    pub fn elements(&self) -> u64 {
+        match &self.logic {
+            Logic::Literal(_) => 1,
+            Logic::Table(table) => ((table.inputs.len() + table.outputs.len()) * table.rules.len()) as u64,
+        }
+    }
+}
+
 /// How a decision decides.
 #[derive(Debug)]
 pub enum Logic {

@@ -59,8 +59,9 @@ impl Default for CleanupSettings {
 #[derive(Debug, Default)]
 pub struct Cleanup {
     wake: Notify,
-    /// Trees deleted since this node started.
+    /// Trees deleted since this node started: of process instances, and evaluations that no process asked for.
     pub trees: AtomicU64,
+    pub decisions: AtomicU64,
 }
 
 impl Engine {
@@ -245,7 +246,13 @@ impl Work<'_> {
                 let cleaned = store
                     .clean(expired, self.engine.inner.settings.cleanup.portion)
                     .await?;
-                self.count(cleaned.trees);
+                match expired {
+                    Expired::Decision { .. } => {
+                        let decisions = &self.engine.inner.cleanup.decisions;
+                        decisions.fetch_add(cleaned.trees, Ordering::Relaxed);
+                    }
+                    _ => self.count(cleaned.trees),
+                }
                 // What is left before that belongs to slots that are moving, or to other roots.
                 if let Expired::Definition { from, .. } | Expired::Decision { from, .. } = &mut expired {
                     *from = cleaned.upto;

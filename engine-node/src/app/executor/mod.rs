@@ -11,6 +11,7 @@ mod flow;
 mod numbers;
 mod run;
 pub mod settings;
+pub mod suspensions;
 mod timers;
 pub mod xml;
 

@@ -13,7 +13,7 @@ use bpmn_core::{
     Id, Slot,
     command::{Command, Rejection},
     history::Kind,
-    instance::{HistoricJob, Incident, Job, RunState},
+    instance::{HistoricJob, Incident, Job, JobKind, RunState},
     timer,
 };
 use std::sync::Arc;
@@ -23,6 +23,9 @@ impl Engine {
     /// transaction. The instance lives in a slot of this shard that is drawn at random, so that a hot definition
     /// doesn't fill its home slot.
     pub(super) async fn run_timer_start(&self, job: Job) -> Result<(), EngineError> {
+        if job.kind == JobKind::Suspension {
+            return self.run_suspension(job).await;
+        }
         let deployed = self.inner.deployed(job.definition_id)?;
         let slot = self.any_owned_slot()?;
         let next = match self.next_firing(&deployed, &job) {

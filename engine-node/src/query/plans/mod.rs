@@ -121,6 +121,12 @@ const LISTS: &[List] = &[
         companion: "processInstanceId",
     },
     List {
+        path: "/history/user-operation",
+        known: known::HISTORY_OPERATION,
+        listing: operation::listing,
+        companion: "processInstanceId",
+    },
+    List {
         path: "/history/job-log",
         known: known::HISTORY_JOB_LOG,
         listing: |w| history_log::Log::Job.listing(w),

@@ -19,6 +19,8 @@ INSERT INTO task_candidate (task_id, slot, root_id, is_group, name)
   SELECT seeded(5, n), slot, seeded(3, n), n % 2 = 0, 'text ' || n % 2000 FROM n;
 INSERT INTO task_link (task_id, slot, root_id, kind, is_group, name)
   SELECT seeded(5, n), slot, seeded(3, n), 'helper', false, 'text ' || n % 2000 FROM n;
+INSERT INTO history_operation (id, slot, retention, root_id, instance_id, operation_id, user_id, time, category, entity, operation, property, deployment_id, definition_id, definition_key, task_id)
+  SELECT seeded(120, n), slot, 0, seeded(30, n), seeded(30, n), seeded(121, n), 'text ' || n % 2000, at, CASE WHEN n % 2 = 0 THEN 'Operator' ELSE 'TaskWorker' END, 'Task', 'text ' || n % 50, 'assignee', 'text ' || n % 50, 'text ' || n % 50, 'text ' || n % 50, seeded(50, n)::text FROM n;
 INSERT INTO group_member (group_id, user_id) SELECT 'text ' || n % 2000, 'text ' || n FROM n;
 INSERT INTO external_task (id, slot, root_id, instance_id, token_id, execution_id, activity_id, definition_id, element, topic, worker_id, lock_expires, retries, priority, suspended, created, lock_revision, recorded)
   SELECT seeded(7, n), slot, seeded(3, n), seeded(3, n), seeded(2, n), seeded(2, n), seeded(10, n), definition_of(n), 'text ' || n % 2000, 'text ' || n % 500, 'text ' || n % 2000, at, CASE WHEN n % 500 = 0 THEN 0 END, n % 101, n % 500 = 0, at, 1, true FROM n;

@@ -1,6 +1,6 @@
 //! Batches over process instances: deleted, suspended, given variables or messages, modified, migrated, restarted.
 use super::{
-    bad_user_request, begin, later, nothing_here,
+    bad_user_request, begin, history, later, nothing_here,
     targets::{Finds, INSTANCES, each, encoded, named, of_instances, with_instance},
 };
 use crate::{
@@ -169,9 +169,7 @@ async fn correlate(call: Call) -> ApiResult<Response> {
             "Process instance ids cannot be empty: process instance ids is empty",
         )));
     }
-    let Some(name) = body.text("messageName")? else {
-        return Err(ApiError::not_implemented("a batch of messages without a name"));
-    };
+    let name = body.text("messageName")?;
     let variables = body.object("variables")?.cloned().unwrap_or_default();
     let message = |id: &str| {
         json!({
@@ -181,11 +179,15 @@ async fn correlate(call: Call) -> ApiResult<Response> {
             "processVariables": variables,
         })
     };
-    let work = each(&named.ids, "POST", "/message", message);
+    let work = match name {
+        Some(_) => each(&named.ids, "POST", "/message", message),
+        // Whatever message an instance waits for.
+        None => each(&named.ids, history::TRIGGER, "ID", |_| variables.clone().into()),
+    };
     begin(&call, "correlate-message", work, |n| {
         let base = Told::operator("ProcessInstance", "CorrelateMessage");
         vec![
-            base.said("messageName", &name),
+            base.changed("messageName", None, name.clone()),
             base.said("nrOfInstances", n),
             base.said("nrOfVariables", variables.len()),
             base.said("async", true),

@@ -8,7 +8,8 @@ mod run;
 mod targets;
 
 pub use jobs::{find as find_jobs, one as one_job};
-pub use run::{execute, run};
+pub use run::{Told as ToldOfWork, execute, for_other, run, serve_jobs};
+pub use targets::encoded;
 
 use super::{
     call::{Call, json, no_content},

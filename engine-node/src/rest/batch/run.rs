@@ -4,7 +4,7 @@
 use super::history;
 use crate::{
     App,
-    app::{batches::Request, writer::now},
+    app::{EngineError, batches::Request, writer::now},
     rest::{
         self,
         caller::{Silent, User},
@@ -14,10 +14,11 @@ use crate::{
 use axum::{Router, body::Body, body::to_bytes};
 use bpmn_core::{Id, Millis};
 use futures_util::{StreamExt, stream};
-use http::{StatusCode, header};
+use http::{Method, StatusCode, header};
 use rest_api::{ApiError, ApiResult};
-use serde_json::Value;
-use std::time::Duration;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::{sync::atomic::Ordering, time::Duration};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -39,6 +40,29 @@ enum Outcome {
     Failed(String),
     /// Trouble that will pass.
     Later,
+}
+
+/// Sends what jobs have for this node's own API, until `drain`.
+pub async fn serve_jobs(app: App, drain: CancellationToken) {
+    let Some(mut calls) = app.engine.api_calls() else {
+        return;
+    };
+    let routes = rest::router(app.clone());
+    loop {
+        let call = tokio::select! { () = drain.cancelled() => return, call = calls.recv() => call };
+        let Some((request, reply)) = call else { return };
+        let answered = async {
+            // Of no batch: whatever it does may be done twice.
+            let work = app.engine.new_id(app.engine.any_owned_slot()?);
+            match send(&app, &routes, work, request).await {
+                Outcome::Done => Ok(Ok(())),
+                Outcome::Failed(why) => Ok(Err(why)),
+                Outcome::Later => Err(EngineError::Busy("it could not be done now".into())),
+            }
+        };
+        // Who asked may be gone.
+        let _ = reply.send(answered.await);
+    }
 }
 
 /// Works on batches of this shard until `drain`, while the job executor is active.
@@ -90,7 +114,7 @@ async fn portion(app: &App, routes: &Router) -> Result<Left, StoreError> {
     if some {
         let outcomes = stream::iter(locked)
             .map(|work| async move {
-                let outcome = send(app, routes, &work).await;
+                let outcome = send_on(app, routes, &work).await;
                 (work, outcome)
             })
             .buffer_unordered(AT_ONCE)
@@ -102,8 +126,15 @@ async fn portion(app: &App, routes: &Router) -> Result<Left, StoreError> {
         crate::failpoint::hit("batch.done");
         store.end_batch_work(&outcomes).await?;
     }
-    store.settle_batches(now()).await?;
+    settle(app).await?;
     Ok(if some { Left::More } else { Left::Others })
+}
+
+async fn settle(app: &App) -> Result<(), StoreError> {
+    let removed = app.engine.store().settle_batches(now()).await?;
+    let count = &app.engine.inner.batches_removed;
+    count.fetch_add(removed, Ordering::Relaxed);
+    Ok(())
 }
 
 fn add(all: &mut Outcomes, work: BatchWork, outcome: Outcome) {
@@ -124,7 +155,7 @@ pub async fn execute(app: &App, id: Id) -> ApiResult<bool> {
     let Some(work) = locked.map_err(rest::error::store)?.pop() else {
         return Ok(false);
     };
-    let outcome = send(app, &rest::router(app.clone()), &work).await;
+    let outcome = send_on(app, &rest::router(app.clone()), &work).await;
     let refusal = match &outcome {
         Outcome::Done => None,
         Outcome::Failed(why) => Some(ApiError::not_found(why)),
@@ -134,24 +165,80 @@ pub async fn execute(app: &App, id: Id) -> ApiResult<bool> {
     add(&mut outcomes, work, outcome);
     let told = async {
         store.end_batch_work(&outcomes).await?;
-        store.settle_batches(now()).await
+        settle(app).await
     };
     told.await.map_err(rest::error::store)?;
     refusal.map_or(Ok(true), Err)
 }
 
-async fn send(app: &App, routes: &Router, work: &BatchWork) -> Outcome {
+/// Sends a request to this node, or to the shard that its thing has moved to since the batch was made.
+async fn send_on(app: &App, routes: &Router, work: &BatchWork) -> Outcome {
     let Ok(request) = serde_json::from_str::<Request>(&work.request) else {
         return Outcome::Failed("what is to be done can't be read".into());
     };
-    match history::own(app, &request).await {
+    if is_here(app, &request).await {
+        return send(app, routes, work.id, request).await;
+    }
+    for (shard, urls) in app.replication.peers().others() {
+        let asked = json!({"work": work.id, "request": request}).to_string();
+        let peers = app.replication.peers();
+        let answer = peers.ask(
+            &shard,
+            &urls,
+            Method::POST,
+            "/internal/batch/work",
+            Some(asked.as_bytes()),
+        );
+        match answer.await.map(|answer| serde_json::from_slice::<Told>(&answer)) {
+            Ok(Ok(Told::Done)) => return Outcome::Done,
+            Ok(Ok(Told::Failed(why))) => return Outcome::Failed(why),
+            // Not there, not now, or nobody knows.
+            Ok(Ok(Told::Later) | Err(_)) | Err(_) => {}
+        }
+    }
+    Outcome::Later
+}
+
+/// Whether this shard owns the slot of what a request is for.
+async fn is_here(app: &App, request: &Request) -> bool {
+    // Of batches every shard has its own part.
+    let thing = request.thing().filter(|_| request.method != history::SET_REMOVAL);
+    match thing.and_then(Id::slot) {
+        Some(slot) => app.engine.check_slot(slot).await.is_ok(),
+        None => true,
+    }
+}
+
+/// What one shard tells another of a request that it has sent on.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Told {
+    Done,
+    Failed(String),
+    Later,
+}
+
+/// Does what another shard has to do for a batch, if its thing is here.
+pub async fn for_other(app: &App, work: Id, request: Request) -> Told {
+    if !is_here(app, &request).await {
+        return Told::Later;
+    }
+    match send(app, &rest::router(app.clone()), work, request).await {
+        Outcome::Done => Told::Done,
+        Outcome::Failed(why) => Told::Failed(why),
+        Outcome::Later => Told::Later,
+    }
+}
+
+async fn send(app: &App, routes: &Router, work: Id, request: Request) -> Outcome {
+    match history::own(app, work, &request).await {
         Some(Ok(())) => return Outcome::Done,
         Some(Err(error)) if error.status.is_server_error() => return Outcome::Later,
         Some(Err(error)) => return Outcome::Failed(error.message),
         None => {}
     }
     // Some operations look at their target before they look at the key.
-    match app.engine.has_done(work.id, &request).await {
+    match app.engine.has_done(work, &request).await {
         Ok(true) => return Outcome::Done,
         Ok(false) => {}
         Err(_) => return Outcome::Later,
@@ -160,9 +247,10 @@ async fn send(app: &App, routes: &Router, work: &BatchWork) -> Outcome {
         .method(request.method.as_str())
         .uri(request.path.as_str())
         .header(header::CONTENT_TYPE, "application/json")
-        .header("idempotency-key", Request::key(work.id));
+        .header("idempotency-key", Request::key(work));
     // What is started anew lies where its source did; other requests find their slot by themselves.
-    if let Some(slot) = work.id.slot().filter(|_| request.path.ends_with("/restart")) {
+    let slot = request.thing().unwrap_or(work).slot();
+    if let Some(slot) = slot.filter(|_| request.path.ends_with("/restart")) {
         built = built.header("x-stellwerk-slot", slot.number());
     }
     let built = built.body(match request.body {

@@ -86,16 +86,24 @@ async fn found(call: &Call, filters: &Filters, finds: Finds) -> ApiResult<Vec<Id
 /// # Errors
 /// Those of the database.
 pub async fn of_instances(call: &Call, instances: &[String], finds: Finds) -> ApiResult<Vec<String>> {
-    let ours: Vec<&String> = instances.iter().filter(|id| id.parse::<Id>().is_ok()).collect();
     let member = match finds {
         Finds::ExternalTasks => "processInstanceIdIn",
         _ => "processInstanceIds",
     };
+    existing(call, instances, member, finds).await
+}
+
+/// Those of the ids that there are.
+///
+/// # Errors
+/// Those of the database.
+pub async fn existing(call: &Call, ids: &[String], member: &str, finds: Finds) -> ApiResult<Vec<String>> {
+    let ours: Vec<&String> = ids.iter().filter(|id| id.parse::<Id>().is_ok()).collect();
     let mut all = Vec::new();
     for part in ours.chunks(AT_ONCE) {
         let filters = Filters::from_body(Map::from_iter([(member.to_owned(), json!(part))]));
-        let ids = found(call, &filters, finds).await?;
-        all.extend(ids.iter().map(Id::to_string));
+        let found = self::found(call, &filters, finds).await?;
+        all.extend(found.iter().map(Id::to_string));
     }
     Ok(all)
 }

@@ -22,6 +22,7 @@ fn batch() -> NewBatch {
         started: 1_000,
         recorded: true,
         create_user: None,
+        digest: None,
         work: vec![work(3, 1), work(4, 2)],
     }
 }

@@ -7,6 +7,7 @@ table!(
         c("slot", Small), c("id", Uuid), n("root_id", Uuid), c("type", Text), c("total", Int), c("seeded", Bool),
         c("suspended", Bool), c("running", Bool), c("recorded", Bool), c("started", Big), n("executed", Big),
         n("ended", Big), n("removal", Big), n("create_user", Text), n("tenant_id", Text),
+        n("digest", Text),
     ]
 );
 table!(

@@ -24,6 +24,7 @@ table!(
         c("id", Uuid), c("slot", Small), c("retention", Small), c("root_id", Uuid), c("decision_id", Uuid),
         n("definition_id", Uuid), n("instance_id", Uuid), n("activity_id", Uuid), n("element", Text),
         n("user_id", Text), c("evaluated", Big), n("collected", Float), n("parent_id", Uuid), n("tenant_id", Text),
+        n("removal", Big),
     ]
 );
 table!(

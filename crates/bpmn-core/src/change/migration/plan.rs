@@ -195,7 +195,7 @@ fn class(node: &Node) -> &'static str {
     }
 }
 
-/// Whether instances of it can be migrated as what they are.
+/// Whether instances of it can be migrated as what they are, or as the continuation they wait for.
 fn is_supported(node: &Node) -> bool {
     const NOT: [&str; 8] = [
         "ExclusiveGatewayActivityBehavior",
@@ -207,7 +207,7 @@ fn is_supported(node: &Node) -> bool {
         "NoneStartEventActivityBehavior",
         "",
     ];
-    !NOT.contains(&class(node)) && !node.for_compensation
+    (!NOT.contains(&class(node)) || node.async_before || node.async_after) && !node.for_compensation
 }
 
 /// What tells events of one class apart.

@@ -1,0 +1,2 @@
+-- Which request made a batch under an idempotency key.
+ALTER TABLE batch ADD COLUMN "digest" text COLLATE "C";
