@@ -51,6 +51,16 @@ impl Engine {
         Ok(body)
     }
 
+    /// Deploys one file as it is.
+    pub async fn upload(&self, name: &str, bytes: Vec<u8>) -> Result<(u16, Value)> {
+        let part = reqwest::multipart::Part::bytes(bytes).file_name(name.to_owned());
+        let form = reqwest::multipart::Form::new()
+            .text("deployment-name", name.to_owned())
+            .part("data", part);
+        let url = format!("{}/deployment/create", self.base);
+        answer(self.client.post(url).multipart(form).send().await?).await
+    }
+
     /// Deploys resources under a name.
     pub async fn deploy(&self, name: &str, resources: Vec<(String, String)>) -> Result<(u16, Value)> {
         let mut form = reqwest::multipart::Form::new().text("deployment-name", name.to_owned());

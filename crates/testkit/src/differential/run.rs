@@ -190,7 +190,7 @@ impl<'a> Run<'a> {
 }
 
 /// The text with the run's key, ids and times replaced.
-fn normal(text: &str, key: &str, state: &State) -> String {
+pub fn normal(text: &str, key: &str, state: &State) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {

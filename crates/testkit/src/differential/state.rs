@@ -220,11 +220,8 @@ pub async fn capture(
             .await?;
         roots.push(tree_nodes(&tree, None, &mut nodes));
         let root = &mut nodes[roots[roots.len() - 1]];
-        root.element = text(&tree, "activityId")
-            .split(':')
-            .next()
-            .unwrap_or_default()
-            .to_owned();
+        // The tree has the id of the definition, in which a long key isn't.
+        root.element = text(instance, "definitionKey").to_owned();
         root.text = members(instance, &["businessKey", "suspended", "tenantId"]);
     }
     if roots.len() > 1 {
