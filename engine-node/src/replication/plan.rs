@@ -121,8 +121,10 @@ pub fn rows(
                         "UTILS-02001 Parameter 'variableScope' is null".to_owned(),
                     ));
                 }
-                if let Err(error) = timer::next(start.kind, &start.text, now, None) {
-                    return Err(failure(error.explained(start.kind, &start.text)));
+                match timer::next(start.kind, &start.text, now, None) {
+                    Ok(Some(_)) => {}
+                    Ok(None) => return Err(failure("duedate is null".to_owned())),
+                    Err(error) => return Err(failure(error.explained(start.kind, &start.text))),
                 }
             }
             let home = Slot::of_key(&model.key);
@@ -193,7 +195,7 @@ fn decisions(
             rest_id,
             key: file.key.clone(),
             version,
-            name: Some(file.name.clone()),
+            name: Some(file.name.clone()).filter(|name| !name.is_empty()),
             category: Some(file.namespace.clone()),
             tenant_id: new.tenant_id.clone(),
             resource_name: resource_name.clone(),
@@ -212,7 +214,7 @@ fn decisions(
                 rest_id,
                 key: decision.key.clone(),
                 version,
-                name: Some(decision.name.clone()),
+                name: Some(decision.name.clone()).filter(|name| !name.is_empty()),
                 category: Some(file.namespace.clone()),
                 version_tag: decision.version_tag.clone(),
                 tenant_id: new.tenant_id.clone(),

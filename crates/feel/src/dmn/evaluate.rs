@@ -290,16 +290,16 @@ impl Table {
                 input.expression.value(host, variables)?,
                 input.type_name.as_deref(),
             )?;
-            let mut names = Vec::new();
+            let name = input
+                .variable
+                .clone()
+                .unwrap_or_else(|| crate::eval::DEFAULT_INPUT.to_owned());
+            let mut names = vec![(
+                crate::eval::INPUT_VARIABLE.to_owned(),
+                Value::String(name.clone()),
+            )];
+            // Without an expression the cells test the variable of that name itself.
             if !input.expression.is_blank() {
-                let name = input
-                    .variable
-                    .clone()
-                    .unwrap_or_else(|| crate::eval::DEFAULT_INPUT.to_owned());
-                names.push((
-                    crate::eval::INPUT_VARIABLE.to_owned(),
-                    Value::String(name.clone()),
-                ));
                 names.push((name, value.value.clone()));
             }
             evaluated.inputs.push(EvaluatedInput {

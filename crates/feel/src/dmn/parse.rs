@@ -140,8 +140,9 @@ fn id_of(node: Node<'_, '_>, what: &str) -> Result<String, Refusal> {
     }
 }
 
+/// An attribute; to the reference an empty one is none.
 fn owned(node: Node<'_, '_>, name: &str) -> Option<String> {
-    node.attribute(name).map(str::to_owned)
+    node.attribute(name).filter(|v| !v.is_empty()).map(str::to_owned)
 }
 
 impl<'n> Reader<'n> {
@@ -163,7 +164,10 @@ impl<'n> Reader<'n> {
     /// A decision; `None` if it has no logic, or one that the reference ignores.
     fn decision(&self, node: Node<'_, '_>) -> Result<Option<Decision>, Refusal> {
         let key = id_of(node, "decision")?;
-        let history_time_to_live = node.attribute((CAMUNDA, "historyTimeToLive")).map(str::to_owned);
+        let history_time_to_live = node
+            .attribute((CAMUNDA, "historyTimeToLive"))
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned);
         if let Some(text) = &history_time_to_live
             && !is_time_to_live(text)
         {
@@ -189,7 +193,10 @@ impl<'n> Reader<'n> {
         Ok(Some(Decision {
             key,
             name: owned(node, "name").unwrap_or_default(),
-            version_tag: node.attribute((CAMUNDA, "versionTag")).map(str::to_owned),
+            version_tag: node
+                .attribute((CAMUNDA, "versionTag"))
+                .filter(|v| !v.is_empty())
+                .map(str::to_owned),
             history_time_to_live,
             logic,
             requires: Vec::new(),
@@ -287,7 +294,10 @@ impl<'n> Reader<'n> {
         Ok(Input {
             id: id_of(node, "input")?,
             name: owned(node, "label"),
-            variable: node.attribute((CAMUNDA, "inputVariable")).map(str::to_owned),
+            variable: node
+                .attribute((CAMUNDA, "inputVariable"))
+                .filter(|v| !v.is_empty())
+                .map(str::to_owned),
             type_name: expression.and_then(|e| owned(e, "typeRef")),
             expression: expression.map(|e| self.cell(e)).unwrap_or_default(),
         })
@@ -327,9 +337,9 @@ fn hit_policy(node: Node<'_, '_>) -> Result<HitPolicy, Refusal> {
     })
 }
 
-/// Days, or a period of days as ISO 8601 writes it; nothing is for ever.
+/// Days, or a period of days as ISO 8601 writes it.
 fn is_time_to_live(text: &str) -> bool {
-    text.is_empty() || days(text).is_some()
+    days(text).is_some()
 }
 
 fn days(text: &str) -> Option<i32> {
