@@ -112,6 +112,8 @@ pub enum Effect {
         name: String,
         local: bool,
     },
+    /// The business key of the process instance.
+    SetBusinessKey(Option<String>),
     /// A setter of `task`: `assignee`, `dueDate`, …, of which `Null` clears the field, or `addCandidateUser`,
     /// `deleteCandidateGroup` and the like.
     SetTask {

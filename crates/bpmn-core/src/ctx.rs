@@ -79,6 +79,10 @@ pub struct Ctx<'a, 'b> {
     pub(crate) keeps_tasks: bool,
     /// What scopes end as, if they are canceled.
     pub(crate) canceled_as: BTreeMap<Id, &'a Node>,
+    /// As what history tells that activities have been canceled, if not as themselves.
+    pub(crate) told_as: BTreeMap<Id, &'a Node>,
+    /// Whether the scope that is emptied is canceled too, with what it remembers for compensation.
+    pub(crate) cancels_all: bool,
     /// Whether listeners are left out.
     pub(crate) skip_listeners: bool,
     /// Why activities are being canceled.
@@ -128,6 +132,8 @@ impl<'a, 'b> Ctx<'a, 'b> {
             opens_nowhere: false,
             keeps_tasks: false,
             canceled_as: BTreeMap::new(),
+            told_as: BTreeMap::new(),
+            cancels_all: false,
             skip_listeners: false,
             termination: Termination::default(),
             own_only: false,

@@ -158,7 +158,8 @@ fn advised(cause: Rejection) -> Rejection {
     }
 }
 
-/// Calls a method of a bean, which no variable is: by a worker, if there is a topic for the bean.
+/// Calls a method of a bean, which no variable is: by a worker, if there is a topic for the bean. Without one it fails in
+/// the reference's words and no others: nobody knows that a bean was meant, not a variable that isn't there.
 pub(crate) fn call_bean(
     call: &BeanCall<'_>,
     at: &Node,
@@ -166,8 +167,7 @@ pub(crate) fn call_bean(
     ctx: &mut Ctx<'_, '_>,
 ) -> Result<Next, Rejection> {
     let Some(topic) = ctx.env.world.java_topic(world::JavaCode::Bean(call.bean)) else {
-        let cause = ctx.unknown_bean(call, token);
-        return Err(advised(cause));
+        return Err(ctx.unknown_bean(call, token));
     };
     let arguments = ctx.eval_arguments(call, token)?;
     let arguments: Vec<serde_json::Value> = arguments.into_iter().map(argument).collect();

@@ -4,7 +4,13 @@ use crate::ast::{Node, Part};
 use crate::{Context, EvalError, Expression, Value, eval};
 
 /// The names of built-in objects.
-const BUILT_IN: [&str; 4] = ["execution", "task", "externalTask", "authenticatedUserId"];
+const BUILT_IN: [&str; 5] = [
+    "execution",
+    "task",
+    "externalTask",
+    "authenticatedUserId",
+    "strongUuidGenerator",
+];
 
 /// A method call on a name that is no built-in object: on a variable, or else on a Java bean.
 #[derive(Clone, Copy)]

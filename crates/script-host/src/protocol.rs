@@ -103,6 +103,10 @@ pub enum Effect {
         name: String,
         local: bool,
     },
+    /// `execution.setProcessBusinessKey`.
+    BusinessKey {
+        value: Option<String>,
+    },
     /// A setter of `task`: `name`, `assignee`, `dueDate`, …, `addCandidateUser`, `deleteCandidateGroup`, …
     Task {
         field: String,

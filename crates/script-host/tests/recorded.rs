@@ -157,7 +157,7 @@ fn compare(file: &Json, answers: Vec<Answer>) {
                     match effect {
                         Effect::Set { name, value, .. } => drop(sets.insert(name.clone(), shown(value))),
                         Effect::Remove { name, .. } => removes.push(name.clone()),
-                        Effect::Task { .. } => {}
+                        Effect::BusinessKey { .. } | Effect::Task { .. } => {}
                     }
                 }
                 // The engine leaves the result variable alone when there is no result.

@@ -20,6 +20,8 @@ const JAVASCRIPT: &[&str] = &[
     "graaljs",
 ];
 const GROOVY: &str = "groovy";
+/// What Groovy throws at a script that it can't compile.
+const GROOVY_SYNTAX: &str = "org.codehaus.groovy.control.MultipleCompilationErrorsException";
 /// Evaluated here: it has no loops and reads nothing but variables.
 const FEEL: &str = "feel";
 
@@ -81,7 +83,7 @@ impl Scripts {
         };
         let language = script.language.to_lowercase();
         let missing = |why: &str| {
-            let named = &script.language;
+            let named = &language;
             format!("Can't find scripting engine for '{named}': scriptEngine is null{why}")
         };
         let pool = match language.as_str() {
@@ -103,7 +105,11 @@ impl Scripts {
             .await
             .map_err(|failure| failed(&failure.to_string()))?;
         print(facts, &answer);
-        read(answer).map_err(|cause| failed(&cause))
+        // A script that isn't even Groovy is refused when it is compiled, before there is an activity to speak of.
+        read(answer).map_err(|cause| match cause.contains(GROOVY_SYNTAX) {
+            true => format!("Unable to compile script:{cause}"),
+            false => failed(&cause),
+        })
     }
 }
 
@@ -196,6 +202,7 @@ fn read(answer: Answer) -> Result<Ran, String> {
                 local,
             },
             protocol::Effect::Remove { name, local } => Effect::RemoveVariable { name, local },
+            protocol::Effect::BusinessKey { value } => Effect::SetBusinessKey(value),
             protocol::Effect::Task { field, value } => Effect::SetTask {
                 field,
                 value: from_wire(value)?,

@@ -51,13 +51,16 @@ impl From<EngineError> for ApiError {
     }
 }
 
-/// The class of the exception that a failure is in the reference, if what an activity refers to isn't deployed.
+/// The class of the exception that a failure is in the reference, where it has one of its own.
 fn missing(message: &str) -> Option<&'static str> {
     match message {
         text if text.starts_with("no processes deployed with key") => Some("NullValueException"),
         text if text.starts_with("no decision definition deployed with") => {
             Some("DecisionDefinitionNotFoundException")
         }
+        text if text.starts_with("Unable to evaluate script") => Some("ScriptEvaluationException"),
+        text if text.starts_with("Unable to compile script") => Some("ScriptCompilationException"),
+        "duedate is null" => Some("NullValueException"),
         _ => None,
     }
 }
@@ -99,7 +102,8 @@ fn rejected(rejection: Rejection) -> ApiError {
 
 /// Whether a failure is Java's `ClassCastException`, which the reference passes on as it is.
 fn is_cast(message: &str) -> bool {
-    message.starts_with("class ") && message.contains(" cannot be cast to class ")
+    let between_classes = message.starts_with("class ") && message.contains(" cannot be cast to class ");
+    between_classes || (message.starts_with("Cannot cast '") && message.contains("' to "))
 }
 
 /// The Java exception of a failed decision, number or connector, which isn't one of the engine's and passes on as it is.

@@ -67,29 +67,30 @@ fn names(field: &Field) -> String {
     }
 }
 
-/// The constraints that browsers know, as attributes.
+/// The constraints, as attributes; those of classes are the engine's alone.
 fn constraints(field: &Field) -> String {
     let mut text = String::new();
     for constraint in &field.constraints {
-        let config = escaped(constraint.config.as_deref().unwrap_or_default());
-        match constraint.name.as_str() {
-            name @ ("maxlength" | "minlength" | "min" | "max") => {
-                let name = name.replace("minlength", "ng-minlength");
-                let _ = write!(text, " {name}=\"{config}\"");
-            }
-            "required" => text += " required",
-            "readonly" => text += " disabled",
-            _ => {}
+        let name = match constraint.name.as_str() {
+            "validator" => continue,
+            "readonly" => "disabled",
+            name => name,
+        };
+        let _ = write!(text, " {name}");
+        if let Some(config) = &constraint.config {
+            let _ = write!(text, "=\"{}\"", escaped(config));
         }
     }
     text
 }
 
-/// The reference shows the default, whatever the variable is.
-fn value(shown: &Shown) -> Option<String> {
+/// The reference shows the default, whatever the variable is; that of a date nowhere.
+fn value(field: &Field, shown: &Shown) -> Option<String> {
+    if matches!(field.kind, FieldKind::Date(_)) {
+        return None;
+    }
     match &shown.default {
         TypedValue::Null => None,
-        TypedValue::String(text) if text.is_empty() => None,
         TypedValue::String(text) => Some(escaped(text)),
         TypedValue::Long(number) => Some(number.to_string()),
         TypedValue::Boolean(truth) => Some(truth.to_string()),
@@ -102,7 +103,7 @@ fn input(field: &Field, shown: &Shown) -> String {
         FieldKind::Boolean => "checkbox",
         _ => "text",
     };
-    let value = value(shown).map_or(String::new(), |value| format!(" value=\"{value}\""));
+    let value = value(field, shown).map_or(String::new(), |value| format!(" value=\"{value}\""));
     format!("{}{} type=\"{kind}\"{value}", names(field), constraints(field))
 }
 

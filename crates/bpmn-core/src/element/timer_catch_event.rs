@@ -81,7 +81,8 @@ impl TimerDefinition {
             let message = format!(
                 "Timer '{}' was not configured with a valid duration/time, either hand in a java.util.Date or a String \
                  in format 'yyyy-MM-dd'T'hh:mm:ss'",
-                at.id
+                // The activity that the execution is at: of a boundary event that is its host.
+                ctx.element_of(Some(token)).unwrap_or_else(|| at.id.clone())
             );
             return Err(Ctx::failure(at, message));
         };

@@ -97,7 +97,7 @@ impl<'a> Ctx<'a, '_> {
     }
 
     /// The element a token stands on.
-    pub(super) fn element_of(&self, token: Option<Id>) -> Option<String> {
+    pub(crate) fn element_of(&self, token: Option<Id>) -> Option<String> {
         let token = token.and_then(|id| self.inst.tokens.get(id));
         token.map(|token| token.element.clone())
     }
@@ -244,9 +244,13 @@ impl Context for Place<'_, '_, '_> {
         if let Some(value) = self.ctx.answer(name) {
             return Some(to_value(value));
         }
-        let id = self.ctx.touch(self.token, self.task, name)?;
-        let found = self.ctx.inst.variables.get(id);
-        found.map(|v| self.ctx.seen(&v.value))
+        match self.ctx.touch(self.token, self.task, name) {
+            Some(id) => {
+                let found = self.ctx.inst.variables.get(id);
+                found.map(|v| self.ctx.seen(&v.value))
+            }
+            None => (name == ID_GENERATOR).then(|| Value::Bean(name.to_owned())),
+        }
     }
 
     fn update(&mut self, name: &str, value: Value) {
@@ -272,6 +276,9 @@ impl Context for Place<'_, '_, '_> {
             None if related::is_services(bean) => return related::service(method),
             None => {}
         }
+        if (bean, method) == (ID_GENERATOR, "getNextId") && args.is_empty() {
+            return Ok(Some(Value::Str(self.ctx.new_id().to_string())));
+        }
         if let Some(done) = self.decision_call(bean, method, &args) {
             return done;
         }
@@ -294,7 +301,11 @@ impl Context for Place<'_, '_, '_> {
         }
         if !args.is_empty() {
             return match (bean, method, &args[..]) {
-                (Bean::Execution, "setProcessBusinessKey", [key]) => {
+                // The key of an execution that isn't the instance's shows nowhere.
+                (Bean::Execution, "setBusinessKey", [_]) if self.execution() != self.ctx.inst.process.id => {
+                    Ok(Some(Value::Null))
+                }
+                (Bean::Execution, "setProcessBusinessKey" | "setBusinessKey", [key]) => {
                     self.ctx.inst.process.business_key = opt_text(key);
                     Ok(Some(Value::Null))
                 }
@@ -381,6 +392,8 @@ impl Place<'_, '_, '_> {
 const EXECUTION: &str = "execution";
 const TASK: &str = "task";
 const EXTERNAL_TASK: &str = "externalTask";
+/// The bean of Camunda's Spring Boot starter that makes ids, which models use for business keys.
+const ID_GENERATOR: &str = "strongUuidGenerator";
 
 fn keys(entries: Vec<(String, Value)>) -> Vec<String> {
     entries.into_iter().map(|(name, _)| name).collect()

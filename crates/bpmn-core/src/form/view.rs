@@ -1,5 +1,5 @@
 //! What a form shows: its fields with their labels and values, seen from a task or before a start.
-use super::Field;
+use super::{Field, FieldKind};
 use crate::{
     Id, IdSource, Millis,
     command::{Env, Rejection, Retries},
@@ -20,7 +20,7 @@ pub struct Shown {
     pub id: String,
     pub label: Option<String>,
     pub value: TypedValue,
-    /// What it would show without a variable of its name.
+    /// What it would show without a variable of its name; nothing, where an empty text is no value.
     pub default: TypedValue,
 }
 
@@ -116,6 +116,8 @@ impl Ctx<'_, '_> {
             Some(default) => from_value(self.eval(default, token)?),
             None => TypedValue::Null,
         };
+        let is_none = !matches!(field.kind, FieldKind::Text)
+            && matches!(&default, TypedValue::String(text) if text.is_empty());
         let variable = self
             .find_variable(token, task, &field.id)
             .map(|v| v.value.clone());
@@ -136,7 +138,10 @@ impl Ctx<'_, '_> {
             id: field.id.clone(),
             label,
             value,
-            default,
+            default: match is_none {
+                true => TypedValue::Null,
+                false => default,
+            },
         })
     }
 }

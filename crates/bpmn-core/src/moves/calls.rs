@@ -222,7 +222,7 @@ impl<'a> Ctx<'a, '_> {
                 (process.super_token_id, process.super_instance_id) = (None, None);
                 return Ok(());
             }
-            ctx.cancel_within(None, None)?;
+            ctx.cancel_all_within(None)?;
             ctx.end_process(state, reason)
         })?;
         self.delete_reason = of_tasks;
@@ -269,7 +269,7 @@ impl<'a> Ctx<'a, '_> {
         self.delete_reason.clone_from(&reason);
         self.termination = termination;
         self.all_tasks_deleted()?;
-        self.cancel_within(None, None)?;
+        self.cancel_all_within(None)?;
         self.end_process(state, reason)?;
         self.termination.keeps_called = false;
         self.cancel_caller()
@@ -288,7 +288,7 @@ impl<'a> Ctx<'a, '_> {
         let mut at = Some(token);
         while let Some(token) = at {
             let scope = self.token(token)?.parent_id;
-            self.cancel_within(Some(token), None)?;
+            self.cancel_all_within(Some(token))?;
             self.cancel_token(token, scope)?;
             if self.inst.tokens.first(By::Parent(scope)).is_some() {
                 self.rebalance(scope);

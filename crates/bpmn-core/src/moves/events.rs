@@ -195,7 +195,7 @@ impl<'a> Ctx<'a, '_> {
 
     /// Cancels an activity and all within it. Its token stays, outside of it, for the event that interrupted it.
     pub(crate) fn interrupt(&mut self, host: Id) -> Result<(), Rejection> {
-        self.cancel_within(Some(host), None)?;
+        self.cancel_all_within(Some(host))?;
         let node = self.ended_as(host)?;
         self.end_activity(
             host,

@@ -34,7 +34,7 @@ impl Ctx<'_, '_> {
         if let Some(cycle) = self.retry_cycle(&row) {
             // The first failure sets how many tries there are in all.
             if row.error_message.is_none() {
-                retries = cycle.tries;
+                retries = cycle.at_first();
             }
             // A wait that can't be read leaves the job due as it was, as in the reference.
             due = cycle.due(retries, now).unwrap_or(due);
@@ -72,7 +72,8 @@ impl Ctx<'_, '_> {
 
     /// How many tries a new job has: those of its cycle, if it has one.
     pub(crate) fn tries(&mut self, job: &Job) -> i32 {
-        self.retry_cycle(job).map_or(job.retries, |cycle| cycle.tries)
+        self.retry_cycle(job)
+            .map_or(job.retries, |cycle| cycle.at_first())
     }
 
     /// The cycle of the job's element, else the default. One that can't be evaluated or read is none: the job then
@@ -114,7 +115,7 @@ impl Definition {
     /// How many tries a new job of a timer start event has.
     pub fn start_tries(&self, element: &str, default: Retries<'_>) -> i32 {
         let cycle = self.start_cycle(element, default);
-        cycle.map_or(default.tries, |cycle| cycle.tries)
+        cycle.map_or(default.tries, |cycle| cycle.at_first())
     }
 
     /// Readies a start event's job that has failed for its next try: when, and of how many tries this was one. The first
@@ -124,7 +125,7 @@ impl Definition {
             return;
         };
         if job.error_message.is_none() {
-            job.retries = cycle.tries;
+            job.retries = cycle.at_first();
         }
         job.due = cycle.due(job.retries, now).unwrap_or(job.due);
     }
@@ -160,6 +161,14 @@ impl RetryCycle {
         Some(RetryCycle { tries, waits })
     }
 
+    /// The tries of a new job: none at all would be an incident before the first.
+    fn at_first(&self) -> i32 {
+        match self.tries {
+            0 => 1,
+            tries => tries,
+        }
+    }
+
     /// When a job with so many tries left, the failed one included, is due again.
     fn due(&self, retries: i32, now: Millis) -> Result<Option<Millis>, TimerError> {
         let waits = self.waits.len() as i64;
@@ -178,6 +187,8 @@ mod tests {
         let tries = |text| RetryCycle::read(text).map(|cycle| cycle.tries);
         assert_eq!(tries("R4/PT1M"), Some(4));
         assert_eq!(tries("PT5M"), Some(2));
+        let none = RetryCycle::read("R0/PT1M").map(|cycle| cycle.at_first());
+        assert_eq!(none, Some(1), "a new job has a try");
         assert_eq!(tries("PT10S, PT1M ,PT2M"), Some(4));
         assert_eq!(tries("R2/PT1M,R3/PT2M"), Some(3));
         for wrong in ["", "nonsense", "R/", "Rx/PT1M", "PT1M,x"] {

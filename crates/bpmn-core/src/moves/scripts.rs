@@ -257,6 +257,7 @@ impl Ctx<'_, '_> {
                         self.delete_variable(id, writer);
                     }
                 }
+                Effect::SetBusinessKey(key) => self.inst.process.business_key = key,
                 Effect::SetTask { field, value } => {
                     self.set_by_script(token, task, &field, &to_value(&value))
                 }

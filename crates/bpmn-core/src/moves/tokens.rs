@@ -235,6 +235,7 @@ impl<'a> Ctx<'a, '_> {
                 true if !how.canceled => Some(activity),
                 _ => self.parent_activity(row.parent_id),
             };
+            let named = self.told_as.remove(&token).unwrap_or(node);
             let entry = HistoricActivity {
                 id: activity,
                 instance_id: process.id,
@@ -242,7 +243,7 @@ impl<'a> Ctx<'a, '_> {
                 definition_id: process.definition_id,
                 parent_id: parent.unwrap_or(process.id),
                 execution_id: row.execution_id,
-                element: node.id.clone(),
+                element: named.id.clone(),
                 task_id: task.map(|t| t.id),
                 assignee: task.and_then(|t| t.assignee.clone()),
                 called_instance_id: node.behavior.called(&row).or_else(|| called_inside(&row)),
@@ -366,6 +367,14 @@ impl<'a> Ctx<'a, '_> {
         Ok(())
     }
 
+    /// Cancels everything within a scope that is canceled too, or the whole instance.
+    pub(crate) fn cancel_all_within(&mut self, scope: Option<Id>) -> Result<(), Rejection> {
+        let before = std::mem::replace(&mut self.cancels_all, true);
+        let canceled = self.cancel_within(scope, None);
+        self.cancels_all = before;
+        canceled
+    }
+
     /// The tokens within a scope, except one: each after those within it, and the oldest first.
     fn innermost_first(&self, scope: Option<Id>, except: Option<Id>) -> Vec<Id> {
         let within = |scope| {
@@ -426,6 +435,21 @@ impl<'a> Ctx<'a, '_> {
         Ok(())
     }
 
+    /// The completed scope that history takes a canceled activity for: in the reference what a scope remembers for its
+    /// compensation ends first, as the activity instance that the execution around is in. `emptied`: the scope whose
+    /// content is canceled, which itself stays, and what it remembers with it, unless `cancels_all`.
+    fn event_scope_beside(&self, token: Id, emptied: Option<Id>) -> Result<Option<&'a Node>, Rejection> {
+        let row = self.token(token)?;
+        let own = self.node_of(token)?;
+        let stays = row.parent_id == emptied && !self.cancels_all;
+        let shares = row.execution_id == self.scope_execution(row.parent_id);
+        if stays || !shares || own.is_scope() || row.activity_id.is_none() {
+            return Ok(None);
+        }
+        let remembered = self.inst.tokens.first(By::EventScopes(row.parent_id));
+        remembered.map(|t| self.node_of(t.id)).transpose()
+    }
+
     /// Cancels what waits after an activity that has ended without a flow to take: in the reference its execution ends
     /// the scope around, which then ends as the one around that.
     fn cancel_after_end(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
@@ -479,6 +503,9 @@ impl<'a> Ctx<'a, '_> {
         let before = std::mem::replace(&mut self.task_reason, reason);
         if early {
             self.tasks_deleted(token)?;
+        }
+        if let Some(event_scope) = self.event_scope_beside(token, scope)? {
+            self.told_as.insert(token, event_scope);
         }
         let told = self.tasks_told;
         self.tasks_told |= early;

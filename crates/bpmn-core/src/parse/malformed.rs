@@ -11,17 +11,22 @@ pub(super) fn message(source: &str, cause: &Error) -> String {
         Error::UnknownEntityReference(name, _) => {
             format!("The entity \"{name}\" was referenced, but not declared.")
         }
+        // The name is read as far as it fits.
+        Error::UnexpectedCloseTag(expected, found, _) if found.starts_with(expected.as_str()) => {
+            format!("The end-tag for element type \"{expected}\" must end with a '>' delimiter.")
+        }
         Error::UnexpectedCloseTag(expected, _, _) => {
             format!(
                 "The element type \"{expected}\" must be terminated by the matching end-tag \"</{expected}>\"."
             )
         }
         Error::DuplicatedAttribute(name, at) => {
-            let tag = source
-                .get(..offset(source, *at))
-                .and_then(|text| text.rsplit_once('<'));
+            let at = offset(source, *at);
+            let tag = source.get(..at).and_then(|text| text.rsplit_once('<'));
             let tag = tag.map_or("", |(_, tag)| name_in(tag));
-            format!("Attribute \"{name}\" was already specified for element \"{tag}\".")
+            let bound = source.get(at..).and_then(|rest| namespace(source, name_in(rest)));
+            let bound = bound.map_or(String::new(), |uri| format!(" bound to namespace \"{uri}\""));
+            format!("Attribute \"{name}\"{bound} was already specified for element \"{tag}\".")
         }
         Error::UnclosedRootNode | Error::UnexpectedEndOfStream => {
             "XML document structures must start and end within the same entity.".to_owned()
@@ -59,6 +64,17 @@ fn trailing(source: &str, at: TextPos) -> String {
 /// What is wrong with a tag, if the place is in one.
 fn inside_tag(source: &str, at: TextPos) -> Option<String> {
     let (_, tag) = source.get(..offset(source, at))?.rsplit_once('<')?;
+    if source
+        .get(offset(source, at)..)
+        .is_some_and(|rest| rest.starts_with('<'))
+        && let Some(attribute) = open_value(tag)
+    {
+        return Some(format!(
+            "The value of attribute \"{attribute}\" associated with an element type \"{}\" must not contain the '<' \
+             character.",
+            name_in(tag)
+        ));
+    }
     if tag.contains('>') {
         return None;
     }
@@ -74,9 +90,41 @@ fn inside_tag(source: &str, at: TextPos) -> Option<String> {
         });
     }
     let name = name_in(tag);
+    if let Some(attribute) = bare_attribute(tag) {
+        return Some(format!(
+            "Attribute name \"{attribute}\" associated with an element type \"{name}\" must be followed by the ' = ' \
+             character."
+        ));
+    }
     Some(format!(
         "Element type \"{name}\" must be followed by either attribute specifications, \">\" or \"/>\"."
     ))
+}
+
+/// The attribute whose value the text of a tag ends in.
+fn open_value(tag: &str) -> Option<&str> {
+    let mut rest = tag;
+    loop {
+        let (name, value) = rest.split_once('=')?;
+        let quote = value
+            .trim_start()
+            .chars()
+            .next()
+            .filter(|c| matches!(c, '"' | '\''))?;
+        let value = value.trim_start().get(1..)?;
+        match value.split_once(quote) {
+            Some((_, after)) => rest = after,
+            None => return name.split_ascii_whitespace().next_back(),
+        }
+    }
+}
+
+/// The attribute without a value that the text of a tag ends with.
+fn bare_attribute(tag: &str) -> Option<&str> {
+    let (before, last) = tag.trim_end().rsplit_once(|c: char| c.is_ascii_whitespace())?;
+    let is_name =
+        last.starts_with(|c: char| c.is_alphabetic() || c == '_') && !last.contains(['=', '"', '\'', '/']);
+    (is_name && !before.is_empty()).then_some(last)
 }
 
 fn unbound(source: &str, prefix: &str, at: TextPos) -> String {
@@ -100,6 +148,14 @@ fn unbound(source: &str, prefix: &str, at: TextPos) -> String {
         "The prefix \"{prefix}\" for attribute \"{}\" associated with an element type \"{element}\" is not bound.",
         attribute.map_or("", name_in)
     )
+}
+
+/// The namespace of an attribute with a prefix, as far as the text tells.
+fn namespace<'s>(source: &'s str, attribute: &str) -> Option<&'s str> {
+    let (prefix, _) = attribute.split_once(':')?;
+    let (_, bound) = source.split_once(&format!("xmlns:{prefix}="))?;
+    let quote = bound.chars().next()?;
+    bound.get(1..)?.split_once(quote).map(|(uri, _)| uri)
 }
 
 /// The name that a text begins with.

@@ -71,7 +71,7 @@ pub(super) fn read_body<'x>(reader: &mut Reader<'x>, xml: Xml<'x, 'x>, node: &mu
     node.async_before = flag(characteristics, "asyncBefore") || flag(characteristics, "async");
     node.async_after = flag(characteristics, "asyncAfter");
     node.exclusive = is_exclusive(characteristics);
-    if let Some(cycle) = extensions(characteristics, "failedJobRetryTimeCycle").next() {
+    if let Some(cycle) = retry_cycle(characteristics) {
         node.retry_cycle = reader.expression(characteristics, &node.id, &text(cycle));
     }
     Some(body)

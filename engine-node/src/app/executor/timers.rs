@@ -175,10 +175,12 @@ impl Engine {
         if self.tells(&key, Kind::JobFailed) {
             history.push(self.run_of(&job, slot, RunState::Failed));
         }
+        // One that fails again, run by hand, keeps its incident.
+        let had_tries = job.retries > 0;
         job.retries = (job.retries - 1).max(0);
         job.lock_owner = None;
         job.lock_expires = None;
-        let incident = (job.retries == 0).then(|| {
+        let incident = (had_tries && job.retries == 0).then(|| {
             let id = self.new_id(slot);
             Box::new(Incident {
                 id,

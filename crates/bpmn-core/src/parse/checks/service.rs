@@ -81,6 +81,7 @@ impl<'x> Checks<'_, 'x> {
             if kind.eq_ignore_ascii_case("mail") {
                 let fields = self.fields(xml)?;
                 self.mail(xml, &fields);
+                return Err(no_mail());
             } else if kind.eq_ignore_ascii_case("shell") {
                 let fields = self.fields(xml)?;
                 self.shell(xml, &fields)?;
@@ -216,4 +217,13 @@ pub(super) fn is_service<'x>(xml: Xml<'x, 'x>) -> Check<'x, bool> {
         Some(extensions) => Ok(element(extensions, "connector")?.is_some()),
         None => Ok(false),
     }
+}
+
+/// What the reference says of a mail task where the library for mails isn't there.
+fn no_mail<'x>() -> Stop<'x> {
+    const CLASS: &str = "org.camunda.bpm.engine.impl.bpmn.behavior.MailActivityBehavior";
+    Stop::Unexpected(format!(
+        "ENGINE-09008 Exception while instantiating class '{CLASS}': ENGINE-09017 Cannot load class '{CLASS}': \
+         org/apache/commons/mail/Email"
+    ))
 }

@@ -48,6 +48,9 @@ function start(call) {
   const execution = bean(EXECUTION, {
     ...scope, ...getters(facts), getVariableScopeKey: () => 'execution', getProcessEngineServices: services('getProcessEngineServices'), getProcessEngine: services('getProcessEngine'),
     getBpmnModelElementInstance: () => ({ getId: () => facts.currentActivityId, getName: () => facts.currentActivityName, getElementType: services('getElementType') }),
+    // The key of an execution that isn't the instance's shows nowhere.
+    setBusinessKey: key => { if (facts.id === facts.processInstanceId) execution.setProcessBusinessKey(key); },
+    setProcessBusinessKey: key => { facts.processBusinessKey = key === null || key === undefined ? null : String(key); effects.push({ kind: 'businessKey', value: facts.processBusinessKey }); },
     getBpmnModelInstance: services('getBpmnModelInstance'), getSuperExecution: () => null, getProcessInstance: () => execution, isCanceled: () => false,
     toString: () => (facts.id === facts.processInstanceId ? 'ProcessInstance[' : 'Execution[') + facts.id + ']',
   });

@@ -83,6 +83,10 @@ final class Scope {
         one.put("field", effect.name).set("value", Values.written(effect.value));
         continue;
       }
+      if (effect.kind.equals("businessKey")) {
+        one.put("value", effect.name);
+        continue;
+      }
       one.put("name", effect.name).put("local", effect.local);
       if (effect.kind.equals("set")) {
         set.add(effect.name);
@@ -219,6 +223,10 @@ final class Scope {
     }
 
     public void propertyMissing(String name, Object value) {
+      if (kind.equals("execution") && name.equals("processBusinessKey")) {
+        setBusinessKey(value);
+        return;
+      }
       if (!kind.equals("task") || !TASK_FIELDS.contains(name)) {
         throw new MissingPropertyException(name, Bean.class);
       }
@@ -230,6 +238,13 @@ final class Scope {
       String field = method.length() < 4 ? "" : Character.toLowerCase(method.charAt(3)) + method.substring(4);
       if (method.startsWith("get") && args.length == 0 && facts.has(field)) {
         return fact(field);
+      }
+      if (kind.equals("execution") && method.matches("set(Process)?BusinessKey") && args.length == 1) {
+        // The key of an execution that isn't the instance's shows nowhere.
+        if (method.startsWith("setProcess") || facts.path("id").equals(facts.path("processInstanceId"))) {
+          setBusinessKey(args[0]);
+        }
+        return null;
       }
       if (kind.equals("task") && args.length == 1) {
         if (method.startsWith("set") && TASK_FIELDS.contains(field)) {
@@ -247,6 +262,12 @@ final class Scope {
         }
       }
       throw new MissingMethodException(method, Bean.class, args);
+    }
+
+    private void setBusinessKey(Object value) {
+      String key = value == null ? null : String.valueOf(value);
+      facts.put("processBusinessKey", key);
+      effects.add(new Effect("businessKey", key, false, null));
     }
 
     private void set(String field, Object value) {
