@@ -20,6 +20,7 @@ pub mod seed;
 pub mod stats;
 pub mod table;
 pub mod target;
+pub mod topology;
 pub mod workload;
 
 pub use options::{Arguments, What};
@@ -46,6 +47,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
             Ok(())
         }
         What::Seed(options) => seed::run(&options).await,
+        What::Topology => topology::run(),
         What::Rows { ids } => rows::run(&ids).await,
     }
 }

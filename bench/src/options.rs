@@ -30,6 +30,8 @@ pub enum What {
     Compare(Compare),
     /// Fill a Stellwerk database with running and historic instances
     Seed(Seed),
+    /// Measure what a router's picture of 1 000 shards and 10 000 nodes costs
+    Topology,
     /// Measure and judge requirement rows on clusters that this command starts itself
     Rows {
         /// Rows such as S0-19; all if none is given

@@ -1,13 +1,16 @@
 //! Third phase: take the request in, within bounds: the whole body, because the key may stand at its end and because
 //! a request may have to be sent again.
-use crate::{classify::Call, headers, state::App, upstream::Outgoing};
+use crate::{classify::Call, handle::Client, headers, state::App, upstream::Outgoing};
 use bytes::{Bytes, BytesMut};
-use http::{Method, header, request};
+use http::{Method, StatusCode, header, request};
 use http_body_util::BodyExt;
 use hyper::body::Body;
 use rest_api::{ApiError, jackson, operations::Class};
-use std::fmt::Display;
-use tokio::sync::OwnedSemaphorePermit;
+use std::{fmt::Display, time::Duration};
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
+
+/// How long a client may send nothing of a body that it has begun.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A request that is wholly here.
 #[derive(Debug)]
@@ -76,6 +79,10 @@ where
     let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let idempotency_key = text(headers::IDEMPOTENCY_KEY).map(str::to_owned);
     let partial = text(headers::PARTIAL).is_some_and(|value| value.eq_ignore_ascii_case("allow"));
+    let secure = parts
+        .extensions
+        .get::<Client>()
+        .is_some_and(|client| client.secure);
     let authority = parts.uri.authority().map(|authority| authority.as_str());
     let target = match &call.query {
         Some(query) => format!("{}?{query}", call.path),
@@ -84,7 +91,7 @@ where
     let out = Outgoing {
         method: parts.method,
         target,
-        headers: headers::to_node(parts.headers, authority),
+        headers: headers::to_node(parts.headers, authority, secure),
         body,
     };
     Ok(Admitted {
@@ -108,7 +115,17 @@ where
     let mut memory: Option<OwnedSemaphorePermit> = None;
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
-    while let Some(frame) = body.frame().await {
+    loop {
+        let late = |_| {
+            ApiError::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "RestException",
+                "the request body did not come",
+            )
+        };
+        let Some(frame) = timeout(PATIENCE, body.frame()).await.map_err(late)? else {
+            break;
+        };
         let frame =
             frame.map_err(|e| ApiError::invalid_request(format!("the request body broke off: {e}")))?;
         let Ok(data) = frame.into_data() else { continue };

@@ -24,7 +24,12 @@ use topology::{ShardName, Slot};
 
 /// Where a request came from: goes with it as an extension.
 #[derive(Debug, Clone, Copy)]
-pub struct Client(pub std::net::SocketAddr);
+pub struct Client {
+    /// The other end of the connection.
+    pub address: std::net::SocketAddr,
+    /// Whether it came over TLS.
+    pub secure: bool,
+}
 
 /// Answers a request. Never fails: every error is an answer.
 pub async fn handle<B>(app: Arc<App>, request: Request<B>) -> Answer
@@ -36,7 +41,7 @@ where
     let asks_where = parts.headers.contains_key(&headers::WHERE);
     let began = std::time::Instant::now();
     let told = app.access_log.as_ref().map(|log| {
-        let client = parts.extensions.get::<Client>().map(|client| client.0);
+        let client = parts.extensions.get::<Client>().map(|client| client.address);
         let traceparent = access::traceparent(&parts.headers).map(<[u8]>::to_vec);
         (log, client, parts.method.clone(), parts.uri.clone(), traceparent)
     });

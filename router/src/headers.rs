@@ -89,8 +89,8 @@ fn strip(headers: &mut HeaderMap) {
     }
 }
 
-/// What a node gets of a client's headers: everything but connection headers and ours, plus what the client called.
-pub fn to_node(mut headers: HeaderMap, authority: Option<&str>) -> HeaderMap {
+/// What a node gets of a client's headers: everything but connection headers and ours, plus what the client called (`secure`: over TLS).
+pub fn to_node(mut headers: HeaderMap, authority: Option<&str>, secure: bool) -> HeaderMap {
     strip(&mut headers);
     let host = headers.remove(HOST);
     headers.remove(header::CONTENT_LENGTH);
@@ -101,7 +101,10 @@ pub fn to_node(mut headers: HeaderMap, authority: Option<&str>) -> HeaderMap {
         }
     }
     if !headers.contains_key(&FORWARDED_PROTO) {
-        headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+        headers.insert(
+            FORWARDED_PROTO,
+            HeaderValue::from_static(if secure { "https" } else { "http" }),
+        );
     }
     headers
 }
@@ -137,7 +140,7 @@ mod tests {
         ] {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        let sent = to_node(headers, None);
+        let sent = to_node(headers, None, false);
         let mut names: Vec<&str> = sent.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(

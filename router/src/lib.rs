@@ -29,6 +29,7 @@ mod server;
 pub mod snapshot;
 mod state;
 pub mod text;
+pub mod tls;
 pub mod upstream;
 mod watch;
 
@@ -40,7 +41,8 @@ use prometheus_client::registry::Registry;
 use service::{Readiness, Shutdown};
 use state::App;
 use std::sync::Arc;
-use tokio::{net::TcpListener, sync::watch::Receiver};
+use tokio::{net::TcpListener, sync::watch::Receiver, task::JoinSet};
+use tokio_rustls::TlsAcceptor;
 
 /// A router that is made and not yet serving: for whoever wants its readiness and metrics.
 pub struct Router {
@@ -49,6 +51,8 @@ pub struct Router {
     readiness: Readiness,
     registry: Arc<Registry>,
     beside: Option<axum::Router>,
+    tls: Option<TlsAcceptor>,
+    identities: Vec<Arc<tls::Identity>>,
     shutdown: Shutdown,
 }
 
@@ -56,11 +60,13 @@ impl Router {
     /// A router that follows these views.
     ///
     /// # Errors
-    /// The cluster secret can't be read or sent.
+    /// The cluster secret can't be read or sent; a certificate can't be read.
     pub fn new(options: Options, views: Receiver<Arc<View>>, shutdown: Shutdown) -> anyhow::Result<Router> {
         let (metrics, registry) = Metrics::registered();
         let secret = options.secret()?;
-        let upstream = upstream::Upstream::new(secret.as_ref(), metrics.clone())?;
+        let (to_nodes, identity) = tls::client(&options)?;
+        let upstream = upstream::Upstream::new(secret.as_ref(), to_nodes, metrics.clone())?;
+        let from_clients = tls::server(&options)?;
         let app = Arc::new(App::new(options, upstream, metrics, shutdown.token())?);
         let readiness = Readiness::waiting_for(&[watch::READY]);
         Ok(Router {
@@ -69,6 +75,11 @@ impl Router {
             readiness,
             registry: Arc::new(registry),
             beside: None,
+            identities: identity
+                .into_iter()
+                .chain(from_clients.iter().map(|(_, own)| own.clone()))
+                .collect(),
+            tls: from_clients.map(|(acceptor, _)| acceptor),
             shutdown,
         })
     }
@@ -102,7 +113,11 @@ impl Router {
     /// The listener is unusable.
     pub async fn serve(self, listener: TcpListener) -> anyhow::Result<()> {
         let follow = tokio::spawn(watch::follow(self.app.clone(), self.views, self.readiness));
-        let served = server::serve(self.app, listener, self.beside, self.shutdown).await;
+        let mut certificates = JoinSet::new();
+        for identity in self.identities {
+            certificates.spawn(identity.follow());
+        }
+        let served = server::serve(self.app, listener, self.tls, self.beside, self.shutdown).await;
         follow.abort();
         Ok(served?)
     }

@@ -19,8 +19,20 @@ use hyper_util::{
 };
 use service::Shutdown;
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
+
+/// How long a TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// What a connection is to the general server.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// Serves until the shutdown begins, then lets running requests end within the drain time. What `beside` holds is
 /// served outside the REST root.
@@ -30,6 +42,7 @@ use tokio_util::task::TaskTracker;
 pub async fn serve(
     app: Arc<App>,
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     beside: Option<axum::Router>,
     shutdown: Shutdown,
 ) -> io::Result<()> {
@@ -37,7 +50,8 @@ pub async fn serve(
     if !address.ip().to_canonical().is_loopback() && !app.options.insecure_no_auth {
         app.set_exposure(Exposure::Unknown);
     }
-    tracing::info!("REST at http://{address}{}", crate::classify::ROOT);
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    tracing::info!("REST at {scheme}://{address}{}", crate::classify::ROOT);
     let mut server = auto::Builder::new(TokioExecutor::new());
     server
         .http1()
@@ -61,25 +75,35 @@ pub async fn serve(
             () = shutdown.started() => break,
         };
         let _ = stream.set_nodelay(true);
-        let (app, beside, server) = (app.clone(), beside.clone(), server.clone());
+        let (app, beside, server, tls) = (app.clone(), beside.clone(), server.clone(), tls.clone());
         let watcher = general.watcher();
         tracker.spawn(async move {
-            let (stream, before) = match app.options.fast_path {
-                true => match plain::serve(app.clone(), stream, client).await {
-                    Some(left) => left,
+            let client = Client {
+                address: client,
+                secure: tls.is_some(),
+            };
+            let stream: Box<dyn Stream> = match tls {
+                Some(tls) => match timeout(HANDSHAKE, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => Box::new(stream),
+                    // Scanners and clients that don't trust us: nothing that an operator could mend here.
+                    _ => return,
+                },
+                None if app.options.fast_path => match plain::serve(app.clone(), stream, client).await {
+                    Some((stream, before)) => Box::new(Rewind::new(before, stream)),
                     None => return,
                 },
-                false => (stream, Vec::new()),
+                None => Box::new(stream),
             };
             // A future of its own: most connections never need it.
             tokio::spawn(Box::pin(async move {
                 let service = service_fn(move |mut request: Request<Incoming>| {
                     let (app, beside) = (app.clone(), beside.clone());
-                    request.extensions_mut().insert(Client(client));
+                    request.extensions_mut().insert(client);
                     async move { Ok::<_, Infallible>(answer(app, beside, request).await) }
                 });
-                let stream = TokioIo::new(Rewind::new(before, stream));
-                let connection = server.serve_connection(stream, service).into_owned();
+                let connection = server
+                    .serve_connection(TokioIo::new(stream), service)
+                    .into_owned();
                 if let Err(error) = watcher.watch(connection).await {
                     tracing::debug!(error, "connection ended");
                 }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
@@ -62,7 +63,7 @@ pub struct Failure {
 /// The pool of connections to all nodes.
 #[derive(Debug, Clone)]
 pub struct Upstream {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     secret: Option<HeaderValue>,
     /// The same as a line of a request's head; empty without one.
     secret_line: Arc<[u8]>,
@@ -70,17 +71,24 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// A pool that shows this secret to nodes.
+    /// A pool that shows this secret to nodes, and speaks TLS to those with an `https` URL.
     ///
     /// # Errors
     /// The secret holds characters that no header can carry.
     pub fn new(
         secret: Option<&Secret>,
+        tls: rustls::ClientConfig,
         metrics: Metrics,
     ) -> Result<Upstream, http::header::InvalidHeaderValue> {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(Duration::from_secs(1)));
+        connector.enforce_http(false);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(30))

@@ -74,7 +74,7 @@ fn plain(bytes: &[u8]) -> (Vec<Understood>, bool) {
             found.last().unwrap().line
         );
         assert_eq!(
-            sorted(&headers::to_node(taken.headers().clone(), None)),
+            sorted(&headers::to_node(taken.headers().clone(), None, false)),
             found.last().unwrap().headers
         );
         at += plain.length;
@@ -124,7 +124,7 @@ async fn by_hyper(bytes: &[u8], piece: usize) -> Vec<Understood> {
             if let Ok(body) = body.collect().await {
                 seen.borrow_mut().push(Understood {
                     line: format!("{} {}", parts.method, parts.uri),
-                    headers: sorted(&headers::to_node(parts.headers, None)),
+                    headers: sorted(&headers::to_node(parts.headers, None, false)),
                     body: body.to_bytes().to_vec(),
                 });
             }

@@ -29,7 +29,6 @@ use rest_api::{
 use std::{
     future::poll_fn,
     io,
-    net::SocketAddr,
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
@@ -52,7 +51,7 @@ const LOOK: Duration = Duration::from_millis(250);
 const AHEAD: usize = 16 << 10;
 
 /// Serves a client until it leaves, or until it brings what isn't plain: then the stream and its unanswered bytes.
-pub async fn serve(app: Arc<App>, stream: TcpStream, client: SocketAddr) -> Option<(TcpStream, Vec<u8>)> {
+pub async fn serve(app: Arc<App>, stream: TcpStream, client: Client) -> Option<(TcpStream, Vec<u8>)> {
     let mut connection = Connection {
         alarm: Alarm::new(Instant::now() + IDLE),
         app,
@@ -98,7 +97,7 @@ pub async fn serve(app: Arc<App>, stream: TcpStream, client: SocketAddr) -> Opti
 struct Connection {
     app: Arc<App>,
     stream: TcpStream,
-    client: SocketAddr,
+    client: Client,
     /// Bytes that have come and aren't answered.
     read: Vec<u8>,
     /// What is being written, to the node or to the client.
@@ -437,7 +436,7 @@ impl Connection {
             return;
         };
         log.tell(access::Line {
-            client: Some(self.client),
+            client: Some(self.client.address),
             method: plain.method,
             path: plain.target.split('?').next().unwrap_or_default(),
             status,
@@ -523,7 +522,7 @@ impl Connection {
             asked,
             length,
         } = handle;
-        request.extensions_mut().insert(Client(self.client));
+        request.extensions_mut().insert(self.client);
         self.read.drain(..length);
         if self.read.is_empty() {
             // A long poll needs no buffer.

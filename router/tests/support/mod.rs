@@ -304,6 +304,13 @@ impl Cluster {
     }
 
     pub async fn with(shards: &[(&str, &[&FakeNode])], options: Options) -> Cluster {
+        let cluster = Cluster::unready(shards, options).await;
+        eventually("the router is ready", || cluster.readiness.check().is_ok()).await;
+        cluster
+    }
+
+    /// One that may never become ready.
+    pub async fn unready(shards: &[(&str, &[&FakeNode])], options: Options) -> Cluster {
         let views = watch::Sender::new(Arc::new(view_of(shards)));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/engine-rest", listener.local_addr().unwrap());
@@ -311,7 +318,6 @@ impl Cluster {
         let router = Router::new(options, views.subscribe(), shutdown.clone()).unwrap();
         let (readiness, metrics) = (router.readiness(), router.metrics());
         let running = tokio::spawn(router.serve(listener));
-        eventually("the router is ready", || readiness.check().is_ok()).await;
         let client = Client::builder(TokioExecutor::new()).build_http();
         Cluster {
             url,

@@ -1,0 +1,189 @@
+//! TLS from clients and to nodes.
+mod support;
+
+use router::Options;
+use rustls::{
+    ClientConfig, RootCertStore, ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
+    server::WebPkiClientVerifier,
+};
+use serde_json::json;
+use std::{path::Path, process::Command, sync::Arc};
+use support::*;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+const START: &str = "/process-definition/key/a/start";
+
+fn openssl(directory: &Path, arguments: &str) {
+    let words = arguments.split_whitespace();
+    let done = Command::new("openssl")
+        .args(words)
+        .current_dir(directory)
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "openssl {arguments}: {}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+}
+
+/// An authority, and a certificate of its for 127.0.0.1.
+fn certificates(directory: &Path) {
+    std::fs::create_dir_all(directory).unwrap();
+    std::fs::write(directory.join("names"), "subjectAltName=IP:127.0.0.1\n").unwrap();
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    openssl(
+        directory,
+        &format!("req -x509 {key} -keyout ca.key -out ca.pem -days 2 -subj /CN=ca"),
+    );
+    openssl(
+        directory,
+        &format!("req {key} -keyout own.key -out own.csr -subj /CN=own"),
+    );
+    openssl(
+        directory,
+        "x509 -req -in own.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out own.pem -days 2 -extfile names",
+    );
+}
+
+fn chain(directory: &Path) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+    let chain = CertificateDer::pem_file_iter(directory.join("own.pem")).unwrap();
+    (
+        chain.map(Result::unwrap).collect(),
+        PrivateKeyDer::from_pem_file(directory.join("own.key")).unwrap(),
+    )
+}
+
+fn roots(directory: &Path) -> Arc<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_file(directory.join("ca.pem")).unwrap())
+        .unwrap();
+    Arc::new(roots)
+}
+
+/// The node's port behind TLS that asks for a certificate.
+async fn behind_tls(node: &FakeNode, directory: &Path) -> String {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots(directory), provider.clone())
+        .build()
+        .unwrap();
+    let (chain, key) = chain(directory);
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(chain, key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let to = node.url.trim_start_matches("http://").to_owned();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let (acceptor, to) = (acceptor.clone(), to.clone());
+            tokio::spawn(async move {
+                let Ok(mut outside) = acceptor.accept(stream).await else {
+                    return;
+                };
+                let mut inside = TcpStream::connect(&to).await.unwrap();
+                let _ = copy_bidirectional(&mut outside, &mut inside).await;
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn clients_come_over_tls_and_nodes_are_asked_over_mutual_tls() {
+    let directory = std::env::temp_dir().join(format!("stellwerk-tls-{}", std::process::id()));
+    certificates(&directory);
+    let file = |name: &str| Some(directory.join(name));
+    let mut node = FakeNode::start(async |_| started()).await;
+    node.url = behind_tls(&node, &directory).await;
+    let options = Options {
+        tls_cert: file("own.pem"),
+        tls_key: file("own.key"),
+        node_ca: file("ca.pem"),
+        node_cert: file("own.pem"),
+        node_key: file("own.key"),
+        ..Options::default()
+    };
+    // It becomes ready: the probe got through with the router's certificate.
+    let cluster = Cluster::with(&[("a", &[&node])], options).await;
+    let address = cluster
+        .url
+        .trim_start_matches("http://")
+        .trim_end_matches("/engine-rest")
+        .to_owned();
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots(&directory))
+        .with_no_client_auth();
+    let name = ServerName::try_from("127.0.0.1").unwrap();
+    let stream = TcpStream::connect(&address).await.unwrap();
+    let mut stream = TlsConnector::from(Arc::new(config))
+        .connect(name, stream)
+        .await
+        .unwrap();
+    let body = json!({"businessKey": "k"}).to_string();
+    let request = format!(
+        "POST /engine-rest{START} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(node.seen()[0].header("x-forwarded-proto"), "https");
+
+    // Without a certificate the node doesn't let a router in, and a client that speaks no TLS gets nothing.
+    let options = Options {
+        node_ca: file("ca.pem"),
+        ..Options::default()
+    };
+    let stranger = Cluster::unready(&[("a", &[&node])], options).await;
+    let got = stranger.post(START, &body).await;
+    assert!(matches!(got.status, 502 | 503), "{}", got.status);
+    let mut plain = TcpStream::connect(&address).await.unwrap();
+    plain.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = plain.read_to_end(&mut answer).await;
+    assert!(!answer.starts_with(b"HTTP"));
+    assert_eq!(node.seen().len(), 1);
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn a_certificate_is_read_anew_when_its_files_change_and_stays_when_they_are_damaged() {
+    let directory = std::env::temp_dir().join(format!("stellwerk-tls-reload-{}", std::process::id()));
+    certificates(&directory);
+    let options = Options {
+        tls_cert: Some(directory.join("own.pem")),
+        tls_key: Some(directory.join("own.key")),
+        ..Options::default()
+    };
+    let (_, identity) = router::tls::server(&options).unwrap().unwrap();
+    let shown = || identity.shown().to_vec();
+    let first = shown();
+    std::fs::write(directory.join("own.pem"), "no certificate").unwrap();
+    identity.refresh();
+    assert_eq!(shown(), first);
+    certificates(&directory);
+    identity.refresh();
+    assert_ne!(shown(), first);
+    let half = Options {
+        tls_key: None,
+        ..options
+    };
+    let error = router::tls::server(&half).err().unwrap().to_string();
+    assert!(error.contains("tls-key"), "{error}");
+    std::fs::remove_dir_all(&directory).unwrap();
+}
