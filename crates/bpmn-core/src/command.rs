@@ -137,6 +137,9 @@ pub enum Command {
         subscription: Id,
         variables: Variables,
         local_variables: Variables,
+        /// Variables of what the event starts: an event subprocess, the path of a boundary event. Elsewhere they are
+        /// nobody's.
+        scoped_variables: Variables,
     },
     /// Delivers an event that was thrown asynchronously to a subscription.
     TriggerLater {

@@ -22,6 +22,7 @@ pub(crate) fn to_value(value: &TypedValue) -> Value {
         TypedValue::Xml(text) => Value::Xml(text.clone()),
         // Without its content; [`crate::ctx::Ctx`] gives expressions the whole value.
         TypedValue::Large(large) => to_value(large.shape()),
+        TypedValue::Transient(value) => to_value(value),
         TypedValue::Object {
             text,
             type_name,

@@ -95,6 +95,10 @@ pub struct Ctx<'a, 'b> {
     pub(crate) task_reason: Option<String>,
     /// Changes of variables that conditional events have not been told of yet.
     pub(crate) changes: Vec<Change>,
+    /// Variables that go when the command is done, by instance.
+    pub(crate) transient: Vec<(Id, Id)>,
+    /// A variable that was to become transient, or to stay, and was not so before.
+    pub(crate) transient_clash: Option<String>,
     /// Large values that were touched and aren't at hand.
     pub(crate) needs: RefCell<Vec<Id>>,
     /// The activity that runs now; after a failure, the one that failed.
@@ -140,6 +144,8 @@ impl<'a, 'b> Ctx<'a, 'b> {
             delete_reason: None,
             task_reason: None,
             changes: Vec::new(),
+            transient: Vec::new(),
+            transient_clash: None,
             needs: RefCell::default(),
             at: None,
             decided: BTreeMap::new(),

@@ -633,7 +633,8 @@ pub struct Instance {
     pub notes: Log<NoteChange>,
     /// Set when it has ended: the write deletes the process row.
     pub ended: bool,
-    /// Its own variables as they were when it ended, for whoever asked the command for them; empty while it runs.
+    /// Variables of its own that it has no longer, for whoever asked the command for them: when it ended, all; while it
+    /// runs, those that lived for the last command only.
     pub last_variables: Vec<Arc<Variable>>,
     /// Whether the store has it.
     pub stored: bool,

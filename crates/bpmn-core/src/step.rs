@@ -56,13 +56,15 @@ pub fn step(
             id: inst.process.id,
         });
     }
+    inst.last_variables.clear();
     let home = inst.process.id;
     let in_job = matches!(cmd, Command::ExecuteJob { .. });
     let mut ctx = Ctx::new(def, inst, env);
     let result = ctx
         .command(cmd)
         .and_then(|()| ctx.run())
-        .and_then(|()| ctx.switch_to(home));
+        .and_then(|()| ctx.switch_to(home))
+        .and_then(|()| ctx.end_transient());
     // Whatever else happened: it was decided without them.
     let needs = ctx.needs.take();
     if !needs.is_empty() {
@@ -155,13 +157,14 @@ impl<'a> Ctx<'a, '_> {
                 subscription,
                 variables,
                 local_variables,
-            } => self.trigger(subscription, &variables, &local_variables),
+                scoped_variables,
+            } => self.trigger(subscription, &variables, &local_variables, &scoped_variables),
             Command::TriggerLater {
                 subscription,
                 variables,
             } => match self.trigger_later(subscription)? {
                 true => Ok(()),
-                false => self.trigger(subscription, &variables, &Variables::new()),
+                false => self.trigger(subscription, &variables, &Variables::new(), &Variables::new()),
             },
             Command::ExecuteJob { job } => self.execute_job(job),
             Command::FailJob {
@@ -429,6 +432,7 @@ impl<'a> Ctx<'a, '_> {
         subscription: Id,
         variables: &Variables,
         local_variables: &Variables,
+        scoped_variables: &Variables,
     ) -> Result<(), Rejection> {
         let row = self.subscription(subscription)?;
         let (token, element) = (row.token_id, row.element.clone());
@@ -439,7 +443,52 @@ impl<'a> Ctx<'a, '_> {
             Some(token) => self.set_local_variables(token, local_variables),
             None => self.set_variables(None, local_variables),
         }
-        self.occurred(token, &element)
+        if scoped_variables.is_empty() {
+            return self.occurred(token, &element);
+        }
+        if self.node_of(token)?.id == element {
+            // It starts nothing but what comes after it: they go with the event itself.
+            self.set_local_variables(token, scoped_variables);
+            return self.occurred(token, &element);
+        }
+        let before: HashSet<Id> = self.inst.tokens.iter().map(|t| t.id).collect();
+        self.occurred(token, &element)?;
+        let index = self.def.definition.index(&element);
+        let at_edge = index.is_some_and(|ix| self.node(ix).attached_to.is_some());
+        let started = self.inst.tokens.iter().find(|t| !before.contains(&t.id));
+        let first = started.map(|t| (t.id, t.state == TokenState::Scope));
+        match first {
+            Some((scope, true)) => {
+                for (name, value) in scoped_variables {
+                    self.set_in(scope, name, value.clone());
+                }
+            }
+            Some((path, false)) => self.set_of_path(path, scoped_variables),
+            // An interrupting event goes on where its activity was.
+            None if at_edge && self.inst.tokens.get(token).is_some() => {
+                self.set_of_path(token, scoped_variables);
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Sets variables of a token that is about to go on at a boundary event. History shows them in what the token lies in:
+    /// it has entered nothing yet.
+    fn set_of_path(&mut self, token: Id, variables: &Variables) {
+        self.set_local_variables(token, variables);
+        let process = self.inst.process.id;
+        let scope = self.local_scope(Some(token));
+        let around = self
+            .scope_of(token)
+            .and_then(|scope| self.inst.tokens.get(scope)?.activity_id);
+        for (name, _) in variables {
+            if let Some(id) = self.local_variable(scope, None, name).map(|v| v.id) {
+                self.inst
+                    .variables
+                    .update(id, |v| v.version.shown_id = Some(around.unwrap_or(process)));
+            }
+        }
     }
 
     fn waits_for_signal(&self, host: Id, element: &str) -> bool {

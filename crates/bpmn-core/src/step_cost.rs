@@ -178,6 +178,7 @@ impl World {
             subscription,
             variables: none(),
             local_variables: none(),
+            scoped_variables: none(),
         }));
         costs
     }

@@ -34,6 +34,8 @@ pub enum TypedValue {
     Xml(String),
     /// Any of those with texts or bytes, its content kept apart.
     Large(Large),
+    /// Any of those, as a command gives it to a variable that lives no longer than the command. No variable holds it.
+    Transient(Box<TypedValue>),
 }
 
 impl TypedValue {
@@ -55,6 +57,7 @@ impl TypedValue {
             TypedValue::Json(_) => "Json",
             TypedValue::Xml(_) => "Xml",
             TypedValue::Large(large) => large.shape().name(),
+            TypedValue::Transient(value) => value.name(),
         }
     }
 }
@@ -100,6 +103,16 @@ impl TypedValue {
         match self {
             TypedValue::Large(large) => large.id,
             _ => None,
+        }
+    }
+}
+
+impl TypedValue {
+    /// The value itself, and whether it lives for the command only.
+    pub fn lasting(self) -> (TypedValue, bool) {
+        match self {
+            TypedValue::Transient(value) => (*value, true),
+            value => (value, false),
         }
     }
 }

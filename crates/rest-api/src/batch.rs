@@ -368,7 +368,7 @@ impl Keep {
         Ok(Keep {
             id: filters.text("batchId")?,
             kind: filters.text("type")?,
-            tenants: filters.list("tenantIdIn")?.filter(|list| !list.is_empty()),
+            tenants: filters.tenants()?,
             without_tenant: filters.on("withoutTenantId")?,
             suspended: filters.flag("suspended")?.filter(|_| shape != Shape::Historic),
             completed: filters.flag("completed")?.filter(|_| shape == Shape::Historic),

@@ -249,6 +249,13 @@ impl Filters {
         Ok(self.flag(name)? == Some(true))
     }
 
+    /// `tenantIdIn`, if it narrows anything: who asks for what has no tenant asks for just that, as in the reference.
+    pub fn tenants(&self) -> ApiResult<Option<Vec<String>>> {
+        let tenants = self.list("tenantIdIn")?.filter(|list| !list.is_empty());
+        let without = self.on("withoutTenantId")?;
+        Ok(tenants.filter(|_| !without))
+    }
+
     /// A 32-bit number.
     pub fn int(&self, name: &str) -> ApiResult<Option<i32>> {
         let value = self.typed(name, &Kind::Int, "java.lang.Integer")?;
@@ -452,6 +459,13 @@ pub fn sorting_with(
                 return Err(ApiError::bad_user_request(
                     "NotValidException",
                     "Invalid query: call asc() or desc() after using orderByXX(): direction is null",
+                ));
+            }
+            (false, Some(_)) if !sortings.is_empty() => {
+                return Err(ApiError::bad_user_request(
+                    "NotValidException",
+                    "Invalid query: can specify only one direction desc() or asc() for an ordering constraint: \
+                     direction is not null",
                 ));
             }
             (false, Some(_)) => {

@@ -61,8 +61,13 @@ pub struct Incoming {
     pub transient: bool,
 }
 
-/// Reads `{"name":{"value":…}}`; null or a missing member is no variables. Transient ones are refused: storing them
-/// would be wrong, and so would be leaving them out.
+/// [`read_all`] where no variable is made of them, so that none can be transient.
+pub fn read_values(value: Option<&Value>) -> Result<Variables, VariableError> {
+    let variables = read_all(value)?.into_iter();
+    Ok(variables.map(|(name, value)| (name, value.lasting().0)).collect())
+}
+
+/// Reads `{"name":{"value":…}}`; null or a missing member is no variables.
 pub fn read_all(value: Option<&Value>) -> Result<Variables, VariableError> {
     let map = match value {
         None | Some(Value::Null) => return Ok(Vec::new()),
@@ -72,13 +77,13 @@ pub fn read_all(value: Option<&Value>) -> Result<Variables, VariableError> {
     let mut variables = Vec::with_capacity(map.len());
     for (name, dto) in map {
         let Incoming { value, transient } = read(name, dto)?;
-        if transient {
-            return Err(VariableError::Message(format!(
-                "variable '{name}': transient variables are not served yet"
-            )));
-        }
         // The content of a large one is copied no more from here on.
-        variables.push((name.clone(), value.folded()));
+        let value = value.folded();
+        let value = match transient {
+            true => TypedValue::Transient(Box::new(value)),
+            false => value,
+        };
+        variables.push((name.clone(), value));
     }
     Ok(variables)
 }
@@ -371,6 +376,11 @@ pub struct Style {
 
 /// The members `type`, `value`, `valueInfo`.
 pub fn write(value: &TypedValue, style: Style) -> Value {
+    if let TypedValue::Transient(value) = value {
+        let mut shown = write(value, style);
+        shown["valueInfo"]["transient"] = true.into();
+        return shown;
+    }
     json!({"type": value.name(), "value": plain(value, style), "valueInfo": info(value)})
 }
 
@@ -429,6 +439,7 @@ pub fn plain(value: &TypedValue, style: Style) -> Value {
         TypedValue::Json(text) if style.deserialize => spin_json(text),
         TypedValue::Xml(_) if style.deserialize => json!({"dataFormatName": "application/xml"}),
         TypedValue::Json(text) | TypedValue::Xml(text) => json!(text),
+        TypedValue::Transient(value) => plain(value, style),
         TypedValue::Large(large) => match large.content() {
             Some(content) => plain(&large.whole((**content).clone()), style),
             None => plain(large.shape(), style),

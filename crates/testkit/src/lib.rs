@@ -3,5 +3,6 @@ pub mod cluster;
 pub mod compat;
 pub mod differential;
 pub mod postgres;
+pub mod probe;
 pub mod process;
 pub mod proxy;

@@ -27,6 +27,8 @@ pub struct Message {
     pub local_correlation_keys: Variables,
     pub variables: Variables,
     pub local_variables: Variables,
+    /// Those of what the message starts.
+    pub scoped_variables: Variables,
     pub tenant_id: Option<String>,
     pub without_tenant: bool,
     /// Deliver to every match instead of exactly one.
@@ -150,6 +152,7 @@ impl Engine {
             subscription,
             variables: message.variables.clone(),
             local_variables: message.local_variables.clone(),
+            scoped_variables: message.scoped_variables.clone(),
         };
         match self
             .entity_command(caller, Entity::Subscription, subscription, command, render)
@@ -253,6 +256,7 @@ impl Engine {
     ) -> Result<Correlated, EngineError> {
         self.permit_start(caller, &deployed)?;
         let mut variables = message.variables.clone();
+        variables.extend(message.scoped_variables.iter().cloned());
         // The reference sets correlation keys as variables of the instance that the message starts.
         for (name, value) in &message.correlation_keys {
             if !variables.iter().any(|(known, _)| known == name) {

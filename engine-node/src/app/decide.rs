@@ -351,6 +351,7 @@ fn to_feel(value: &TypedValue, objects: bool) -> Value {
                 None => Value::Unreadable("Object is not deserialized.".to_owned()),
             }
         }
+        TypedValue::Transient(value) => to_feel(value, objects),
         TypedValue::Large(large) => match large.content() {
             Some(content) => to_feel(&large.whole((**content).clone()), objects),
             None => Value::Unreadable("a large value is not loaded".to_owned()),

@@ -188,6 +188,7 @@ impl Engine {
                     subscription,
                     variables: signal.variables.clone(),
                     local_variables: Variables::new(),
+                    scoped_variables: Variables::new(),
                 },
             };
             let caller = &caller.hearing(signal, subscription);

@@ -34,6 +34,7 @@ pub fn to_wire(value: &TypedValue) -> Value {
         },
         // Scripts are given whole values.
         TypedValue::Large(large) => return to_wire(large.shape()),
+        TypedValue::Transient(value) => return to_wire(value),
     };
     let kind = match value {
         TypedValue::File { .. } => "Bytes",

@@ -67,7 +67,7 @@ fn keep_tenants<R>(
     tenant: impl Fn(&R) -> Option<&str>,
 ) -> ApiResult<()> {
     let with_none = filters.on(include_none)?;
-    if let Some(tenants) = filters.list("tenantIdIn")?.filter(|l| !l.is_empty()) {
+    if let Some(tenants) = filters.tenants()? {
         rows.retain(|r| tenant(r).map_or(with_none, |t| tenants.iter().any(|wanted| wanted == t)));
     }
     if filters.on("withoutTenantId")? {

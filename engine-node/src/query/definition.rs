@@ -85,7 +85,7 @@ pub fn find(filters: &Filters, view: &CatalogView, groups: &[String]) -> ApiResu
         }
     }
     let with_none = filters.on("includeProcessDefinitionsWithoutTenantId")?;
-    if let Some(tenants) = filters.list("tenantIdIn")?.filter(|l| !l.is_empty()) {
+    if let Some(tenants) = filters.tenants()? {
         keep(&|d| {
             d.row
                 .tenant_id

@@ -31,7 +31,7 @@ pub fn find<'a>(filters: &Filters, view: &'a CatalogView) -> ApiResult<Vec<&'a D
         rows.retain(|d| d.deployed > after);
     }
     let with_none = filters.on("includeDeploymentsWithoutTenantId")?;
-    if let Some(tenants) = filters.list("tenantIdIn")?.filter(|l| !l.is_empty()) {
+    if let Some(tenants) = filters.tenants()? {
         rows.retain(|d| {
             d.tenant_id
                 .as_ref()

@@ -110,7 +110,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     }
     let tenant = || col(S, "tenant_id");
     if w.filters.on("includeEventSubscriptionsWithoutTenantId")?
-        && let Some(list) = w.filters.list("tenantIdIn")?
+        && let Some(list) = w.filters.tenants()?
     {
         w.and(tenant().is_in(list).or(tenant().is_null()));
     } else {

@@ -3,7 +3,7 @@ use super::{Kind, Listing, SortBy, Where, col, history, null, of_definition};
 use crate::store::{Row, StoreError, codec::job_kind, schema::visible};
 use bpmn_core::{Id, instance::JobKind};
 use rest_api::{ApiError, ApiResult, known};
-use sea_query::{Expr, ExprTrait, Func, Query, SelectStatement, UnionType};
+use sea_query::{Expr, ExprTrait, Func, Order, Query, SelectStatement, UnionType};
 
 const H: &str = "h";
 
@@ -113,7 +113,8 @@ pub(super) fn base() -> SelectStatement {
         .take()
 }
 
-/// The failure that raised an incident: of the same tree, element and moment.
+/// The failure that raised an incident: of the same tree, element and execution, the last before it. Who takes the last
+/// try from a job that has failed raises an incident later.
 fn log() -> Expr {
     let from = |table: &'static str| {
         let query = Query::select()
@@ -121,8 +122,10 @@ fn log() -> Expr {
             .from_as(table, "fl")
             .and_where(col("fl", "root_id").equals((H, "root_id")))
             .and_where(col("fl", "element").equals((H, "element")))
-            .and_where(col("fl", "time").equals((H, "created")))
+            .and_where(col("fl", "execution_id").equals((H, "execution_id")))
+            .and_where(col("fl", "time").lte(col(H, "created")))
             .and_where(col("fl", "state").eq(bpmn_core::instance::RunState::Failed as i16))
+            .order_by_expr(col("fl", "id"), Order::Desc)
             .limit(1)
             .take();
         super::scalar(query)

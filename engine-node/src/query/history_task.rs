@@ -7,7 +7,7 @@ use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::Id;
 use rest_api::{
     ApiResult,
-    filters::{Comparing, variable_filters},
+    filters::{Comparing, Filters, sorting, variable_filters},
     known,
 };
 use sea_query::{Expr, ExprTrait, Query, SelectStatement, UnionType};
@@ -165,6 +165,13 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     let mut columns = COLUMNS.map(|name| col(H, name)).to_vec();
     columns.push(super::history_process::root_end(H));
     Listing::new(base().cond_where(condition).take(), columns, col(H, "id")).sorted(filters, &sort)
+}
+
+/// Whether rows are to be sorted by what only tasks of cases have.
+pub fn sorted_by_case(filters: &Filters) -> ApiResult<bool> {
+    let by_case = |by: &str| matches!(by, "caseDefinitionId" | "caseInstanceId");
+    let sorted = sorting(filters, &|by| sort(by).is_some())?;
+    Ok(sorted.iter().any(|one| by_case(&one.by)))
 }
 
 fn conditions(w: &mut Where<'_>) -> ApiResult<()> {

@@ -142,7 +142,7 @@ fn kinds(w: &mut Where<'_>) -> ApiResult<()> {
 fn tenants(w: &mut Where<'_>) -> ApiResult<()> {
     let tenant = || col(J, "tenant_id");
     if w.filters.on("includeJobsWithoutTenantId")?
-        && let Some(list) = w.filters.list("tenantIdIn")?
+        && let Some(list) = w.filters.tenants()?
     {
         w.and(tenant().is_in(list).or(tenant().is_null()));
         return Ok(());

@@ -63,7 +63,7 @@ pub fn find(filters: &Filters, view: &CatalogView) -> ApiResult<Vec<Found>> {
         }
     }
     let with_none = filters.on("includeJobDefinitionsWithoutTenantId")?;
-    if let Some(tenants) = filters.list("tenantIdIn")?.filter(|l| !l.is_empty()) {
+    if let Some(tenants) = filters.tenants()? {
         keep(&|d, _| match &d.row.tenant_id {
             Some(tenant) => tenants.contains(tenant),
             None => with_none,

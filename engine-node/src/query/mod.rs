@@ -479,7 +479,9 @@ impl<'a> Where<'a> {
 
     /// `tenantIdIn`, `withoutTenantId`.
     pub fn tenants(&mut self, column: Expr) -> ApiResult<()> {
-        self.texts("tenantIdIn", column.clone())?;
+        if let Some(tenants) = self.filters.tenants()? {
+            self.and(column.clone().is_in(tenants));
+        }
         self.of_own_tenants(column.clone());
         self.switch("withoutTenantId", column.is_null())
     }

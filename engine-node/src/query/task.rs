@@ -207,6 +207,12 @@ fn blank_lists(w: &mut Where<'_>) -> ApiResult<()> {
 
 fn conditions(w: &mut Where<'_>) -> ApiResult<()> {
     blank_lists(w)?;
+    let tenants = w.filters.list("tenantIdIn")?;
+    if tenants.is_some_and(|list| !list.is_empty()) && w.filters.on("withoutTenantId")? {
+        return Err(people::usage(
+            "cannot set both tenantIdIn and withoutTenantId filters.",
+        ));
+    }
     fields(w)?;
     times(w)?;
     instance(w)?;

@@ -5,7 +5,7 @@ use crate::{
     store::{Row, StoreError},
 };
 use rest_api::{ApiResult, identity::Profile, known};
-use sea_query::{Condition, Query, SelectStatement};
+use sea_query::{Condition, ExprTrait, Query, SelectStatement};
 
 const U: &str = "u";
 
@@ -37,6 +37,13 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     if let Some(tenant) = w.filters.text("memberOfTenant")? {
         w.and(of_tenant(col(U, "id"), false, &tenant));
     }
+    if let Some(definition) = w.filters.text("potentialStarter")? {
+        // Those that it names itself: not the members of groups that it names, as in the reference.
+        let starters = w.view.by_rest_id(&definition).into_iter();
+        let starters = starters.flat_map(|d| d.definition.starters.iter().filter(|s| !s.group));
+        let starters: Vec<String> = starters.map(|s| s.name.clone()).collect();
+        w.and(col(U, "id").is_in(starters));
+    }
     let filters = w.filters;
     w.sees_things(resource::USER, col(U, "id"), true);
     let condition = w.finish(known::USER)?;
@@ -47,7 +54,6 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
 
 /// The users of these ids, in order of them.
 pub fn named(ids: &[String]) -> SelectStatement {
-    use sea_query::ExprTrait;
     let mut query = base(Condition::all().add(col(U, "id").is_in(ids)));
     query
         .exprs(columns())
@@ -57,7 +63,6 @@ pub fn named(ids: &[String]) -> SelectStatement {
 
 /// The other users of the groups of a user.
 pub fn colleagues(user: &str) -> SelectStatement {
-    use sea_query::ExprTrait;
     let groups = super::group::ids_of(user);
     let members = Query::select()
         .column(("gm", "user_id"))

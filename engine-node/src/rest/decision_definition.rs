@@ -166,7 +166,7 @@ fn named_in_log(base: &Told, decision: &DeployedDecision) -> Vec<Told> {
 async fn evaluate(call: Call) -> ApiResult<Response> {
     if !call.param("id").is_empty() {
         // Of a decision by its id the variables are looked at first.
-        variable::read_all(call.body()?.raw("variables")).map_err(VariableError::bare)?;
+        variable::read_values(call.body()?.raw("variables")).map_err(VariableError::bare)?;
     }
     let decision = named_first(&call, |id| {
         let message = format!("Cannot evaluate decision {id}: {}", unknown_text(id));
@@ -175,7 +175,7 @@ async fn evaluate(call: Call) -> ApiResult<Response> {
     let decision = decision?;
     let body = call.body()?;
     let prefix = format!("Cannot evaluate decision {}", decision.row.rest_id);
-    let variables = variable::read_all(body.raw("variables")).map_err(VariableError::bare)?;
+    let variables = variable::read_values(body.raw("variables")).map_err(VariableError::bare)?;
     match call
         .app
         .engine

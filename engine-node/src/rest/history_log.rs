@@ -52,7 +52,7 @@ fn of(log: Log, path: &str, text: &str) -> Router<App> {
         )
 }
 
-fn job_dto(view: &CatalogView, row: LogRow) -> HistoricJobLog {
+fn job_dto(call: &Call, view: &CatalogView, row: LogRow) -> HistoricJobLog {
     let kind = i16::try_from(row.kind).ok().and_then(JobKind::from_i16);
     let deployed = view.by_id(row.definition_id);
     let of = kind.and_then(|kind| deployed?.job_definition(&row.element, kind));
@@ -80,7 +80,8 @@ fn job_dto(view: &CatalogView, row: LogRow) -> HistoricJobLog {
         process_definition_key: definition_key(view, row.definition_id),
         deployment_id: deployed.map(|d| d.row.deployment_id.to_string()),
         tenant_id: row.tenant_id,
-        hostname: row.node,
+        // What no node has run this one tells of, which is as true.
+        hostname: row.node.or_else(|| Some(call.app.engine.settings().node.clone())),
         // A timer start belongs to no tree.
         root_process_instance_id: row.instance_id.map(|_| row.root_id.to_string()),
         batch_id: None,
@@ -122,7 +123,15 @@ async fn list(call: &Call, log: Log, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
     let listing = log.listing(call.sees(filters, &view))?;
     match log {
-        Log::Job => lists::page(call, &listing, |row| log.row(row), |row| job_dto(&view, row)).await,
+        Log::Job => {
+            lists::page(
+                call,
+                &listing,
+                |row| log.row(row),
+                |row| job_dto(call, &view, row),
+            )
+            .await
+        }
         Log::ExternalTask => {
             lists::page(call, &listing, |row| log.row(row), |row| task_dto(&view, row)).await
         }
@@ -179,7 +188,7 @@ async fn one(call: Call, log: Log) -> ApiResult<Response> {
     }
     let view = call.catalog();
     Ok(match log {
-        Log::Job => json(&job_dto(&view, found)),
+        Log::Job => json(&job_dto(&call, &view, found)),
         Log::ExternalTask => json(&task_dto(&view, found)),
     })
 }

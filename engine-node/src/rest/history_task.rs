@@ -96,6 +96,10 @@ fn link_dto(view: &CatalogView, row: LinkRow) -> HistoricIdentityLink {
 async fn tasks(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let view = call.catalog();
     let listing = history_task::listing(call.sees(filters, &view))?;
+    if history_task::sorted_by_case(filters)? {
+        // The reference sorts by columns that it doesn't select.
+        return Err(super::identity::persistence());
+    }
     lists::page(call, &listing, history_task::row, |row| task_dto(&view, row)).await
 }
 

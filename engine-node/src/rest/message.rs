@@ -43,14 +43,16 @@ pub fn read(body: &Filters) -> ApiResult<(Message, bool)> {
     let instance = body.text("processInstanceId")?;
     let known = instance.as_ref().map(|id| id.parse::<Id>());
     let variables = |member: &str| variable::read_all(body.raw(member)).map_err(unreadable);
+    let keys = |member: &str| variable::read_values(body.raw(member)).map_err(unreadable);
     let message = Message {
         name,
         business_key: body.text("businessKey")?,
         instance: known.clone().and_then(Result::ok),
-        correlation_keys: variables("correlationKeys")?,
-        local_correlation_keys: variables("localCorrelationKeys")?,
+        correlation_keys: keys("correlationKeys")?,
+        local_correlation_keys: keys("localCorrelationKeys")?,
         variables: variables("processVariables")?,
         local_variables: variables("processVariablesLocal")?,
+        scoped_variables: variables("processVariablesToTriggeredScope")?,
         tenant_id: body.text("tenantId")?,
         without_tenant: body.on("withoutTenantId")?,
         all: body.on("all")?,
@@ -65,14 +67,6 @@ pub fn read(body: &Filters) -> ApiResult<(Message, bool)> {
         return Err(ApiError::bad_user_request(
             "BadUserRequestException",
             "ENGINE-13028 Cannot specify a tenant-id when correlate a message to a single process instance.",
-        ));
-    }
-    if body
-        .object("processVariablesToTriggeredScope")?
-        .is_some_and(|map| !map.is_empty())
-    {
-        return Err(ApiError::not_implemented(
-            "a message with 'processVariablesToTriggeredScope'",
         ));
     }
     Ok((message, known.is_none_or(|id| id.is_ok())))

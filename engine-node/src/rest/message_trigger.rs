@@ -55,6 +55,7 @@ async fn trigger(call: Call) -> ApiResult<Response> {
             subscription: found.id,
             variables: variables.clone(),
             local_variables: Variables::new(),
+            scoped_variables: Variables::new(),
         })
     });
     let render = Box::new(|_: &Instance, _: &_| Answer::no_content());

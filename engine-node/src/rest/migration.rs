@@ -105,7 +105,7 @@ fn given(call: &Call, body: &Filters) -> ApiResult<Given> {
     let (source, target) = definitions(call, body)?;
     let items = body.array("instructions")?.into_iter().flatten();
     let instructions = items.map(instruction).collect::<ApiResult<_>>()?;
-    let variables = variable::read_all(body.raw("variables")).map_err(variable::VariableError::bare)?;
+    let variables = variable::read_values(body.raw("variables")).map_err(variable::VariableError::bare)?;
     Ok(Given {
         source,
         target,
@@ -127,7 +127,7 @@ fn shown(instruction: &MigrationInstruction) -> Value {
 async fn generate(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     let (source, target) = definitions(&call, &body)?;
-    variable::read_all(body.raw("variables")).map_err(variable::VariableError::bare)?;
+    variable::read_values(body.raw("variables")).map_err(variable::VariableError::bare)?;
     let update = body.on("updateEventTriggers")?;
     let instructions = migration::generate(&source.definition, &target.definition, update);
     // Given back as they came, with the members that the reference's DTO has.

@@ -189,7 +189,7 @@ impl Wanted {
             keys: filters
                 .list(&format!("{kind}DefinitionKeyIn"))?
                 .filter(|l| !l.is_empty()),
-            tenants: filters.list("tenantIdIn")?.filter(|l| !l.is_empty()),
+            tenants: filters.tenants()?,
             without_tenant: filters.on("withoutTenantId")?,
             compact: filters.on("compact")?,
         })

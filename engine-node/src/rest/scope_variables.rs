@@ -225,7 +225,9 @@ async fn load(call: &Call, place: Place) -> ApiResult<Option<Arc<Instance>>> {
         },
         Place::Task | Place::TaskLocal => engine.load_task(&call.caller, id).await,
     };
-    found.map_err(error::api)
+    let found = found.map_err(error::api)?;
+    // An instance goes by the ids of all that it has.
+    Ok(found.filter(|instance| !place.is_task() || instance.tasks.get(id).is_some()))
 }
 
 /// The variables that the path shows.
@@ -367,8 +369,15 @@ async fn change(
     let render = || Box::new(|_: &Instance, _: &bpmn_core::command::Outcome| Answer::no_content());
     let result = match place {
         Place::Task | Place::TaskLocal => {
+            let decide = move |instance: &Instance| match instance.tasks.get(id) {
+                Some(_) => Ok(command.clone()),
+                None => Err(EngineError::NotFound {
+                    entity: Entity::Task,
+                    id,
+                }),
+            };
             engine
-                .entity_command(&call.caller, Entity::Task, id, command, render())
+                .decide_entity(&call.caller, Entity::Task, id, Box::new(decide), render())
                 .await
         }
         Place::Instance | Place::Execution => {

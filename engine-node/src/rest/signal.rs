@@ -110,6 +110,7 @@ async fn to_execution(call: &Call, text: &str, name: String, variables: Variable
             subscription: found.id,
             variables: variables.clone(),
             local_variables: Variables::new(),
+            scoped_variables: Variables::new(),
         })
     });
     let render = Box::new(|_: &Instance, _: &_| Answer::no_content());

@@ -53,19 +53,27 @@ impl Wanted {
             incidents: on("incidents")? || root && on("rootIncidents")?,
             incident_type: filters.text("incidentsForType")?,
         };
-        let given = [
-            (on("incidents")?, "includeIncidents"),
-            (root && on("rootIncidents")?, "includeRootIncidents"),
-            (wanted.incident_type.is_some(), "includeIncidentsForType"),
-        ];
-        let given: Vec<&str> = given
-            .into_iter()
-            .filter(|(on, _)| *on)
-            .map(|(_, name)| name)
-            .collect();
-        if let [first, second, ..] = given[..] {
-            let message = format!("Only one of the query parameter {first} or {second} can be set.");
-            return Err(ApiError::invalid_request(message));
+        // Whatever their values are, and in this order.
+        let has = |name: &str| filters.raw(name).is_some();
+        let (incidents, of_root) = (has("incidents"), root && has("rootIncidents"));
+        let of_type = wanted.incident_type.is_some();
+        for (both, first, second) in [
+            (
+                incidents && of_type,
+                "includeIncidents",
+                "includeIncidentsForType",
+            ),
+            (incidents && of_root, "includeIncidents", "includeRootIncidents"),
+            (
+                of_root && of_type,
+                "includeRootIncidents",
+                "includeIncidentsForType",
+            ),
+        ] {
+            if both {
+                let message = format!("Only one of the query parameter {first} or {second} can be set.");
+                return Err(ApiError::invalid_request(message));
+            }
         }
         Ok(wanted)
     }

@@ -52,6 +52,8 @@ pub(crate) fn value(value: &TypedValue) -> [Cell; 5] {
             let info = serde_json::json!({ "objectTypeName": type_name, "serializationDataFormat": format });
             [text.into(), Null, Null, Null, Cell::Text(info.to_string())]
         }
+        // No variable holds one: of itself it would be stored as any other.
+        TypedValue::Transient(value) => self::value(value),
         TypedValue::Large(large) => {
             let [.., info] = self::value(large.shape());
             [Null, Cell::Int(large.digest()), Null, Null, info]

@@ -4,7 +4,7 @@ use serde_json::json;
 use std::{path::PathBuf, time::Duration};
 use testkit::{
     cluster::Cluster,
-    compat::replay,
+    compat::{replay, replay_with_jobs},
     differential,
     process::{Process, free_port, stellwerk, wait_for},
 };
@@ -80,12 +80,31 @@ pub(super) async fn against(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn compat_one_node_alone_answers_as_the_reference() -> Result<()> {
-    against("alone", &NODE, async |base| replay(&scenarios(), &base).await).await
+    against("alone", &[&NODE[..], &QUIET].concat(), async |base| {
+        replay_with_jobs(&scenarios(), &base, false).await
+    })
+    .await
+}
+
+/// The reference was recorded without a job executor but for these.
+#[tokio::test(flavor = "multi_thread")]
+async fn compat_jobs_that_run_by_themselves_go_as_on_the_reference() -> Result<()> {
+    against("jobs", &NODE, async |base| {
+        replay_with_jobs(&scenarios(), &base, true).await
+    })
+    .await?;
+    against("three-jobs", &THREE, async |base| {
+        replay_with_jobs(&scenarios(), &base, true).await
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn compat_three_shards_behind_a_router_answer_as_the_reference() -> Result<()> {
-    against("three", &THREE, async |base| replay(&scenarios(), &base).await).await
+    against("three", &THREE_QUIET, async |base| {
+        replay_with_jobs(&scenarios(), &base, false).await
+    })
+    .await
 }
 
 /// What users did, and what the log says of it.

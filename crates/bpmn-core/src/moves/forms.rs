@@ -23,7 +23,9 @@ impl<'a> Ctx<'a, '_> {
             let value = rest
                 .iter()
                 .position(|(name, _)| *name == field.id)
-                .map(|at| rest.remove(at).1);
+                .map(|at| rest.remove(at).1.lasting());
+            let transient = value.as_ref().is_some_and(|(_, transient)| *transient);
+            let value = value.map(|(value, _)| value);
             let given = value.clone().unwrap_or(TypedValue::Null);
             for constraint in &field.constraints {
                 if !self.keeps_to(constraint, field, &given, at, token, task)? {
@@ -44,6 +46,10 @@ impl<'a> Ctx<'a, '_> {
                     .kind
                     .variable(value)
                     .map_err(|cause| Self::failure(at, cause))?;
+                let value = match transient {
+                    true => TypedValue::Transient(Box::new(value)),
+                    false => value,
+                };
                 self.set_variable(token, task, &field.id, value);
             }
         }

@@ -11,6 +11,7 @@ use crate::{
     value::{TypedValue, Variables},
 };
 use expr::Value;
+use std::sync::Arc;
 use topology::{Id, Slot};
 
 /// What a task lies in.
@@ -202,7 +203,12 @@ impl<'a> Ctx<'a, '_> {
         // What is a task's own lies with its activity, whatever execution that has.
         let of_task = task.and_then(|task| self.inst.tasks.get(task)?.token_id);
         let scope = of_task.unwrap_or(scope);
+        let (value, transient) = value.lasting();
+        let instance_id = self.inst.process.id;
         match self.local_variable(scope, task, name).map(|v| v.id) {
+            Some(id) if transient != self.transient.contains(&(instance_id, id)) => {
+                self.transient_clash.get_or_insert_with(|| name.to_owned());
+            }
             Some(id) => {
                 // Conditional events are told that it was set, also to what it was, as in the reference.
                 if !self.replace_value(id, value, writer) && task.is_none() {
@@ -214,8 +220,13 @@ impl<'a> Ctx<'a, '_> {
                     self.note_change(scope, name, "create");
                 }
                 let id = self.new_id();
-                let instance_id = self.inst.process.id;
-                let recorded = self.recording.value(name);
+                let recorded = match transient {
+                    true => Recorded::No,
+                    false => self.recording.value(name),
+                };
+                if transient {
+                    self.transient.push((instance_id, id));
+                }
                 let value = self.kept(value.folded(), recorded);
                 let version = Version {
                     created: self.env.now,
@@ -237,6 +248,45 @@ impl<'a> Ctx<'a, '_> {
                 });
             }
         }
+    }
+
+    /// Removes what the command gave for itself alone, as if it had never been; whoever asked the command for variables
+    /// is shown it.
+    ///
+    /// # Errors
+    /// A failure if a variable should have become transient, or should have stayed, and was not so before.
+    pub(crate) fn end_transient(&mut self) -> Result<(), Rejection> {
+        if let Some(name) = self.transient_clash.take() {
+            return Err(Rejection::Failure {
+                message: format!(
+                    "ENGINE-17006 Cannot set transient variable with name {name} to non-transient variable and vice versa."
+                ),
+                element: None,
+            });
+        }
+        for (instance, id) in std::mem::take(&mut self.transient) {
+            let inst = match self.inst.process.id == instance {
+                true => &mut *self.inst,
+                false => match self.others.get_mut(&instance) {
+                    Some(member) => &mut member.inst,
+                    None => continue,
+                },
+            };
+            let shown = inst.last_variables.iter().position(|v| v.id == id);
+            let variable = match (inst.variables.remove(id), shown) {
+                (Some(variable), _) => variable,
+                (None, Some(at)) => inst.last_variables.remove(at),
+                (None, None) => continue,
+            };
+            if variable.scope_id == instance && variable.task_id.is_none() {
+                let value = TypedValue::Transient(Box::new(variable.value.clone()));
+                inst.last_variables.push(Arc::new(Variable {
+                    value,
+                    ..(*variable).clone()
+                }));
+            }
+        }
+        Ok(())
     }
 
     /// Sets a variable of the concurrent execution above a token's activity, which has an execution of its own: told from

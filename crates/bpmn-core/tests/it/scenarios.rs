@@ -421,6 +421,7 @@ fn command(inst: &Instance, words: &[&str], variables: Variables) -> Result<Comm
                 subscription: found.map(|s| s.id).ok_or_else(|| missing("subscription"))?,
                 variables,
                 local_variables,
+                scoped_variables: Variables::new(),
             }
         }
         ["trigger", element] => {
@@ -430,6 +431,7 @@ fn command(inst: &Instance, words: &[&str], variables: Variables) -> Result<Comm
                 subscription,
                 variables,
                 local_variables,
+                scoped_variables: Variables::new(),
             }
         }
         ["job", element] => Command::ExecuteJob {

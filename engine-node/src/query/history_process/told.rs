@@ -59,6 +59,8 @@ pub(super) fn filters(w: &mut Where<'_>) -> ApiResult<()> {
             .from_as("token", "t")
             .and_where(col("t", "instance_id").equals((H, "id")))
             .and_where(col("t", "element").is_in(elements))
+            // A scope stands for what runs inside of it.
+            .and_where(col("t", "state").ne(bpmn_core::instance::TokenState::Scope as i16))
             .take();
         w.and(Expr::exists(tokens));
     }

@@ -5,7 +5,7 @@ use http::StatusCode;
 use rest_api::{ApiError, ApiResult};
 use sea_query::{Condition, Expr, ExprTrait, JoinType, Query, UnionType};
 
-fn usage(text: impl std::fmt::Display) -> ApiError {
+pub(super) fn usage(text: impl std::fmt::Display) -> ApiError {
     let message = format!("Invalid query usage: {text}");
     ApiError::bad_user_request("ProcessEngineException", message)
         .with_status(StatusCode::INTERNAL_SERVER_ERROR)

@@ -117,7 +117,7 @@ async fn set_variables(call: Call) -> ApiResult<Response> {
     let Some(variables) = body.object("variables")? else {
         return Err(ApiError::invalid_request("variables is null"));
     };
-    let read = variable::read_all(body.raw("variables"));
+    let read = variable::read_values(body.raw("variables"));
     read.map_err(|error| match error {
         VariableError::Engine(text) => ApiError::invalid_request(text),
         other => other.api("Cannot set variables"),
@@ -152,7 +152,7 @@ async fn set_variables(call: Call) -> ApiResult<Response> {
 
 async fn correlate(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
-    let read = variable::read_all(body.raw("variables"));
+    let read = variable::read_values(body.raw("variables"));
     read.map_err(|error| match error {
         VariableError::Engine(_) => error.bare(),
         other => other.api("Cannot set variables"),
