@@ -225,7 +225,7 @@ fn choose(twin: &Twin, dice: &mut Dice) -> Command {
             subscription: row.id,
             variables,
             local_variables,
-            scoped_variables: Variables::new(),
+            scoped_variables: Vec::new(),
         });
     }
     assert!(!choices.is_empty(), "the instance is stuck: {:?}", inst.tokens);
