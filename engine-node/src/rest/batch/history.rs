@@ -287,6 +287,7 @@ async fn trigger(app: &App, work: Id, id: Id, request: &Request) -> ApiResult<()
             subscription: row.id,
             variables: variables.clone(),
             local_variables: Vec::new(),
+            scoped_variables: Vec::new(),
         };
         let render = Box::new(|_: &_, _: &_| Answer::no_content());
         match app.engine.command(&caller, id, command, render).await {
