@@ -21,7 +21,7 @@ use crate::{
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;
-use hyper::body::Body as _;
+use hyper::body::{Body as _, Frame};
 use rest_api::{
     ApiError,
     operations::{self, Class},
@@ -121,7 +121,7 @@ enum Step {
     /// To be passed on: the request for the node stands in `out`.
     Pass(Pass),
     /// To be handled as any request.
-    Handle(Handle),
+    Handle(Box<Handle>),
 }
 
 /// A request that goes to one node as it stands.
@@ -203,7 +203,7 @@ impl Connection {
                     }
                     Passed::Broken => return Then::Close,
                 },
-                Step::Handle(handle) => match Box::pin(self.handle(handle)).await {
+                Step::Handle(handle) => match Box::pin(self.handle(*handle)).await {
                     Then::Idle if !self.read.is_empty() => continue,
                     then => return then,
                 },
@@ -258,11 +258,11 @@ impl Connection {
             return Step::Pass(pass);
         }
         match plain.to_http(|body| Full::new(Bytes::copy_from_slice(body))) {
-            Some(request) => Step::Handle(Handle {
+            Some(request) => Step::Handle(Box::new(Handle {
                 request,
                 asked,
                 length: plain.length,
-            }),
+            })),
             None => Step::Odd,
         }
     }
@@ -604,10 +604,7 @@ impl Connection {
             line("connection", "close");
         }
         out.extend_from_slice(b"\r\n");
-        while !without_body {
-            let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await else {
-                break;
-            };
+        while let Some(frame) = next_frame(body.as_mut(), without_body).await {
             let Ok(data) = frame.map_err(io::Error::other)?.into_data() else {
                 continue;
             };
@@ -643,6 +640,17 @@ fn handle_request(
 fn poll_read(stream: &mut TcpStream, cx: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<io::Result<usize>> {
     // The future holds nothing between two polls.
     pin!(stream.read_buf(buffer)).poll(cx)
+}
+
+/// The next part of a body that is sent.
+async fn next_frame(
+    mut body: Pin<&mut respond::Body>,
+    without_body: bool,
+) -> Option<Result<Frame<Bytes>, respond::BoxError>> {
+    match without_body {
+        true => None,
+        false => poll_fn(|cx| body.as_mut().poll_frame(cx)).await,
+    }
 }
 
 fn kind_of(error: &io::Error, written: bool) -> &'static str {
