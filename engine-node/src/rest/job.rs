@@ -156,10 +156,11 @@ fn failed(message: String) -> ApiError {
 struct Change {
     operation: &'static str,
     /// Its properties, from the job before and after; after it is gone there is none.
-    properties: Arc<dyn Fn(&JobRow, Option<&JobRow>) -> Vec<Property> + Send + Sync>,
+    properties: Arc<Properties>,
 }
 
 type Property = (&'static str, Option<String>, Option<String>);
+type Properties = dyn Fn(&JobRow, Option<&JobRow>) -> Vec<Property> + Send + Sync;
 
 impl Change {
     /// Has the log told of the path's job.

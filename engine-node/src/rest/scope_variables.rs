@@ -137,7 +137,7 @@ async fn upload(mut call: Call, place: Place) -> ApiResult<Response> {
 }
 
 fn no_part(method: &str, variable: &str) -> ApiError {
-    ApiError::null_pointer(&format!(
+    ApiError::null_pointer(format!(
         "Cannot invoke \"org.camunda.bpm.engine.rest.mapper.MultipartFormData$FormPart.{method}()\" because \
          \"{variable}\" is null"
     ))
