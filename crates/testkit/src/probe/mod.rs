@@ -108,7 +108,9 @@ pub async fn probe(reference: &Engine, ours: &Engine, models: &Path, plan: &Plan
             wrong: plan.wrong,
         };
         let request = maker.request(operation);
-        if request.line().contains("/deployment/") && request.method == "DELETE" && run.report.asked % 4 != 0
+        if request.line().contains("/deployment/")
+            && request.method == "DELETE"
+            && !run.report.asked.is_multiple_of(4)
         {
             continue;
         }

@@ -531,13 +531,12 @@ impl Maker<'_> {
                 if members.is_some_and(|m| m.contains_key("operator")) {
                     return self.comparison();
                 }
-                let object = self.object(
+                self.object(
                     path,
                     &schema,
                     depth,
                     query && !members.is_some_and(|m| m.contains_key("sortOrder") && m.len() <= 3),
-                );
-                object
+                )
             }
             Some("string") => self.text(path, name).into(),
             _ => self.any(),
@@ -732,7 +731,7 @@ impl Maker<'_> {
             let model = include_str!("deployed.bpmn");
             let mut parts = vec![text(
                 "deployment-name",
-                *self.rng.pick(&["probe", "probe two", ""]),
+                self.rng.pick(&["probe", "probe two", ""]),
             )];
             for (name, values) in [
                 ("deployment-source", &["probe", "elsewhere"][..]),
@@ -745,14 +744,14 @@ impl Maker<'_> {
                 ),
             ] {
                 if self.rng.chance(20) {
-                    parts.push(text(name, *self.rng.pick(values)));
+                    parts.push(text(name, self.rng.pick(values)));
                 }
             }
             if !self.rng.chance(self.wrong / 3) {
                 let content = match self.rng.chance(self.wrong) {
                     true => model.replace(
                         "userTask",
-                        *self.rng.pick(&["nonsenseTask", "userTask id='b'", "serviceTask"]),
+                        self.rng.pick(&["nonsenseTask", "userTask id='b'", "serviceTask"]),
                     ),
                     false => model.to_owned(),
                 };
