@@ -662,7 +662,7 @@ impl<'a> Run<'a> {
         let definitions: Vec<String> = self.definitions.values().cloned().collect();
         let mut state = capture(
             self.engine,
-            &[self.deployment.clone()],
+            std::slice::from_ref(&self.deployment),
             &definitions,
             &mut self.jobs,
         )

@@ -731,7 +731,7 @@ impl Maker<'_> {
             let model = include_str!("deployed.bpmn");
             let mut parts = vec![text(
                 "deployment-name",
-                self.rng.pick(&["probe", "probe two", ""]),
+                self.rng.pick::<&str>(&["probe", "probe two", ""]),
             )];
             for (name, values) in [
                 ("deployment-source", &["probe", "elsewhere"][..]),
@@ -744,14 +744,14 @@ impl Maker<'_> {
                 ),
             ] {
                 if self.rng.chance(20) {
-                    parts.push(text(name, self.rng.pick(values)));
+                    parts.push(text(name, self.rng.pick::<&str>(values)));
                 }
             }
             if !self.rng.chance(self.wrong / 3) {
                 let content = match self.rng.chance(self.wrong) {
                     true => model.replace(
                         "userTask",
-                        self.rng.pick(&["nonsenseTask", "userTask id='b'", "serviceTask"]),
+                        self.rng.pick::<&str>(&["nonsenseTask", "userTask id='b'", "serviceTask"]),
                     ),
                     false => model.to_owned(),
                 };
