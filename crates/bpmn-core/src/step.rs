@@ -446,7 +446,8 @@ impl<'a> Ctx<'a, '_> {
         if scoped_variables.is_empty() {
             return self.occurred(token, &element);
         }
-        if self.node_of(token)?.id == element {
+        // An event subprocess of the process itself has no token as its host.
+        if self.inst.tokens.get(token).is_some_and(|t| t.element == element) {
             // It starts nothing but what comes after it: they go with the event itself.
             self.set_local_variables(token, scoped_variables);
             return self.occurred(token, &element);
