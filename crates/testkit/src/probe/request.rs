@@ -751,7 +751,8 @@ impl Maker<'_> {
                 let content = match self.rng.chance(self.wrong) {
                     true => model.replace(
                         "userTask",
-                        self.rng.pick::<&str>(&["nonsenseTask", "userTask id='b'", "serviceTask"]),
+                        self.rng
+                            .pick::<&str>(&["nonsenseTask", "userTask id='b'", "serviceTask"]),
                     ),
                     false => model.to_owned(),
                 };
