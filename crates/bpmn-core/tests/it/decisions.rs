@@ -9,7 +9,7 @@ use bpmn_core::{
 
 /// `none` matches no rule, `one` gives the variable `x` as `r`, `two` gives it twice, `pair` gives two entries; there is no
 /// other.
-pub fn decide(call: &Call<'_>, variables: &Variables, answers: &[Scripted]) -> Result<Decided, Undecided> {
+pub fn decide(call: &Call<'_>, variables: &Variables, _: &[Scripted]) -> Result<Decided, Undecided> {
     let x = variables
         .iter()
         .find(|(name, _)| name == "x")
