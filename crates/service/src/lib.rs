@@ -10,6 +10,7 @@ mod shutdown;
 mod values;
 
 pub mod options;
+pub mod pem;
 
 pub use admin::{AdminListen, admin_routes, serve_admin};
 pub use common::Common;

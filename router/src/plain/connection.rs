@@ -300,13 +300,19 @@ impl Connection {
                     why: why.clone(),
                 },
             );
-            match written && !pass.repeatable {
-                false => Passed::OtherWay,
-                true => Passed::NoAnswer(NoAnswer {
-                    shard: node.shard.clone(),
-                    may_have_run: true,
+            let no_answer = |may_have_run, why| {
+                let shard = node.shard.clone();
+                Passed::NoAnswer(NoAnswer {
+                    shard,
+                    may_have_run,
                     why,
-                }),
+                })
+            };
+            match written {
+                false => Passed::OtherWay,
+                true if !pass.repeatable => no_answer(true, why),
+                true if pass.gate.may_retry() => Passed::OtherWay,
+                true => no_answer(false, format!("{why}; too many requests were tried again")),
             }
         };
         let mut upstream = match node.plain.take(now) {
@@ -400,10 +406,14 @@ impl Connection {
         };
         let trouble = StatusCode::from_u16(head.status).is_ok_and(is_trouble);
         node.went(!trouble);
-        if head.status == StatusCode::MISDIRECTED_REQUEST.as_u16() || (pass.repeatable && trouble) {
+        if head.status == StatusCode::MISDIRECTED_REQUEST.as_u16() {
             return Passed::OtherWay;
         }
-        entered.left(true);
+        let elsewhere = pass.repeatable && trouble;
+        if elsewhere && pass.gate.may_retry() {
+            return Passed::OtherWay;
+        }
+        entered.left(!elsewhere);
         if let Some(log) = &self.app.access_log {
             self.tell(log, pass, head.status, now);
         }
