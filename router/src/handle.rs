@@ -3,16 +3,18 @@ use crate::{
     access::{self, Served},
     admit::{Admitted, admit},
     classify::{Call, Classified, Scope, classify},
+    cors::Cors,
     fan_out::{Stop, batch, command, correlate, definitions, fair, item_count, list, report, single, sum},
     forward::{to_any, to_drawn_slot, to_slot},
     headers,
     locate::{Target, locate},
-    metrics::RequestLabels,
+    metrics::{LimitLabel, RequestLabels},
+    rates::{self, Asker, Entry, Refused, Ticket},
     respond::{self, Answer},
     state::{App, Exposure},
 };
 use futures_util::FutureExt;
-use http::{HeaderValue, Method, Request, header};
+use http::{HeaderValue, Method, Request, header, request};
 use hyper::body::{Body, Bytes};
 use rest_api::{
     ApiError, accept,
@@ -37,7 +39,12 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Display,
 {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    let entry = match parts.extensions.remove::<Entry>() {
+        Some(entry) => entry,
+        None => enter(&app, &parts),
+    };
+    let origin = parts.headers.get(header::ORIGIN).cloned();
     let asks_where = parts.headers.contains_key(&headers::WHERE);
     let began = std::time::Instant::now();
     let told = app.access_log.as_ref().map(|log| {
@@ -49,6 +56,10 @@ where
     let classified = classify(&parts.method, parts.uri.path(), parts.uri.query());
     let mut class = "none";
     let answered = async {
+        if let Some(preflight) = preflight(&app, &parts) {
+            return Ok(preflight?);
+        }
+        entry.map_err(|refused| refuse(&app, refused))?;
         let classified = classified?;
         may_serve(&app)?;
         match classified {
@@ -73,6 +84,16 @@ where
             "the router failed at this request; its log says where",
         )),
     };
+    if let Ok(ticket) = entry
+        && let Some(rates) = &app.live().rates
+    {
+        rates.answered(ticket, answer.status().as_u16(), class != "none", rates::now());
+    }
+    if let Some((origin, cors)) = origin.as_ref().zip(app.live().cors.as_ref())
+        && !answer.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN)
+    {
+        cors.mark(origin, answer.headers_mut());
+    }
     if let Some((log, client, method, uri, traceparent)) = &told {
         let served = answer.extensions().get::<Served>();
         log.tell(access::Line {
@@ -102,6 +123,45 @@ where
     };
     app.metrics.requests.get_or_create(&labels).inc();
     answer
+}
+
+/// Asks the rate limits, unless a preflight does: that costs no node anything.
+fn enter(app: &App, parts: &request::Parts) -> Entry {
+    let live = app.live();
+    let Some(rates) = &live.rates else {
+        return Ok(Ticket::default());
+    };
+    if live.cors.is_some() && Cors::is_preflight(&parts.method, &parts.headers) {
+        return Ok(Ticket::default());
+    }
+    let asker = Asker {
+        credentials: parts
+            .headers
+            .get(header::AUTHORIZATION)
+            .map(HeaderValue::as_bytes),
+        address: parts.extensions.get::<Client>().map(|client| client.address.ip()),
+        path: parts.uri.path(),
+        query: parts.uri.query(),
+    };
+    rates.enter(asker, rates::now())
+}
+
+fn refuse(app: &App, refused: Refused) -> ApiError {
+    let labels = LimitLabel { limit: refused.whose };
+    app.metrics.rate_limited.get_or_create(&labels).inc();
+    refused.into()
+}
+
+/// The answer to a browser that asks whether it may ask, where CORS is on.
+fn preflight(app: &App, parts: &request::Parts) -> Option<Result<Answer, ApiError>> {
+    let live = app.live();
+    let cors = live.cors.as_ref()?;
+    let answer = |headers| {
+        let mut answer = respond::no_content();
+        *answer.headers_mut() = headers;
+        answer
+    };
+    Cors::is_preflight(&parts.method, &parts.headers).then(|| cors.preflight(&parts.headers).map(answer))
 }
 
 /// Refuses strangers where nodes would let anybody in.

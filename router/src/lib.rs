@@ -14,15 +14,18 @@
 pub mod access;
 pub mod admit;
 pub mod classify;
+pub mod cors;
 pub mod fan_out;
 pub mod forward;
 pub mod gate;
 mod handle;
 pub mod headers;
+pub mod live;
 pub mod locate;
 pub mod metrics;
 mod options;
 pub mod plain;
+pub mod rates;
 pub mod respond;
 pub mod scan;
 mod server;
@@ -33,6 +36,7 @@ pub mod tls;
 pub mod upstream;
 mod watch;
 
+pub use live::LiveOptions;
 pub use options::Options;
 
 use cluster::{Cluster, View};

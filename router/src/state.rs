@@ -1,6 +1,6 @@
 //! What all requests share.
 use crate::{
-    Options, access::AccessLog, fan_out::wakeups::Hub, metrics::Metrics, snapshot::Snapshot,
+    Options, access::AccessLog, fan_out::wakeups::Hub, live::Live, metrics::Metrics, snapshot::Snapshot,
     upstream::Upstream,
 };
 use arc_swap::ArcSwap;
@@ -30,7 +30,7 @@ pub enum Exposure {
 /// The router's shared state.
 #[derive(Debug)]
 pub struct App {
-    /// Limits and times.
+    /// The options of its start; what may change since is in [`App::live`].
     pub options: Options,
     /// Connections to nodes.
     pub upstream: Upstream,
@@ -54,6 +54,7 @@ pub struct App {
     draining: AtomicBool,
     /// Cancelled after that, so that idle connections end.
     drained: CancellationToken,
+    live: ArcSwap<Live>,
     snapshot: ArcSwap<Snapshot>,
     changes: watch::Sender<u64>,
 }
@@ -62,7 +63,7 @@ impl App {
     /// The state before the first view.
     ///
     /// # Errors
-    /// The access log can't be opened.
+    /// The access log can't be opened, or options contradict each other.
     pub fn new(
         options: Options,
         upstream: Upstream,
@@ -74,22 +75,30 @@ impl App {
             opened.map_err(|e| ConfigError::new("access-log", format!("{}: {e}", path.display())))
         };
         let access_log = options.access_log.as_ref().map(open).transpose()?;
+        let live = Live::new(options.live.clone(), None)?;
+        let now = &live.options;
         Ok(App {
             access_log,
             upstream,
             stopping,
             hub: Arc::new(Hub::new(metrics.clone())),
             metrics,
-            park: Semaphore::new(options.park_limit),
-            fanouts: Semaphore::new(options.fanout_limit.max(1)),
-            memory: Arc::new(Semaphore::new((options.memory / 1024).min(1 << 31) as usize)),
+            park: Semaphore::new(now.park_limit),
+            fanouts: Semaphore::new(now.fanout_limit.max(1)),
+            memory: Arc::new(Semaphore::new((now.memory / 1024).min(1 << 31) as usize)),
             options,
             exposure: AtomicU8::new(Exposure::Fine as u8),
             draining: AtomicBool::new(false),
             drained: CancellationToken::new(),
+            live: ArcSwap::from_pointee(live),
             snapshot: ArcSwap::default(),
             changes: watch::Sender::new(0),
         })
+    }
+
+    /// What is in force of the options that can be read anew. Take it for a moment: not over a wait.
+    pub fn live(&self) -> arc_swap::Guard<Arc<Live>> {
+        self.live.load()
     }
 
     /// Whether it may serve strangers.

@@ -12,7 +12,9 @@ use crate::{
     gate::{Entered, Gate},
     handle::{Client, handle},
     headers,
+    live::LiveOptions,
     locate::{Named, Target, locate},
+    rates::{self, Asker, Entry, Ticket},
     respond::{self, Answer},
     snapshot::Node,
     state::{App, Exposure},
@@ -134,6 +136,10 @@ struct Pass {
     repeatable: bool,
     /// Its bytes in `read`.
     length: usize,
+    /// How long the node may take to begin its answer.
+    patience: Duration,
+    /// What the rate limits let in, where there are any.
+    ticket: Option<Ticket>,
 }
 
 struct Handle {
@@ -158,7 +164,12 @@ impl Connection {
     /// Answers the requests that have come, until none is left.
     async fn requests(&mut self) -> Then {
         let begun = Instant::now();
-        let limit = self.app.options.body_limit.saturating_add(request::HEAD as u64);
+        let limit = self
+            .app
+            .live()
+            .options
+            .body_limit
+            .saturating_add(request::HEAD as u64);
         let mut memory: Option<OwnedSemaphorePermit> = None;
         loop {
             let step = if self.read.is_empty() {
@@ -180,7 +191,7 @@ impl Connection {
                         }
                         continue;
                     }
-                    Passed::OtherWay => match self.handle_of(pass.asked) {
+                    Passed::OtherWay => match self.handle_of(&pass) {
                         Some(handle) => match Box::pin(self.handle(handle)).await {
                             Then::Idle if !self.read.is_empty() => continue,
                             then => return then,
@@ -254,36 +265,40 @@ impl Connection {
             close: plain.close || self.app.is_draining(),
         };
         self.out.clear();
-        if let Some(pass) = route(&self.app, &plain, asked, &mut self.out) {
-            return Step::Pass(pass);
+        let live = self.app.live();
+        // What a browser of another origin gets is marked on the general way, and its limits are asked there.
+        let browser = live.cors.is_some() && plain.header("origin").is_some();
+        let rates = live.rates.as_ref().filter(|_| !browser);
+        let entry = rates.map(|rates| rates.enter(asker(&plain, self.client), rates::now()));
+        let ticket = match entry {
+            Some(Err(_)) => None,
+            Some(Ok(ticket)) => Some(Some(ticket)),
+            None => Some(None),
+        };
+        if let Some(ticket) = ticket.filter(|_| !browser)
+            && let Some(pass) = route(&self.app, &live.options, &plain, asked, &mut self.out)
+        {
+            return Step::Pass(Pass { ticket, ..pass });
         }
-        match plain.to_http(|body| Full::new(Bytes::copy_from_slice(body))) {
-            Some(request) => Step::Handle(Box::new(Handle {
-                request,
-                asked,
-                length: plain.length,
-            })),
+        match handle_as(&plain, asked, entry) {
+            Some(handle) => Step::Handle(Box::new(handle)),
             None => Step::Odd,
         }
     }
 
     /// The first request once more, to be handled as any.
-    fn handle_of(&self, asked: Asked) -> Option<Handle> {
+    fn handle_of(&self, pass: &Pass) -> Option<Handle> {
         let mut room = request::room();
         let Read::Whole(plain) = request::read(&self.read, &mut room) else {
             return None;
         };
-        Some(Handle {
-            request: plain.to_http(|body| Full::new(Bytes::copy_from_slice(body)))?,
-            asked,
-            length: plain.length,
-        })
+        handle_as(&plain, pass.asked, pass.ticket.map(Ok))
     }
 
     /// Sends the request in `out` to its node and the node's answer to the client.
     async fn pass(&mut self, pass: &Pass) -> Passed {
         let now = Instant::now();
-        let deadline = now + self.app.options.upstream_timeout;
+        let deadline = now + pass.patience;
         let node = &pass.node;
         // A shard that is full refuses on the general way, in its words.
         let Ok(entered) = pass.gate.enter(true, now.into_std()) else {
@@ -414,11 +429,16 @@ impl Connection {
             return Passed::OtherWay;
         }
         entered.left(!elsewhere);
+        if let Some(ticket) = pass.ticket
+            && let Some(rates) = &self.app.live().rates
+        {
+            rates.answered(ticket, head.status, true, rates::now());
+        }
         if let Some(log) = &self.app.access_log {
             self.tell(log, pass, head.status, now);
         }
         let relayed = self
-            .relay(&mut upstream, head.body, &mut reply, head.length)
+            .relay(&mut upstream, pass.patience, head.body, &mut reply, head.length)
             .await;
         buffers::give(reply);
         self.app.metrics.count(pass.class, head.status);
@@ -460,6 +480,7 @@ impl Connection {
     async fn relay(
         &mut self,
         upstream: &mut TcpStream,
+        patience: Duration,
         mut body: Body,
         reply: &mut Vec<u8>,
         from: usize,
@@ -487,7 +508,7 @@ impl Connection {
             }
             reply.clear();
             from = 0;
-            self.alarm.set(Instant::now() + self.app.options.upstream_timeout);
+            self.alarm.set(Instant::now() + patience);
             let read = poll_fn(|cx| match poll_read(upstream, cx, reply) {
                 Poll::Pending => self.alarm.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
                 read => read,
@@ -638,6 +659,33 @@ impl Connection {
     }
 }
 
+/// Who asks for what, as the rate limits want to know it.
+fn asker<'a>(plain: &Plain<'_, 'a>, client: Client) -> Asker<'a> {
+    let (path, query) = match plain.target.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (plain.target, None),
+    };
+    Asker {
+        credentials: plain.header("authorization"),
+        address: Some(client.address.ip()),
+        path,
+        query,
+    }
+}
+
+/// The request for the general way; `entry`: what the rate limits said to it already.
+fn handle_as(plain: &Plain, asked: Asked, entry: Option<Entry>) -> Option<Handle> {
+    let mut request = plain.to_http(|body| Full::new(Bytes::copy_from_slice(body)))?;
+    if let Some(entry) = entry {
+        request.extensions_mut().insert(entry);
+    }
+    Some(Handle {
+        request,
+        asked,
+        length: plain.length,
+    })
+}
+
 /// Its future is large, and only requests that need it have one.
 fn handle_request(
     app: Arc<App>,
@@ -672,12 +720,9 @@ fn kind_of(error: &io::Error, written: bool) -> &'static str {
 }
 
 /// Where a request goes that one node answers as it stands: writes what the node gets. `None` for every other.
-fn route(app: &App, plain: &Plain, asked: Asked, out: &mut Vec<u8>) -> Option<Pass> {
+fn route(app: &App, live: &LiveOptions, plain: &Plain, asked: Asked, out: &mut Vec<u8>) -> Option<Pass> {
     // Who answered is told on the general way.
-    if plain.asks_where
-        || app.exposure() != Exposure::Fine
-        || plain.body.len() as u64 > app.options.body_limit
-    {
+    if plain.asks_where || app.exposure() != Exposure::Fine || plain.body.len() as u64 > live.body_limit {
         return None;
     }
     let (path, query) = match plain.target.split_once('?') {
@@ -735,5 +780,7 @@ fn route(app: &App, plain: &Plain, asked: Asked, out: &mut Vec<u8>) -> Option<Pa
         asked,
         repeatable: reads || plain.idempotency_key.is_some(),
         length: plain.length,
+        patience: live.upstream_timeout,
+        ticket: None,
     })
 }
