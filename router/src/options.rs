@@ -16,15 +16,18 @@ pub struct Options {
     /// Where the cluster's topology lives: etcd://HOST:PORT,…
     #[arg(long, value_name = "URL", conflicts_with = "shard")]
     pub topology: Option<TopologyOption>,
-    /// A shard of a fixed topology (repeatable): NAME=URL[,URL…]
+    /// A shard of a fixed topology (repeatable): NAME=URL[,URL…]; other URLs are read anew from the --config file, other names aren't
     #[arg(long, value_name = "NAME=URL[,URL…]")]
     pub shard: Vec<FixedShard>,
     /// File with the secret shared by routers and nodes
     #[arg(long, value_name = "FILE")]
     pub cluster_secret_file: Option<PathBuf>,
-    /// Write a line of JSON for each request to this file (`-`: stdout)
+    /// Write a line of JSON for each request to this file (`-`: stdout); opened anew at SIGHUP
     #[arg(long, value_name = "FILE")]
     pub access_log: Option<PathBuf>,
+    /// Unix socket over which a router takes the listeners of its predecessor over, and hands them to its successor
+    #[arg(long, value_name = "FILE")]
+    pub handover: Option<PathBuf>,
     /// Pass plain HTTP/1.1 requests on without a general HTTP server between
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     pub fast_path: bool,
@@ -63,6 +66,7 @@ impl Default for Options {
             shard: Vec::new(),
             cluster_secret_file: None,
             access_log: None,
+            handover: None,
             fast_path: true,
             tls_cert: None,
             tls_key: None,

@@ -59,6 +59,11 @@ pub struct App {
     changes: watch::Sender<u64>,
 }
 
+/// Memory as [`App::memory`] counts it.
+fn kib(bytes: u64) -> usize {
+    (bytes / 1024).min(1 << 31) as usize
+}
+
 impl App {
     /// The state before the first view.
     ///
@@ -85,7 +90,7 @@ impl App {
             metrics,
             park: Semaphore::new(now.park_limit),
             fanouts: Semaphore::new(now.fanout_limit.max(1)),
-            memory: Arc::new(Semaphore::new((now.memory / 1024).min(1 << 31) as usize)),
+            memory: Arc::new(Semaphore::new(kib(now.memory))),
             options,
             exposure: AtomicU8::new(Exposure::Fine as u8),
             draining: AtomicBool::new(false),
@@ -99,6 +104,41 @@ impl App {
     /// What is in force of the options that can be read anew. Take it for a moment: not over a wait.
     pub fn live(&self) -> arc_swap::Guard<Arc<Live>> {
         self.live.load()
+    }
+
+    /// Brings other options into force. What has become less is taken away as it is given back.
+    pub fn apply(self: &Arc<App>, live: Live) {
+        let (from, to) = (self.live.load_full(), &live.options);
+        let from = &from.options;
+        self.resize(|app| &app.park, from.park_limit, to.park_limit);
+        self.resize(
+            |app| &app.fanouts,
+            from.fanout_limit.max(1),
+            to.fanout_limit.max(1),
+        );
+        self.resize(|app| &app.memory, kib(from.memory), kib(to.memory));
+        for shard in &self.snapshot().shards {
+            shard.gate.set_most(to.shard_concurrency);
+        }
+        self.live.store(Arc::new(live));
+    }
+
+    fn resize(self: &Arc<App>, of: fn(&App) -> &Semaphore, from: usize, to: usize) {
+        if to >= from {
+            of(self).add_permits(to - from);
+            return;
+        }
+        let lent = from - to - of(self).forget_permits(from - to);
+        if let Ok(lent) = u32::try_from(lent)
+            && lent > 0
+        {
+            let app = self.clone();
+            tokio::spawn(async move {
+                if let Ok(permits) = of(&app).acquire_many(lent).await {
+                    permits.forget();
+                }
+            });
+        }
     }
 
     /// Whether it may serve strangers.

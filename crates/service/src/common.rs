@@ -15,7 +15,7 @@ pub struct Common {
     /// Form of the log lines on stderr
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
-    /// Least level that is logged: error, warn, info, debug, trace, or a list such as `info,sqlx=warn`
+    /// Least level that is logged: error, warn, info, debug, trace, or a list such as `info,sqlx=warn`; a router reads it anew
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: String,
 }

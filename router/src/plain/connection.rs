@@ -47,6 +47,8 @@ use tokio::{
 pub const IDLE: Duration = Duration::from_secs(120);
 /// How long a request may take to arrive once it has begun, and how long a client may take nothing of its answer.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a connection that is new when the drain begins has for the request that it was opened for.
+pub const FIRST: Duration = Duration::from_secs(2);
 /// How often a request that may be repeated looks whether its node is still there.
 const LOOK: Duration = Duration::from_millis(250);
 /// Bytes of following requests that are read while one runs.
@@ -65,15 +67,23 @@ pub async fn serve(app: Arc<App>, stream: TcpStream, client: Client) -> Option<(
     let app = connection.app.clone();
     let mut drained = pin!(app.drained().cancelled());
     let mut listens = false;
+    // Whether it has brought nothing yet.
+    let mut is_new = true;
     loop {
         connection.alarm.set(Instant::now() + IDLE);
+        let mut last = None;
         let there = poll_fn(|cx| {
             if let Poll::Ready(readable) = connection.stream.poll_read_ready(cx) {
                 return Poll::Ready(readable.is_ok());
             }
             // The waker of a task stays the same: asking once is enough to be woken.
             if app.is_draining() || (!listens && drained.as_mut().poll(cx).is_ready()) {
-                return Poll::Ready(false);
+                if !is_new {
+                    return Poll::Ready(false);
+                }
+                // Its client has seen it open and has sent, or will, what it wants.
+                let last = *last.get_or_insert_with(|| Instant::now() + FIRST);
+                connection.alarm.set(last);
             }
             listens = true;
             connection.alarm.poll(cx).map(|()| false)
@@ -85,8 +95,9 @@ pub async fn serve(app: Arc<App>, stream: TcpStream, client: Client) -> Option<(
         connection.out = buffers::take();
         let then = connection.requests().await;
         buffers::give(std::mem::take(&mut connection.out));
+        is_new &= matches!(then, Then::Nothing);
         match then {
-            Then::Idle => buffers::give(std::mem::take(&mut connection.read)),
+            Then::Nothing | Then::Idle => buffers::give(std::mem::take(&mut connection.read)),
             Then::Close => {
                 buffers::give(std::mem::take(&mut connection.read));
                 return None;
@@ -109,6 +120,8 @@ struct Connection {
 
 /// What becomes of a connection.
 enum Then {
+    /// Nothing had come.
+    Nothing,
     Idle,
     Close,
     HandOver,
@@ -233,9 +246,16 @@ impl Connection {
                 self.read.reserve(size - self.read.len());
             }
             self.alarm.set(begun + PATIENCE);
-            match poll_fn(|cx| self.poll_read(cx)).await {
-                Ok(0) | Err(_) => return Then::Close,
-                Ok(_) => {}
+            let nothing = self.read.is_empty();
+            let read = poll_fn(|cx| match self.poll_read(cx) {
+                // Bytes were announced that had been read already: waiting is for who notices that the router stops.
+                Poll::Pending if nothing => Poll::Ready(None),
+                read => read.map(Some),
+            });
+            match read.await {
+                None => return Then::Nothing,
+                Some(Ok(0) | Err(_)) => return Then::Close,
+                Some(Ok(_)) => {}
             }
         }
     }
