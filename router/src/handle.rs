@@ -11,6 +11,7 @@ use crate::{
     metrics::{LimitLabel, RequestLabels},
     rates::{self, Asker, Entry, Refused, Ticket},
     respond::{self, Answer},
+    spans::{RequestSpan, Traced},
     state::{App, Exposure},
 };
 use futures_util::FutureExt;
@@ -21,6 +22,7 @@ use rest_api::{
     operations::{Class, Merge},
 };
 use serde_json::{Value, json};
+use service::trace::Parent;
 use std::{fmt::Display, panic::AssertUnwindSafe, sync::Arc};
 use topology::{ShardName, Slot};
 
@@ -45,6 +47,7 @@ where
         None => enter(&app, &parts),
     };
     let origin = parts.headers.get(header::ORIGIN).cloned();
+    let mut span = begin_span(&app, &mut parts);
     let asks_where = parts.headers.contains_key(&headers::WHERE);
     let began = std::time::Instant::now();
     let told = app.access_log.as_ref().map(|log| {
@@ -67,6 +70,9 @@ where
             Classified::Options(methods) => Ok(allow(&methods)),
             Classified::Call(call) => {
                 class = call.operation.class.name();
+                if let Some(span) = &mut span {
+                    span.is(&call);
+                }
                 let only = restrict(&app, &call);
                 let admitted = admit(&app, call, parts, body).await?;
                 if only.is_err() {
@@ -84,6 +90,9 @@ where
             "the router failed at this request; its log says where",
         )),
     };
+    if let Some(span) = span {
+        span.answered(answer.status());
+    }
     if let Ok(ticket) = entry
         && let Some(rates) = &app.live().rates
     {
@@ -123,6 +132,23 @@ where
     };
     app.metrics.requests.get_or_create(&labels).inc();
     answer
+}
+
+/// Begins the span of a request that is traced; what nodes are asked in it belongs to it.
+fn begin_span(app: &App, parts: &mut request::Parts) -> Option<RequestSpan> {
+    let tracer = app.upstream.tracer()?;
+    let parent = access::traceparent(&parts.headers).and_then(Parent::read);
+    let traced = match parts.extensions.remove::<Traced>() {
+        Some(Traced(traced)) => traced,
+        None => tracer.samples(parent),
+    };
+    if !traced {
+        return None;
+    }
+    let span = RequestSpan::begin(tracer, parent, parts);
+    let traceparent = HeaderValue::from_str(&span.traceparent()).ok()?;
+    parts.headers.insert(access::TRACEPARENT, traceparent);
+    Some(span)
 }
 
 /// Asks the rate limits, unless a preflight does: that costs no node anything.

@@ -31,6 +31,7 @@ pub mod respond;
 pub mod scan;
 mod server;
 pub mod snapshot;
+mod spans;
 mod state;
 pub mod text;
 pub mod tls;
@@ -75,7 +76,9 @@ impl Router {
         let (metrics, registry) = Metrics::registered();
         let secret = options.secret()?;
         let (to_nodes, identity) = tls::client(&options)?;
-        let upstream = upstream::Upstream::new(secret.as_ref(), to_nodes, metrics.clone())?;
+        let instance = options.listen.to_string();
+        let tracer = options.common.traces.tracer("stellwerk-router", &instance)?;
+        let upstream = upstream::Upstream::new(secret.as_ref(), to_nodes, metrics.clone(), tracer)?;
         let from_clients = tls::server(&options)?;
         let app = Arc::new(App::new(options, upstream, metrics, shutdown.token())?);
         let readiness = Readiness::waiting_for(&[watch::READY]);
@@ -154,6 +157,9 @@ impl Router {
         }
         if begin.await? {
             server::serve(self.app.clone(), listener, self.tls, self.beside, self.shutdown).await?;
+        }
+        if let Some(tracer) = self.app.upstream.tracer() {
+            tracer.clone().finish().await;
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ mod values;
 
 pub mod options;
 pub mod pem;
+pub mod trace;
 
 pub use admin::{AdminListen, admin_routes, serve_admin, serve_admin_at};
 pub use common::Common;

@@ -17,6 +17,7 @@ use crate::{
     rates::{self, Asker, Entry, Ticket},
     respond::{self, Answer},
     snapshot::Node,
+    spans::Traced,
     state::{App, Exposure},
     upstream::Failure,
 };
@@ -28,6 +29,7 @@ use rest_api::{
     ApiError,
     operations::{self, Class},
 };
+use service::trace::Parent;
 use std::{
     future::poll_fn,
     io,
@@ -290,17 +292,20 @@ impl Connection {
         let browser = live.cors.is_some() && plain.header("origin").is_some();
         let rates = live.rates.as_ref().filter(|_| !browser);
         let entry = rates.map(|rates| rates.enter(asker(&plain, self.client), rates::now()));
+        let traced = self.app.upstream.tracer().is_some_and(|tracer| {
+            tracer.samples(plain.header(access::TRACEPARENT.as_str()).and_then(Parent::read))
+        });
         let ticket = match entry {
             Some(Err(_)) => None,
             Some(Ok(ticket)) => Some(Some(ticket)),
             None => Some(None),
         };
-        if let Some(ticket) = ticket.filter(|_| !browser)
+        if let Some(ticket) = ticket.filter(|_| !browser && !traced)
             && let Some(pass) = route(&self.app, &live.options, &plain, asked, &mut self.out)
         {
             return Step::Pass(Pass { ticket, ..pass });
         }
-        match handle_as(&plain, asked, entry) {
+        match handle_as(&plain, asked, entry, traced) {
             Some(handle) => Step::Handle(Box::new(handle)),
             None => Step::Odd,
         }
@@ -312,7 +317,7 @@ impl Connection {
         let Read::Whole(plain) = request::read(&self.read, &mut room) else {
             return None;
         };
-        handle_as(&plain, pass.asked, pass.ticket.map(Ok))
+        handle_as(&plain, pass.asked, pass.ticket.map(Ok), false)
     }
 
     /// Sends the request in `out` to its node and the node's answer to the client.
@@ -694,8 +699,10 @@ fn asker<'a>(plain: &Plain<'_, 'a>, client: Client) -> Asker<'a> {
 }
 
 /// The request for the general way; `entry`: what the rate limits said to it already.
-fn handle_as(plain: &Plain, asked: Asked, entry: Option<Entry>) -> Option<Handle> {
+/// `traced`: whether it belongs to a trace that somebody wants to see.
+fn handle_as(plain: &Plain, asked: Asked, entry: Option<Entry>, traced: bool) -> Option<Handle> {
     let mut request = plain.to_http(|body| Full::new(Bytes::copy_from_slice(body)))?;
+    request.extensions_mut().insert(Traced(traced));
     if let Some(entry) = entry {
         request.extensions_mut().insert(entry);
     }
