@@ -118,7 +118,7 @@ fn asked(app: &App, snapshot: &Snapshot, question: &Question) -> Result<Vec<Shar
 /// # Errors
 /// The answer to give instead: a shard's own refusal (all agree on those), or 503 naming what is missing.
 pub async fn gather(app: &App, question: &Question<'_>) -> Result<Gathered, Stop> {
-    let deadline = Instant::now() + app.options.fanout_deadline;
+    let deadline = Instant::now() + app.live().options.fanout_deadline;
     let _running = timeout_at(deadline, app.fanouts.acquire())
         .await
         .map_err(|_| ApiError::unavailable("too many requests over all shards run at the moment"))?;
@@ -185,7 +185,7 @@ pub async fn ask_each(
     reads: bool,
     deadline: Instant,
 ) -> Vec<Result<Part, NoAnswer>> {
-    let budget = Arc::new(AtomicU64::new(app.options.fanout_memory));
+    let budget = Arc::new(AtomicU64::new(app.live().options.fanout_memory));
     let calls = each.into_iter().map(|(shard, out)| {
         let budget = budget.clone();
         async move {
