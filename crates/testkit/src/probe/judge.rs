@@ -34,6 +34,9 @@ pub fn judge(pool: &mut Pool, request: &Request, reference: &Answer, ours: &Answ
     let (theirs, here) = (settled(theirs), settled(here));
     let mut ids = true;
     pair(pool, &theirs.1, &here.1, &mut ids);
+    if mistyped(reference) && mistyped(ours) {
+        return None;
+    }
     if reference.status != ours.status {
         return Some(format!(
             "status {} {} | ours {} {}",
@@ -75,6 +78,16 @@ pub fn judge(pool: &mut Pool, request: &Request, reference: &Answer, ours: &Answ
         return Some(format!("{} other ids", reference.status));
     }
     order(request, &reference.body, &ours.body)
+}
+
+/// A body that can't be read: the reference has two mappers for that, its own and its library's, and which of them answers
+/// changes from start to start.
+fn mistyped(answer: &Answer) -> bool {
+    answer.status == 400
+        && match &answer.body {
+            Value::String(text) => text.contains("(`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled)"),
+            body => body["type"] == "InvalidRequestException" && body["message"] == "",
+        }
 }
 
 /// A stack trace is Java's: its first line is compared.
