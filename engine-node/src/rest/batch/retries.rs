@@ -66,10 +66,11 @@ async fn by_instance(call: Call, queries: &[(&str, Finds)]) -> ApiResult<Respons
     let named = named(&call, &body, "processInstances", queries).await;
     let named = named.map_err(hide)?;
     if named.ids.is_empty() && !queries.iter().any(|(member, _)| body.has(member)) {
-        return Err(engine_error(
+        // Another shard may have been given the ids.
+        return Err(nothing_here(engine_error(
             "ENGINE-13051 You must specify at least one of or one of processInstanceIds, processInstanceQuery, or \
              historicProcessInstanceQuery.",
-        ));
+        )));
     }
     let found = of_instances(&call, &named.ids, Finds::Jobs).await?;
     jobs(&call, &body, &found, retries).await
