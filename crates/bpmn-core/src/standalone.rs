@@ -153,13 +153,19 @@ impl Ctx<'_, '_> {
 
     /// Deletes a task that no process has made.
     pub(crate) fn delete_task(&mut self, task: Id, reason: Option<String>) -> Result<(), Rejection> {
-        let (token, _) = self.active_task(task)?;
-        if token.is_some() {
+        // Suspended or not.
+        if self
+            .inst
+            .tasks
+            .get(task)
+            .is_some_and(|row| row.token_id.is_some())
+        {
             return Err(Rejection::Failure {
                 message: "The task cannot be deleted because is part of a running process".to_owned(),
                 element: None,
             });
         }
+        self.active_task(task)?;
         self.task_reason = reason;
         self.end_standalone(task);
         Ok(())

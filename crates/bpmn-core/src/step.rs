@@ -533,7 +533,10 @@ impl<'a> Ctx<'a, '_> {
         let above = above.map(|row| row.id);
         let mut task_changed = false;
         for (name, value) in set {
-            let of_task = local || task.is_some_and(|t| self.local_variable(t, task, name).is_some());
+            // A task of no process keeps all its variables itself.
+            let alone = task.is_some() && token.is_none();
+            let of_task =
+                local || alone || task.is_some_and(|t| self.local_variable(t, task, name).is_some());
             task_changed |= task.is_some() && of_task;
             match local {
                 true => match above {

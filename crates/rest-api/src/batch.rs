@@ -231,7 +231,7 @@ pub enum Shape {
     Batch,
     Statistics,
     Historic,
-    /// Historic batches that have ended, by type.
+    /// Historic batches by type, with how many have ended.
     Report,
 }
 
@@ -363,12 +363,21 @@ struct Keep {
 impl Keep {
     fn read(filters: &Filters, shape: Shape) -> ApiResult<Keep> {
         let statistics = shape == Shape::Statistics;
-        let of_statistics = |name: &str| filters.date(name).map(|date| date.filter(|_| statistics));
-        let (with, without) = (filters.on("withFailures")?, filters.on("withoutFailures")?);
+        // The others don't know them, and so don't read them.
+        let of_statistics = |name: &str| match statistics {
+            true => filters.date(name),
+            false => Ok(None),
+        };
+        let on = |name: &str| Ok(statistics && filters.on(name)?);
+        let (with, without): (bool, bool) = match (on("withFailures"), on("withoutFailures")) {
+            (Ok(with), Ok(without)) => (with, without),
+            (Err(error), _) | (_, Err(error)) => return Err(error),
+        };
         Ok(Keep {
             id: filters.text("batchId")?,
             kind: filters.text("type")?,
-            tenants: filters.tenants()?,
+            // Both count, unlike in other lists.
+            tenants: filters.list("tenantIdIn")?.filter(|list| !list.is_empty()),
             without_tenant: filters.on("withoutTenantId")?,
             suspended: filters.flag("suspended")?.filter(|_| shape != Shape::Historic),
             completed: filters.flag("completed")?.filter(|_| shape == Shape::Historic),
@@ -379,8 +388,7 @@ impl Keep {
                 (true, _) => Some(true),
                 (_, true) => Some(false),
                 _ => None,
-            }
-            .filter(|_| statistics),
+            },
         })
     }
 
@@ -416,12 +424,14 @@ impl Wanted for Option<String> {
     }
 }
 
-/// Batches that have ended, by type. Without a removal time set by hand a batch stays for ever, so none is cleanable.
+/// Batches by type, and how many of them have ended. Without a removal time set by hand a batch stays for ever, so none is
+/// cleanable.
 fn report(found: &[Whole], filters: &Filters) -> ApiResult<Vec<Value>> {
     let order = sorting(filters, &|by| by == "finished")?;
     let mut types: BTreeMap<String, i64> = BTreeMap::new();
-    for whole in found.iter().filter(|whole| whole.0.ended.is_some()) {
-        *types.entry(whole.0.kind.clone().unwrap_or_default()).or_default() += 1;
+    for whole in found {
+        let ended = types.entry(whole.0.kind.clone().unwrap_or_default()).or_default();
+        *ended += i64::from(whole.0.ended.is_some());
     }
     let mut rows: Vec<(String, i64)> = types.into_iter().collect();
     if let Some(order) = order.first() {

@@ -426,6 +426,9 @@ pub fn sorting_with(
     if !filters.is_post() {
         return Ok(sortings);
     }
+    let refused = |text: &str| Err(ApiError::bad_user_request("NotValidException", text));
+    // As the reference reads it: a criterion opens an order, a direction closes it, each from whatever item.
+    let mut open = false;
     for item in filters.array("sorting")?.into_iter().flatten() {
         let item = match item {
             Value::Object(item) => item,
@@ -443,43 +446,48 @@ pub fn sorting_with(
             Some(Value::Object(parameters)) => parameters.clone(),
             Some(_) => return Err(ApiError::invalid_request("")),
         };
-        let descending = match item.get("sortOrder").and_then(Value::as_str) {
-            Some("asc") => Some(false),
-            Some("desc") => Some(true),
-            _ => None,
-        };
-        // The reference sets what it knows, one after the other; an item that says nothing it knows is passed over.
-        match (known(by) || with(by, &parameters)?, descending) {
-            (true, Some(descending)) => sortings.push(Sorting {
-                by: by.to_owned(),
-                descending,
-                parameters,
-            }),
-            (true, None) => {
-                return Err(ApiError::bad_user_request(
-                    "NotValidException",
-                    "Invalid query: call asc() or desc() after using orderByXX(): direction is null",
-                ));
+        if known(by) || with(by, &parameters)? {
+            if open {
+                return refused(WITHOUT_DIRECTION);
             }
-            (false, Some(_)) if !sortings.is_empty() => {
-                return Err(ApiError::bad_user_request(
-                    "NotValidException",
+            open = true;
+            sortings.push(Sorting {
+                by: by.to_owned(),
+                descending: false,
+                parameters,
+            });
+        }
+        let descending = match item.get("sortOrder").and_then(Value::as_str) {
+            Some("asc") => false,
+            Some("desc") => true,
+            _ => continue,
+        };
+        match sortings.last_mut() {
+            Some(last) if open => last.descending = descending,
+            Some(_) => {
+                return refused(
                     "Invalid query: can specify only one direction desc() or asc() for an ordering constraint: \
                      direction is not null",
-                ));
+                );
             }
-            (false, Some(_)) => {
-                return Err(ApiError::bad_user_request(
-                    "NotValidException",
+            None => {
+                return refused(
                     "You should call any of the orderBy methods first before specifying a direction: \
                      currentOrderingProperty is null",
-                ));
+                );
             }
-            (false, None) => {}
         }
+        open = false;
+    }
+    if open {
+        return refused(WITHOUT_DIRECTION);
     }
     Ok(sortings)
 }
+
+/// The refusal of a criterion without a direction: the engine's, where others are of the query before it runs.
+pub const WITHOUT_DIRECTION: &str =
+    "Invalid query: call asc() or desc() after using orderByXX(): direction is null";
 
 /// A condition on a variable: `variables=name_op_value` or `{"name","operator","value"}`.
 #[derive(Clone, Debug, PartialEq)]

@@ -120,11 +120,24 @@ pub fn find(filters: &Filters, view: &CatalogView) -> ApiResult<Vec<Arc<Deployed
         |d| d.row.tenant_id.as_deref(),
     )?;
     if filters.on("latestVersion")? {
+        only_with_keys(filters, "decisionDefinitionId")?;
         let newest = |d: &DeployedDecision| view.decisions.latest(&d.row.key, d.row.tenant_id.as_deref());
         rows.retain(|d| newest(d).is_some_and(|newest| newest.row.id == d.row.id));
     }
     filters.refuse_rest(DEFINITION_FILTERS)?;
     Ok(rows)
+}
+
+/// `latestVersion` goes with keys only.
+fn only_with_keys(filters: &Filters, id: &str) -> ApiResult<()> {
+    let others = [id, "name", "nameLike", "version", "deploymentId"];
+    match others.into_iter().any(|name| filters.has(name)) {
+        true => Err(ApiError::bad_user_request(
+            "NotValidException",
+            "Calling latest() can only be used in combination with key(String) and keyLike(String)",
+        )),
+        false => Ok(()),
+    }
 }
 
 /// `version`, which counts from 1.
@@ -186,6 +199,7 @@ pub fn find_requirements<'a>(
     let include_none = "includeDecisionRequirementsDefinitionsWithoutTenantId";
     keep_tenants(&mut rows, filters, include_none, |r| r.tenant_id.as_deref())?;
     if filters.on("latestVersion")? {
+        only_with_keys(filters, "decisionRequirementsDefinitionId")?;
         let newest = |r: &RequirementsRow| view.decisions.latest_requirements(&r.key, r.tenant_id.as_deref());
         rows.retain(|r| newest(r).is_some_and(|newest| newest.id == r.id));
     }

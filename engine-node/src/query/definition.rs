@@ -71,9 +71,13 @@ pub fn find(filters: &Filters, view: &CatalogView, groups: &[String]) -> ApiResu
         keep(&|d| deployed(d) == Some(at));
     }
     type Test = fn(&Deployed) -> bool;
-    let switches: [(&str, Test); 6] = [
-        ("active", |d| !d.row.suspended),
-        ("suspended", |d| d.row.suspended),
+    // `suspended` counts if both are on.
+    filters.on("active")?;
+    let switches: [(&str, Test); 5] = [
+        match filters.on("suspended")? {
+            true => ("suspended", |d| d.row.suspended),
+            false => ("active", |d| !d.row.suspended),
+        },
         ("withoutTenantId", |d| d.row.tenant_id.is_none()),
         ("withoutVersionTag", |d| d.row.version_tag.is_none()),
         ("startableInTasklist", |d| d.row.startable_in_tasklist),
@@ -105,6 +109,13 @@ pub fn find(filters: &Filters, view: &CatalogView, groups: &[String]) -> ApiResu
     // Says nothing where nobody's rights are checked, as in the reference without authorization.
     filters.on("startablePermissionCheck")?;
     if filters.on("latestVersion")? || filters.on("latest")? {
+        let others = ["processDefinitionId", "version", "deploymentId"];
+        if others.into_iter().any(|name| filters.has(name)) {
+            return Err(ApiError::engine(
+                "Calling latest() can only be used in combination with key(String) and keyLike(String) or name(String) and \
+                 nameLike(String)",
+            ));
+        }
         keep(&|d| is_latest(view, d));
     }
     filters.refuse_rest(known::DEFINITION)?;

@@ -10,6 +10,8 @@ use sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement, UnionType};
 use uuid::Uuid;
 
 const S: &str = "s";
+/// States of slots whose rows are shown: owned, and fenced while they move.
+const SHOWN: [i16; 2] = [0, 1];
 
 const COLUMNS: [&str; 8] = [
     "id",
@@ -151,9 +153,14 @@ fn base(condition: Condition, starts: Vec<(Slot, SubscriptionRow)>) -> SelectSta
     query.cond_where(condition).and_where(visible(S)).take()
 }
 
-/// A row that lies in no table.
+/// A row that lies in no table: there where its slot is shown, as [`visible`] says of rows that lie in one.
 fn literal(slot: Slot, row: SubscriptionRow) -> SelectStatement {
     let nothing = Option::<Uuid>::None;
+    let shown = Query::select()
+        .column("slot")
+        .from("slot")
+        .and_where(Expr::col("state").is_in(SHOWN))
+        .take();
     Query::select()
         .expr_as(Expr::val(row.id.0), "id")
         .expr_as(Expr::val(nothing), "instance_id")
@@ -164,6 +171,7 @@ fn literal(slot: Slot, row: SubscriptionRow) -> SelectStatement {
         .expr_as(Expr::val(row.created), "created")
         .expr_as(Expr::val(row.tenant_id), "tenant_id")
         .expr_as(Expr::val(slot.number() as i16), "slot")
+        .and_where(Expr::val(slot.number() as i16).in_subquery(shown))
         .take()
 }
 

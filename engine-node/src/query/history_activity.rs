@@ -2,7 +2,7 @@
 use super::{Kind, Listing, SortBy, Where, col, null, of_definition};
 use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::{Id, instance::TokenState};
-use rest_api::{ApiResult, known};
+use rest_api::{ApiError, ApiResult, known};
 use sea_query::{CaseStatement, Expr, ExprTrait, Func, JoinType, Query, SelectStatement, UnionType};
 
 const H: &str = "h";
@@ -219,6 +219,10 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     w.text("taskAssignee", col(H, "assignee"))?;
     w.switch("finished", col(H, "ended").is_not_null())?;
     w.switch("unfinished", col(H, "ended").is_null())?;
+    if w.filters.on("completeScope")? && w.filters.on("canceled")? {
+        let text = "Already querying for activity instance state <scopeComplete>";
+        return Err(ApiError::engine(text));
+    }
     w.switch("canceled", col(H, "canceled").eq(true))?;
     w.switch("completeScope", col(H, "complete_scope").eq(true))?;
     w.date("startedBefore", |d| col(H, "started").lte(d))?;

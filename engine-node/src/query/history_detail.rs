@@ -6,7 +6,7 @@ use super::{
 };
 use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::{Id, instance::Recorded, value::TypedValue};
-use rest_api::{ApiResult, known};
+use rest_api::{ApiError, ApiResult, filters::Filters, known};
 use sea_query::{Expr, ExprTrait, Func, Query, SelectStatement, UnionType};
 
 /// The same alias as in [`super::history_variable`].
@@ -184,10 +184,31 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     }
     w.filters.flag("deserializeValues")?;
     let filters = w.filters;
+    sorts_are_whole(filters)?;
     w.sees_history(history::of_instance(V, "definition_id"));
     let condition = w.finish(known::HISTORY_DETAIL)?;
     let base = base().cond_where(condition).take();
     Listing::new(base, columns(false), col(V, "id")).sorted(filters, &sort)
+}
+
+/// Refuses criteria that this list doesn't know, or that have no direction: no other list does.
+fn sorts_are_whole(filters: &Filters) -> ApiResult<()> {
+    if !filters.is_post() {
+        return Ok(());
+    }
+    for item in filters.array("sorting")?.into_iter().flatten() {
+        let by = item["sortBy"].as_str();
+        if by.is_none_or(|by| sort(by).is_none()) {
+            let text = format!("sortBy parameter has invalid value: {}", by.unwrap_or("null"));
+            return Err(ApiError::invalid_request(text));
+        }
+        if item["sortOrder"].is_null() {
+            return Err(ApiError::invalid_request(
+                "Only a single sorting parameter specified. sortBy and sortOrder required",
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn sort(by: &str) -> Option<SortBy> {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::store::{Row, StoreError, schema::visible};
 use bpmn_core::{Id, instance::EndState};
-use rest_api::{ApiResult, known};
+use rest_api::{ApiError, ApiResult, filters::Filters, known};
 use sea_query::{Expr, ExprTrait, Func, Query, SelectStatement, UnionType};
 
 mod incidents;
@@ -178,11 +178,28 @@ fn counted(w: &Where<'_>) -> ApiResult<Option<SelectStatement>> {
     Ok(Some(counters::count(kinds, definitions.as_deref())))
 }
 
+/// What the reference's database says of a list without keys.
+fn no_keys() -> ApiError {
+    let text = "An exception occurred in the persistence layer. Please check the server logs for a detailed message and the \
+                entire exception stack trace.";
+    ApiError::new(
+        http::StatusCode::INTERNAL_SERVER_ERROR,
+        "ProcessEnginePersistenceException",
+        text,
+    )
+    .with_code(0)
+}
+
 /// Historic process instances that meet the filters.
 pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
+    one_state(w.filters)?;
     let counted = counted(&w)?;
     conditions(&mut w)?;
-    w.or_queries(known::HISTORY_PROCESS, conditions)?;
+    w.or_queries(
+        "history.HistoricProcessInstanceQuery",
+        known::HISTORY_PROCESS,
+        conditions,
+    )?;
     let filters = w.filters;
     w.sees_history(col(H, "definition_id"));
     let condition = w.finish(known::HISTORY_PROCESS)?;
@@ -208,11 +225,10 @@ fn conditions(w: &mut Where<'_>) -> ApiResult<()> {
     }
     w.definition(col(H, "definition_id"))?;
     w.definition_name(col(H, "definition_id"))?;
-    if let Some(keys) = w
-        .filters
-        .list("processDefinitionKeyNotIn")?
-        .filter(|l| !l.is_empty())
-    {
+    if let Some(keys) = w.filters.list("processDefinitionKeyNotIn")? {
+        if keys.is_empty() {
+            return Err(no_keys());
+        }
         // Keys may be patterns here.
         w.definitions(col(H, "definition_id"), |d| {
             !keys.iter().any(|key| super::matches(key, &d.row.key))
@@ -253,6 +269,31 @@ fn caller_of(table: &'static str, id: &str) -> SelectStatement {
         .from_as(table, "c")
         .and_where(super::equals_id(col("c", "id"), id))
         .take()
+}
+
+/// Refuses two states at once; within `orQueries` the reference takes them.
+fn one_state(filters: &Filters) -> ApiResult<()> {
+    let states = [
+        ("active", "ACTIVE"),
+        ("suspended", "SUSPENDED"),
+        ("completed", "COMPLETED"),
+        ("externallyTerminated", "EXTERNALLY_TERMINATED"),
+        ("internallyTerminated", "INTERNALLY_TERMINATED"),
+    ];
+    let mut first = None;
+    for (name, state) in states {
+        if !filters.on(name)? {
+            continue;
+        }
+        if let Some(first) = first {
+            let text = format!(
+                "Already querying for historic process instance with another state: {first} is not empty"
+            );
+            return Err(ApiError::bad_user_request("BadUserRequestException", text));
+        }
+        first = Some(state);
+    }
+    Ok(())
 }
 
 fn states(w: &mut Where<'_>) -> ApiResult<()> {

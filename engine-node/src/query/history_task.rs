@@ -158,7 +158,11 @@ fn runs() -> Expr {
 /// Historic tasks that meet the filters.
 pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     conditions(&mut w)?;
-    w.or_queries(known::HISTORY_TASK, conditions)?;
+    w.or_queries(
+        "history.HistoricTaskInstanceQuery",
+        known::HISTORY_TASK,
+        conditions,
+    )?;
     let filters = w.filters;
     w.sees_history(col(H, "definition_id"));
     let condition = w.finish(known::HISTORY_TASK)?;

@@ -51,9 +51,13 @@ pub fn find(filters: &Filters, view: &CatalogView) -> ApiResult<Vec<Found>> {
         keep(&|_, j| j.configuration == text);
     }
     type Test = fn(&Deployed, &JobDefinitionRow) -> bool;
-    let switches: [(&str, Test); 4] = [
-        ("active", |_, j| !j.suspended),
-        ("suspended", |_, j| j.suspended),
+    // `suspended` counts if both are on.
+    filters.on("active")?;
+    let switches: [(&str, Test); 3] = [
+        match filters.on("suspended")? {
+            true => ("suspended", |_, j| j.suspended),
+            false => ("active", |_, j| !j.suspended),
+        },
         ("withOverridingJobPriority", |_, j| j.priority.is_some()),
         ("withoutTenantId", |d, _| d.row.tenant_id.is_none()),
     ];

@@ -471,9 +471,12 @@ impl<'a> Where<'a> {
         Ok(())
     }
 
-    /// `active`, `suspended`: switches on one boolean column.
+    /// `active`, `suspended`: switches on one boolean column, of which the second counts if both are on.
     pub fn suspension(&mut self, column: Expr) -> ApiResult<()> {
-        self.switch("active", column.clone().eq(false))?;
+        if !self.filters.on("suspended")? {
+            return self.switch("active", column.eq(false));
+        }
+        self.filters.on("active")?;
         self.switch("suspended", column.eq(true))
     }
 
@@ -590,14 +593,23 @@ impl<'a> Where<'a> {
 
     /// `orQueries` of a POST: of each object one filter at least must fit. `read` adds the filters that an object may
     /// have; an object without any is no condition, as in the reference (7.24).
+    /// `query` is the reference's class of the list's query, for what it says of a null among them.
     pub fn or_queries(
         &mut self,
+        query: &str,
         known: &[&str],
         read: impl Fn(&mut Where<'_>) -> ApiResult<()>,
     ) -> ApiResult<()> {
         for object in self.filters.array_if_post("orQueries")?.into_iter().flatten() {
-            let Some(members) = object.as_object() else {
-                return Err(ApiError::invalid_request(""));
+            let members = match object {
+                Value::Object(members) => members,
+                Value::Null => {
+                    return Err(ApiError::null_pointer(format!(
+                        "Cannot invoke \"org.camunda.bpm.engine.rest.dto.{query}Dto.applyFilters(org.camunda.bpm.engine.{query})\" because \
+                         \"orQueryDto\" is null"
+                    )));
+                }
+                _ => return Err(ApiError::invalid_request("")),
             };
             let filters = self.filters.inner(members.clone());
             let mut one = Where {

@@ -41,7 +41,11 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
         counters::count(&[Counted::Recorded, Counted::Unrecorded], definitions.as_deref())
     });
     conditions(&mut w)?;
-    w.or_queries(known::PROCESS_INSTANCE, conditions)?;
+    w.or_queries(
+        "runtime.ProcessInstanceQuery",
+        known::PROCESS_INSTANCE,
+        conditions,
+    )?;
     w.sees_instances(col(P, "id"), col(P, "definition_id"));
     let filters = w.filters;
     let condition = w.finish(known::PROCESS_INSTANCE)?;

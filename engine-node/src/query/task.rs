@@ -121,7 +121,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
         .map(|definitions| counters::count(&[Counted::Tasks], definitions.as_deref()));
     conditions(&mut w)?;
     people::candidates(&mut w)?;
-    w.or_queries(known::TASK, |one| {
+    w.or_queries("task.TaskQuery", known::TASK, |one| {
         conditions(one)?;
         people::candidates_of_or(one)
     })?;

@@ -3,7 +3,11 @@
 use super::{Replication, payload::Payload};
 use crate::{
     app::{Answer, Caller, CatalogView, EngineError},
-    store::{Entity, schema::visible},
+    store::{
+        Entity,
+        forget::Forget,
+        schema::{HISTORY_DECISION, HISTORY_PROCESS, Table, visible},
+    },
 };
 use bpmn_core::{Id, command::Command, command::Rejection};
 use http::Method;
@@ -42,6 +46,17 @@ impl Subject {
                 let found = view.by_id(id).into_iter();
                 found.map(|d| (d.row.id, d.row.rest_id.clone())).collect()
             }
+        }
+    }
+
+    /// Its decisions.
+    fn decisions(self, view: &CatalogView) -> Vec<Id> {
+        match self {
+            Subject::Deployment(id) => {
+                let all = view.decisions.all().filter(|d| d.row.deployment_id == id);
+                all.map(|d| d.row.id).collect()
+            }
+            Subject::Definition(_) => Vec::new(),
         }
     }
 }
@@ -136,16 +151,58 @@ impl Replication {
         Ok(counts)
     }
 
-    /// Cancels every instance on this shard.
+    /// Cancels every instance on this shard, and deletes the history of those and of the decisions.
     pub async fn cancel_here(&self, caller: &Caller, subject: Subject) -> Result<(), EngineError> {
         let view = self.engine.catalog().view();
         let definitions = subject.definitions(&view).into_iter();
         let definitions: Vec<Id> = definitions.map(|(id, _)| id).collect();
-        if definitions.is_empty() {
-            return Ok(());
+        if !definitions.is_empty() {
+            self.cancel_instances(caller, &definitions).await?;
+            let forget = |root, instance| Forget::Instance { root, instance };
+            self.forget_all(&HISTORY_PROCESS, "definition_id", &definitions, forget)
+                .await?;
         }
+        let decisions = subject.decisions(&view);
+        if !decisions.is_empty() {
+            let forget = |root, evaluation| Forget::Decision { root, evaluation };
+            self.forget_all(&HISTORY_DECISION, "decision_id", &decisions, forget)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes what history tells of these, page by page; what is being moved meanwhile goes where it has come to.
+    async fn forget_all(
+        &self,
+        table: &Table,
+        column: &str,
+        of: &[Id],
+        forget: fn(Id, Id) -> Forget,
+    ) -> Result<(), EngineError> {
         for _ in 0..CASCADE_LOOKS {
-            let query = instances(&definitions)
+            let query = rows_of(table.name, column, of)
+                .expr(Expr::col((Alias::new(table.name), Alias::new("root_id"))))
+                .expr(Expr::col((Alias::new(table.name), Alias::new("id"))))
+                .limit(CASCADE_PAGE)
+                .to_owned();
+            let rows = self.store.select(&query).await?.rows;
+            let mut gone = false;
+            for row in rows {
+                let what = forget(row.id(0)?, row.id(1)?);
+                gone |= self.store.forget(what).await?;
+            }
+            if !gone {
+                return Ok(());
+            }
+        }
+        Err(EngineError::Busy(
+            "history of the deployment keeps appearing".into(),
+        ))
+    }
+
+    async fn cancel_instances(&self, caller: &Caller, definitions: &[Id]) -> Result<(), EngineError> {
+        for _ in 0..CASCADE_LOOKS {
+            let query = instances(definitions)
                 .expr(Expr::col((Alias::new("process_instance"), Alias::new("id"))))
                 .limit(CASCADE_PAGE)
                 .to_owned();
@@ -216,11 +273,16 @@ impl Replication {
 
 /// Running instances of these definitions, as far as they may be seen here.
 fn instances(definitions: &[Id]) -> sea_query::SelectStatement {
-    let table = || Alias::new("process_instance");
-    let ids = definitions.iter().map(|id| sea_query::Value::from(id.0));
+    rows_of("process_instance", "definition_id", definitions)
+}
+
+/// Rows of a table whose column names one of these, as far as they may be seen here.
+fn rows_of(table: &str, column: &str, of: &[Id]) -> sea_query::SelectStatement {
+    let table = || Alias::new(table);
+    let ids = of.iter().map(|id| sea_query::Value::from(id.0));
     Query::select()
         .from(table())
-        .and_where(Expr::col((table(), Alias::new("definition_id"))).is_in(ids))
+        .and_where(Expr::col((table(), Alias::new(column))).is_in(ids))
         .and_where(visible(table()))
         .to_owned()
 }

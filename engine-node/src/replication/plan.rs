@@ -18,6 +18,8 @@ pub struct NewDeployment {
     pub duplicate_filtering: bool,
     /// `deploy-changed-only`: only files that differ are deployed; implies filtering.
     pub changed_only: bool,
+    /// `deployment-activation-time`, Unix milliseconds: until then the process definitions are suspended.
+    pub activation: Option<i64>,
 }
 
 /// The source that the reference assumes where none is given.
@@ -141,7 +143,7 @@ pub fn rows(
                 tenant_id: new.tenant_id.clone(),
                 history_ttl_days: model.history_ttl,
                 startable_in_tasklist: model.startable_in_tasklist,
-                suspended: false,
+                suspended: new.activation.is_some(),
                 resource_name: resource_name.clone(),
                 deployment_id: deployment,
                 home,

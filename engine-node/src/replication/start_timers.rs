@@ -161,7 +161,7 @@ impl Replication {
                         retries,
                         exclusive: start.exclusive,
                         priority: set.and_then(|j| j.priority).or(start.priority).unwrap_or(0),
-                        suspended: set.is_some_and(|j| j.suspended),
+                        suspended: row.suspended || set.is_some_and(|j| j.suspended),
                         created: now(),
                         lock_owner: None,
                         lock_expires: None,

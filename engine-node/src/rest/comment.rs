@@ -247,6 +247,11 @@ pub(super) fn id_beside(call: &Call, owner: Owner, missing: impl Fn() -> ApiErro
 async fn update(mut call: Call, place: Place) -> ApiResult<Response> {
     let body = call.body()?;
     let owner = place.owner(&call).await?;
+    if call.without_body() {
+        return Err(ApiError::null_pointer(
+            "Cannot invoke \"org.camunda.bpm.engine.rest.dto.task.CommentDto.getId()\" because \"comment\" is null",
+        ));
+    }
     let null = |what: &str| ApiError::invalid_request(format!("{what} is null"));
     let id = body.text("id")?.ok_or_else(|| null("commentId"))?;
     let message = body.text("message")?.ok_or_else(|| null("message"))?;
@@ -294,7 +299,8 @@ async fn delete(mut call: Call, place: Place) -> ApiResult<Response> {
 async fn delete_all(mut call: Call, place: Place) -> ApiResult<Response> {
     let owner = place.owner(&call).await?;
     let rows = read(&call, place.comments(&call, owner)).await?;
-    if rows.is_empty() && owner.running {
+    // A task has been changed even if it had none.
+    if rows.is_empty() && owner.running && place == Place::Instance {
         return Ok(no_content());
     }
     place.tell_deleted(&mut call);

@@ -1,9 +1,10 @@
 //! `/deployment`: create from a multipart upload, list, read, delete.
 use super::{
+    batch::encoded,
     call::{Call, json, no_content, typed},
     decision_definition, decision_requirements, error,
     multipart::{self, Part, malformed},
-    process_definition,
+    process_definition, suspension,
 };
 use crate::{
     App,
@@ -18,13 +19,13 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use rest_api::{
-    ApiError, ApiResult, Date,
+    ApiError, ApiResult, Date, date,
     deployment::{Deployed, Deployment, Link, Resource, by_id},
-    filters::sorting,
+    filters::{Filters, sorting},
 };
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 /// Routes of this resource.
 pub fn routes() -> Router<App> {
@@ -233,6 +234,7 @@ pub(super) async fn deploy(call: &Call, new: NewDeployment) -> ApiResult<Respons
     if new.duplicate_filtering || new.changed_only {
         told.push(base.said("deployChangedOnly", new.changed_only));
     }
+    let activation = new.activation;
     let (row, new) = call
         .app
         .replication
@@ -243,6 +245,14 @@ pub(super) async fn deploy(call: &Call, new: NewDeployment) -> ApiResult<Respons
         let id = row.id.to_string();
         let own = call.grants(To::User(user), resource::DEPLOYMENT, &id, &["READ", "DELETE"]);
         call.put_grant(own).await?;
+    }
+    for definition in row.definitions.iter().filter(|_| new) {
+        let Some(due) = activation else { break };
+        let path = format!("/process-definition/{}/suspended", encoded(&definition.rest_id));
+        let members = [("suspended", false), ("includeProcessInstances", false)];
+        let members = members.map(|(name, on)| (name.to_owned(), Value::Bool(on)));
+        let body = Filters::from_body(Map::from_iter(members));
+        suspension::schedule(call, &body, &path, due).await?;
     }
     told.iter_mut().for_each(|told| told.deployment_id = text(row.id));
     call.log(|| told).await?;
@@ -258,7 +268,12 @@ pub(super) async fn deploy(call: &Call, new: NewDeployment) -> ApiResult<Respons
     Ok(json(&Deployed {
         deployment: dto(&row, links),
         deployed_process_definitions: by_id(
-            processes.map(|d| (d.rest_id.clone(), process_definition::wire(d, Some(&row)))),
+            // As the reference had them before it suspended them.
+            processes.map(|d| {
+                let mut shown = process_definition::wire(d, Some(&row));
+                shown.suspended = false;
+                (d.rest_id.clone(), shown)
+            }),
         ),
         deployed_case_definitions: None,
         deployed_decision_definitions: by_id(
@@ -279,7 +294,9 @@ async fn upload(call: &Call) -> ApiResult<NewDeployment> {
         resources: Vec::new(),
         duplicate_filtering: false,
         changed_only: false,
+        activation: None,
     };
+    let mut activation = String::new();
     if call.content_type.is_none() && call.body.is_empty() {
         return Err(ApiError::null_pointer(
             "Cannot invoke \"org.camunda.bpm.engine.rest.mapper.MultipartFormData.getPartNames()\" because \"payload\" is \
@@ -308,11 +325,7 @@ async fn upload(call: &Call) -> ApiResult<NewDeployment> {
             "tenant-id" => new.tenant_id = Some(text()?).filter(|t| !t.is_empty()),
             "enable-duplicate-filtering" => new.duplicate_filtering = on()?,
             "deploy-changed-only" => new.changed_only = on()?,
-            "deployment-activation-time" => {
-                return Err(ApiError::not_implemented(
-                    "a deployment with 'deployment-activation-time'",
-                ));
-            }
+            "deployment-activation-time" => activation = text()?,
             _ => match file_name {
                 Some(file) => {
                     new.resources.retain(|(known, _)| *known != file);
@@ -325,6 +338,18 @@ async fn upload(call: &Call) -> ApiResult<NewDeployment> {
                 }
             },
         }
+    }
+    if !activation.is_empty() {
+        let due = date::parse(&activation).or_else(|| bpmn_core::timer::date(&activation).ok());
+        let unreadable = || {
+            let text = format!("Invalid format: \"{activation}\"");
+            ApiError::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "IllegalArgumentException",
+                text,
+            )
+        };
+        new.activation = Some(due.ok_or_else(unreadable)?);
     }
     if new.resources.is_empty() {
         return Err(ApiError::invalid_request(

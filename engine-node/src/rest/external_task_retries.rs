@@ -1,5 +1,6 @@
 //! `PUT /external-task/retries`: of all tasks that a body names, at once.
 use super::{
+    batch::targets::{Finds, INSTANCES, named},
     call::{Call, no_content},
     error, selection,
 };
@@ -51,23 +52,15 @@ async fn tasks(call: &Call, body: &Filters) -> ApiResult<Vec<Result<Id, String>>
         other => other.is_some(),
     };
     if instances.iter().any(given) {
-        let words = selection::Words {
-            empty: "",
-            null: "",
-            of: "externalTaskIds",
-            hidden: true,
-        };
-        let of = selection::instances(call, body, &words).await?;
-        let of: Vec<String> = of
-            .into_iter()
-            .filter_map(Result::ok)
-            .map(|id| id.to_string())
-            .collect();
-        let mut members = serde_json::Map::new();
-        members.insert("processInstanceIdIn".into(), json!(of));
-        let filters = Filters::from_body(members);
-        let listing = external_task::listing(call.sees(&filters, &view), now())?;
-        found.extend(selection::ids(call, &listing).await?.into_iter().map(Ok));
+        let of = named(call, body, "processInstanceIds", &INSTANCES).await?.ids;
+        // An empty list would be no condition at all.
+        if !of.is_empty() {
+            let mut members = serde_json::Map::new();
+            members.insert("processInstanceIdIn".into(), json!(of));
+            let filters = Filters::from_body(members);
+            let listing = external_task::listing(call.sees(&filters, &view), now())?;
+            found.extend(selection::ids(call, &listing).await?.into_iter().map(Ok));
+        }
     }
     let mut seen = std::collections::HashSet::new();
     found.retain(|id| seen.insert(id.clone()));
@@ -76,10 +69,12 @@ async fn tasks(call: &Call, body: &Filters) -> ApiResult<Vec<Result<Id, String>>
 
 async fn set(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
+    selection::check(&call, &body, &[("externalTaskQuery", Finds::ExternalTasks)])?;
+    selection::check(&call, &body, &INSTANCES)?;
     let retries = body.int("retries")?;
     let retries =
         retries.ok_or_else(|| ApiError::invalid_request("The number of retries cannot be null."))?;
-    let found = tasks(&call, &body).await?;
+    let found = tasks(&call, &body).await.map_err(selection::hide)?;
     if found.is_empty() {
         let error = ApiError::invalid_request("externalTaskIds is empty");
         return Err(error.with_header(selection::NOTHING_HERE, HeaderValue::from_static("1")));

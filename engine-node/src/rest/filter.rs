@@ -192,6 +192,12 @@ async fn update(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     check_query(&body)?;
     let old = find(&call, missing(call.param("id"))).await?;
+    if call.without_body() {
+        return Err(ApiError::null_pointer(
+            "Cannot invoke \"org.camunda.bpm.engine.rest.dto.runtime.FilterDto.updateFilter(org.camunda.bpm.engine.filter.\
+             Filter, org.camunda.bpm.engine.ProcessEngine)\" because \"filterDto\" is null",
+        ));
+    }
     if body.names().next().is_none() {
         let text = "Unable to update filter with invalid content";
         return Err(ApiError::invalid_request(text).with_code(0));
@@ -199,6 +205,12 @@ async fn update(call: Call) -> ApiResult<Response> {
     if let Some(kind) = body.text("resourceType")?.filter(|kind| kind != TASK) {
         let text = format!("Unable to update filter from resource type '{TASK}' to '{kind}'");
         return Err(ApiError::invalid_request(text));
+    }
+    if body.text("name")?.is_some_and(|name| !name.is_empty()) && !body.has("query") {
+        return Err(ApiError::null_pointer(
+            "Cannot invoke \"org.camunda.bpm.engine.rest.dto.AbstractQueryDto.toQuery(org.camunda.bpm.engine.ProcessEngine)\" \
+             because \"this.query\" is null",
+        ));
     }
     let row = read(&body, old.id, "update")?;
     stored_query::check(&row, &call.catalog())?;

@@ -235,7 +235,7 @@ async fn task_variables(call: Call) -> ApiResult<Response> {
     }
     let names = wanted(&call)?;
     let style = Style {
-        deserialize: call.filters().flag("deserializeValues")? != Some(false),
+        deserialize: call.filters().java_flag("deserializeValues") != Some(false),
         binary: true,
     };
     let own = instance_view::local_to_task(&instance, row.id).map(|v| (v.name.as_str(), &v.value));

@@ -52,10 +52,8 @@ fn dto(call: &Call, job: CleanupJob) -> Option<Job> {
 }
 
 async fn start(call: Call) -> ApiResult<Response> {
-    // As the reference reads it: whatever isn't true is false.
-    let at_once = call
-        .query_param("immediatelyDue")
-        .is_none_or(|text| text.eq_ignore_ascii_case("true"));
+    // As the reference reads it: whatever isn't true is false, nothing is true.
+    let at_once = call.filters().java_flag("immediatelyDue") != Some(false);
     let windows = &call.app.engine.settings().cleanup.windows;
     if !at_once && windows.at_or_after(now()).is_none() {
         // Without a window the reference makes no job, and stumbles over it.

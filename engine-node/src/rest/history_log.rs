@@ -220,6 +220,7 @@ async fn details(call: Call, log: Log) -> ApiResult<Response> {
     let (query, read) = (|id| log.details(id), |row: &dyn Row| row.text_opt(0));
     let text = lists::one(&call, Some(found.id), query, read, missing).await?;
     Ok(match text {
+        Some(text) if matches!(log, Log::Job) => typed("text/plain", super::job::traced(text).into_bytes()),
         Some(text) => typed("text/plain", text.into_bytes()),
         None => no_content(),
     })

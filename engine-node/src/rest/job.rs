@@ -136,8 +136,24 @@ fn none(call: &Call) -> ApiError {
 async fn stacktrace(call: Call) -> ApiResult<Response> {
     let missing = || ApiError::not_found(format!("No job found with id {}: job is null", call.param("id")));
     match row(&call, missing).await?.stacktrace {
-        Some(text) => Ok(typed("text/plain", text.into_bytes())),
+        Some(text) => Ok(typed("text/plain", traced(text).into_bytes())),
         None => Ok(no_content()),
+    }
+}
+
+/// What went wrong, named as the reference's stack trace begins: by the class of the exception.
+pub fn traced(text: String) -> String {
+    let class = match text.as_str() {
+        text if text.starts_with("Unable to evaluate script") => "ScriptEvaluationException",
+        text if text.starts_with("Unable to compile script") => "ScriptCompilationException",
+        _ => "ProcessEngineException",
+    };
+    let named = text.split_once(':').is_some_and(|(head, _)| {
+        !head.contains(' ') && (head.ends_with("Exception") || head.ends_with("Error"))
+    });
+    match named {
+        true => text,
+        false => format!("org.camunda.bpm.engine.{class}: {text}"),
     }
 }
 

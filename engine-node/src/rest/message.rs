@@ -11,7 +11,7 @@ use crate::{
     },
 };
 use axum::{Router, response::Response, routing::post};
-use bpmn_core::{Id, instance::Instance};
+use bpmn_core::{Id, instance::Instance, value::TypedValue};
 use http::StatusCode;
 use rest_api::{
     ApiError, ApiResult,
@@ -33,6 +33,17 @@ fn unreadable(error: VariableError) -> ApiError {
     }
 }
 
+/// Why no query compares with a value.
+fn unasked(key: &TypedValue) -> Option<&'static str> {
+    match key {
+        TypedValue::Bytes(_) | TypedValue::File { .. } => {
+            Some("Variables of type ByteArray cannot be used to query")
+        }
+        TypedValue::Json(_) | TypedValue::Xml(_) => Some("Object values cannot be used to query"),
+        _ => None,
+    }
+}
+
 /// The body of `/message`, and whether anything can match it: not if its `processInstanceId` is no id of ours.
 ///
 /// # Errors
@@ -40,6 +51,16 @@ fn unreadable(error: VariableError) -> ApiError {
 pub fn read(body: &Filters) -> ApiResult<(Message, bool)> {
     let name = body.text("messageName")?;
     let name = name.ok_or_else(|| ApiError::invalid_request("No message name supplied"))?;
+    let (tenant_id, without_tenant) = (body.text("tenantId")?, body.on("withoutTenantId")?);
+    if tenant_id.is_some() && without_tenant {
+        let text = "Parameter 'tenantId' cannot be used together with parameter 'withoutTenantId'.";
+        return Err(ApiError::invalid_request(text));
+    }
+    if body.on("variablesInResultEnabled")? && !body.on("resultEnabled")? {
+        return Err(ApiError::invalid_request(
+            "Parameter 'variablesInResultEnabled' cannot be used without 'resultEnabled' set to true.",
+        ));
+    }
     let instance = body.text("processInstanceId")?;
     let known = instance.as_ref().map(|id| id.parse::<Id>());
     let variables = |member: &str| variable::read_all(body.raw(member)).map_err(unreadable);
@@ -53,15 +74,26 @@ pub fn read(body: &Filters) -> ApiResult<(Message, bool)> {
         variables: variables("processVariables")?,
         local_variables: variables("processVariablesLocal")?,
         scoped_variables: variables("processVariablesToTriggeredScope")?,
-        tenant_id: body.text("tenantId")?,
-        without_tenant: body.on("withoutTenantId")?,
+        tenant_id,
+        without_tenant,
         all: body.on("all")?,
         variables_in_result: false,
         own_tenants: None,
     };
-    if message.tenant_id.is_some() && message.without_tenant {
-        let text = "Parameter 'tenantId' cannot be used together with parameter 'withoutTenantId'.";
-        return Err(ApiError::invalid_request(text));
+    let all_keys = message
+        .correlation_keys
+        .iter()
+        .chain(&message.local_correlation_keys);
+    let all_keys: Vec<&TypedValue> = all_keys.map(|(_, value)| value).collect();
+    if all_keys
+        .iter()
+        .any(|key| matches!(key, TypedValue::Object { .. }))
+    {
+        return Err(ApiError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "IllegalStateException",
+            "Object is not deserialized.",
+        ));
     }
     if instance.is_some() && (message.tenant_id.is_some() || message.without_tenant) {
         return Err(ApiError::bad_user_request(
@@ -69,17 +101,15 @@ pub fn read(body: &Filters) -> ApiResult<(Message, bool)> {
             "ENGINE-13028 Cannot specify a tenant-id when correlate a message to a single process instance.",
         ));
     }
+    if let Some(why) = all_keys.into_iter().find_map(unasked) {
+        return Err(ApiError::engine(why));
+    }
     Ok((message, known.is_none_or(|id| id.is_ok())))
 }
 
 async fn message(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     let (result, with_variables) = (body.on("resultEnabled")?, body.on("variablesInResultEnabled")?);
-    if body.text("messageName")?.is_some() && with_variables && !result {
-        return Err(ApiError::invalid_request(
-            "Parameter 'variablesInResultEnabled' cannot be used without 'resultEnabled' set to true.",
-        ));
-    }
     let (mut message, may_match) = read(&body)?;
     message.variables_in_result = result && with_variables;
     message.own_tenants = call.own_tenants();

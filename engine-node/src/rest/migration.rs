@@ -1,5 +1,6 @@
 //! `/migration`: plans generated and validated, and carried out on instances.
 use super::{
+    batch::targets::RUNNING,
     call::{Call, json, no_content},
     error, selection,
 };
@@ -40,31 +41,18 @@ pub struct Given {
 fn definitions(call: &Call, body: &Filters) -> ApiResult<(Arc<Deployed>, Arc<Deployed>)> {
     let view = call.catalog();
     let refused = |text: String| ApiError::invalid_request(text).with_code(0);
-    let mut given = Vec::new();
-    for (member, word) in [
-        ("sourceProcessDefinitionId", "Source"),
-        ("targetProcessDefinitionId", "Target"),
-    ] {
+    // The one is looked for before the other is looked at.
+    let find = |member: &str, word: &str| {
         let id = body.text(member)?;
-        given.push((
-            id.ok_or_else(|| refused(format!("{word} process definition id is null")))?,
-            word,
-        ));
-    }
-    let mut found = Vec::new();
-    for (id, word) in given {
+        let id = id.ok_or_else(|| refused(format!("{word} process definition id is null")))?;
         let deployed = view.by_rest_id(&id).filter(|d| d.published).cloned();
-        found.push(deployed.ok_or_else(|| {
-            refused(format!(
-                "ENGINE-23008 {word} process definition with id '{id}' does not exist"
-            ))
-        })?);
-    }
-    call.demand_on(found.iter().map(|d| &**d), "READ")?;
-    match found[..] {
-        [ref source, ref target] => Ok((source.clone(), target.clone())),
-        _ => Err(ApiError::internal("a plan is between two definitions")),
-    }
+        let unknown = || format!("ENGINE-23008 {word} process definition with id '{id}' does not exist");
+        deployed.ok_or_else(|| refused(unknown()))
+    };
+    let source = find("sourceProcessDefinitionId", "Source")?;
+    let target = find("targetProcessDefinitionId", "Target")?;
+    call.demand_on([&*source, &*target].into_iter(), "READ")?;
+    Ok((source, target))
 }
 
 fn instruction(item: &Value) -> ApiResult<MigrationInstruction> {
@@ -101,11 +89,12 @@ fn instruction(item: &Value) -> ApiResult<MigrationInstruction> {
     })
 }
 
+/// A plan, as the reference builds it: variables, instructions, and then it looks for the definitions.
 fn given(call: &Call, body: &Filters) -> ApiResult<Given> {
-    let (source, target) = definitions(call, body)?;
+    let variables = variable::read_values(body.raw("variables")).map_err(variable::VariableError::bare)?;
     let items = body.array("instructions")?.into_iter().flatten();
     let instructions = items.map(instruction).collect::<ApiResult<_>>()?;
-    let variables = variable::read_values(body.raw("variables")).map_err(variable::VariableError::bare)?;
+    let (source, target) = definitions(call, body)?;
     Ok(Given {
         source,
         target,
@@ -126,16 +115,22 @@ fn shown(instruction: &MigrationInstruction) -> Value {
 
 async fn generate(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
+    let typed = variable::read_values(body.raw("variables")).map_err(variable::VariableError::bare)?;
     let (source, target) = definitions(&call, &body)?;
-    variable::read_values(body.raw("variables")).map_err(variable::VariableError::bare)?;
     let update = body.on("updateEventTriggers")?;
     let instructions = migration::generate(&source.definition, &target.definition, update);
-    // Given back as they came, with the members that the reference's DTO has.
+    // Typed ones as variables are shown, others as they came.
     let variables = body.object("variables")?.map(|all| {
-        let each = all.iter().map(|(name, value)| {
-            let member = |m: &str| value.get(m).cloned().unwrap_or(Value::Null);
-            let shown =
-                object!({"type": member("type"), "value": member("value"), "valueInfo": member("valueInfo")});
+        let style = variable::Style {
+            deserialize: false,
+            binary: true,
+        };
+        let each = typed.iter().map(|(name, value)| {
+            let came = all.get(name).unwrap_or(&Value::Null);
+            let shown = match came["type"].is_null() && !came["value"].is_null() {
+                true => object!({"type": null, "value": came["value"], "valueInfo": null}),
+                false => variable::write(value, style),
+            };
             (name.clone(), shown)
         });
         Value::Object(each.collect::<Map<_, _>>())
@@ -189,6 +184,7 @@ async fn execute(call: Call) -> ApiResult<Response> {
         null: "Process instance ids cannot be null",
         of: "process instance ids",
         hidden: false,
+        queries: RUNNING,
     };
     let found = selection::instances(&call, &body, &words).await?;
     let mut ids: Vec<Id> = Vec::new();

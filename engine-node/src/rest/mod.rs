@@ -169,11 +169,7 @@ async fn unknown_path(State(app): State<App>, method: Method, uri: Uri) -> ApiEr
 /// The error for a path below the key of a definition that nothing is deployed with.
 fn unknown_key(app: &App, found: &Matched<'_>) -> Option<ApiError> {
     let rest = found.operation.path.strip_prefix('/')?;
-    let (root, below) = rest.split_once("/key/{key}")?;
-    let below = below.strip_prefix("/tenant-id/{tenant-id}").unwrap_or(below);
-    if below.is_empty() {
-        return None;
-    }
+    let (root, _) = rest.split_once("/key/{key}")?;
     let param = |name: &str| {
         let found = found.params.iter().find(|(known, _)| *known == name)?;
         Some(call::decoded(found.1))
@@ -243,7 +239,11 @@ async fn front(app: App, resources: Router, mut request: Request) -> Response {
     };
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     if !acceptable(&request, &path) {
-        return uncached(ApiError::not_acceptable().into_response(), reads, &path);
+        // What a key names is found before that is looked at.
+        let found = operations::find(request.method().as_str(), &path).ok();
+        let missing = found.and_then(|found| unknown_key(&app, &found));
+        let refusal = missing.unwrap_or_else(ApiError::not_acceptable);
+        return uncached(refusal.into_response(), reads, &path);
     }
     let uri = match request.uri().query() {
         Some(query) => format!("{path}?{query}"),

@@ -1,6 +1,7 @@
 //! Modification of instances: `/process-instance/{id}/modification`, `/modification/execute`, and the instructions that
 //! starts and restarts share with them.
 use super::{
+    batch::targets::INSTANCES,
     call::{Call, answer, no_content},
     error, instance_view, selection,
 };
@@ -180,23 +181,34 @@ pub fn many(
     vec![base.said("nrOfInstances", number), base.said("async", later)]
 }
 
-/// Instances of this shard, one after the other; the router asks every shard that may have some.
-async fn modify_many(call: Call) -> ApiResult<Response> {
-    let body = call.body()?;
-    let instructions = instructions(&body, "instructions", For::ManyInstances, "")?;
+/// The definition and the instructions of a modification of several instances.
+///
+/// # Errors
+/// As the reference words them, in its order: the definition, the instructions, the queries, and that there are some.
+pub fn of_many(call: &Call, body: &Filters) -> ApiResult<(String, Vec<Instruction>)> {
     let Some(definition) = body.text("processDefinitionId")? else {
         return Err(ApiError::invalid_request("processDefinitionId is null"));
     };
-    if instructions.is_empty() {
-        return Err(ApiError::invalid_request(
+    let instructions = instructions(body, "instructions", For::ManyInstances, "")?;
+    selection::check(call, body, &INSTANCES).map_err(selection::hide)?;
+    match instructions.is_empty() {
+        true => Err(ApiError::invalid_request(
             "Modification instructions cannot be empty is empty",
-        ));
+        )),
+        false => Ok((definition, instructions)),
     }
+}
+
+/// Instances of this shard, one after the other; the router asks every shard that may have some.
+async fn modify_many(call: Call) -> ApiResult<Response> {
+    let body = call.body()?;
+    let (definition, instructions) = of_many(&call, &body)?;
     let words = selection::Words {
         empty: "Process instance ids cannot be empty",
         null: "Process instance ids cannot be null",
         of: "Process instance ids",
         hidden: true,
+        queries: &INSTANCES,
     };
     let found = selection::instances(&call, &body, &words).await?;
     let view = call.catalog();

@@ -29,7 +29,7 @@ use rest_api::{
     ApiError, ApiResult,
     definition::{CalledProcessDefinition, ProcessDefinition, Xml},
     filters::{Filters, Paging, sorting},
-    variable,
+    variable::{self, VariableError},
 };
 use serde_json::json;
 use std::{collections::HashSet, sync::Arc};
@@ -296,16 +296,24 @@ async fn started(mut call: Call, form: bool) -> ApiResult<Response> {
             ),
         )
     })?;
-    let deployed = deployed?;
     let body = call.body()?;
-    let prefix = format!("Cannot instantiate process definition {}", deployed.row.rest_id);
-    let request = start_request(&body, &prefix)?;
+    let id = match &deployed {
+        Ok(deployed) => &deployed.row.rest_id,
+        Err(_) => call.param("id"),
+    };
+    let prefix = format!("Cannot instantiate process definition {id}");
+    let request = start_request(&body, &prefix, form)?;
+    let deployed = deployed?;
+    let variables = request.variables.map_err(|e| e.api(&prefix))?;
     if deployed.row.suspended {
         let text = format!(
             "{prefix}: ENGINE-03043 Process Definition with id '{}' is suspended.",
             deployed.row.rest_id
         );
         return Err(ApiError::rest(StatusCode::INTERNAL_SERVER_ERROR, text));
+    }
+    if request.of_case {
+        return Err(ApiError::not_implemented("a start with 'caseInstanceId'"));
     }
     call.tell(|| Tell::just(vec![Told::operator("ProcessInstance", "Create")]));
     let (view, base_url) = (call.catalog(), call.caller.base_url.clone());
@@ -320,7 +328,7 @@ async fn started(mut call: Call, form: bool) -> ApiResult<Response> {
         deployed,
         element: None,
         business_key: request.business_key,
-        variables: request.variables,
+        variables,
         form,
     };
     let result = call.app.engine.start(&call.caller, start, Box::new(render)).await;
@@ -332,18 +340,32 @@ async fn started(mut call: Call, form: bool) -> ApiResult<Response> {
 struct StartRequest {
     by: Option<StartBy>,
     business_key: Option<String>,
-    variables: bpmn_core::value::Variables,
+    /// Or what can't be stored: that is found when the definition is.
+    variables: Result<bpmn_core::value::Variables, VariableError>,
     with_variables: bool,
+    of_case: bool,
 }
 
-fn start_request(body: &Filters, prefix: &str) -> ApiResult<StartRequest> {
-    let given = body
-        .array("startInstructions")?
-        .is_some_and(|list| !list.is_empty());
+/// What a body asks for; a form has variables and a business key only.
+fn start_request(body: &Filters, prefix: &str, form: bool) -> ApiResult<StartRequest> {
+    let variables = match variable::read_all(body.raw("variables")) {
+        Err(error) if !matches!(error, VariableError::Engine(_)) => return Err(error.api(prefix)),
+        read => read,
+    };
+    let business_key = body.text("businessKey")?;
+    if form {
+        return Ok(StartRequest {
+            by: None,
+            business_key,
+            variables,
+            with_variables: false,
+            of_case: false,
+        });
+    }
     let before = format!("{prefix}: ");
     let instructions = modification::instructions(body, "startInstructions", For::NewInstance, &before)?;
     let (skip_listeners, skip_mappings) = (body.on("skipCustomListeners")?, body.on("skipIoMappings")?);
-    if !given && (skip_listeners || skip_mappings) {
+    if instructions.is_empty() && (skip_listeners || skip_mappings) {
         let text = format!(
             "{prefix}: ENGINE-13024 Cannot skip custom listeners or input/output mappings when start a process instance at \
              default start activity."
@@ -356,14 +378,12 @@ fn start_request(body: &Filters, prefix: &str) -> ApiResult<StartRequest> {
         skip_listeners,
         skip_mappings,
     });
-    if body.text("caseInstanceId")?.is_some() {
-        return Err(ApiError::not_implemented("a start with 'caseInstanceId'"));
-    }
     Ok(StartRequest {
         by,
-        business_key: body.text("businessKey")?,
-        variables: variable::read_all(body.raw("variables")).map_err(|e| e.api(prefix))?,
+        business_key,
+        variables,
         with_variables: body.on("withVariablesInReturn")?,
+        of_case: body.text("caseInstanceId")?.is_some(),
     })
 }
 

@@ -1,5 +1,6 @@
 //! `/process-instance`: list, read, delete, suspend, variables, activity instances.
 use super::{
+    batch::targets::INSTANCES,
     call::{Call, answer, json, no_content},
     error, instance_view, lists,
     scope_variables::{self, Place},
@@ -197,6 +198,7 @@ async fn suspend_many(mut call: Call) -> ApiResult<Response> {
             null: "Cannot be null.",
             of: "Process Instance ids",
             hidden: false,
+            queries: &INSTANCES,
         };
         let found = selection::instances(&call, &body, &words).await?;
         let number = found.len();

@@ -36,8 +36,8 @@ async fn registered(call: Call) -> ApiResult<Response> {
 }
 
 async fn redeploy(call: Call) -> ApiResult<Response> {
-    let row = found(&call, |id| format!("Deployment with id '{id}' does not exist"))?;
     let body = call.body()?;
+    let row = found(&call, |id| format!("Deployment with id '{id}' does not exist"))?;
     let wanted = |member: &str| Ok::<_, ApiError>(body.list(member)?.unwrap_or_default());
     let (ids, names) = (wanted("resourceIds")?, wanted("resourceNames")?);
     let unknown = |kind: &str, missing: Vec<&str>| {
@@ -86,6 +86,7 @@ async fn redeploy(call: Call) -> ApiResult<Response> {
         resources,
         duplicate_filtering: false,
         changed_only: false,
+        activation: None,
     };
     deploy(&call, new).await
 }

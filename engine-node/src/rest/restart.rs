@@ -1,5 +1,6 @@
 //! `/process-definition/{id}/restart`: new instances like ended ones, with their variables, started by instructions.
 use super::{
+    batch::targets::HISTORIC,
     call::{Call, no_content},
     contents::Contents,
     error, lists,
@@ -40,6 +41,7 @@ pub fn routes() -> Router<App> {
 async fn restart(mut call: Call) -> ApiResult<Response> {
     let deployed = named_first(&call, unknown)?;
     let body = call.body()?;
+    selection::check(&call, &body, HISTORIC).map_err(selection::hide)?;
     let instructions = instructions(&body)?;
     if instructions.is_empty() {
         return Err(ApiError::invalid_request(
@@ -51,6 +53,7 @@ async fn restart(mut call: Call) -> ApiResult<Response> {
         null: "Process instance ids cannot be null",
         of: "processInstanceIds",
         hidden: true,
+        queries: HISTORIC,
     };
     let found = selection::instances(&call, &body, &words).await?;
     let deployed = deployed?;

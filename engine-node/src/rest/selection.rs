@@ -1,14 +1,15 @@
 //! Groups of instances that a body names: by ids, by a query of running or of historic instances.
-use super::{call::Call, error};
-use crate::{
-    query::{Listing, history_process, process_instance},
-    store::StoreError,
+use super::{
+    batch::targets::{self, Finds},
+    call::Call,
+    error,
 };
+use crate::{query::Listing, store::StoreError};
 use bpmn_core::Id;
 use http::{HeaderName, HeaderValue};
 use rest_api::{
     ApiError, ApiResult,
-    filters::{Filters, Paging},
+    filters::{Filters, Paging, WITHOUT_DIRECTION},
 };
 
 /// Says, within a fan-out, that this shard refuses only because it has nothing of what was asked for.
@@ -23,6 +24,8 @@ pub struct Words {
     pub of: &'static str,
     /// Whether the REST layer hides the engine's exception behind one of its own.
     pub hidden: bool,
+    /// The queries that the operation knows.
+    pub queries: &'static [(&'static str, Finds)],
 }
 
 impl Words {
@@ -47,16 +50,17 @@ pub async fn instances(call: &Call, body: &Filters, words: &Words) -> ApiResult<
         };
         found.push(text.parse().map_err(|_| text.to_owned()));
     }
-    let view = call.catalog();
-    if let Some(query) = body.object("processInstanceQuery")? {
+    for (member, finds) in words.queries {
+        let Some(query) = body.object(member)? else {
+            continue;
+        };
         let filters = Filters::from_body(query.clone());
-        let listing = process_instance::listing(call.sees(&filters, &view))?;
-        found.extend(ids(call, &listing).await?.into_iter().map(Ok));
-    }
-    if let Some(query) = body.object("historicProcessInstanceQuery")? {
-        let filters = Filters::from_body(query.clone());
-        let listing = history_process::listing(call.sees(&filters, &view))?;
-        found.extend(ids(call, &listing).await?.into_iter().map(Ok));
+        let of_query = targets::found(call, &filters, *finds).await;
+        let of_query = match words.hidden {
+            true => of_query.map_err(hide)?,
+            false => of_query?,
+        };
+        found.extend(of_query.into_iter().map(Ok));
     }
     let mut seen = std::collections::HashSet::new();
     found.retain(|id| seen.insert(id.clone()));
@@ -70,6 +74,34 @@ pub async fn instances(call: &Call, body: &Filters, words: &Words) -> ApiResult<
         return Err(error.with_header(NOTHING_HERE, HeaderValue::from_static("1")));
     }
     Ok(found)
+}
+
+/// Looks at the queries of a body as the reference does before it looks at anything else: what it finds only when it asks
+/// for rows isn't found yet.
+///
+/// # Errors
+/// What the filters and sort criteria give.
+pub fn check(call: &Call, body: &Filters, queries: &[(&str, Finds)]) -> ApiResult<()> {
+    for (member, finds) in queries {
+        let Some(query) = body.object(member)? else {
+            continue;
+        };
+        let filters = Filters::from_body(query.clone());
+        match targets::listing(call, &filters, *finds) {
+            Err(error) if error.message == WITHOUT_DIRECTION => {}
+            listing => drop(listing?),
+        }
+    }
+    Ok(())
+}
+
+/// An engine's refusal, as operations show it that hide it behind one of the REST layer.
+pub fn hide(error: ApiError) -> ApiError {
+    let bad_user = ["NotValidException", "BadUserRequestException"].contains(&&*error.kind);
+    match error.status == http::StatusCode::BAD_REQUEST && bad_user {
+        true => ApiError::invalid_request(error.message),
+        false => error,
+    }
 }
 
 /// The ids of everything in a list.

@@ -2,7 +2,7 @@
 use super::{
     call::Call,
     error,
-    process_definition::{dto, named},
+    process_definition::{dto, named_first},
 };
 use crate::{
     App,
@@ -97,12 +97,9 @@ pub(super) async fn also(
 }
 
 async fn by_activity(call: Call) -> ApiResult<Response> {
+    // The reference answers an unknown id with an empty list.
+    let deployed: Option<Arc<Deployed>> = named_first(&call, |_| ApiError::unknown_path())?.ok();
     let wanted = Wanted::of(&call.filters(), false)?;
-    let deployed: Option<Arc<Deployed>> = match named(&call, |_| ApiError::unknown_path()) {
-        Err(error) if call.param("id").is_empty() => return Err(error),
-        // The reference answers an unknown id with an empty list.
-        found => found.ok(),
-    };
     let id = deployed.map_or(Id(uuid::Uuid::nil()), |d| d.row.id);
     let (none, view) = (call.filters(), call.catalog());
     let readable = |alias: &'static str, instance: &'static str, query: SelectStatement| {

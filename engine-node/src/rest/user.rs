@@ -182,6 +182,12 @@ async fn save_credentials(call: Call) -> ApiResult<Response> {
     if call.hidden {
         return Err(missing(&id));
     }
+    if call.without_body() {
+        return Err(ApiError::null_pointer(
+            "Cannot invoke \"org.camunda.bpm.engine.rest.dto.identity.UserCredentialsDto.getPassword()\" because \"account\" is \
+             null",
+        ));
+    }
     let password = body.text("password")?;
     let own = body.text("authenticatedUserPassword")?;
     if let Some(caller) = &call.caller.user {

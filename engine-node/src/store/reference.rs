@@ -310,7 +310,7 @@ fn job_definitions(definition: &DefinitionRow, model: &bpmn_core::Definition) ->
             kind: job.kind,
             job_type: job.job_type.to_owned(),
             configuration: job.configuration,
-            suspended: false,
+            suspended: definition.suspended,
             priority: None,
         }
     })

@@ -174,7 +174,7 @@ impl Ctx<'_, '_> {
                 self.set_lock(task, Some(worker), Some(self.after(duration)))
             }
             Command::UnlockExternalTask { task } => {
-                active(self.external(task)?)?;
+                // A suspended one too; it is offered when it is active again.
                 let topic = self.external(task)?.topic.clone();
                 self.offer(topic);
                 self.set_lock(task, None, None)

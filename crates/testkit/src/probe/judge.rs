@@ -14,7 +14,10 @@ pub struct Answer {
 }
 
 /// Members whose values are of the moment or the machine.
-const MASKED: [&str; 8] = [
+const MASKED: [&str; 11] = [
+    "average",
+    "minimum",
+    "maximum",
     "durationInMillis",
     "duration",
     "hostname",
@@ -34,6 +37,9 @@ pub fn judge(pool: &mut Pool, request: &Request, reference: &Answer, ours: &Answ
     let (theirs, here) = (settled(theirs), settled(here));
     let mut ids = true;
     pair(pool, &theirs.1, &here.1, &mut ids);
+    if mistyped(reference) && mistyped(ours) || unsaid(reference, ours) {
+        return None;
+    }
     if reference.status != ours.status {
         return Some(format!(
             "status {} {} | ours {} {}",
@@ -77,6 +83,25 @@ pub fn judge(pool: &mut Pool, request: &Request, reference: &Answer, ours: &Answ
     order(request, &reference.body, &ours.body)
 }
 
+/// A body that can't be read: the reference has two mappers for that, its own and its library's, and which of them answers
+/// changes from start to start.
+fn mistyped(answer: &Answer) -> bool {
+    answer.status == 400
+        && match &answer.body {
+            Value::String(text) => text.contains("(`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled)"),
+            body => body["type"] == "InvalidRequestException" && body["message"] == "",
+        }
+}
+
+/// Java leaves the text of a NullPointerException out once it has happened often.
+fn unsaid(reference: &Answer, ours: &Answer) -> bool {
+    let null_pointer = |answer: &Answer| answer.body["type"] == "NullPointerException";
+    reference.status == ours.status
+        && null_pointer(reference)
+        && null_pointer(ours)
+        && reference.body["message"].is_null()
+}
+
 /// A stack trace is Java's: its first line is compared.
 fn shown(body: &Value) -> Value {
     match body {
@@ -90,6 +115,10 @@ fn shown(body: &Value) -> Value {
 /// Whether the member by which was sorted comes in one order on both sides, if rows have it.
 fn order(request: &Request, reference: &Value, ours: &Value) -> Option<String> {
     let by = request.sorted_by.as_ref()?;
+    if by == "variableType" && request.template.starts_with("/history/detail") {
+        // The reference sorts by another column, which is the same in all rows.
+        return None;
+    }
     let (theirs, here) = (reference.as_array()?, ours.as_array()?);
     let short = by.rsplit('.').next().unwrap_or(by).to_owned();
     let mut tail = short.clone();
@@ -162,6 +191,12 @@ impl Sides<'_> {
                 let kept = matches!(&rest[..2], "19") || !matches!(&rest[..3], "202");
                 out.push_str(if kept { &rest[..28] } else { "<time>" });
                 rest = &rest[28..];
+            } else if !out.ends_with(|c: char| c.is_ascii_digit())
+                && rest.starts_with("17")
+                && is_millis(rest)
+            {
+                out.push_str("<millis>");
+                rest = &rest[13..];
             } else {
                 out.push(first);
                 rest = &rest[first.len_utf8()..];
@@ -171,15 +206,17 @@ impl Sides<'_> {
     }
 }
 
+/// Whether the text begins with a time of these years in milliseconds.
+fn is_millis(text: &str) -> bool {
+    text.bytes().take_while(u8::is_ascii_digit).count() == 13
+}
+
 /// Lists of objects and of ids in an order of their own.
 fn settled((a, b): (Value, Value)) -> (Value, Value) {
     match (a, b) {
         (Value::Array(a), Value::Array(b)) => {
             let mut rows: Vec<(Value, Value)> = a.into_iter().zip(b).map(settled).collect();
-            let free = rows
-                .iter()
-                .all(|(a, _)| a.is_object() || a.as_str().is_some_and(|t| t == "<id>" || t.len() >= 36));
-            if free {
+            if rows.iter().all(|(a, _)| a.is_object() || a.is_string()) {
                 rows.sort_by_cached_key(|(a, _)| a.to_string());
             }
             let (a, b) = rows.into_iter().unzip();

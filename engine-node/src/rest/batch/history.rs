@@ -1,7 +1,7 @@
 //! Batches over history: process instances and decisions deleted, batches given a removal time.
 use super::{
     bad_user_request, begin, later, nothing_here,
-    targets::{Finds, each, existing, named},
+    targets::{Finds, HISTORIC, each, existing, named},
 };
 use crate::{
     App,
@@ -10,7 +10,11 @@ use crate::{
         batch, history_decision,
         history_process::{self, NEVER},
     },
-    rest::{call::Call, error},
+    rest::{
+        call::Call,
+        error,
+        selection::{self, hide},
+    },
     store::{BatchChange, forget::Forget, operations::Told, removal::Removable},
 };
 use axum::{Router, response::Response, routing::post};
@@ -40,8 +44,9 @@ pub fn routes() -> Router<App> {
 
 async fn delete_instances(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
-    let queries = [("historicProcessInstanceQuery", Finds::HistoricInstances)];
-    let mut named = named(&call, &body, "historicProcessInstanceIds", &queries).await?;
+    selection::check(&call, &body, HISTORIC)?;
+    let named = named(&call, &body, "historicProcessInstanceIds", HISTORIC).await;
+    let mut named = named.map_err(hide)?;
     if named.null {
         named.ids.push("null".to_owned());
     }
@@ -143,15 +148,28 @@ async fn set_removal(call: Call) -> ApiResult<Response> {
     };
     let pairs = query.into_iter().flatten();
     let pairs: Vec<(String, String)> = pairs.map(|(name, value)| (name.clone(), text(value))).collect();
+    let all_of_query = query.is_some();
     let snapshot = call.select(&batch::parts(None)).await?;
     let parts = snapshot.rows.iter().map(|row| batch::part(&**row));
     let parts: Vec<Part> = parts.collect::<Result<_, _>>().map_err(error::store)?;
     let question = Question::of("/history/batch").ok_or_else(ApiError::unknown_path)?;
-    let found = question.answer(parts, "", &pairs)?;
-    let found = found.as_array().into_iter().flatten();
-    let found = found.filter_map(|row| row["id"].as_str().map(str::to_owned));
-    let wanted = |id: &String| ids.as_ref().is_none_or(|ids| ids.contains(id));
-    let found: Vec<String> = found.filter(wanted).collect();
+    // Those that the query finds, and those of the ids that there are.
+    let listed = |pairs: &[(String, String)]| -> ApiResult<Vec<String>> {
+        let rows = question.answer(parts.clone(), "", pairs)?;
+        let rows = rows.as_array().into_iter().flatten();
+        Ok(rows
+            .filter_map(|row| row["id"].as_str().map(str::to_owned))
+            .collect())
+    };
+    let mut found = match all_of_query {
+        true => listed(&pairs)?,
+        false => Vec::new(),
+    };
+    for id in listed(&[])? {
+        if ids.iter().flatten().any(|wanted| *wanted == id) && !found.contains(&id) {
+            found.push(id);
+        }
+    }
     if found.is_empty() {
         return Err(nothing_here(bad_user_request("historicBatches is empty")));
     }
@@ -200,8 +218,9 @@ fn set_told(
 
 async fn of_instances(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
-    let wanted = removal(&body)?;
     let queries = [("historicProcessInstanceQuery", Finds::HistoricInstances)];
+    selection::check(&call, &body, &queries)?;
+    let wanted = removal(&body)?;
     let named = named(&call, &body, "historicProcessInstanceIds", &queries).await?;
     if !named.given {
         return Err(bad_user_request("Neither query nor ids provided."));
@@ -237,8 +256,9 @@ async fn of_instances(call: Call) -> ApiResult<Response> {
 
 async fn of_decisions(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
-    let wanted = removal(&body)?;
     let queries = [("historicDecisionInstanceQuery", Finds::Decisions)];
+    selection::check(&call, &body, &queries)?;
+    let wanted = removal(&body)?;
     let named = named(&call, &body, "historicDecisionInstanceIds", &queries).await?;
     if !named.given {
         return Err(bad_user_request("Neither query nor ids provided."));

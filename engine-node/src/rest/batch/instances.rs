@@ -1,7 +1,7 @@
 //! Batches over process instances: deleted, suspended, given variables or messages, modified, migrated, restarted.
 use super::{
     bad_user_request, begin, history, later, nothing_here,
-    targets::{Finds, INSTANCES, each, encoded, named, of_instances, with_instance},
+    targets::{Finds, HISTORIC, INSTANCES, RUNNING, each, encoded, named, of_instances, with_instance},
 };
 use crate::{
     App,
@@ -10,10 +10,12 @@ use crate::{
         migration,
         modification::{self, For},
         process_definition, restart,
+        selection::{self, hide},
     },
     store::operations::Told,
 };
 use axum::{Router, response::Response, routing::post};
+use bpmn_core::value::{TypedValue, Variables};
 use rest_api::{
     ApiError, ApiResult,
     filters::Filters,
@@ -25,8 +27,14 @@ use serde_json::{Value, json};
 pub fn routes() -> Router<App> {
     let root = "/process-instance";
     let mut router = Router::new()
-        .route(&format!("{root}/delete"), post(delete))
-        .route(&format!("{root}/delete-historic-query-based"), post(delete))
+        .route(
+            &format!("{root}/delete"),
+            post(|call: Call| delete(call, RUNNING)),
+        )
+        .route(
+            &format!("{root}/delete-historic-query-based"),
+            post(|call: Call| delete(call, HISTORIC)),
+        )
         .route(&format!("{root}/suspended-async"), post(suspend))
         .route(&format!("{root}/variables-async"), post(set_variables))
         .route(&format!("{root}/message-async"), post(correlate))
@@ -50,9 +58,10 @@ fn members(body: &Filters, names: &[&str]) -> Value {
         .collect()
 }
 
-async fn delete(call: Call) -> ApiResult<Response> {
+async fn delete(call: Call, queries: &[(&str, Finds)]) -> ApiResult<Response> {
     let body = call.body()?;
-    let mut named = named(&call, &body, IDS, &INSTANCES).await?;
+    selection::check(&call, &body, queries)?;
+    let mut named = named(&call, &body, IDS, queries).await.map_err(hide)?;
     if named.null {
         // The reference makes a job for it, which finds nothing to delete.
         named.ids.push("null".to_owned());
@@ -85,7 +94,7 @@ async fn delete(call: Call) -> ApiResult<Response> {
 async fn suspend(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     let suspended = body.on("suspended")?;
-    let named = named(&call, &body, IDS, &INSTANCES).await?;
+    let named = named(&call, &body, IDS, &INSTANCES).await.map_err(hide)?;
     if !named.given {
         return Err(ApiError::invalid_request(
             "Either processInstanceIds, processInstanceQuery or historicProcessInstanceQuery should be set to update \
@@ -114,14 +123,15 @@ async fn suspend(call: Call) -> ApiResult<Response> {
 
 async fn set_variables(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
-    let Some(variables) = body.object("variables")? else {
-        return Err(ApiError::invalid_request("variables is null"));
-    };
-    let read = variable::read_values(body.raw("variables"));
-    read.map_err(|error| match error {
+    let read = variable::read_all(body.raw("variables"));
+    let given = read.map_err(|error| match error {
         VariableError::Engine(text) => ApiError::invalid_request(text),
         other => other.api("Cannot set variables"),
     })?;
+    selection::check(&call, &body, &INSTANCES)?;
+    let Some(variables) = body.object("variables")? else {
+        return Err(ApiError::invalid_request("variables is null"));
+    };
     let named = named(&call, &body, IDS, &INSTANCES).await?;
     if !named.given {
         return Err(ApiError::invalid_request("No process instances found."));
@@ -134,6 +144,7 @@ async fn set_variables(call: Call) -> ApiResult<Response> {
     if running.is_empty() {
         return Err(nothing_here(bad_user_request("processInstanceIds is empty")));
     }
+    none_transient(&given)?;
     let set = json!({"modifications": variables});
     let work = each(&running, "POST", "/process-instance/ID/variables", |_| {
         set.clone()
@@ -150,13 +161,25 @@ async fn set_variables(call: Call) -> ApiResult<Response> {
     .await
 }
 
+/// What lives for one command can't wait for another.
+fn none_transient(variables: &Variables) -> ApiResult<()> {
+    let transient = |(_, value): &&(String, TypedValue)| matches!(value, TypedValue::Transient(_));
+    match variables.iter().find(transient) {
+        None => Ok(()),
+        Some((name, _)) => Err(bad_user_request(format!(
+            "ENGINE-13044 Setting transient variable '{name}' asynchronously is currently not supported."
+        ))),
+    }
+}
+
 async fn correlate(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
-    let read = variable::read_values(body.raw("variables"));
-    read.map_err(|error| match error {
+    let read = variable::read_all(body.raw("variables"));
+    let given = read.map_err(|error| match error {
         VariableError::Engine(_) => error.bare(),
         other => other.api("Cannot set variables"),
     })?;
+    selection::check(&call, &body, &INSTANCES)?;
     let mut named = named(&call, &body, IDS, &INSTANCES).await?;
     if !named.given {
         return Err(ApiError::invalid_request("No process instances found."));
@@ -169,6 +192,7 @@ async fn correlate(call: Call) -> ApiResult<Response> {
             "Process instance ids cannot be empty: process instance ids is empty",
         )));
     }
+    none_transient(&given)?;
     let name = body.text("messageName")?;
     let variables = body.object("variables")?.cloned().unwrap_or_default();
     let message = |id: &str| {
@@ -198,15 +222,8 @@ async fn correlate(call: Call) -> ApiResult<Response> {
 
 async fn modify(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
-    let instructions = modification::instructions(&body, "instructions", For::ManyInstances, "")?;
-    let Some(definition) = body.text("processDefinitionId")? else {
-        return Err(ApiError::invalid_request("processDefinitionId is null"));
-    };
-    if instructions.is_empty() {
-        let text = "Modification instructions cannot be empty is empty";
-        return Err(ApiError::invalid_request(text));
-    }
-    let named = named(&call, &body, IDS, &INSTANCES).await?;
+    let (definition, _) = modification::of_many(&call, &body)?;
+    let named = named(&call, &body, IDS, &INSTANCES).await.map_err(hide)?;
     if named.null {
         let text = "Process instance ids cannot be null: Process instance ids contains null value";
         return Err(ApiError::invalid_request(text));
@@ -285,7 +302,7 @@ async fn migrate(call: Call) -> ApiResult<Response> {
     let given = migration::checked(&call, &body)?;
     call.demand_batch("CREATE_BATCH_MIGRATE_PROCESS_INSTANCES")?;
     given.demand(&call)?;
-    let named = named(&call, &body, IDS, &INSTANCES).await?;
+    let named = named(&call, &body, IDS, RUNNING).await?;
     if named.null {
         let text = "Process instance ids cannot be null: process instance ids contains null value";
         return Err(bad_user_request(text));
@@ -303,18 +320,12 @@ async fn migrate(call: Call) -> ApiResult<Response> {
 }
 
 async fn restart_all(call: Call) -> ApiResult<Response> {
+    let deployed = process_definition::named_first(&call, restart::unknown)?;
     let body = call.body()?;
+    selection::check(&call, &body, HISTORIC).map_err(hide)?;
     let instructions = restart::instructions(&body)?;
-    let deployed = match call.param("id") {
-        "" => Some(process_definition::named(&call, |_| ApiError::unknown_path())?),
-        _ => None,
-    };
-    let named = named(&call, &body, IDS, &INSTANCES[1..]).await?;
-    if named.null {
-        let text = "Process instance ids cannot be null: processInstanceIds contains null value";
-        return Err(ApiError::invalid_request(text));
-    }
-    if named.ids.is_empty() {
+    let named = named(&call, &body, IDS, HISTORIC).await.map_err(hide)?;
+    if named.ids.is_empty() && !named.null {
         let text = "processInstanceIds is empty";
         return Err(nothing_here(ApiError::invalid_request(text)));
     }
@@ -322,10 +333,11 @@ async fn restart_all(call: Call) -> ApiResult<Response> {
         let text = "Restart instructions cannot be empty: instructions is empty";
         return Err(ApiError::invalid_request(text));
     }
-    let deployed = match deployed {
-        Some(deployed) => deployed,
-        None => process_definition::named(&call, restart::unknown)?,
-    };
+    if named.null {
+        let text = "Process instance ids cannot be null: processInstanceIds contains null value";
+        return Err(ApiError::invalid_request(text));
+    }
+    let deployed = deployed?;
     let one = members(
         &body,
         &[

@@ -5,7 +5,7 @@ mod instances;
 mod jobs;
 mod retries;
 mod run;
-mod targets;
+pub mod targets;
 
 pub use jobs::{find as find_jobs, one as one_job};
 pub use run::{Told as ToldOfWork, execute, for_other, run, serve_jobs};

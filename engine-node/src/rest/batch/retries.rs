@@ -1,9 +1,16 @@
 //! Batches that give tries to jobs and external tasks.
 use super::{
     begin, engine_error, later, nothing_here,
-    targets::{Finds, INSTANCES, each, named, of_instances},
+    targets::{Finds, HISTORIC, INSTANCES, RUNNING, each, named, of_instances},
 };
-use crate::{App, rest::call::Call, store::operations::Told};
+use crate::{
+    App,
+    rest::{
+        call::Call,
+        selection::{self, hide},
+    },
+    store::operations::Told,
+};
 use axum::{Router, response::Response, routing::post};
 use rest_api::{ApiError, ApiResult, filters::Filters};
 use serde_json::{Value, json};
@@ -13,7 +20,10 @@ pub fn routes() -> Router<App> {
     let root = "/process-instance";
     Router::new()
         .route("/job/retries", post(of_jobs))
-        .route(&format!("{root}/job-retries"), post(by_instance))
+        .route(
+            &format!("{root}/job-retries"),
+            post(|call: Call| by_instance(call, RUNNING)),
+        )
         .route(
             &format!("{root}/job-retries-historic-query-based"),
             post(by_history),
@@ -24,7 +34,10 @@ pub fn routes() -> Router<App> {
 async fn of_jobs(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     let retries = given(&call)?;
-    let mut named = named(&call, &body, "jobIds", &[("jobQuery", Finds::Jobs)]).await?;
+    let queries = [("jobQuery", Finds::Jobs)];
+    selection::check(&call, &body, &queries)?;
+    let named = named(&call, &body, "jobIds", &queries).await;
+    let mut named = named.map_err(hide)?;
     if named.null {
         named.ids.push("null".to_owned());
     }
@@ -36,24 +49,28 @@ async fn of_jobs(call: Call) -> ApiResult<Response> {
 }
 
 async fn by_history(call: Call) -> ApiResult<Response> {
+    selection::check(&call, &call.body()?, HISTORIC)?;
     if call.body()?.int("retries")?.is_none() {
         return Err(ApiError::null_pointer(
             "Cannot invoke \"java.lang.Integer.intValue()\" because the return value of \
              \"org.camunda.bpm.engine.rest.dto.runtime.SetJobRetriesByProcessDto.getRetries()\" is null",
         ));
     }
-    by_instance(call).await
+    by_instance(call, HISTORIC).await
 }
 
-async fn by_instance(call: Call) -> ApiResult<Response> {
+async fn by_instance(call: Call, queries: &[(&str, Finds)]) -> ApiResult<Response> {
     let body = call.body()?;
     let retries = given(&call)?;
-    let named = named(&call, &body, "processInstances", &INSTANCES).await?;
-    if named.ids.is_empty() && !INSTANCES.iter().any(|(member, _)| body.has(member)) {
-        return Err(engine_error(
+    selection::check(&call, &body, queries)?;
+    let named = named(&call, &body, "processInstances", queries).await;
+    let named = named.map_err(hide)?;
+    if named.ids.is_empty() && !queries.iter().any(|(member, _)| body.has(member)) {
+        // Another shard may have been given the ids.
+        return Err(nothing_here(engine_error(
             "ENGINE-13051 You must specify at least one of or one of processInstanceIds, processInstanceQuery, or \
              historicProcessInstanceQuery.",
-        ));
+        )));
     }
     let found = of_instances(&call, &named.ids, Finds::Jobs).await?;
     jobs(&call, &body, &found, retries).await
@@ -98,13 +115,17 @@ fn told(entity: &'static str, operation: &'static str, number: usize, retries: i
 
 async fn of_external_tasks(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
+    let queries = [("externalTaskQuery", Finds::ExternalTasks)];
+    selection::check(&call, &body, &queries)?;
+    selection::check(&call, &body, &INSTANCES)?;
     let Some(retries) = body.int("retries")? else {
         let text = "The number of retries cannot be null.";
         return Err(ApiError::invalid_request(text));
     };
-    let queries = [("externalTaskQuery", Finds::ExternalTasks)];
-    let mut tasks = named(&call, &body, "externalTaskIds", &queries).await?;
-    let instances = named(&call, &body, "processInstanceIds", &INSTANCES).await?;
+    let tasks = named(&call, &body, "externalTaskIds", &queries).await;
+    let mut tasks = tasks.map_err(hide)?;
+    let instances = named(&call, &body, "processInstanceIds", &INSTANCES).await;
+    let instances = instances.map_err(hide)?;
     if tasks.null || instances.null {
         let text = "External task id cannot be null: externalTaskIds contains null value";
         return Err(ApiError::invalid_request(text));

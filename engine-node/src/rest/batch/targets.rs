@@ -1,7 +1,7 @@
 //! What a batch is made of: things named by ids or found by queries, each with the request for it.
 use crate::{
     app::batches::Request,
-    query::{external_task, history_decision, history_process, job, process_instance},
+    query::{Listing, external_task, history_decision, history_process, job, process_instance},
     rest::{call::Call, selection},
 };
 use bpmn_core::Id;
@@ -27,6 +27,10 @@ pub const INSTANCES: [(&str, Finds); 2] = [
     ("processInstanceQuery", Finds::Instances),
     ("historicProcessInstanceQuery", Finds::HistoricInstances),
 ];
+
+/// That of running ones alone, and that of historic ones.
+pub const RUNNING: &[(&str, Finds)] = INSTANCES.split_at(1).0;
+pub const HISTORIC: &[(&str, Finds)] = INSTANCES.split_at(1).1;
 
 /// What a body names, each once.
 #[derive(Debug, Default)]
@@ -68,17 +72,28 @@ pub async fn named(call: &Call, body: &Filters, member: &str, queries: &[(&str, 
     Ok(named)
 }
 
-async fn found(call: &Call, filters: &Filters, finds: Finds) -> ApiResult<Vec<Id>> {
+/// The list of what a query finds.
+///
+/// # Errors
+/// What its filters and sort criteria give.
+pub fn listing(call: &Call, filters: &Filters, finds: Finds) -> ApiResult<Listing> {
     let view = call.catalog();
     let (w, now) = (call.sees(filters, &view), crate::app::writer::now());
-    let listing = match finds {
-        Finds::Instances => process_instance::listing(w)?,
-        Finds::HistoricInstances => history_process::listing(w)?,
-        Finds::Jobs => job::listing(w, now)?,
-        Finds::ExternalTasks => external_task::listing(w, now)?,
-        Finds::Decisions => history_decision::listing(w)?,
-    };
-    selection::ids(call, &listing).await
+    match finds {
+        Finds::Instances => process_instance::listing(w),
+        Finds::HistoricInstances => history_process::listing(w),
+        Finds::Jobs => job::listing(w, now),
+        Finds::ExternalTasks => external_task::listing(w, now),
+        Finds::Decisions => history_decision::listing(w),
+    }
+}
+
+/// What a query finds here.
+///
+/// # Errors
+/// As [`listing`], and those of the database.
+pub async fn found(call: &Call, filters: &Filters, finds: Finds) -> ApiResult<Vec<Id>> {
+    selection::ids(call, &listing(call, filters, finds)?).await
 }
 
 /// What belongs to process instances, of those ids that are ours.
