@@ -6,9 +6,10 @@ use crate::{
     fan_out::{Stop, batch, command, correlate, definitions, fair, item_count, list, report, single, sum},
     forward::{to_any, to_drawn_slot, to_slot},
     headers,
-    locate::{Target, locate},
+    locate::{Located, Target, locate_by},
     metrics::RequestLabels,
     respond::{self, Answer},
+    routing_key::learn,
     state::{App, Exposure},
 };
 use futures_util::FutureExt;
@@ -57,11 +58,11 @@ where
             Classified::Call(call) => {
                 class = call.operation.class.name();
                 let only = restrict(&app, &call);
-                let admitted = admit(&app, call, parts, body).await?;
+                let mut admitted = admit(&app, call, parts, body).await?;
                 if only.is_err() {
                     admitted.has_body()?;
                 }
-                dispatch(&app, &admitted, only?).await
+                dispatch(&app, &mut admitted, only?).await
             }
         }
     };
@@ -154,7 +155,7 @@ fn restrict(app: &App, call: &Call) -> Result<Option<ShardName>, ApiError> {
     }
 }
 
-async fn dispatch(app: &Arc<App>, request: &Admitted, only: Option<ShardName>) -> Result<Answer, Stop> {
+async fn dispatch(app: &Arc<App>, request: &mut Admitted, only: Option<ShardName>) -> Result<Answer, Stop> {
     let operation = request.call.operation;
     if operation.class == Class::BroadcastWrite && app.options.is_fixed() {
         return Err(ApiError::unavailable(format!(
@@ -166,12 +167,7 @@ async fn dispatch(app: &Arc<App>, request: &Admitted, only: Option<ShardName>) -
     if only.is_none() && app.snapshot().shards.len() > 1 && definitions::concerns(&request.call) {
         return definitions::answer(app, request).await;
     }
-    let target = locate(
-        &request.call,
-        &request.out.body,
-        request.idempotency_key.as_deref(),
-    );
-    match target {
+    match located(app, request).await? {
         Target::Slot(slot) => one_slot(app, request, only, slot).await,
         Target::AnySlot => Ok(respond::relay(to_drawn_slot(app, only.as_ref(), request).await?)),
         Target::AnyShard if item_count::is_asked(request) => item_count::answer(app, request, only).await,
@@ -181,6 +177,40 @@ async fn dispatch(app: &Arc<App>, request: &Admitted, only: Option<ShardName>) -
             many(app, request, only).await
         }
     }
+}
+
+/// Where the request goes; marks one that the router's own rules placed.
+async fn located(app: &App, request: &mut Admitted) -> Result<Target, ApiError> {
+    let ask = |request: &Admitted| {
+        let header = |name: &str| request.out.headers.get(name)?.to_str().ok();
+        locate_by(
+            &app.routing_keys,
+            &app.definitions,
+            &request.call,
+            &request.out.body,
+            request.idempotency_key.as_deref(),
+            &header,
+        )
+    };
+    let located = match ask(request) {
+        Err(definition) => match learn(app, &request.out, &definition).await? {
+            Some(_) => ask(request).ok(),
+            // A node refuses it in the engine's own words.
+            None => None,
+        },
+        known => known.ok(),
+    };
+    let Located { target, placed } = located.unwrap_or(Located {
+        target: Target::AnySlot,
+        placed: true,
+    });
+    if placed {
+        request
+            .out
+            .headers
+            .insert(headers::PLACED, HeaderValue::from_static("1"));
+    }
+    Ok(target)
 }
 
 /// An operation that several shards take part in.
@@ -226,7 +256,7 @@ async fn one_slot(
         return Ok(respond::relay(answer));
     }
     if request.call.operation.class == Class::Key {
-        let message = format!("the business key belongs to engine {owner}, not to {only}");
+        let message = format!("the key that places it belongs to engine {owner}, not to {only}");
         return Err(ApiError::invalid_request(message).into());
     }
     // The named shard doesn't have it, and says so in the engine's own words.

@@ -24,6 +24,7 @@ pub mod metrics;
 mod options;
 pub mod plain;
 pub mod respond;
+pub mod routing_key;
 pub mod scan;
 mod server;
 pub mod snapshot;
@@ -136,6 +137,11 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let listen = options.common.admin_listen.clone();
     tracing::info!(topology = cluster.describe(), "router");
+    // A fixed list has no store: there the options of each router are all there is.
+    if options.shard.is_empty() {
+        let keys = routing_key::RoutingKeys::new(&options.routing_key)?;
+        keys.agree(&*cluster, options.replace_routing_key).await?;
+    }
     let router = Router::new(options, cluster.watch(), shutdown.clone())?;
     service::serve_admin(&listen, router.readiness(), vec![router.registry()], &shutdown).await?;
     router.serve(listener).await

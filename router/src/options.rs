@@ -1,4 +1,5 @@
 //! The options of `stellwerk router`.
+use crate::routing_key::Rule;
 use clap::Args;
 use cluster::{Cluster, FixedShard, TopologyOption};
 use service::{Common, ConfigError, HostPort, Secret, duration, size};
@@ -18,6 +19,12 @@ pub struct Options {
     /// A shard of a fixed topology (repeatable): NAME=URL[,URL…]
     #[arg(long, value_name = "NAME=URL[,URL…]")]
     pub shard: Vec<FixedShard>,
+    /// What places the starts of a process definition (`*`: of all others): business-key, tenant, definition, header:NAME or variable:NAME (repeatable)
+    #[arg(long, value_name = "DEFINITION=SOURCE")]
+    pub routing_key: Vec<Rule>,
+    /// Put these routing keys in the place of those that the cluster has; all other routers must be stopped
+    #[arg(long)]
+    pub replace_routing_key: bool,
     /// File with the secret shared by routers and nodes
     #[arg(long, value_name = "FILE")]
     pub cluster_secret_file: Option<PathBuf>,
@@ -91,6 +98,8 @@ impl Default for Options {
             listen: HostPort::loopback(8080),
             topology: None,
             shard: Vec::new(),
+            routing_key: Vec::new(),
+            replace_routing_key: false,
             cluster_secret_file: None,
             fanout_deadline: Duration::from_secs(20),
             fanout_limit: 256,

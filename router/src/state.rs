@@ -1,6 +1,11 @@
 //! What all requests share.
 use crate::{
-    Options, access::AccessLog, fan_out::wakeups::Hub, metrics::Metrics, snapshot::Snapshot,
+    Options,
+    access::AccessLog,
+    fan_out::wakeups::Hub,
+    metrics::Metrics,
+    routing_key::{Definitions, RoutingKeys},
+    snapshot::Snapshot,
     upstream::Upstream,
 };
 use arc_swap::ArcSwap;
@@ -44,6 +49,10 @@ pub struct App {
     pub fanouts: Semaphore,
     /// Cancelled when the router stops: parked requests are answered then.
     pub stopping: CancellationToken,
+    /// What places starts.
+    pub routing_keys: RoutingKeys,
+    /// Definitions that were asked for because of that.
+    pub definitions: Definitions,
     /// Where requests are told of.
     pub access_log: Option<AccessLog>,
     /// Memory for request bodies and merged answers, in KiB.
@@ -62,7 +71,7 @@ impl App {
     /// The state before the first view.
     ///
     /// # Errors
-    /// The access log can't be opened.
+    /// The access log can't be opened; two routing keys of one definition.
     pub fn new(
         options: Options,
         upstream: Upstream,
@@ -75,6 +84,8 @@ impl App {
         };
         let access_log = options.access_log.as_ref().map(open).transpose()?;
         Ok(App {
+            routing_keys: RoutingKeys::new(&options.routing_key)?,
+            definitions: Definitions::default(),
             access_log,
             upstream,
             stopping,

@@ -4,14 +4,17 @@
 use super::{Question, Stop, gather};
 use crate::{
     admit::Admitted,
-    forward::{SlotError, to_drawn_slot, to_slot},
+    forward::{to_drawn_slot, to_slot},
+    headers,
     locate::slot_of_id,
     respond::{self, Answer},
+    routing_key,
     scan::{self, Found},
     state::App,
+    upstream::Outgoing,
 };
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use rest_api::ApiError;
@@ -84,16 +87,7 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
     }
 
     if all {
-        return deliver_to_all(
-            app,
-            request,
-            only,
-            executions,
-            !starts.is_empty(),
-            key,
-            with_result,
-        )
-        .await;
+        return deliver_to_all(app, request, only, executions, starts.first(), key, with_result).await;
     }
     match (executions.as_slice(), starts.len()) {
         ([one], _) => {
@@ -108,16 +102,13 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
             let row = bytes_of(delivered).await?;
             Ok(respond::json([b"[", row.as_ref(), b"]"].concat(), &[]))
         }
-        ([], 1) => Ok(respond::relay(
-            start(app, request, only.as_ref(), key.as_deref()).await?,
-        )),
         ([], 0) => Err(mismatch(format!(
             "Cannot correlate message '{name}': No process definition or execution matches the parameters"
         ))
         .into()),
         // Definitions are the same everywhere: the shard that would start it refuses several in the engine's words.
         ([], _) => Ok(respond::relay(
-            start(app, request, only.as_ref(), key.as_deref()).await?,
+            start(app, request, only.as_ref(), starts.first(), key.as_deref()).await?,
         )),
         (many, _) => Err(ambiguous(&name, many.len(), request).into()),
     }
@@ -191,15 +182,40 @@ async fn start(
     app: &App,
     request: &Admitted,
     only: Option<&ShardName>,
+    first: Option<&Start>,
     key: Option<&str>,
 ) -> Result<Response<Incoming>, ApiError> {
-    let slot = key.or(request.idempotency_key.as_deref()).map(Slot::of_key);
+    let (slot, out) = placed(app, request, only, first, key).await?;
     match slot {
-        Some(slot) => Ok(to_slot(app, slot, &request.out, request.repeatable())
-            .await
-            .map_err(|e: SlotError| e)?),
-        None => to_drawn_slot(app, only, request).await,
+        Some(slot) => Ok(to_slot(app, slot, &out, request.repeatable()).await?),
+        None => to_drawn_slot(app, only, &request.with(out)).await,
     }
+}
+
+/// The slot of what a message starts, of several definitions that of the first; and the request, which says so if the
+/// router's rules placed it.
+async fn placed(
+    app: &App,
+    request: &Admitted,
+    only: Option<&ShardName>,
+    first: Option<&Start>,
+    key: Option<&str>,
+) -> Result<(Option<Slot>, Outgoing), ApiError> {
+    let out = request.out.clone();
+    let Some(Start { definition, .. }) = first else {
+        return Ok((None, out));
+    };
+    let (slot, placed) = routing_key::of_message(app, request, definition, key).await?;
+    Ok(match placed {
+        true => {
+            let slot = slot.map_or_else(|| app.snapshot().draw(only), Ok)?;
+            (
+                Some(slot),
+                out.with(headers::PLACED, HeaderValue::from_static("1")),
+            )
+        }
+        false => (slot, out),
+    })
 }
 
 /// `all=true`: every execution that matches and, once, the start events. The start goes first and as a whole request,
@@ -209,20 +225,17 @@ async fn deliver_to_all(
     request: &Admitted,
     only: Option<ShardName>,
     executions: Vec<Execution>,
-    starts: bool,
+    start: Option<&Start>,
     key: Option<String>,
     with_result: bool,
 ) -> Result<Answer, Stop> {
     let mut rows: Vec<Bytes> = Vec::new();
     let mut served: Option<ShardName> = None;
     let snapshot = app.snapshot();
-    if starts {
-        let slot = key
-            .as_deref()
-            .or(request.idempotency_key.as_deref())
-            .map(Slot::of_key);
+    if start.is_some() {
+        let (slot, out) = placed(app, request, only.as_ref(), start, key.as_deref()).await?;
         let slot = slot.map_or_else(|| snapshot.draw(only.as_ref()), Ok)?;
-        let started = to_slot(app, slot, &request.out, request.repeatable())
+        let started = to_slot(app, slot, &out, request.repeatable())
             .await
             .map_err(ApiError::from)?;
         if !started.status().is_success() {

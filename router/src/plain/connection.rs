@@ -12,7 +12,7 @@ use crate::{
     gate::{Entered, Gate},
     handle::{Client, handle},
     headers,
-    locate::{Named, Target, locate},
+    locate::{Named, Target, locate_by},
     respond::{self, Answer},
     snapshot::Node,
     state::{App, Exposure},
@@ -689,10 +689,21 @@ fn route(app: &App, plain: &Plain, asked: Asked, out: &mut Vec<u8>) -> Option<Pa
     let named = Named {
         operation,
         id: matched.params.first().map(|(_, id)| *id),
+        second: matched.params.get(1).map(|(_, second)| *second),
         query,
     };
     let snapshot = app.peek();
-    let slot = match locate(named, plain.body, plain.idempotency_key) {
+    let header = |name: &str| std::str::from_utf8(plain.header(name)?).ok();
+    let located = locate_by(
+        &app.routing_keys,
+        &app.definitions,
+        named,
+        plain.body,
+        plain.idempotency_key,
+        &header,
+    );
+    let located = located.ok()?;
+    let slot = match located.target {
         Target::Slot(slot) => slot,
         Target::AnySlot => snapshot.draw(None).ok()?,
         Target::AnyShard | Target::Many => return None,
@@ -711,6 +722,10 @@ fn route(app: &App, plain: &Plain, asked: Asked, out: &mut Vec<u8>) -> Option<Pa
         out.extend_from_slice(b": ");
         decimal_to(number, out);
         out.extend_from_slice(b"\r\n");
+    }
+    if located.placed {
+        out.extend_from_slice(headers::PLACED.as_str().as_bytes());
+        out.extend_from_slice(b": 1\r\n");
     }
     out.extend_from_slice(app.upstream.secret_line());
     out.extend_from_slice(b"\r\n");
