@@ -219,14 +219,19 @@ impl Engine {
     }
 
     /// Whether this is the repetition of a request that found its execution: its record is in the instance's slot,
-    /// which is the business key's, or the one that the router placed it in. Asked before searching, for by now another execution may wait.
+    /// which is the router's or the business key's. Asked before searching, for by now another execution may wait.
     async fn was_delivered(&self, caller: &Caller, message: &Message) -> Result<bool, EngineError> {
         if caller.idempotency.is_none() {
             return Ok(false);
         }
         let by_key = || message.business_key.as_deref().map(Slot::of_key);
-        let placed = caller.slot.filter(|_| caller.placed);
-        match message.instance.and_then(Id::slot).or(placed).or_else(by_key) {
+        // A router sends what is to start to the slot that it has chosen for it.
+        match message
+            .instance
+            .and_then(Id::slot)
+            .or(caller.slot)
+            .or_else(by_key)
+        {
             Some(slot) => Ok(self.remembered(caller, slot).await?.is_some()),
             None => Ok(false),
         }
@@ -285,7 +290,7 @@ impl Caller {
     pub fn with_part(&self, part: &str) -> Caller {
         let mut caller = self.clone();
         if let Some(key) = &mut caller.idempotency {
-            key.key = format!("{} {part}", key.key);
+            *key = key.part(part);
         }
         caller
     }

@@ -74,6 +74,16 @@ pub struct IdempotencyKey {
     pub digest: String,
 }
 
+impl IdempotencyKey {
+    /// The key of a part of the request, which has a record of its own.
+    pub fn part(&self, part: &str) -> IdempotencyKey {
+        IdempotencyKey {
+            key: format!("{} {part}", self.key),
+            digest: self.digest.clone(),
+        }
+    }
+}
+
 /// What a command answers with; remembered with its `Idempotency-Key`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
