@@ -3,7 +3,10 @@ use crate::{
     access::{self, Served},
     admit::{Admitted, admit},
     classify::{Call, Classified, Scope, classify},
-    fan_out::{Stop, batch, command, correlate, definitions, fair, item_count, list, report, single, sum},
+    fan_out::{
+        Stop, batch, command, correlate, definitions, fair, item_count, list, once, report, single, sum,
+    },
+    foreign,
     forward::{to_any, to_drawn_slot, to_slot},
     headers,
     locate::{Located, Target, locate_by},
@@ -57,7 +60,9 @@ where
             Classified::Options(methods) => Ok(allow(&methods)),
             Classified::Call(call) => {
                 class = call.operation.class.name();
-                let only = restrict(&app, &call);
+                let theirs = matches!(&call.scope, Scope::Shard(name)
+                    if app.foreign.shards.iter().any(|shard| shard.name.as_str() == name));
+                let only = if theirs { Ok(None) } else { restrict(&app, &call) };
                 let mut admitted = admit(&app, call, parts, body).await?;
                 if only.is_err() {
                     admitted.has_body()?;
@@ -122,7 +127,8 @@ fn may_serve(app: &App) -> Result<(), ApiError> {
 /// `[{"name":"default"}]` and the shards, each of which may be asked alone.
 fn engines(app: &App) -> Answer {
     let snapshot = app.snapshot();
-    let names = std::iter::once("default").chain(snapshot.shards.iter().map(|shard| shard.name.as_str()));
+    let shards = snapshot.shards.iter().chain(&app.foreign.shards);
+    let names = std::iter::once("default").chain(shards.map(|shard| shard.name.as_str()));
     let list: Vec<Value> = names.map(|name| json!({"name": name})).collect();
     respond::json(Value::from(list).to_string(), &[])
 }
@@ -156,6 +162,9 @@ fn restrict(app: &App, call: &Call) -> Result<Option<ShardName>, ApiError> {
 }
 
 async fn dispatch(app: &Arc<App>, request: &mut Admitted, only: Option<ShardName>) -> Result<Answer, Stop> {
+    if let (None, Some(answer)) = (&only, foreign::answer(app, request).await?) {
+        return Ok(answer);
+    }
     let operation = request.call.operation;
     if operation.class == Class::BroadcastWrite && app.options.is_fixed() {
         return Err(ApiError::unavailable(format!(
@@ -216,6 +225,13 @@ async fn located(app: &App, request: &mut Admitted) -> Result<Target, ApiError> 
 /// An operation that several shards take part in.
 async fn many(app: &Arc<App>, request: &Admitted, only: Option<ShardName>) -> Result<Answer, Stop> {
     let operation = request.call.operation;
+    if let Some(key) = request
+        .idempotency_key
+        .as_deref()
+        .filter(|_| once::concerns(operation))
+    {
+        return once::answer(app, request, key, only).await;
+    }
     match (operation.class, &operation.merge) {
         (Class::FanoutList | Class::FanoutSum, _) if wants_hal(request) && !offers_hal(request) => {
             Err(ApiError::not_acceptable().into())
@@ -224,7 +240,7 @@ async fn many(app: &Arc<App>, request: &Admitted, only: Option<ShardName>) -> Re
         (Class::FanoutSum, Merge::Report(_)) => report::answer(app, request, only).await,
         (Class::FanoutSum, _) => sum::answer(app, request, only).await,
         (Class::FanoutFair, _) => fair::answer(app, request, only).await,
-        (Class::FanoutFirst, Merge::Correlate) => correlate::answer(app, request, only).await,
+        (Class::FanoutFirst, Merge::Correlate) => correlate::answer(app, request, only, None).await,
         (Class::FanoutFirst, _) => single::answer(app, request, only).await,
         (Class::BroadcastCommand, _) => command::answer(app, request, only).await,
         // With one shard there is nothing to divide.

@@ -45,6 +45,8 @@ pub const WHERE: HeaderName = HeaderName::from_static("x-stellwerk-where");
 pub const SHARD: HeaderName = HeaderName::from_static("x-stellwerk-shard");
 /// The node that answered, for whoever asked.
 pub const NODE: HeaderName = HeaderName::from_static("x-stellwerk-node");
+/// Where a foreign shard has deployed something else than we.
+pub const FOREIGN: HeaderName = HeaderName::from_static("x-stellwerk-foreign");
 /// Ours that a client gets.
 pub const FOR_CLIENTS: [HeaderName; 3] = [MISSING, BEHIND, cursor::HEADER];
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");

@@ -15,6 +15,7 @@ pub mod access;
 pub mod admit;
 pub mod classify;
 pub mod fan_out;
+pub mod foreign;
 pub mod forward;
 pub mod gate;
 mod handle;

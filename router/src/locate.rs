@@ -110,7 +110,11 @@ pub fn locate_by<'a, 'h>(
 pub fn locate<'a>(call: impl Into<Named<'a>>, body: &[u8], idempotency_key: Option<&str>) -> Target {
     let call = call.into();
     match call.operation.class {
-        Class::Any | Class::BroadcastWrite => Target::AnyShard,
+        // One that is repeated must find the answer to the first; an evaluation tells history.
+        Class::Any if !call.operation.path.ends_with("/evaluate") => Target::AnyShard,
+        Class::Any | Class::BroadcastWrite => idempotency_key
+            .map(Slot::of_key)
+            .map_or(Target::AnyShard, Target::Slot),
         Class::Id => by_path(call),
         Class::Key => by_key(call.operation, body, idempotency_key),
         // A command that scatters ids may name a query beside them, which is for everyone.

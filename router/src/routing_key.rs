@@ -401,7 +401,7 @@ pub async fn learn(app: &App, like: &Outgoing, id: &str) -> Result<Option<Defini
 }
 
 /// An id as a segment of a path.
-fn encoded(id: &str) -> String {
+pub fn encoded(id: &str) -> String {
     let mut segment = String::with_capacity(id.len());
     for byte in id.bytes() {
         match byte {

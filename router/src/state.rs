@@ -3,6 +3,7 @@ use crate::{
     Options,
     access::AccessLog,
     fan_out::wakeups::Hub,
+    foreign::Foreign,
     metrics::Metrics,
     routing_key::{Definitions, RoutingKeys},
     snapshot::Snapshot,
@@ -49,6 +50,8 @@ pub struct App {
     pub fanouts: Semaphore,
     /// Cancelled when the router stops: parked requests are answered then.
     pub stopping: CancellationToken,
+    /// Clusters of Camunda 7 or Operaton beside ours.
+    pub foreign: Foreign,
     /// What places starts.
     pub routing_keys: RoutingKeys,
     /// Definitions that were asked for because of that.
@@ -71,7 +74,7 @@ impl App {
     /// The state before the first view.
     ///
     /// # Errors
-    /// The access log can't be opened; two routing keys of one definition.
+    /// The access log can't be opened; two routing keys of one definition; a foreign shard listed twice.
     pub fn new(
         options: Options,
         upstream: Upstream,
@@ -84,6 +87,7 @@ impl App {
         };
         let access_log = options.access_log.as_ref().map(open).transpose()?;
         Ok(App {
+            foreign: Foreign::new(&options.foreign_shard, options.shard_concurrency)?,
             routing_keys: RoutingKeys::new(&options.routing_key)?,
             definitions: Definitions::default(),
             access_log,

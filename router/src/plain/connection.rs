@@ -665,6 +665,7 @@ fn kind_of(error: &io::Error, written: bool) -> &'static str {
 fn route(app: &App, plain: &Plain, asked: Asked, out: &mut Vec<u8>) -> Option<Pass> {
     // Who answered is told on the general way.
     if plain.asks_where
+        || !app.foreign.is_empty()
         || app.exposure() != Exposure::Fine
         || plain.body.len() as u64 > app.options.body_limit
     {
