@@ -1,11 +1,11 @@
 //! Starting a role: options, logging, signals, and what the process ends with.
 use clap::Args;
-use service::{Common, ConfigError, Parsed, Shutdown, options::Origins};
+use service::{Common, ConfigError, Parsed, Shutdown, Source, handover::Sockets, options::Origins};
 use std::{future::Future, process::ExitCode};
 
 /// `stellwerk dev`.
 pub fn dev(args: &[String]) -> ExitCode {
-    start::<crate::dev::Options, _>("dev", args, async |options| {
+    start::<crate::dev::Options, _>("dev", args, async |options, _, _| {
         service::init_logging(options.log_format, &options.log_level)?;
         let shutdown = Shutdown::on_signals(options.drain_timeout)?;
         crate::dev::run(options, shutdown).await
@@ -14,7 +14,7 @@ pub fn dev(args: &[String]) -> ExitCode {
 
 /// `stellwerk engine-node`.
 pub fn engine_node(args: &[String]) -> ExitCode {
-    start::<engine_node::Options, _>("engine-node", args, async |mut options| {
+    start::<engine_node::Options, _>("engine-node", args, async |mut options, _, _| {
         options.scripts.worker = script_worker()?;
         let shutdown = prepare(&options.common)?;
         let listener = options.listen.bind().await?;
@@ -29,17 +29,22 @@ pub fn script_worker() -> anyhow::Result<engine_node::Worker> {
 
 /// `stellwerk router`.
 pub fn router(args: &[String]) -> ExitCode {
-    start::<router::Options, _>("router", args, async |options| {
+    // Before there are threads.
+    let sockets = match Sockets::inherited() {
+        Ok(sockets) => sockets,
+        Err(error) => return failed(&error.into(), &Origins::default()),
+    };
+    start::<router::Options, _>("router", args, async |options, source, origins| {
         let shutdown = prepare(&options.common)?;
-        let listener = options.listen.bind().await?;
+        let reload = router::Reload::new(source, origins)?;
         let cluster = options.cluster().await?;
-        router::run(options, listener, cluster, shutdown).await
+        router::run(options, sockets, cluster, Some(reload), shutdown).await
     })
 }
 
 /// `stellwerk shard-admin`.
 pub fn shard_admin(args: &[String]) -> ExitCode {
-    start::<shard_admin::Options, _>("shard-admin", args, async |options| {
+    start::<shard_admin::Options, _>("shard-admin", args, async |options, _, _| {
         service::init_logging(options.log_format, &options.log_level)?;
         shard_admin::run(options).await
     })
@@ -47,7 +52,7 @@ pub fn shard_admin(args: &[String]) -> ExitCode {
 
 /// `stellwerk bench`.
 pub fn bench(args: &[String]) -> ExitCode {
-    start::<bench::Arguments, _>("bench", args, bench::run)
+    start::<bench::Arguments, _>("bench", args, async |options, _, _| bench::run(options).await)
 }
 
 /// Logging and signals of a long-running role.
@@ -61,22 +66,25 @@ fn prepare(common: &Common) -> anyhow::Result<Shutdown> {
 fn start<A: Args, F: Future<Output = anyhow::Result<()>>>(
     role: &str,
     args: &[String],
-    run: impl FnOnce(A) -> F,
+    run: impl FnOnce(A, Source, Origins) -> F,
 ) -> ExitCode {
     let env: Vec<(String, String)> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
-    let read = |path: &std::path::Path| std::fs::read_to_string(path);
-    let Parsed { options, origins } =
-        match service::parse::<A>(&format!("stellwerk {role}"), args, &env, &read) {
-            Ok(parsed) => parsed,
-            Err(error) => return config_error(&error),
-        };
+    let source = Source {
+        name: format!("stellwerk {role}"),
+        args: args.to_vec(),
+        env,
+    };
+    let Parsed { options, origins } = match source.read::<A>() {
+        Ok(parsed) => parsed,
+        Err(error) => return config_error(&error),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into(), &origins),
     };
-    let ended = runtime.block_on(run(options));
+    let ended = runtime.block_on(run(options, source, origins.clone()));
     // What still runs was given its time; waiting for a blocked thread would only delay the exit.
     runtime.shutdown_background();
     match ended {

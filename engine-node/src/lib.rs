@@ -26,6 +26,7 @@ pub mod script_options;
 mod serve;
 pub mod sink;
 pub mod sizing;
+mod spans;
 pub mod store;
 mod takeover;
 mod tls;
@@ -35,7 +36,7 @@ use app::Engine;
 use auth::Auth;
 use cluster::Cluster;
 use replication::Replication;
-use service::{Readiness, Secret, Shutdown};
+use service::{Readiness, Secret, Shutdown, trace::Tracer};
 use std::sync::{Arc, atomic::AtomicBool};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -77,6 +78,8 @@ pub struct AppParts {
     pub ready: Readiness,
     /// Set once the first user has been looked after: before that, right credentials would be refused.
     pub open: Arc<AtomicBool>,
+    /// What makes spans, where traces are wanted.
+    pub tracer: Option<Tracer>,
     /// Cancelled when the node stops taking work: long polls and streams end.
     pub drain: CancellationToken,
 }

@@ -14,6 +14,7 @@ use crate::{
     rights_options::RightsOptions,
     sink,
     sizing::sizing,
+    spans,
     store::Store,
     takeover,
 };
@@ -151,6 +152,7 @@ pub async fn start(
         secret: secrets.cluster.clone(),
         ready: ready.clone(),
         open: Arc::default(),
+        tracer: options.common.traces.tracer("stellwerk-engine-node", &name)?,
         drain: drain.clone(),
     });
     let open = app.open.clone();
@@ -227,7 +229,14 @@ pub async fn start(
         tracing::info!("no authentication (--auth none)");
     }
     unless_started.disarm();
-    let ended = tokio::spawn(stop(shutdown, ready, lease, drain, served, jobs, store));
+    let tracer = app.tracer.clone();
+    let ended = tokio::spawn(async move {
+        let ended = stop(shutdown, ready, lease, drain, served, jobs, store).await;
+        if let Some(tracer) = tracer {
+            tracer.finish().await;
+        }
+        ended
+    });
     Ok(Node {
         app,
         address,
@@ -297,7 +306,10 @@ async fn counted(State(shared): State<Arc<(App, Metrics)>>, mut request: Request
     let timer = metrics.request(request.method());
     let answered = async {
         match admit(app, &mut request).await {
-            Ok(()) => next.run(request).await,
+            Ok(()) => match &app.tracer {
+                None => next.run(request).await,
+                Some(tracer) => spans::traced(tracer, request, next).await,
+            },
             Err(refusal) => refusal,
         }
     };

@@ -1,8 +1,5 @@
 //! TLS of what this node calls: the web's roots, and those of a file.
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
+use rustls::{ClientConfig, RootCertStore};
 use std::{path::Path, sync::Arc};
 
 /// A client's side of TLS; `roots`: a PEM file with certificate authorities to be trusted besides the web's.
@@ -15,17 +12,7 @@ pub fn client(roots: Option<&Path>) -> Result<ClientConfig, String> {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
     if let Some(path) = roots {
-        let before = store.len();
-        let file = CertificateDer::pem_file_iter(path).map_err(|e| format!("{}: {e}", path.display()))?;
-        for certificate in file {
-            let certificate = certificate.map_err(|e| format!("{}: {e}", path.display()))?;
-            store
-                .add(certificate)
-                .map_err(|e| format!("{}: {e}", path.display()))?;
-        }
-        if store.len() == before {
-            return Err(format!("{} holds no certificate", path.display()));
-        }
+        service::pem::trust(&mut store, path)?;
     }
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -2,13 +2,13 @@
 //!
 //! Lines are written by a thread of their own. When it doesn't keep up, lines are lost and counted, and no request waits for a disk.
 use crate::metrics::Metrics;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use serde_json::json;
 use std::{
     fs::OpenOptions,
     io::{self, BufWriter, Write},
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     time::{Duration, SystemTime},
 };
@@ -80,14 +80,34 @@ pub fn trace_id(traceparent: &[u8]) -> Option<&str> {
 }
 
 /// The header with the trace of a request.
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Its value.
 pub fn traceparent(headers: &HeaderMap) -> Option<&[u8]> {
-    headers.get("traceparent").map(|value| value.as_bytes())
+    headers.get(TRACEPARENT).map(|value| value.as_bytes())
+}
+
+/// What the log's thread is told.
+enum Told {
+    Line(Vec<u8>),
+    /// Lines go there from now on.
+    To(To),
+}
+
+type To = Box<dyn Write + Send>;
+
+fn open(path: &Path) -> io::Result<To> {
+    Ok(match path.to_str() {
+        Some("-") => Box::new(io::stdout()),
+        _ => Box::new(OpenOptions::new().create(true).append(true).open(path)?),
+    })
 }
 
 /// The log.
 #[derive(Debug)]
 pub struct AccessLog {
-    lines: SyncSender<Vec<u8>>,
+    told: SyncSender<Told>,
+    path: PathBuf,
     metrics: Metrics,
 }
 
@@ -97,30 +117,56 @@ impl AccessLog {
     /// # Errors
     /// The file can't be opened.
     pub fn open(path: &Path, metrics: Metrics) -> io::Result<AccessLog> {
-        let to: Box<dyn Write + Send> = match path.to_str() {
-            Some("-") => Box::new(io::stdout()),
-            _ => Box::new(OpenOptions::new().create(true).append(true).open(path)?),
-        };
-        let (lines, waiting) = sync_channel(WAITING);
+        let to = open(path)?;
+        let (told, waiting) = sync_channel(WAITING);
         std::thread::Builder::new()
             .name("access-log".to_owned())
             .spawn(move || write_all(&waiting, BufWriter::new(to)))?;
-        Ok(AccessLog { lines, metrics })
+        Ok(AccessLog {
+            told,
+            path: path.to_owned(),
+            metrics,
+        })
     }
 
     /// Writes a line, or counts that it was lost.
     pub fn tell(&self, line: Line) {
-        if let Err(TrySendError::Full(_)) = self.lines.try_send(line.write(SystemTime::now())) {
+        let line = Told::Line(line.write(SystemTime::now()));
+        if let Err(TrySendError::Full(_)) = self.told.try_send(line) {
             self.metrics.access_lines_lost.inc();
         }
     }
+
+    /// Opens the file anew, after somebody has moved it away.
+    ///
+    /// # Errors
+    /// It can't be opened: lines go on to where they went.
+    pub async fn reopen(&self) -> io::Result<()> {
+        let (path, told) = (self.path.clone(), self.told.clone());
+        // The thread may be behind, and the disk slow.
+        let reopened = tokio::task::spawn_blocking(move || {
+            let to = open(&path)?;
+            let gone = |_| io::ErrorKind::BrokenPipe.into();
+            told.send(Told::To(to)).map_err(gone)
+        });
+        reopened.await?
+    }
 }
 
-fn write_all(waiting: &Receiver<Vec<u8>>, mut to: impl Write) {
-    while let Ok(line) = waiting.recv() {
-        let mut written = to.write_all(&line);
-        while let Ok(line) = waiting.try_recv() {
-            written = written.and_then(|()| to.write_all(&line));
+fn write_all(waiting: &Receiver<Told>, mut to: BufWriter<To>) {
+    while let Ok(first) = waiting.recv() {
+        let mut written = Ok(());
+        let mut next = Some(first);
+        while let Some(told) = next {
+            written = written.and_then(|()| match told {
+                Told::Line(line) => to.write_all(&line),
+                Told::To(other) => {
+                    let flushed = to.flush();
+                    to = BufWriter::new(other);
+                    flushed
+                }
+            });
+            next = waiting.try_recv().ok();
         }
         if let Err(error) = written.and_then(|()| to.flush()) {
             tracing::warn!(%error, "the access log can't be written");

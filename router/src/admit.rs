@@ -119,7 +119,7 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Display,
 {
-    let limit = app.options.body_limit;
+    let limit = app.live().options.body_limit;
     if body.size_hint().lower() > limit {
         return Err(ApiError::too_large(limit));
     }

@@ -159,8 +159,8 @@ pub async fn to_slot(
     out: &Outgoing,
     repeatable: bool,
 ) -> Result<Response<Incoming>, SlotError> {
-    let deadline = Instant::now() + app.options.upstream_timeout;
-    let give_up = Instant::now() + app.options.park_timeout;
+    let deadline = Instant::now() + app.live().options.upstream_timeout;
+    let give_up = Instant::now() + app.live().options.park_timeout;
     let mut pause = Duration::from_millis(10);
     let mut parked = None;
     let mut slot = slot;
@@ -276,7 +276,7 @@ pub async fn out_to_any(
     repeatable: bool,
 ) -> Result<Response<Incoming>, ApiError> {
     let snapshot: Arc<Snapshot> = app.snapshot();
-    let deadline = Instant::now() + app.options.upstream_timeout;
+    let deadline = Instant::now() + app.live().options.upstream_timeout;
     let mut shards: Vec<&Shard> = snapshot
         .shards
         .iter()

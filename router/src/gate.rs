@@ -168,6 +168,14 @@ impl Gate {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, give);
     }
 
+    /// From now on at most so many, ever.
+    pub fn set_most(&self, most: u32) {
+        let mut limiter = self.limiter.lock().unwrap_or_else(PoisonError::into_inner);
+        limiter.most = f64::from(most.max(1));
+        limiter.limit = limiter.limit.min(limiter.most);
+        self.limit.store(limiter.limit as u32, Ordering::Relaxed);
+    }
+
     /// The present limit.
     pub fn limit(&self) -> u32 {
         self.limit.load(Ordering::Relaxed)
@@ -299,6 +307,20 @@ mod tests {
         let hopeful: Vec<_> = (0..HOPE).map(|_| gone.enter(false, now).unwrap()).collect();
         assert!(gone.enter(false, now).is_err());
         drop(hopeful);
+    }
+
+    #[test]
+    fn another_bound_holds_at_once() {
+        let gate = Gate::new(1_000);
+        gate.set_most(1);
+        let now = Instant::now();
+        let first = gate.enter(true, now);
+        assert!(first.is_ok() && gate.enter(true, now).is_err());
+        gate.set_most(1_000);
+        assert_eq!(gate.limit(), 1);
+        let mut limiter = gate.limiter.lock().unwrap();
+        let grown = settles(&mut limiter, 1, 100, |limit| shard(limit, 1_000, 1_000, 1_000.0));
+        assert!(grown > EASY, "{grown}");
     }
 
     #[test]

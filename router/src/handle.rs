@@ -3,6 +3,7 @@ use crate::{
     access::{self, Served},
     admit::{Admitted, admit},
     classify::{Call, Classified, Scope, classify},
+    cors::Cors,
     fan_out::{
         Stop, batch, command, correlate, definitions, fair, item_count, list, once, report, single, sum,
     },
@@ -10,19 +11,22 @@ use crate::{
     forward::{to_any, to_drawn_slot, to_slot},
     headers,
     locate::{Located, Target, locate_by},
-    metrics::RequestLabels,
+    metrics::{LimitLabel, RequestLabels},
+    rates::{self, Asker, Entry, Refused, Ticket},
     respond::{self, Answer},
     routing_key::learn,
+    spans::{RequestSpan, Traced},
     state::{App, Exposure},
 };
 use futures_util::FutureExt;
-use http::{HeaderValue, Method, Request, header};
+use http::{HeaderValue, Method, Request, header, request};
 use hyper::body::{Body, Bytes};
 use rest_api::{
     ApiError, accept,
     operations::{Class, Merge},
 };
 use serde_json::{Value, json};
+use service::trace::Parent;
 use std::{fmt::Display, panic::AssertUnwindSafe, sync::Arc};
 use topology::{ShardName, Slot};
 
@@ -41,7 +45,13 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Display,
 {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    let entry = match parts.extensions.remove::<Entry>() {
+        Some(entry) => entry,
+        None => enter(&app, &parts),
+    };
+    let origin = parts.headers.get(header::ORIGIN).cloned();
+    let mut span = begin_span(&app, &mut parts);
     let asks_where = parts.headers.contains_key(&headers::WHERE);
     let began = std::time::Instant::now();
     let told = app.access_log.as_ref().map(|log| {
@@ -53,6 +63,10 @@ where
     let classified = classify(&parts.method, parts.uri.path(), parts.uri.query());
     let mut class = "none";
     let answered = async {
+        if let Some(preflight) = preflight(&app, &parts) {
+            return Ok(preflight?);
+        }
+        entry.map_err(|refused| refuse(&app, refused))?;
         let classified = classified?;
         may_serve(&app)?;
         match classified {
@@ -60,6 +74,9 @@ where
             Classified::Options(methods) => Ok(allow(&methods)),
             Classified::Call(call) => {
                 class = call.operation.class.name();
+                if let Some(span) = &mut span {
+                    span.is(&call);
+                }
                 let theirs = matches!(&call.scope, Scope::Shard(name)
                     if app.foreign.shards.iter().any(|shard| shard.name.as_str() == name));
                 let only = if theirs { Ok(None) } else { restrict(&app, &call) };
@@ -79,6 +96,19 @@ where
             "the router failed at this request; its log says where",
         )),
     };
+    if let Some(span) = span {
+        span.answered(answer.status());
+    }
+    if let Ok(ticket) = entry
+        && let Some(rates) = &app.live().rates
+    {
+        rates.answered(ticket, answer.status().as_u16(), class != "none", rates::now());
+    }
+    if let Some((origin, cors)) = origin.as_ref().zip(app.live().cors.as_ref())
+        && !answer.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN)
+    {
+        cors.mark(origin, answer.headers_mut());
+    }
     if let Some((log, client, method, uri, traceparent)) = &told {
         let served = answer.extensions().get::<Served>();
         log.tell(access::Line {
@@ -108,6 +138,62 @@ where
     };
     app.metrics.requests.get_or_create(&labels).inc();
     answer
+}
+
+/// Begins the span of a request that is traced; what nodes are asked in it belongs to it.
+fn begin_span(app: &App, parts: &mut request::Parts) -> Option<RequestSpan> {
+    let tracer = app.upstream.tracer()?;
+    let parent = access::traceparent(&parts.headers).and_then(Parent::read);
+    let traced = match parts.extensions.remove::<Traced>() {
+        Some(Traced(traced)) => traced,
+        None => tracer.samples(parent),
+    };
+    if !traced {
+        return None;
+    }
+    let span = RequestSpan::begin(tracer, parent, parts);
+    let traceparent = HeaderValue::from_str(&span.traceparent()).ok()?;
+    parts.headers.insert(access::TRACEPARENT, traceparent);
+    Some(span)
+}
+
+/// Asks the rate limits, unless a preflight does: that costs no node anything.
+fn enter(app: &App, parts: &request::Parts) -> Entry {
+    let live = app.live();
+    let Some(rates) = &live.rates else {
+        return Ok(Ticket::default());
+    };
+    if live.cors.is_some() && Cors::is_preflight(&parts.method, &parts.headers) {
+        return Ok(Ticket::default());
+    }
+    let asker = Asker {
+        credentials: parts
+            .headers
+            .get(header::AUTHORIZATION)
+            .map(HeaderValue::as_bytes),
+        address: parts.extensions.get::<Client>().map(|client| client.address.ip()),
+        path: parts.uri.path(),
+        query: parts.uri.query(),
+    };
+    rates.enter(asker, rates::now())
+}
+
+fn refuse(app: &App, refused: Refused) -> ApiError {
+    let labels = LimitLabel { limit: refused.whose };
+    app.metrics.rate_limited.get_or_create(&labels).inc();
+    refused.into()
+}
+
+/// The answer to a browser that asks whether it may ask, where CORS is on.
+fn preflight(app: &App, parts: &request::Parts) -> Option<Result<Answer, ApiError>> {
+    let live = app.live();
+    let cors = live.cors.as_ref()?;
+    let answer = |headers| {
+        let mut answer = respond::no_content();
+        *answer.headers_mut() = headers;
+        answer
+    };
+    Cors::is_preflight(&parts.method, &parts.headers).then(|| cors.preflight(&parts.headers).map(answer))
 }
 
 /// Refuses strangers where nodes would let anybody in.

@@ -14,35 +14,45 @@
 pub mod access;
 pub mod admit;
 pub mod classify;
+pub mod cors;
 pub mod fan_out;
 pub mod foreign;
 pub mod forward;
 pub mod gate;
 mod handle;
 pub mod headers;
+pub mod live;
 pub mod locate;
 pub mod metrics;
 mod options;
 pub mod plain;
+pub mod rates;
+mod reload;
 pub mod respond;
 pub mod routing_key;
 pub mod scan;
 mod server;
 pub mod snapshot;
+mod spans;
 mod state;
 pub mod text;
 pub mod tls;
 pub mod upstream;
 mod watch;
 
+pub use live::LiveOptions;
 pub use options::Options;
+pub use reload::Reload;
 
 use cluster::{Cluster, View};
 use metrics::Metrics;
 use prometheus_client::registry::Registry;
-use service::{Readiness, Shutdown};
-use state::App;
-use std::sync::Arc;
+use service::{
+    AdminListen, ConfigError, Readiness, Shutdown,
+    handover::{Offer, Sockets},
+};
+use state::{App, Exposure};
+use std::{os::fd::AsFd, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::watch::Receiver, task::JoinSet};
 use tokio_rustls::TlsAcceptor;
 
@@ -53,6 +63,7 @@ pub struct Router {
     readiness: Readiness,
     registry: Arc<Registry>,
     beside: Option<axum::Router>,
+    reload: Option<(Reload, Arc<dyn Cluster>)>,
     tls: Option<TlsAcceptor>,
     identities: Vec<Arc<tls::Identity>>,
     shutdown: Shutdown,
@@ -67,7 +78,9 @@ impl Router {
         let (metrics, registry) = Metrics::registered();
         let secret = options.secret()?;
         let (to_nodes, identity) = tls::client(&options)?;
-        let upstream = upstream::Upstream::new(secret.as_ref(), to_nodes, metrics.clone())?;
+        let instance = options.listen.to_string();
+        let tracer = options.common.traces.tracer("stellwerk-router", &instance)?;
+        let upstream = upstream::Upstream::new(secret.as_ref(), to_nodes, metrics.clone(), tracer)?;
         let from_clients = tls::server(&options)?;
         let app = Arc::new(App::new(options, upstream, metrics, shutdown.token())?);
         let readiness = Readiness::waiting_for(&[watch::READY]);
@@ -77,6 +90,7 @@ impl Router {
             readiness,
             registry: Arc::new(registry),
             beside: None,
+            reload: None,
             identities: identity
                 .into_iter()
                 .chain(from_clients.iter().map(|(_, own)| own.clone()))
@@ -109,34 +123,76 @@ impl Router {
         }
     }
 
+    /// The same router, which reads its options anew; `cluster`: whose list of shards may be among them.
+    pub fn reloading(self, reload: Reload, cluster: Arc<dyn Cluster>) -> Router {
+        Router {
+            reload: Some((reload, cluster)),
+            ..self
+        }
+    }
+
     /// Serves until the shutdown has begun and running requests have ended (at most the drain time).
     ///
     /// # Errors
     /// The listener is unusable.
     pub async fn serve(self, listener: TcpListener) -> anyhow::Result<()> {
-        let follow = tokio::spawn(watch::follow(self.app.clone(), self.views, self.readiness));
-        let mut certificates = JoinSet::new();
-        for identity in self.identities {
-            certificates.spawn(identity.follow());
+        self.serve_after(listener, async { Ok(true) }).await
+    }
+
+    /// The same, beginning to accept when `begin` says so; false: not at all.
+    async fn serve_after(
+        self,
+        listener: TcpListener,
+        begin: impl Future<Output = anyhow::Result<bool>>,
+    ) -> anyhow::Result<()> {
+        let address = listener.local_addr()?;
+        if !address.ip().to_canonical().is_loopback() && !self.app.options.insecure_no_auth {
+            self.app.set_exposure(Exposure::Unknown);
         }
-        let served = server::serve(self.app, listener, self.tls, self.beside, self.shutdown).await;
-        follow.abort();
-        Ok(served?)
+        let mut beside = JoinSet::new();
+        beside.spawn(watch::follow(self.app.clone(), self.views, self.readiness));
+        for identity in self.identities {
+            beside.spawn(identity.follow());
+        }
+        if let Some((reload, cluster)) = self.reload {
+            beside.spawn(reload.follow(self.app.clone(), cluster));
+        }
+        if begin.await? {
+            server::serve(self.app.clone(), listener, self.tls, self.beside, self.shutdown).await?;
+        }
+        if let Some(tracer) = self.app.upstream.tracer() {
+            tracer.clone().finish().await;
+        }
+        Ok(())
     }
 }
 
 /// Runs a router, with the admin listener that the options ask for, until the shutdown has begun and the drain is
-/// over.
+/// over. `sockets`: the listeners that it was started with, if any. One that takes over from a predecessor begins to accept
+/// when it is ready.
 ///
 /// # Errors
 /// A bad option, or a listener that can't be used.
 pub async fn run(
     options: Options,
-    listener: TcpListener,
+    sockets: Sockets,
     cluster: Arc<dyn Cluster>,
+    reload: Option<Reload>,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let listen = options.common.admin_listen.clone();
+    let handover = options.handover.clone();
+    let mut sockets = match &handover {
+        Some(path) => {
+            let taken = sockets.take_over(path).await;
+            taken.map_err(|e| ConfigError::new("handover", e.to_string()))?
+        }
+        None => sockets,
+    };
+    let listener = sockets.listen("rest", &options.listen).await?;
+    let admin = match &options.common.admin_listen {
+        AdminListen::Off => None,
+        AdminListen::At(address) => Some(sockets.listen("admin", address).await?),
+    };
     tracing::info!(topology = cluster.describe(), "router");
     // A fixed list has no store: there the options of each router are all there is.
     if options.shard.is_empty() {
@@ -144,6 +200,39 @@ pub async fn run(
         keys.agree(&*cluster, options.replace_routing_key).await?;
     }
     let router = Router::new(options, cluster.watch(), shutdown.clone())?;
-    service::serve_admin(&listen, router.readiness(), vec![router.registry()], &shutdown).await?;
-    router.serve(listener).await
+    let router = match reload {
+        Some(reload) => router.reloading(reload, cluster),
+        None => router,
+    };
+    let (app, readiness, registry) = (router.app.clone(), router.readiness(), router.registry());
+    let copy = |listener: &TcpListener| listener.as_fd().try_clone_to_owned();
+    let mut copies = vec![("rest", copy(&listener)?)];
+    if let Some(admin) = &admin {
+        copies.push(("admin", copy(admin)?));
+    }
+    let begin = async {
+        if sockets.has_predecessor() && !is_ready(&app, &readiness, &shutdown).await {
+            return Ok(false);
+        }
+        if let Some(path) = &handover {
+            let offer = Offer::at(path, copies);
+            let offer = offer.map_err(|e| ConfigError::new("handover", e.to_string()))?;
+            tokio::spawn(offer.serve(shutdown.clone()));
+        }
+        service::serve_admin_at(admin, readiness.clone(), vec![registry], &shutdown)?;
+        sockets.ready().await;
+        Ok(true)
+    };
+    router.serve_after(listener, begin).await
+}
+
+/// Waits until it would serve, and not refuse, what comes; false if the shutdown begins before.
+async fn is_ready(app: &App, readiness: &Readiness, shutdown: &Shutdown) -> bool {
+    while readiness.check().is_err() || app.exposure() == Exposure::Unknown {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(10)) => {}
+            () = shutdown.started() => return false,
+        }
+    }
+    true
 }

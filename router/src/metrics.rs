@@ -30,6 +30,13 @@ pub struct ShardLabel {
     pub shard: String,
 }
 
+/// Whose limit.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct LimitLabel {
+    /// `client` or `tenant`.
+    pub limit: &'static str,
+}
+
 /// A shard and what failed there.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct FailureLabels {
@@ -50,6 +57,8 @@ pub struct Metrics {
     pub upstream_failures: Family<FailureLabels, Counter>,
     /// Requests that a shard had no room for.
     pub shed: Family<ShardLabel, Counter>,
+    /// Requests refused by a rate limit.
+    pub rate_limited: Family<LimitLabel, Counter>,
     /// Requests sent again after a 421.
     pub rerouted: Counter,
     /// Fan-outs asked again because their parts did not cover each slot once.
@@ -124,6 +133,8 @@ impl Metrics {
         registry.register("upstream_failures", help, m.upstream_failures.clone());
         let help = "Requests refused because too many were under way at their shard";
         registry.register("shed", help, m.shed.clone());
+        let help = "Requests refused by a rate limit, by whose it is";
+        registry.register("rate_limited", help, m.rate_limited.clone());
         registry.register("rerouted", "Requests sent again after a 421", m.rerouted.clone());
         let help = "Fan-outs asked again because of their slot coverage";
         registry.register("coverage_retries", help, m.coverage_retries.clone());

@@ -1,9 +1,9 @@
 //! The options of `stellwerk router`.
-use crate::{foreign::ForeignShard, routing_key::Rule};
+use crate::{foreign::ForeignShard, live::LiveOptions, routing_key::Rule};
 use clap::Args;
 use cluster::{Cluster, FixedShard, TopologyOption};
-use service::{Common, ConfigError, HostPort, Secret, duration, size};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use service::{Common, ConfigError, HostPort, Secret};
+use std::{path::PathBuf, sync::Arc};
 
 /// Options of the router role.
 #[derive(Args, Clone, Debug)]
@@ -16,7 +16,7 @@ pub struct Options {
     /// Where the cluster's topology lives: etcd://HOST:PORT,…
     #[arg(long, value_name = "URL", conflicts_with = "shard")]
     pub topology: Option<TopologyOption>,
-    /// A shard of a fixed topology (repeatable): NAME=URL[,URL…]
+    /// A shard of a fixed topology (repeatable): NAME=URL[,URL…]; other URLs are read anew from the --config file, other names aren't
     #[arg(long, value_name = "NAME=URL[,URL…]")]
     pub shard: Vec<FixedShard>,
     /// Camunda 7 or Operaton servers that get a share of the new instances (repeatable): NAME=PERCENT@URL[,URL…], the URLs of their REST roots
@@ -31,42 +31,12 @@ pub struct Options {
     /// File with the secret shared by routers and nodes
     #[arg(long, value_name = "FILE")]
     pub cluster_secret_file: Option<PathBuf>,
-    /// How long the parts of a fan-out may take together
-    #[arg(long, value_name = "DURATION", default_value = "20s", value_parser = duration)]
-    pub fanout_deadline: Duration,
-    /// How many fan-outs may run at a time; more wait
-    #[arg(long, value_name = "N", default_value_t = 256)]
-    pub fanout_limit: usize,
-    /// How many bytes the answers of one fan-out may hold together
-    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = size)]
-    pub fanout_memory: u64,
-    /// Largest firstResult + maxResults of a list over several shards
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
-    pub max_page_depth: u64,
-    /// Largest request body
-    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = size)]
-    pub body_limit: u64,
-    /// How many bytes the request bodies and merged answers of all requests together may hold
-    #[arg(long, value_name = "SIZE", default_value = "512M", value_parser = size)]
-    pub memory: u64,
-    /// How many requests may wait for slots that are being moved
-    #[arg(long, value_name = "N", default_value_t = 1_000)]
-    pub park_limit: usize,
-    /// How long a request may wait for its slot
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
-    pub park_timeout: Duration,
-    /// How many fetchAndLock requests may wait for work
-    #[arg(long, value_name = "N", default_value_t = 20_000)]
-    pub long_poll_limit: usize,
-    /// How many requests may be under way at one shard; the limit adapts below this
-    #[arg(long, value_name = "N", default_value_t = 4_096)]
-    pub shard_concurrency: u32,
-    /// How long a node may take to begin its answer
-    #[arg(long, value_name = "DURATION", default_value = "120s", value_parser = duration)]
-    pub upstream_timeout: Duration,
-    /// Write a line of JSON for each request to this file (`-`: stdout)
+    /// Write a line of JSON for each request to this file (`-`: stdout); opened anew at SIGHUP
     #[arg(long, value_name = "FILE")]
     pub access_log: Option<PathBuf>,
+    /// Unix socket over which a router takes the listeners of its predecessor over, and hands them to its successor
+    #[arg(long, value_name = "FILE")]
+    pub handover: Option<PathBuf>,
     /// Pass plain HTTP/1.1 requests on without a general HTTP server between
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     pub fast_path: bool,
@@ -91,6 +61,8 @@ pub struct Options {
     /// Serve an address that others can reach although the nodes behind ask for no password
     #[arg(long)]
     pub insecure_no_auth: bool,
+    #[command(flatten)]
+    pub live: LiveOptions,
 }
 
 impl Default for Options {
@@ -105,18 +77,8 @@ impl Default for Options {
             routing_key: Vec::new(),
             replace_routing_key: false,
             cluster_secret_file: None,
-            fanout_deadline: Duration::from_secs(20),
-            fanout_limit: 256,
-            fanout_memory: 64 << 20,
-            max_page_depth: 10_000,
-            body_limit: 64 << 20,
-            memory: 512 << 20,
-            park_limit: 1_000,
-            park_timeout: Duration::from_secs(5),
-            long_poll_limit: 20_000,
-            shard_concurrency: 4_096,
-            upstream_timeout: Duration::from_secs(120),
             access_log: None,
+            handover: None,
             fast_path: true,
             tls_cert: None,
             tls_key: None,
@@ -125,6 +87,7 @@ impl Default for Options {
             node_cert: None,
             node_key: None,
             insecure_no_auth: false,
+            live: LiveOptions::default(),
         }
     }
 }

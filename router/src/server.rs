@@ -4,7 +4,7 @@ use crate::{
     handle::{Client, handle},
     plain::{self, Rewind},
     respond::Answer,
-    state::{App, Exposure},
+    state::App,
 };
 use http::Request;
 use http_body_util::BodyExt;
@@ -14,18 +14,18 @@ use hyper::{
 };
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+    server::conn::auto,
     service::TowerToHyperService,
 };
 use service::Shutdown;
-use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -47,9 +47,6 @@ pub async fn serve(
     shutdown: Shutdown,
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
-    if !address.ip().to_canonical().is_loopback() && !app.options.insecure_no_auth {
-        app.set_exposure(Exposure::Unknown);
-    }
     let scheme = if tls.is_some() { "https" } else { "http" };
     tracing::info!("REST at {scheme}://{address}{}", crate::classify::ROOT);
     let mut server = auto::Builder::new(TokioExecutor::new());
@@ -59,24 +56,11 @@ pub async fn serve(
         .header_read_timeout(plain::IDLE);
     server.http2().timer(TokioTimer::new());
     let server = Arc::new(server);
-    let general = GracefulShutdown::new();
     let tracker = TaskTracker::new();
-    loop {
-        let (stream, client) = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Out of file descriptors, or a connection that was gone at once: neither ends the router.
-                    tracing::warn!(%error, "accepting a connection failed");
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                    continue;
-                }
-            },
-            () = shutdown.started() => break,
-        };
+    let take = |stream: TcpStream, client: SocketAddr| {
         let _ = stream.set_nodelay(true);
         let (app, beside, server, tls) = (app.clone(), beside.clone(), server.clone(), tls.clone());
-        let watcher = general.watcher();
+        let tracked = tracker.clone();
         tracker.spawn(async move {
             let client = Client {
                 address: client,
@@ -95,29 +79,73 @@ pub async fn serve(
                 None => Box::new(stream),
             };
             // A future of its own: most connections never need it.
-            tokio::spawn(Box::pin(async move {
-                let service = service_fn(move |mut request: Request<Incoming>| {
-                    let (app, beside) = (app.clone(), beside.clone());
-                    request.extensions_mut().insert(client);
-                    async move { Ok::<_, Infallible>(answer(app, beside, request).await) }
-                });
-                let connection = server
-                    .serve_connection(TokioIo::new(stream), service)
-                    .into_owned();
-                if let Err(error) = watcher.watch(connection).await {
-                    tracing::debug!(error, "connection ended");
-                }
-            }));
+            tracked.spawn(Box::pin(general(app, stream, client, server, beside)));
         });
+    };
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, client)) => take(stream, client),
+                Err(error) => {
+                    // Out of file descriptors, or a connection that was gone at once: neither ends the router.
+                    tracing::warn!(%error, "accepting a connection failed");
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            },
+            () = shutdown.started() => break,
+        }
+    }
+    // Closing the listener resets what stands in its queue; a successor has the same queue.
+    let listener = listener.into_std()?;
+    while !shutdown.is_handed_over()
+        && let Ok((stream, client)) = listener.accept()
+    {
+        stream.set_nonblocking(true)?;
+        take(TcpStream::from_std(stream)?, client);
     }
     drop(listener);
     app.drain();
     tracker.close();
-    let ended = async { tokio::join!(tracker.wait(), general.shutdown()) };
-    if shutdown.drain(ended).await.is_none() {
+    if shutdown.drain(tracker.wait()).await.is_none() {
         tracing::warn!("requests were still running when the drain time was over");
     }
     Ok(())
+}
+
+/// Serves a connection by the general server. When the router drains, the connection ends with what runs, but not before it has
+/// brought a request, or has had time to: its client has seen it open.
+async fn general(
+    app: Arc<App>,
+    stream: Box<dyn Stream>,
+    client: Client,
+    server: Arc<auto::Builder<TokioExecutor>>,
+    beside: Option<axum::Router>,
+) {
+    let asked = CancellationToken::new();
+    let drained = {
+        let (app, asked) = (app.clone(), asked.clone());
+        async move {
+            app.drained().cancelled().await;
+            let _ = timeout(plain::FIRST, asked.cancelled()).await;
+        }
+    };
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        asked.cancel();
+        let (app, beside) = (app.clone(), beside.clone());
+        request.extensions_mut().insert(client);
+        async move { Ok::<_, Infallible>(answer(app, beside, request).await) }
+    });
+    let mut connection = pin!(server.serve_connection(TokioIo::new(stream), service));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = drained => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(error, "connection ended");
+    }
 }
 
 async fn answer(app: Arc<App>, beside: Option<axum::Router>, request: Request<Incoming>) -> Answer {

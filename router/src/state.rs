@@ -4,6 +4,7 @@ use crate::{
     access::AccessLog,
     fan_out::wakeups::Hub,
     foreign::Foreign,
+    live::Live,
     metrics::Metrics,
     routing_key::{Definitions, RoutingKeys},
     snapshot::Snapshot,
@@ -36,7 +37,7 @@ pub enum Exposure {
 /// The router's shared state.
 #[derive(Debug)]
 pub struct App {
-    /// Limits and times.
+    /// The options of its start; what may change since is in [`App::live`].
     pub options: Options,
     /// Connections to nodes.
     pub upstream: Upstream,
@@ -66,15 +67,21 @@ pub struct App {
     draining: AtomicBool,
     /// Cancelled after that, so that idle connections end.
     drained: CancellationToken,
+    live: ArcSwap<Live>,
     snapshot: ArcSwap<Snapshot>,
     changes: watch::Sender<u64>,
+}
+
+/// Memory as [`App::memory`] counts it.
+fn kib(bytes: u64) -> usize {
+    (bytes / 1024).min(1 << 31) as usize
 }
 
 impl App {
     /// The state before the first view.
     ///
     /// # Errors
-    /// The access log can't be opened; two routing keys of one definition; a foreign shard listed twice.
+    /// The access log can't be opened, or options contradict each other.
     pub fn new(
         options: Options,
         upstream: Upstream,
@@ -86,8 +93,10 @@ impl App {
             opened.map_err(|e| ConfigError::new("access-log", format!("{}: {e}", path.display())))
         };
         let access_log = options.access_log.as_ref().map(open).transpose()?;
+        let live = Live::new(options.live.clone(), None)?;
+        let now = &live.options;
         Ok(App {
-            foreign: Foreign::new(&options.foreign_shard, options.shard_concurrency)?,
+            foreign: Foreign::new(&options.foreign_shard, now.shard_concurrency)?,
             routing_keys: RoutingKeys::new(&options.routing_key)?,
             definitions: Definitions::default(),
             access_log,
@@ -95,16 +104,57 @@ impl App {
             stopping,
             hub: Arc::new(Hub::new(metrics.clone())),
             metrics,
-            park: Semaphore::new(options.park_limit),
-            fanouts: Semaphore::new(options.fanout_limit.max(1)),
-            memory: Arc::new(Semaphore::new((options.memory / 1024).min(1 << 31) as usize)),
+            park: Semaphore::new(now.park_limit),
+            fanouts: Semaphore::new(now.fanout_limit.max(1)),
+            memory: Arc::new(Semaphore::new(kib(now.memory))),
             options,
             exposure: AtomicU8::new(Exposure::Fine as u8),
             draining: AtomicBool::new(false),
             drained: CancellationToken::new(),
+            live: ArcSwap::from_pointee(live),
             snapshot: ArcSwap::default(),
             changes: watch::Sender::new(0),
         })
+    }
+
+    /// What is in force of the options that can be read anew. Take it for a moment: not over a wait.
+    pub fn live(&self) -> arc_swap::Guard<Arc<Live>> {
+        self.live.load()
+    }
+
+    /// Brings other options into force. What has become less is taken away as it is given back.
+    pub fn apply(self: &Arc<App>, live: Live) {
+        let (from, to) = (self.live.load_full(), &live.options);
+        let from = &from.options;
+        self.resize(|app| &app.park, from.park_limit, to.park_limit);
+        self.resize(
+            |app| &app.fanouts,
+            from.fanout_limit.max(1),
+            to.fanout_limit.max(1),
+        );
+        self.resize(|app| &app.memory, kib(from.memory), kib(to.memory));
+        for shard in &self.snapshot().shards {
+            shard.gate.set_most(to.shard_concurrency);
+        }
+        self.live.store(Arc::new(live));
+    }
+
+    fn resize(self: &Arc<App>, of: fn(&App) -> &Semaphore, from: usize, to: usize) {
+        if to >= from {
+            of(self).add_permits(to - from);
+            return;
+        }
+        let lent = from - to - of(self).forget_permits(from - to);
+        if let Ok(lent) = u32::try_from(lent)
+            && lent > 0
+        {
+            let app = self.clone();
+            tokio::spawn(async move {
+                if let Ok(permits) = of(&app).acquire_many(lent).await {
+                    permits.forget();
+                }
+            });
+        }
     }
 
     /// Whether it may serve strangers.

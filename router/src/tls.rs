@@ -9,7 +9,7 @@ use rustls::{
     server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier},
     sign::CertifiedKey,
 };
-use service::ConfigError;
+use service::{ConfigError, pem};
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -104,31 +104,20 @@ fn wrong(option: &str, path: &Path, why: impl std::fmt::Display) -> ConfigError 
     ConfigError::new(option, format!("{}: {why}", path.display()))
 }
 
-fn certificates(option: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
-    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    match read {
-        Ok(list) if list.is_empty() => Err(wrong(option, path, "no certificate in it")),
-        Ok(list) => Ok(list),
-        Err(error) => Err(wrong(option, path, error)),
-    }
-}
-
 fn read(
     option: &str,
     cert: &Path,
     key: &Path,
     provider: &CryptoProvider,
 ) -> Result<CertifiedKey, ConfigError> {
-    let chain = certificates(option, cert)?;
+    let chain = pem::certificates(cert).map_err(|e| ConfigError::new(option, e))?;
     let private = PrivateKeyDer::from_pem_file(key).map_err(|e| wrong(option, key, e))?;
     CertifiedKey::from_der(chain, private, provider).map_err(|e| wrong(option, cert, e))
 }
 
 fn roots(option: &str, path: &Path) -> Result<RootCertStore, ConfigError> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(option, path)? {
-        roots.add(certificate).map_err(|e| wrong(option, path, e))?;
-    }
+    pem::trust(&mut roots, path).map_err(|e| ConfigError::new(option, e))?;
     Ok(roots)
 }
 

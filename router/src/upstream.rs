@@ -1,5 +1,5 @@
 //! Calling one node: a pool of connections, and for each failure whether the request may have run.
-use crate::{forward::is_trouble, headers, metrics::FailureLabels, metrics::Metrics, snapshot::Node};
+use crate::{access, forward::is_trouble, headers, metrics::FailureLabels, metrics::Metrics, snapshot::Node};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::Full;
@@ -9,7 +9,10 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use service::Secret;
+use service::{
+    Secret,
+    trace::{Active, Kind, Parent, Tracer},
+};
 use std::{error::Error, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
@@ -68,6 +71,7 @@ pub struct Upstream {
     /// The same as a line of a request's head; empty without one.
     secret_line: Arc<[u8]>,
     metrics: Metrics,
+    tracer: Option<Tracer>,
 }
 
 impl Upstream {
@@ -79,6 +83,7 @@ impl Upstream {
         secret: Option<&Secret>,
         tls: rustls::ClientConfig,
         metrics: Metrics,
+        tracer: Option<Tracer>,
     ) -> Result<Upstream, http::header::InvalidHeaderValue> {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
@@ -115,6 +120,7 @@ impl Upstream {
             secret,
             secret_line: secret_line.into(),
             metrics,
+            tracer,
         })
     }
 
@@ -128,12 +134,44 @@ impl Upstream {
         out: &Outgoing,
         deadline: Instant,
     ) -> Result<Response<Incoming>, Failure> {
-        let result = self.attempt(node, out, deadline).await;
+        let mut span = self.span(node, out);
+        let result = match &mut span {
+            None => self.attempt(node, out, deadline).await,
+            Some((span, out)) => {
+                let result = self.attempt(node, out, deadline).await;
+                match &result {
+                    Ok(answer) => span.set("http.response.status_code", i64::from(answer.status().as_u16())),
+                    Err(failure) => span.failed(failure.why.clone()),
+                }
+                result
+            }
+        };
         match &result {
             Ok(answer) => node.went(!is_trouble(answer.status())),
             Err(failure) => self.failed(node, failure),
         }
         result
+    }
+
+    /// What makes spans, where traces are wanted.
+    pub fn tracer(&self) -> Option<&Tracer> {
+        self.tracer.as_ref()
+    }
+
+    /// The span of a call, if its request is traced, and the request with that span as the parent of what the node does.
+    fn span(&self, node: &Node, out: &Outgoing) -> Option<(Active, Outgoing)> {
+        let tracer = self.tracer.as_ref()?;
+        let parent = access::traceparent(&out.headers).and_then(Parent::read)?;
+        if !parent.sampled {
+            return None;
+        }
+        let mut span = tracer.begin(Some(parent), Kind::Client, format!("shard {}", node.shard));
+        span.set("http.request.method", out.method.to_string());
+        span.set("server.address", node.url.clone());
+        span.set("stellwerk.shard", node.shard.to_string());
+        span.set("stellwerk.node", node.id.clone());
+        let traceparent = HeaderValue::from_str(&span.parent().write()).ok()?;
+        Some((span, out.clone().with(access::TRACEPARENT, traceparent)))
     }
 
     /// The line that shows a node the secret, for whoever writes requests himself.

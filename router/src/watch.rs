@@ -35,7 +35,7 @@ pub async fn follow(app: Arc<App>, mut views: Receiver<Arc<View>>, ready: Readin
     }
     loop {
         let view = views.borrow_and_update().clone();
-        let snapshot = Snapshot::build(&view, &app.snapshot(), app.options.shard_concurrency);
+        let snapshot = Snapshot::build(&view, &app.snapshot(), app.live().options.shard_concurrency);
         let nodes: HashMap<NodeKey, Arc<Node>> = snapshot
             .shards
             .iter()

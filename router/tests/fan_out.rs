@@ -1,7 +1,7 @@
 //! Requests that several shards answer together.
 mod support;
 
-use router::Options;
+use router::{LiveOptions, Options};
 use serde_json::{Value, json};
 use std::{
     sync::{
@@ -200,18 +200,18 @@ async fn parts_that_see_a_slot_twice_are_asked_again() {
 #[tokio::test]
 async fn parts_that_never_add_up_are_503() {
     let (a, b) = (lists(0, vec![]).await, lists(0, vec![]).await);
-    let options = Options {
+    let options = live(LiveOptions {
         fanout_deadline: Duration::from_millis(100),
-        ..Options::default()
-    };
+        ..LiveOptions::default()
+    });
     let cluster = Cluster::with(&[("a", &[&a]), ("b", &[&b])], options).await;
     let got = cluster.get("/task/count").await;
     assert_eq!((got.status, got.header("retry-after")), (503, "1"));
     let silent = FakeNode::start(async |_| ok(json!({"count": 1}))).await;
-    let options = Options {
+    let options = live(LiveOptions {
         fanout_deadline: Duration::from_millis(100),
-        ..Options::default()
-    };
+        ..LiveOptions::default()
+    });
     let cluster = Cluster::with(&[("a", &[&silent])], options).await;
     assert!(
         cluster.get("/task/count").await.json()["message"]
@@ -240,10 +240,10 @@ async fn too_large_a_list_is_refused_and_not_held() {
     let (a, b) = (lists(0, rows.clone()).await, lists(1, rows).await);
     let cluster = Cluster::with(
         &[("a", &[&a]), ("b", &[&b])],
-        Options {
+        live(LiveOptions {
             fanout_memory: 2_000,
-            ..Options::default()
-        },
+            ..LiveOptions::default()
+        }),
     )
     .await;
     let got = cluster.get("/task").await;

@@ -1,7 +1,7 @@
 //! Requests that one shard answers: by key, by id, to any shard.
 mod support;
 
-use router::Options;
+use router::{LiveOptions, Options};
 use serde_json::json;
 use std::{
     sync::{
@@ -274,17 +274,17 @@ async fn a_421_is_sent_on_to_the_new_owner_once_it_is_known() {
 #[tokio::test]
 async fn a_slot_that_finds_no_owner_is_503_past_the_parking_bounds() {
     let a = FakeNode::start(async |_| status(421, json!({}))).await;
-    let options = Options {
+    let options = live(LiveOptions {
         park_timeout: Duration::from_millis(50),
-        ..Options::default()
-    };
+        ..LiveOptions::default()
+    });
     let cluster = Cluster::with(&[("a", &[&a])], options).await;
     let got = cluster.post(START, "{}").await;
     assert_eq!((got.status, got.header("retry-after")), (503, "1"));
-    let options = Options {
+    let options = live(LiveOptions {
         park_limit: 0,
-        ..Options::default()
-    };
+        ..LiveOptions::default()
+    });
     let cluster = Cluster::with(&[("a", &[&a])], options).await;
     let before = a.seen().len();
     assert_eq!(cluster.post(START, "{}").await.status, 503);
@@ -436,10 +436,10 @@ async fn bodies_over_the_limit_are_refused() {
     let a = FakeNode::start(async |_| started()).await;
     let cluster = Cluster::with(
         &[("a", &[&a])],
-        Options {
+        live(LiveOptions {
             body_limit: 10,
-            ..Options::default()
-        },
+            ..LiveOptions::default()
+        }),
     )
     .await;
     assert_eq!(cluster.post(START, r#"{"a":"0123456789"}"#).await.status, 413);
@@ -545,10 +545,10 @@ async fn a_shard_that_is_full_refuses_at_once_and_the_others_serve_on() {
     })
     .await;
     let b = FakeNode::start(async |_| started()).await;
-    let options = Options {
+    let options = live(LiveOptions {
         shard_concurrency: 2,
-        ..Options::default()
-    };
+        ..LiveOptions::default()
+    });
     let cluster = Cluster::with(&[("a", &[&a]), ("b", &[&b])], options).await;
     let [slow, fine] = [false, true].map(|second| json!({"businessKey": key_for(second)}).to_string());
     let beside = async {

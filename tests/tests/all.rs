@@ -22,5 +22,6 @@ mod all {
     mod rights;
     mod rows;
     mod tasks;
+    mod traces;
     mod trips;
 }

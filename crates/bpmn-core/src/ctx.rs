@@ -321,6 +321,15 @@ impl<'a, 'b> Ctx<'a, 'b> {
         self.push(Work::Take(token, flow));
     }
 
+    /// The node that a token is about to go to in this step.
+    pub(crate) fn heading_for(&self, token: Id) -> Option<NodeIx> {
+        self.work.iter().find_map(|(_, work)| match work {
+            Work::Take(of, flow) if *of == token => Some(self.def.definition.flows[*flow].target),
+            Work::Arrive(of, node) if *of == token => Some(*node),
+            _ => None,
+        })
+    }
+
     /// Takes a flow: its listeners still see the element it leaves.
     fn take(&mut self, token: Id, flow: FlowIx) -> Result<(), Rejection> {
         let definition = self.def.definition;

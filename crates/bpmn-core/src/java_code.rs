@@ -133,6 +133,7 @@ impl JavaCode {
                 ),
             ),
             Code::Delegate(expression) => match ctx.eval(expression, Some(token)) {
+                Ok(found) if !self.fields.is_empty() => Ctx::failure(at, no_field(&self.fields[0].0, &found)),
                 Ok(_) => Ctx::failure(
                     at,
                     format!(
@@ -145,6 +146,17 @@ impl JavaCode {
                 Err(cause) => advised(cause),
             },
         }
+    }
+}
+
+/// What the reference says of a field of what an expression gives, which no Java delegate is here.
+pub(crate) fn no_field(field: &str, found: &Value) -> String {
+    match found {
+        Value::Null => "Cannot invoke \"Object.getClass()\" because \"target\" is null".to_owned(),
+        found => format!(
+            "Field definition uses unexisting field '{field}' on class {}: field is null",
+            found.class_name()
+        ),
     }
 }
 

@@ -13,8 +13,8 @@ pub(crate) enum Listener {
     Expression(Expression),
     /// A Java class.
     Class(String),
-    /// An expression that gives a Java object.
-    Delegate(Expression),
+    /// An expression that gives a Java object, and the first field that would be set in that.
+    Delegate(Expression, Option<String>),
     /// Runs a script; its value is not looked at.
     Script(Script),
 }
@@ -76,7 +76,12 @@ pub(crate) fn read_listener(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str)
             reader.error(xml, id, "Attribute 'delegateExpression' cannot be empty");
             return None;
         }
-        return reader.expression(xml, id, text).map(Listener::Delegate);
+        let field = xml
+            .children()
+            .find(|n| is_extension(*n) && n.tag_name().name() == "field");
+        let field = field.and_then(|field| field.attribute("name")).map(str::to_owned);
+        let expression = reader.expression(xml, id, text)?;
+        return Some(Listener::Delegate(expression, field));
     }
     if let Some(script) = xml
         .children()

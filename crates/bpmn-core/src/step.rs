@@ -409,7 +409,7 @@ impl<'a> Ctx<'a, '_> {
                 self.resume_after(token, node)
             }
             JobKind::Timer | JobKind::Timeout(_) => {
-                self.repeat_timer(&row)?;
+                self.repeat_timer(&row, false)?;
                 let node = self.def.definition.node(&row.element);
                 match node.is_some_and(Node::has_timeout) {
                     true => self.task_timed_out(token, kind.timeout()),

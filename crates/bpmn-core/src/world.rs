@@ -2,6 +2,7 @@
 //! time; what does is asked for ([`crate::ask`]).
 use crate::{
     Id, Millis,
+    ask::{self, Facts, Script},
     definition::DefinitionRef,
     instance::Instance,
     value::{TypedValue, Variables},
@@ -32,15 +33,22 @@ pub trait World {
         None
     }
 
-    /// Evaluates a decision with variables, none of them [`TypedValue::Large`].
+    /// Evaluates a decision with variables, none of them [`TypedValue::Large`]; `answers` are what its scripts gave, in the
+    /// order in which they are asked for.
     ///
     /// # Errors
-    /// The reference's text, if there is no such decision or evaluating it fails.
-    fn decide(&self, call: &Call<'_>, _variables: &Variables, _at: Moment) -> Result<Decided, String> {
-        Err(format!(
-            "decisions can't be evaluated here: '{}'",
-            call.key_text()
-        ))
+    /// There is no such decision, evaluating it fails, or it needs another script run.
+    fn decide(
+        &self,
+        call: &Call<'_>,
+        _variables: &Variables,
+        _at: Moment,
+        _answers: &[Scripted],
+    ) -> Result<Decided, Undecided> {
+        let key = call.key_text();
+        Err(Undecided::Failed(format!(
+            "decisions can't be evaluated here: '{key}'"
+        )))
     }
 
     /// The topic of the external task that stands for Java code; `None`: nobody has said one.
@@ -112,6 +120,54 @@ impl Call<'_> {
             Binding::VersionTag(tag) => of_version("versionTag", tag),
         };
         format!("no {what} with {which}: {variable} is null")
+    }
+}
+
+/// What a decision's script gave, or why it failed.
+pub type Scripted = Result<TypedValue, String>;
+
+/// Why a decision has no result (yet).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Undecided {
+    /// The reference's text.
+    Failed(String),
+    /// This script's answer is needed.
+    Asks(DecisionScript),
+}
+
+impl From<String> for Undecided {
+    fn from(message: String) -> Undecided {
+        Undecided::Failed(message)
+    }
+}
+
+/// A cell of a decision in a scripting language.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DecisionScript {
+    /// As the model writes it.
+    pub language: String,
+    pub source: String,
+    /// What it sees.
+    pub variables: Variables,
+}
+
+impl DecisionScript {
+    /// The script as it is asked for outside; it changes nothing, and sees nothing but its variables.
+    pub fn asked(self, facts: Facts) -> Script {
+        let binding = |(name, value)| ask::Binding {
+            name,
+            value: Some(value),
+            local: true,
+        };
+        Script {
+            language: self.language,
+            source: ask::Source::Text(self.source),
+            bindings: self.variables.into_iter().map(binding).collect(),
+            connector: false,
+            execution: Variables::new(),
+            task: None,
+            facts,
+        }
     }
 }
 

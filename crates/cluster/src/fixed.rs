@@ -44,6 +44,20 @@ impl FromStr for FixedShard {
     }
 }
 
+impl FixedShard {
+    fn view(&self) -> ShardView {
+        let node = |url: &String| NodeView {
+            id: url.clone(),
+            url: url.clone(),
+            version: String::new(),
+        };
+        ShardView {
+            nodes: self.urls.iter().map(node).collect(),
+            ..ShardView::default()
+        }
+    }
+}
+
 /// A cluster of exactly these shards, in this order: the slots are split evenly over them at epoch 1. Every router
 /// of the cluster must be given the same list in the same order. Refuses an empty list and a name given twice.
 pub fn fixed(shards: Vec<FixedShard>) -> Result<Arc<dyn Cluster>> {
@@ -55,16 +69,7 @@ pub fn fixed(shards: Vec<FixedShard>) -> Result<Arc<dyn Cluster>> {
     let mut known = BTreeMap::new();
     for shard in &shards {
         keys::check_name("shard", shard.name.as_str(), "")?;
-        let node = |url: &String| NodeView {
-            id: url.clone(),
-            url: url.clone(),
-            version: String::new(),
-        };
-        let view = ShardView {
-            nodes: shard.urls.iter().map(node).collect(),
-            ..ShardView::default()
-        };
-        if known.insert(shard.name.clone(), view).is_some() {
+        if known.insert(shard.name.clone(), shard.view()).is_some() {
             return Err(Error::Refused(format!("shard {} is listed twice", shard.name)));
         }
     }
@@ -115,6 +120,32 @@ impl Cluster for Fixed {
 
     fn watch(&self) -> watch::Receiver<Arc<View>> {
         self.views.subscribe()
+    }
+
+    fn relist(&self, shards: Vec<FixedShard>) -> Result<()> {
+        let view = self.view();
+        let table = view.table.iter().flat_map(|table| table.shards());
+        if !table
+            .map(|shard| &shard.name)
+            .eq(shards.iter().map(|shard| &shard.name))
+        {
+            return Err(Error::Refused(
+                "the shards of a fixed list, and their order, can't change: slots would change hands without what is in them".into(),
+            ));
+        }
+        let listed: BTreeMap<_, _> = shards
+            .iter()
+            .map(|shard| (shard.name.clone(), shard.view()))
+            .collect();
+        if listed != view.shards {
+            self.views.send_modify(|view| {
+                *view = Arc::new(View {
+                    shards: listed,
+                    ..(**view).clone()
+                });
+            });
+        }
+        Ok(())
     }
 
     async fn cluster_id(&self) -> Result<String> {

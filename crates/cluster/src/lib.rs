@@ -53,6 +53,12 @@ pub trait Cluster: Send + Sync + 'static {
     /// A receiver that always holds the newest view and wakes on each change.
     fn watch(&self) -> watch::Receiver<Arc<View>>;
 
+    /// Gives the shards of a fixed list other nodes. Refuses a list with other shards: their slots would change hands without
+    /// what is in them; and a topology that isn't a list.
+    fn relist(&self, _: Vec<FixedShard>) -> Result<()> {
+        Err(Error::Refused("the topology is not a list in the options".into()))
+    }
+
     /// The id of the cluster, made once at its first start. A UUID as text.
     async fn cluster_id(&self) -> Result<String>;
 

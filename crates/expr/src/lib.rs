@@ -22,6 +22,7 @@ use std::sync::Arc;
 pub use bean::BeanCall;
 pub use error::{ErrorKind, EvalError, ParseError};
 pub use java::Java;
+pub use methods::number::not_comparable;
 pub use value::Value;
 
 /// The longest expression text accepted, in characters.

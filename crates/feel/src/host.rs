@@ -11,6 +11,11 @@ pub trait Host {
     /// A variable's value; `None` if there is none (one with the value null is `Some(Value::Null)`).
     fn variable(&self, name: &str) -> Option<Value>;
 
+    /// What it puts before the variables of the place that asks, by name; later ones hide earlier ones.
+    fn named(&self) -> Vec<(String, Value)> {
+        Vec::new()
+    }
+
     /// The time, in milliseconds since 1970-01-01T00:00:00Z.
     fn now(&self) -> i64;
 

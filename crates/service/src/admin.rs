@@ -8,6 +8,7 @@ use axum::{
 };
 use prometheus_client::{encoding::text, registry::Registry};
 use std::{io, net::SocketAddr, str::FromStr, sync::Arc};
+use tokio::net::TcpListener;
 
 /// Where the admin listener listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,9 +93,9 @@ fn merge(texts: &[String]) -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
-/// Serves the admin routes in a task of their own, until the drain time of the shutdown is over: health stays
-/// readable while the role drains. Marks the part `process` of `ready` as stopping when the shutdown begins.
-/// Gives the bound address, none if the listener is off.
+/// Serves the admin routes in a task of their own, until the drain time of the shutdown is over (health stays
+/// readable while the role drains) or a successor serves them. Marks the part `process` of `ready` as stopping when the shutdown
+/// begins. Gives the bound address, none if the listener is off.
 ///
 /// # Errors
 /// The address can't be bound.
@@ -104,21 +105,37 @@ pub async fn serve_admin(
     registries: Vec<Arc<Registry>>,
     shutdown: &Shutdown,
 ) -> io::Result<Option<SocketAddr>> {
+    let listener = match listen {
+        AdminListen::Off => None,
+        AdminListen::At(address) => Some(address.bind().await?),
+    };
+    serve_admin_at(listener, ready, registries, shutdown)
+}
+
+/// [`serve_admin`] on a listener that is there.
+///
+/// # Errors
+/// Its address can't be read.
+pub fn serve_admin_at(
+    listener: Option<TcpListener>,
+    ready: Readiness,
+    registries: Vec<Arc<Registry>>,
+    shutdown: &Shutdown,
+) -> io::Result<Option<SocketAddr>> {
     let (stopping, marked) = (shutdown.clone(), ready.clone());
     tokio::spawn(async move {
         stopping.started().await;
         marked.not_ready("process", STOPPING);
     });
-    let AdminListen::At(address) = listen else {
+    let Some(listener) = listener else {
         return Ok(None);
     };
-    let listener = address.bind().await?;
     let bound = listener.local_addr()?;
     tracing::info!(address = %bound, "admin listener: /health/live, /health/ready, /metrics");
     let (routes, stop) = (admin_routes(ready, registries), shutdown.clone());
     tokio::spawn(async move {
         let served = axum::serve(listener, routes)
-            .with_graceful_shutdown(async move { stop.drain_over().await })
+            .with_graceful_shutdown(async move { stop.silent().await })
             .await;
         if let Err(error) = served {
             tracing::error!(%error, "admin listener ended");

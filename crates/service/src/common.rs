@@ -1,5 +1,5 @@
 //! Options that every role has.
-use crate::{AdminListen, LogFormat, values};
+use crate::{AdminListen, LogFormat, trace::TraceOptions, values};
 use clap::Args;
 use std::time::Duration;
 
@@ -15,9 +15,11 @@ pub struct Common {
     /// Form of the log lines on stderr
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
-    /// Least level that is logged: error, warn, info, debug, trace, or a list such as `info,sqlx=warn`
+    /// Least level that is logged: error, warn, info, debug, trace, or a list such as `info,sqlx=warn`; a router reads it anew
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: String,
+    #[command(flatten)]
+    pub traces: TraceOptions,
 }
 
 impl Default for Common {
@@ -28,6 +30,7 @@ impl Default for Common {
             drain_timeout: Duration::from_secs(30),
             log_format: LogFormat::Text,
             log_level: "info".to_owned(),
+            traces: TraceOptions::default(),
         }
     }
 }

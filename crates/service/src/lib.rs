@@ -2,6 +2,7 @@
 //! It knows nothing of processes, slots or databases.
 mod admin;
 mod common;
+pub mod handover;
 mod listen;
 mod logging;
 mod ready;
@@ -10,12 +11,14 @@ mod shutdown;
 mod values;
 
 pub mod options;
+pub mod pem;
+pub mod trace;
 
-pub use admin::{AdminListen, admin_routes, serve_admin};
+pub use admin::{AdminListen, admin_routes, serve_admin, serve_admin_at};
 pub use common::Common;
 pub use listen::{HostPort, check_exposure};
-pub use logging::{LogFormat, init_logging, mask};
-pub use options::{ConfigError, Origin, Parsed, parse};
+pub use logging::{LogFormat, check_log_level, init_logging, mask, set_log_level};
+pub use options::{ConfigError, Origin, Parsed, Source, parse};
 pub use ready::Readiness;
 pub use secret::Secret;
 pub use shutdown::Shutdown;

@@ -1,6 +1,9 @@
 //! Logs: stderr, one event a line, secrets masked.
 use crate::ConfigError;
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    sync::OnceLock,
+};
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 /// Form of the log lines.
@@ -12,28 +15,64 @@ pub enum LogFormat {
     Json,
 }
 
+/// Sets the level of the process's log once it has been started.
+type SetLevel = Box<dyn Fn(EnvFilter) -> Result<(), String> + Send + Sync>;
+static SET_LEVEL: OnceLock<SetLevel> = OnceLock::new();
+
 /// Starts logging for the process: once, in the binary. Libraries and tests don't call it.
 ///
 /// # Errors
 /// `level` is neither a level nor a list of `TARGET=LEVEL`, or logging was started before.
 pub fn init_logging(format: LogFormat, level: &str) -> Result<(), ConfigError> {
-    let filter = EnvFilter::builder()
-        .parse(level)
-        .map_err(|e| ConfigError::new("log-level", format!("'{level}': {e}")))?;
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(filter(level)?)
         .with_ansi(false)
         .with_writer(Lines);
-    let started = match format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder
-            .json()
-            .flatten_event(true)
-            .with_current_span(true)
-            .with_span_list(false)
-            .try_init(),
+    let (started, set): (_, SetLevel) = match format {
+        LogFormat::Text => {
+            let builder = builder.with_filter_reloading();
+            let handle = builder.reload_handle();
+            let set = move |filter| handle.reload(filter).map_err(|e| e.to_string());
+            (builder.try_init(), Box::new(set))
+        }
+        LogFormat::Json => {
+            let builder = builder
+                .json()
+                .flatten_event(true)
+                .with_current_span(true)
+                .with_span_list(false)
+                .with_filter_reloading();
+            let handle = builder.reload_handle();
+            let set = move |filter| handle.reload(filter).map_err(|e| e.to_string());
+            (builder.try_init(), Box::new(set))
+        }
     };
-    started.map_err(|e| ConfigError::new("log-format", e.to_string()))
+    started.map_err(|e| ConfigError::new("log-format", e.to_string()))?;
+    let _ = SET_LEVEL.set(set);
+    Ok(())
+}
+
+fn filter(level: &str) -> Result<EnvFilter, ConfigError> {
+    let parsed = EnvFilter::builder().parse(level);
+    parsed.map_err(|e| ConfigError::new("log-level", format!("'{level}': {e}")))
+}
+
+/// Whether a text is a level, or a list of `TARGET=LEVEL`.
+///
+/// # Errors
+/// It isn't.
+pub fn check_log_level(level: &str) -> Result<(), ConfigError> {
+    filter(level).map(drop)
+}
+
+/// Changes the level of the running process's log; does nothing where logging was not started.
+///
+/// # Errors
+/// As [`check_log_level`].
+pub fn set_log_level(level: &str) -> Result<(), ConfigError> {
+    let filter = filter(level)?;
+    let set = SET_LEVEL.get().map_or(Ok(()), |set| set(filter));
+    set.map_err(|e| ConfigError::new("log-level", e))
 }
 
 /// Hides the password in every URL of a text: `postgres://user:pw@host/db` becomes `postgres://user:***@host/db`.

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone, Debug)]
 pub struct Shutdown {
     token: CancellationToken,
+    handed_over: CancellationToken,
     drain_timeout: Duration,
     since: Arc<watch::Sender<Option<Instant>>>,
 }
@@ -19,6 +20,7 @@ impl Shutdown {
     pub fn new(drain_timeout: Duration) -> Shutdown {
         Shutdown {
             token: CancellationToken::new(),
+            handed_over: CancellationToken::new(),
             drain_timeout,
             since: Arc::new(watch::Sender::new(None)),
         }
@@ -57,6 +59,17 @@ impl Shutdown {
         self.token.cancel();
     }
 
+    /// Begins it because a successor serves: nothing new is for this process any more, questions about its health included.
+    pub fn hand_over(&self) {
+        self.handed_over.cancel();
+        self.start();
+    }
+
+    /// Whether a successor serves.
+    pub fn is_handed_over(&self) -> bool {
+        self.handed_over.is_cancelled()
+    }
+
     /// Whether it has begun.
     pub fn is_stopping(&self) -> bool {
         self.token.is_cancelled()
@@ -82,6 +95,14 @@ impl Shutdown {
         self.started().await;
         if let Some(deadline) = self.deadline() {
             tokio::time::sleep_until(deadline).await;
+        }
+    }
+
+    /// Ends when nobody is to be told of this process's health any more: the drain is over, or a successor tells of its own.
+    pub async fn silent(&self) {
+        tokio::select! {
+            () = self.handed_over.cancelled() => {}
+            () = self.drain_over() => {}
         }
     }
 

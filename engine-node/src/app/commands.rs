@@ -424,6 +424,7 @@ impl Engine {
             reply,
             conflicts: 0,
             replay: None,
+            trace: service::trace::current().map(Box::new),
         };
         self.inner.writer(slot).send(work)?;
         answer

@@ -7,18 +7,25 @@ use super::{
 use crate::store::{Applied, Unit};
 use bpmn_core::{
     Id,
+    ask::{Ask, Facts, Reply},
     command::Rejection,
     decision_values,
     history::Kind,
     instance::{HistoricDecision, HistoryRow},
     value::{TypedValue, Variables},
-    world::{Binding, Call, Decided, Evaluated, EvaluatedInput, EvaluatedOutput, Moment},
+    world::{
+        Binding, Call, Decided, DecisionScript, Evaluated, EvaluatedInput, EvaluatedOutput, Moment, Scripted,
+        Undecided,
+    },
 };
 use feel::{
     Value,
     dmn::{self, Entries, EvaluatedDecision, Evaluation, Stored, Typed},
 };
 use std::{collections::HashMap, sync::Arc};
+
+/// Most scripts of one evaluation that a client asks for.
+const MOST_SCRIPTS: usize = 10_000;
 
 /// Variables by name, at a time.
 struct Place<'a> {
@@ -27,6 +34,16 @@ struct Place<'a> {
     /// Whether objects are read: those of processes are, those that clients send aren't.
     objects: bool,
     random: std::cell::Cell<u64>,
+    scripts: Scripts<'a>,
+}
+
+/// What the scripts of an evaluation have given so far, in the order in which they are asked for, and the one whose answer
+/// is missing: the evaluation is given up then, and begun again when there is one.
+#[derive(Default)]
+struct Scripts<'a> {
+    answers: &'a [Scripted],
+    asked: std::cell::Cell<usize>,
+    missing: std::cell::RefCell<Option<DecisionScript>>,
 }
 
 impl feel::Host for Place<'_> {
@@ -48,15 +65,48 @@ impl feel::Host for Place<'_> {
     }
 }
 
-impl dmn::Host for Place<'_> {}
+impl dmn::Host for Place<'_> {
+    fn script(&self, language: &str, text: &str, named: Vec<(String, Value)>) -> Result<Value, String> {
+        let nth = self.scripts.asked.replace(self.scripts.asked.get() + 1);
+        match self.scripts.answers.get(nth) {
+            Some(Ok(value)) => Ok(to_feel(value, true)),
+            Some(Err(cause)) if cause.starts_with("Can't find scripting engine") => Err(cause.clone()),
+            Some(Err(cause)) => {
+                tracing::info!(language, cause, "a decision's script failed");
+                Err(format!(
+                    "DMN-01002 Unable to evaluate expression for language '{language}': '{text}'"
+                ))
+            }
+            None => {
+                let own = |(name, value)| Some((name, from_feel(&Typed { value, typed: false }).ok()?));
+                let mut variables: Variables = named.into_iter().rev().filter_map(own).collect();
+                for (name, value) in &self.variables {
+                    if !variables.iter().any(|(known, _)| known == name) {
+                        variables.push(((*name).to_owned(), (*value).clone()));
+                    }
+                }
+                // The order of a map may differ when the same is asked again.
+                variables.sort_by(|(one, _), (other, _)| one.cmp(other));
+                variables.dedup_by(|(one, _), (other, _)| one == other);
+                *self.scripts.missing.borrow_mut() = Some(DecisionScript {
+                    language: language.to_owned(),
+                    source: text.to_owned(),
+                    variables,
+                });
+                Err(String::new())
+            }
+        }
+    }
+}
 
-/// Evaluates a decision with variables; `seed` is where its random numbers come from.
+/// Evaluates a decision with variables and what its scripts have given so far.
 fn evaluation(
     decision: &DeployedDecision,
     variables: &Variables,
     objects: bool,
     at: Moment,
-) -> Result<Evaluation, String> {
+    answers: &[Scripted],
+) -> Result<Evaluation, Undecided> {
     let place = Place {
         variables: variables
             .iter()
@@ -65,26 +115,35 @@ fn evaluation(
         now: at.now,
         objects,
         random: std::cell::Cell::new(at.seed),
+        scripts: Scripts {
+            answers,
+            ..Scripts::default()
+        },
     };
-    decision.definitions.evaluate(decision.index, &place)
+    let evaluated = decision.definitions.evaluate(decision.index, &place);
+    match place.scripts.missing.take() {
+        Some(script) => Err(Undecided::Asks(script)),
+        None => evaluated.map_err(Undecided::Failed),
+    }
 }
 
 impl Decisions {
     /// Evaluates the decision that a process calls.
     ///
     /// # Errors
-    /// There is none, or evaluating it fails, in the reference's words.
+    /// There is none, evaluating it fails, or it asks for a script that has no answer yet.
     pub fn decide(
         &self,
         call: &Call<'_>,
         deployment: Option<Id>,
         variables: &Variables,
         at: Moment,
-    ) -> Result<Decided, String> {
+        answers: &[Scripted],
+    ) -> Result<Decided, Undecided> {
         let decision = self
             .called(call, deployment)
-            .ok_or_else(|| missing(call, deployment))?;
-        let evaluation = evaluation(decision, variables, true, at)?;
+            .ok_or_else(|| Undecided::Failed(missing(call, deployment)))?;
+        let evaluation = evaluation(decision, variables, true, at, answers)?;
         let typed = |(name, value): &(Option<String>, Typed)| Ok((name.clone(), from_feel(value)?));
         let entries = |entries: &Entries| entries.iter().map(typed).collect::<Result<Vec<_>, String>>();
         Ok(Decided {
@@ -220,19 +279,42 @@ impl Engine {
             now: now(),
             seed: rand::random(),
         };
-        let (evaluating, view) = (decision.clone(), self.catalog().view());
-        // Expressions may take their time.
-        let evaluated = tokio::task::spawn_blocking(move || {
-            let evaluation = evaluation(&evaluating, &variables, false, at)?;
-            let told = view.decisions.evaluated(&evaluating, &evaluation)?;
-            Ok((evaluation.results, told))
-        });
-        let evaluated = evaluated
-            .await
-            .map_err(|panic| EngineError::Busy(panic.to_string()))?;
-        let (results, told) = match evaluated {
-            Ok(evaluated) => evaluated,
-            Err(reason) => return Ok(Err(reason)),
+        let variables = Arc::new(variables);
+        let mut answers = Vec::new();
+        let (results, told) = loop {
+            let (evaluating, view) = (decision.clone(), self.catalog().view());
+            let (seen, given) = (variables.clone(), answers.clone());
+            // Expressions may take their time.
+            let evaluated = tokio::task::spawn_blocking(move || {
+                let evaluation = evaluation(&evaluating, &seen, false, at, &given)?;
+                let told = view.decisions.evaluated(&evaluating, &evaluation)?;
+                Ok((evaluation.results, told))
+            });
+            let evaluated = evaluated.await;
+            match evaluated.map_err(|panic| EngineError::Busy(panic.to_string()))? {
+                Ok(evaluated) => break evaluated,
+                Err(Undecided::Failed(reason)) => return Ok(Err(reason)),
+                Err(Undecided::Asks(_)) if answers.len() >= MOST_SCRIPTS => {
+                    return Ok(Err(format!(
+                        "the decision asked for more than {MOST_SCRIPTS} scripts"
+                    )));
+                }
+                Err(Undecided::Asks(script)) => {
+                    let facts = Facts {
+                        instance_id: decision.row.id,
+                        definition_id: decision.row.rest_id.clone(),
+                        definition: decision.row.id,
+                        element: decision.row.key.clone(),
+                        tenant_id: decision.row.tenant_id.clone(),
+                        user: caller.user.clone(),
+                    };
+                    let ask = Ask::Script(script.asked(facts));
+                    answers.push(match self.inner.settings.runner.run(&ask).await {
+                        Reply::Script(ran) => ran.map(|ran| ran.value.unwrap_or(TypedValue::Null)),
+                        Reply::Connector(_) => Err("a connector answered for a script".to_owned()),
+                    });
+                }
+            }
         };
         if self.tells("", Kind::Decision) {
             self.tell_evaluation(caller, decision, &told, at.now).await?;
@@ -301,6 +383,7 @@ pub(crate) fn feel_script(source: &str, variables: &Variables) -> Result<TypedVa
         now,
         objects: true,
         random: std::cell::Cell::new(now.unsigned_abs()),
+        scripts: Scripts::default(),
     };
     let expression =
         feel::Expression::parse(source).map_err(|why| format!("Unable to compile script: {why}"))?;

@@ -21,7 +21,7 @@ use bpmn_core::{
     large::Content,
     tracked::By,
     value::Variables,
-    world::{Call, Decided, JavaCode, Moment, World},
+    world::{Call, Decided, JavaCode, Moment, Scripted, Undecided, World},
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -101,9 +101,17 @@ impl World for Around<'_> {
         self.unhandled_errors_fail
     }
 
-    fn decide(&self, call: &Call<'_>, variables: &Variables, at: Moment) -> Result<Decided, String> {
+    fn decide(
+        &self,
+        call: &Call<'_>,
+        variables: &Variables,
+        at: Moment,
+        answers: &[Scripted],
+    ) -> Result<Decided, Undecided> {
         let deployment = self.view.by_id(call.caller).map(|d| d.row.deployment_id);
-        self.view.decisions.decide(call, deployment, variables, at)
+        self.view
+            .decisions
+            .decide(call, deployment, variables, at, answers)
     }
 }
 

@@ -25,6 +25,7 @@ use bpmn_core::{
     instance::{HistoricJob, Incident, Instance, Job},
     large::Content,
 };
+use service::trace::{Attribute, Current, Kind};
 use std::{
     collections::HashMap,
     sync::{
@@ -82,6 +83,8 @@ pub struct Work {
     pub conflicts: u32,
     /// What has been answered to what it asked.
     pub replay: Option<Box<Replay>>,
+    /// The trace of the request that it comes from, if somebody wants to see it.
+    pub trace: Option<Box<Current>>,
 }
 
 /// The sending side of a writer.
@@ -215,7 +218,22 @@ async fn batch(inner: &Arc<Inner>, works: Vec<Work>) -> Vec<Work> {
     }
     let units: Vec<Unit> = groups.iter_mut().map(|g| std::mem::take(&mut g.unit)).collect();
     failpoint::hit("write.loaded");
-    let applied = match inner.store.write(&units).await {
+    let works = groups.iter().flat_map(|group| &group.works);
+    let traced: Vec<Current> = works
+        .filter_map(|(work, _)| work.trace.as_deref().cloned())
+        .collect();
+    let since = SystemTime::now();
+    let written = inner.store.write(&units).await;
+    for trace in traced {
+        let mut said = vec![Attribute::new("stellwerk.batch.units", units.len() as i64)];
+        said.extend(
+            written
+                .is_err()
+                .then(|| Attribute::new("error.type", "write failed")),
+        );
+        trace.did("database: write batch", Kind::Client, since, said);
+    }
+    let applied = match written {
         Ok(applied) => applied,
         Err(error) => {
             tracing::warn!(

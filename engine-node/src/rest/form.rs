@@ -124,16 +124,42 @@ async fn rendered_start(call: Call) -> ApiResult<Response> {
         ApiError::bad_user_request("NotFoundException", unknown_definition(id))
     })?;
     let fields = start_fields(&call, &deployed)?;
-    let node = start_node(&deployed).filter(|_| !fields.is_empty());
-    let node = node.ok_or_else(|| {
+    let none = || {
         let id = &deployed.row.rest_id;
         let what = format!("start form for process definition with the id {id}");
         invalid(
             StatusCode::NOT_FOUND,
             format!("No matching rendered {what} found."),
         )
-    })?;
-    Ok(xhtml(rendered_form::render(&node.form.fields, &fields)))
+    };
+    let node = start_node(&deployed).ok_or_else(none)?;
+    rendered(&call, &deployed, node, &fields, None)?.ok_or_else(none)
+}
+
+/// The HTML of a form with its fields and its properties; `None`: it has neither.
+fn rendered(
+    call: &Call,
+    deployed: &Deployed,
+    node: &Node,
+    fields: &[Shown],
+    of: Option<(&Instance, Id)>,
+) -> ApiResult<Option<Response>> {
+    let user = call.caller.user.as_deref();
+    let properties = form::shown_properties(&deployed.reference(), node, of, now(), user)
+        .map_err(|cause| ApiError::engine(cause.to_string()))?;
+    if fields.is_empty() && properties.is_empty() {
+        return Ok(None);
+    }
+    if properties.iter().any(|(property, _)| !property.typed) {
+        let type_name = "Cannot invoke \"org.camunda.bpm.engine.form.FormType.getName()\" because the return value of \
+                         \"org.camunda.bpm.engine.form.FormProperty.getType()\" is null";
+        return Err(ApiError::null_pointer(type_name));
+    }
+    let properties = properties
+        .iter()
+        .map(|(property, shown)| (&property.field, shown));
+    let all = node.form.fields.iter().zip(fields).chain(properties);
+    Ok(Some(xhtml(rendered_form::render(all))))
 }
 
 async fn deployed_start(call: Call) -> ApiResult<Response> {
@@ -238,10 +264,9 @@ async fn rendered_task(call: Call) -> ApiResult<Response> {
         let text = format!("No matching rendered form for task with the id {} found.", row.id);
         invalid(StatusCode::NOT_FOUND, text)
     };
-    let node = node_of(&deployed, &row).filter(|node| !node.form.fields.is_empty());
-    let node = node.ok_or_else(none)?;
+    let node = node_of(&deployed, &row).ok_or_else(none)?;
     let fields = task_fields(&call, &instance, row.id, node, &deployed)?;
-    Ok(xhtml(rendered_form::render(&node.form.fields, &fields)))
+    rendered(&call, &deployed, node, &fields, Some((&instance, row.id)))?.ok_or_else(none)
 }
 
 async fn deployed_task(call: Call) -> ApiResult<Response> {
@@ -297,7 +322,8 @@ fn show_fields(call: &Call, node: &Node, shown: &[Shown], into: &mut Map<String,
 }
 
 /// Where the key of a form names a file of its deployment, with the media type such a form has.
-const DEPLOYED: [(&str, &str); 2] = [
+const DEPLOYED: [(&str, &str); 3] = [
+    ("deployment:", "application/xhtml+xml"),
     ("embedded:deployment:", "application/xhtml+xml"),
     ("camunda-forms:deployment:", "application/json"),
 ];

@@ -29,10 +29,10 @@ impl Html {
 }
 
 /// The form of some fields.
-pub fn render(fields: &[Field], shown: &[Shown]) -> String {
+pub fn render<'a>(fields: impl Iterator<Item = (&'a Field, &'a Shown)>) -> String {
     let mut html = Html::default();
     html.element("form", r#"name="generatedForm" role="form""#, |html| {
-        for (field, shown) in fields.iter().zip(shown) {
+        for (field, shown) in fields {
             html.element("div", r#"class="form-group""#, |html| {
                 if let Some(label) = shown.label.as_deref().filter(|label| !label.is_empty()) {
                     html.element("label", &format!("for=\"{}\"", field.id), |html| html.line(label));
@@ -112,7 +112,13 @@ fn date(html: &mut Html, field: &Field, shown: &Shown) {
         return;
     };
     let id = &field.id;
+    let readonly = field.constraints.iter().any(|c| c.name == "readonly");
     html.element("div", r#"class="input-group""#, |html| {
+        if readonly {
+            // There is nothing to be picked.
+            html.line(&format!("<input {} />", input(field, shown)));
+            return;
+        }
         html.line(&format!(
             "<input {} uib-datepicker-popup=\"{}\" is-open=\"dateFieldOpened{id}\" />",
             input(field, shown),

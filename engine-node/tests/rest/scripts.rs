@@ -183,3 +183,82 @@ async fn a_large_variable_is_there_when_a_script_asks_for_it_by_a_name_it_makes(
     let value = api.get("/variable-instance?variableName=r").await;
     assert_eq!(value[0]["value"], 20_000);
 }
+
+/// A decision `d` whose input, cells and conclusions are in a language; it requires another, in FEEL.
+fn decision(language: &str, last: &str) -> String {
+    format!(
+        r##"<definitions xmlns="https://www.omg.org/spec/DMN/20191111/MODEL/" id="ds" name="ds" namespace="n">
+<decision id="before" name="before"><variable id="v" name="before" typeRef="integer"/>
+<literalExpression id="l"><text>a * 10</text></literalExpression></decision>
+<decision id="d" name="d"><informationRequirement id="q"><requiredDecision href="#before"/></informationRequirement>
+<decisionTable id="t" hitPolicy="COLLECT">
+<input id="i"><inputExpression id="ie" typeRef="integer" expressionLanguage="{language}"><text>a + before</text></inputExpression></input>
+<output id="o" name="out" typeRef="string"/>
+<rule id="r1"><inputEntry id="c1" expressionLanguage="{language}"><text>cellInput == 44</text></inputEntry>
+<outputEntry id="o1" expressionLanguage="{language}"><text>'it is ' + b + before</text></outputEntry></rule>
+<rule id="r2"><inputEntry id="c2" expressionLanguage="{language}"><text>cellInput</text></inputEntry>
+<outputEntry id="o2"><text>"only true matches"</text></outputEntry></rule>
+<rule id="r3"><inputEntry id="c3"><text>&gt; 43</text></inputEntry>
+<outputEntry id="o3" expressionLanguage="{language}"><text>{last}</text></outputEntry></rule>
+</decisionTable></decision></definitions>"##
+    )
+}
+
+#[tokio::test]
+async fn cells_of_decisions_run_scripts_for_clients_and_for_processes() {
+    let api = Api::quiet().await;
+    let task = model(
+        r#"<bpmn:businessRuleTask id="t" camunda:decisionRef="d" camunda:resultVariable="r" camunda:mapDecisionResult="collectEntries"/>
+<bpmn:sequenceFlow id="f2" sourceRef="t" targetRef="u"/>"#,
+    );
+    let given = json!({"variables": {"a": {"value": 4}, "b": {"value": "B"}}});
+    let deploy = async |decision: &str| {
+        let parts = [
+            ("deployment-name", None, "test"),
+            ("data", Some("p.bpmn"), &*task),
+            ("d", Some("d.dmn"), decision),
+        ];
+        let deployed = api.upload(&parts).await;
+        assert_eq!(deployed.status, 200, "{}", deployed.body);
+    };
+    deploy(&decision("JavaScript", "a + '!'")).await;
+    let evaluated = api
+        .json("POST", "/decision-definition/key/d/evaluate", given.clone())
+        .await;
+    let out = |text: &str| json!({"out": {"type": "String", "value": text, "valueInfo": {}}});
+    assert_eq!(evaluated.status, 200, "{}", evaluated.body);
+    assert_eq!(evaluated.body, json!([out("it is B40"), out("4!")]));
+    api.start("p", given.clone()).await;
+    assert_eq!(
+        variables(&api).await[2],
+        json!(["r", "Object", "[\"it is B40\",\"4!\"]"])
+    );
+
+    deploy(&decision("javascript", "nope.x")).await;
+    let refused = api
+        .json("POST", "/process-definition/key/p/start", given.clone())
+        .await;
+    assert_eq!(refused.status, 500);
+    assert_eq!(refused.body["type"], "DmnEvaluationException");
+    let message = "DMN-01002 Unable to evaluate expression for language 'javascript': 'nope.x'";
+    assert_eq!(refused.body["message"], message);
+
+    deploy(&decision("python", "1")).await;
+    let refused = api
+        .json("POST", "/process-definition/key/p/start", given.clone())
+        .await;
+    let message = refused.body["message"].as_str().unwrap();
+    assert!(
+        message.ends_with(": Can't find scripting engine for 'python': scriptEngine is null"),
+        "{message}"
+    );
+    let refused = api
+        .json("POST", "/decision-definition/key/d/evaluate", given)
+        .await;
+    assert_eq!(refused.status, 500);
+    let message = refused.body["message"].as_str().unwrap();
+    assert!(
+        message.ends_with(": Exception while evaluating decision with key 'null'"),
+        "{message}"
+    );
+}

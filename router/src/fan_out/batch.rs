@@ -159,7 +159,7 @@ async fn begin(app: &App, request: &Admitted, only: Option<ShardName>) -> Result
     }
     all_reachable(each.iter().map(|(shard, _)| shard))?;
     let operation = told::draw(&mut each);
-    let deadline = Instant::now() + app.options.fanout_deadline;
+    let deadline = Instant::now() + app.live().options.fanout_deadline;
     let results = ask_each(app, each, snapshot.published, false, deadline).await;
     told::write(app, operation, &request.out, results.iter().flatten()).await?;
     let begun = results.iter().flatten().filter(|part| part.status.is_success());

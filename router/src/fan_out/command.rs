@@ -61,7 +61,7 @@ pub async fn answer_once(
         once::parts(keyed, &snapshot, &mut each).await?;
     }
     let operation = told::draw(&mut each);
-    let deadline = Instant::now() + app.options.fanout_deadline;
+    let deadline = Instant::now() + app.live().options.fanout_deadline;
     let results = ask_each(app, each, snapshot.published, false, deadline).await;
     told::write(app, operation, &request.out, results.iter().flatten()).await?;
     Ok(conclude(results))

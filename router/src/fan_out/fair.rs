@@ -231,7 +231,7 @@ pub async fn answer(app: &Arc<App>, request: &Admitted, only: Option<ShardName>)
         .wait
         .filter(|wait| *wait > 0)
         .map(|wait| Duration::from_millis(wait as u64));
-    if wait.is_some() && app.hub.len() >= app.options.long_poll_limit {
+    if wait.is_some() && app.hub.len() >= app.live().options.long_poll_limit {
         return Err(ApiError::unavailable(
             "At the moment the server has to handle too many requests at the same time. Please try again later.",
         )
@@ -436,7 +436,7 @@ async fn peek(
     let out = request
         .out
         .internal("/internal/external-task/peek", fetch.body(wanted));
-    let deadline = Instant::now() + PATIENCE.min(app.options.fanout_deadline);
+    let deadline = Instant::now() + PATIENCE.min(app.live().options.fanout_deadline);
     let parts = super::ask(app, shards, &out, app.snapshot().published, true, deadline).await;
     let read = |part: Part| match part.status.is_success() {
         true => serde_json::from_slice(&part.body)
@@ -481,7 +481,7 @@ enum Refused {
 }
 
 async fn ask(app: Arc<App>, shard: Shard, out: Outgoing) -> Result<Locked, Refused> {
-    let deadline = Instant::now() + app.options.fanout_deadline;
+    let deadline = Instant::now() + app.live().options.fanout_deadline;
     let published = app.snapshot().published;
     let sent = out
         .clone()

@@ -58,7 +58,7 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
     let ordered = matches!(call.operation.merge, Merge::Merge | Merge::MergeDedupe(_));
     let query = call.query.as_deref();
     let page = match call.operation.paged {
-        true => page(query, app.options.max_page_depth)?,
+        true => page(query, app.live().options.max_page_depth)?,
         false => Paging::default(),
     };
     let continues = query_value(query, cursor::PARAMETER).is_some_and(|text| !text.is_empty());

@@ -132,7 +132,7 @@ pub async fn gather(app: &App, question: &Question<'_>) -> Result<Gathered, Stop
 }
 
 async fn gather_own(app: &App, question: &Question<'_>) -> Result<Gathered, Stop> {
-    let deadline = Instant::now() + app.options.fanout_deadline;
+    let deadline = Instant::now() + app.live().options.fanout_deadline;
     let _running = timeout_at(deadline, app.fanouts.acquire())
         .await
         .map_err(|_| ApiError::unavailable("too many requests over all shards run at the moment"))?;
@@ -199,7 +199,7 @@ pub async fn ask_each(
     reads: bool,
     deadline: Instant,
 ) -> Vec<Result<Part, NoAnswer>> {
-    let budget = Arc::new(AtomicU64::new(app.options.fanout_memory));
+    let budget = Arc::new(AtomicU64::new(app.live().options.fanout_memory));
     let calls = each.into_iter().map(|(shard, out)| {
         let budget = budget.clone();
         async move {

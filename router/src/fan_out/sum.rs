@@ -49,7 +49,7 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
         Merge::Sum | Merge::Telemetry => {}
         Merge::SumBy(_) if call.operation.paged => {
             // Rows of different shards become one: the page can only be cut afterwards.
-            let read = list::page(call.query.as_deref(), app.options.max_page_depth);
+            let read = list::page(call.query.as_deref(), app.live().options.max_page_depth);
             page = match call.operation.path {
                 "/metrics" => metrics_page(read, call.query.as_deref())?,
                 _ => read?,

@@ -77,8 +77,8 @@ pub async fn gather(app: &App, question: &Question<'_>) -> Result<Gathered, Stop
             )));
         }
     };
-    let deadline = Instant::now() + app.options.fanout_deadline;
-    let budget = AtomicU64::new(app.options.fanout_memory);
+    let deadline = Instant::now() + app.live().options.fanout_deadline;
+    let budget = AtomicU64::new(app.live().options.fanout_memory);
     let out: Outgoing = outgoing(&question.out);
     let parts = app.foreign.shards.iter().map(|shard| {
         let (out, budget) = (&out, &budget);

@@ -151,7 +151,7 @@ pub async fn send(
     out: &Outgoing,
     reads: bool,
 ) -> Result<Response<Incoming>, ApiError> {
-    let deadline = Instant::now() + app.options.upstream_timeout;
+    let deadline = Instant::now() + app.live().options.upstream_timeout;
     Ok(to_shard(app, shard, rand::random(), &outgoing(out), reads, deadline).await?)
 }
 

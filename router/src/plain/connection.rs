@@ -12,9 +12,12 @@ use crate::{
     gate::{Entered, Gate},
     handle::{Client, handle},
     headers,
+    live::LiveOptions,
     locate::{Named, Target, locate_by},
+    rates::{self, Asker, Entry, Ticket},
     respond::{self, Answer},
     snapshot::Node,
+    spans::Traced,
     state::{App, Exposure},
     upstream::Failure,
 };
@@ -26,6 +29,7 @@ use rest_api::{
     ApiError,
     operations::{self, Class},
 };
+use service::trace::Parent;
 use std::{
     future::poll_fn,
     io,
@@ -45,6 +49,8 @@ use tokio::{
 pub const IDLE: Duration = Duration::from_secs(120);
 /// How long a request may take to arrive once it has begun, and how long a client may take nothing of its answer.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a connection that is new when the drain begins has for the request that it was opened for.
+pub const FIRST: Duration = Duration::from_secs(2);
 /// How often a request that may be repeated looks whether its node is still there.
 const LOOK: Duration = Duration::from_millis(250);
 /// Bytes of following requests that are read while one runs.
@@ -63,15 +69,23 @@ pub async fn serve(app: Arc<App>, stream: TcpStream, client: Client) -> Option<(
     let app = connection.app.clone();
     let mut drained = pin!(app.drained().cancelled());
     let mut listens = false;
+    // Whether it has brought nothing yet.
+    let mut is_new = true;
     loop {
         connection.alarm.set(Instant::now() + IDLE);
+        let mut last = None;
         let there = poll_fn(|cx| {
             if let Poll::Ready(readable) = connection.stream.poll_read_ready(cx) {
                 return Poll::Ready(readable.is_ok());
             }
             // The waker of a task stays the same: asking once is enough to be woken.
             if app.is_draining() || (!listens && drained.as_mut().poll(cx).is_ready()) {
-                return Poll::Ready(false);
+                if !is_new {
+                    return Poll::Ready(false);
+                }
+                // Its client has seen it open and has sent, or will, what it wants.
+                let last = *last.get_or_insert_with(|| Instant::now() + FIRST);
+                connection.alarm.set(last);
             }
             listens = true;
             connection.alarm.poll(cx).map(|()| false)
@@ -83,8 +97,9 @@ pub async fn serve(app: Arc<App>, stream: TcpStream, client: Client) -> Option<(
         connection.out = buffers::take();
         let then = connection.requests().await;
         buffers::give(std::mem::take(&mut connection.out));
+        is_new &= matches!(then, Then::Nothing);
         match then {
-            Then::Idle => buffers::give(std::mem::take(&mut connection.read)),
+            Then::Nothing | Then::Idle => buffers::give(std::mem::take(&mut connection.read)),
             Then::Close => {
                 buffers::give(std::mem::take(&mut connection.read));
                 return None;
@@ -107,6 +122,8 @@ struct Connection {
 
 /// What becomes of a connection.
 enum Then {
+    /// Nothing had come.
+    Nothing,
     Idle,
     Close,
     HandOver,
@@ -134,6 +151,10 @@ struct Pass {
     repeatable: bool,
     /// Its bytes in `read`.
     length: usize,
+    /// How long the node may take to begin its answer.
+    patience: Duration,
+    /// What the rate limits let in, where there are any.
+    ticket: Option<Ticket>,
 }
 
 struct Handle {
@@ -158,7 +179,12 @@ impl Connection {
     /// Answers the requests that have come, until none is left.
     async fn requests(&mut self) -> Then {
         let begun = Instant::now();
-        let limit = self.app.options.body_limit.saturating_add(request::HEAD as u64);
+        let limit = self
+            .app
+            .live()
+            .options
+            .body_limit
+            .saturating_add(request::HEAD as u64);
         let mut memory: Option<OwnedSemaphorePermit> = None;
         loop {
             let step = if self.read.is_empty() {
@@ -180,7 +206,7 @@ impl Connection {
                         }
                         continue;
                     }
-                    Passed::OtherWay => match self.handle_of(pass.asked) {
+                    Passed::OtherWay => match self.handle_of(&pass) {
                         Some(handle) => match Box::pin(self.handle(handle)).await {
                             Then::Idle if !self.read.is_empty() => continue,
                             then => return then,
@@ -222,9 +248,16 @@ impl Connection {
                 self.read.reserve(size - self.read.len());
             }
             self.alarm.set(begun + PATIENCE);
-            match poll_fn(|cx| self.poll_read(cx)).await {
-                Ok(0) | Err(_) => return Then::Close,
-                Ok(_) => {}
+            let nothing = self.read.is_empty();
+            let read = poll_fn(|cx| match self.poll_read(cx) {
+                // Bytes were announced that had been read already: waiting is for who notices that the router stops.
+                Poll::Pending if nothing => Poll::Ready(None),
+                read => read.map(Some),
+            });
+            match read.await {
+                None => return Then::Nothing,
+                Some(Ok(0) | Err(_)) => return Then::Close,
+                Some(Ok(_)) => {}
             }
         }
     }
@@ -254,36 +287,43 @@ impl Connection {
             close: plain.close || self.app.is_draining(),
         };
         self.out.clear();
-        if let Some(pass) = route(&self.app, &plain, asked, &mut self.out) {
-            return Step::Pass(pass);
+        let live = self.app.live();
+        // What a browser of another origin gets is marked on the general way, and its limits are asked there.
+        let browser = live.cors.is_some() && plain.header("origin").is_some();
+        let rates = live.rates.as_ref().filter(|_| !browser);
+        let entry = rates.map(|rates| rates.enter(asker(&plain, self.client), rates::now()));
+        let traced = self.app.upstream.tracer().is_some_and(|tracer| {
+            tracer.samples(plain.header(access::TRACEPARENT.as_str()).and_then(Parent::read))
+        });
+        let ticket = match entry {
+            Some(Err(_)) => None,
+            Some(Ok(ticket)) => Some(Some(ticket)),
+            None => Some(None),
+        };
+        if let Some(ticket) = ticket.filter(|_| !browser && !traced)
+            && let Some(pass) = route(&self.app, &live.options, &plain, asked, &mut self.out)
+        {
+            return Step::Pass(Pass { ticket, ..pass });
         }
-        match plain.to_http(|body| Full::new(Bytes::copy_from_slice(body))) {
-            Some(request) => Step::Handle(Box::new(Handle {
-                request,
-                asked,
-                length: plain.length,
-            })),
+        match handle_as(&plain, asked, entry, traced) {
+            Some(handle) => Step::Handle(Box::new(handle)),
             None => Step::Odd,
         }
     }
 
     /// The first request once more, to be handled as any.
-    fn handle_of(&self, asked: Asked) -> Option<Handle> {
+    fn handle_of(&self, pass: &Pass) -> Option<Handle> {
         let mut room = request::room();
         let Read::Whole(plain) = request::read(&self.read, &mut room) else {
             return None;
         };
-        Some(Handle {
-            request: plain.to_http(|body| Full::new(Bytes::copy_from_slice(body)))?,
-            asked,
-            length: plain.length,
-        })
+        handle_as(&plain, pass.asked, pass.ticket.map(Ok), false)
     }
 
     /// Sends the request in `out` to its node and the node's answer to the client.
     async fn pass(&mut self, pass: &Pass) -> Passed {
         let now = Instant::now();
-        let deadline = now + self.app.options.upstream_timeout;
+        let deadline = now + pass.patience;
         let node = &pass.node;
         // A shard that is full refuses on the general way, in its words.
         let Ok(entered) = pass.gate.enter(true, now.into_std()) else {
@@ -300,13 +340,19 @@ impl Connection {
                     why: why.clone(),
                 },
             );
-            match written && !pass.repeatable {
-                false => Passed::OtherWay,
-                true => Passed::NoAnswer(NoAnswer {
-                    shard: node.shard.clone(),
-                    may_have_run: true,
+            let no_answer = |may_have_run, why| {
+                let shard = node.shard.clone();
+                Passed::NoAnswer(NoAnswer {
+                    shard,
+                    may_have_run,
                     why,
-                }),
+                })
+            };
+            match written {
+                false => Passed::OtherWay,
+                true if !pass.repeatable => no_answer(true, why),
+                true if pass.gate.may_retry() => Passed::OtherWay,
+                true => no_answer(false, format!("{why}; too many requests were tried again")),
             }
         };
         let mut upstream = match node.plain.take(now) {
@@ -400,15 +446,24 @@ impl Connection {
         };
         let trouble = StatusCode::from_u16(head.status).is_ok_and(is_trouble);
         node.went(!trouble);
-        if head.status == StatusCode::MISDIRECTED_REQUEST.as_u16() || (pass.repeatable && trouble) {
+        if head.status == StatusCode::MISDIRECTED_REQUEST.as_u16() {
             return Passed::OtherWay;
         }
-        entered.left(true);
+        let elsewhere = pass.repeatable && trouble;
+        if elsewhere && pass.gate.may_retry() {
+            return Passed::OtherWay;
+        }
+        entered.left(!elsewhere);
+        if let Some(ticket) = pass.ticket
+            && let Some(rates) = &self.app.live().rates
+        {
+            rates.answered(ticket, head.status, true, rates::now());
+        }
         if let Some(log) = &self.app.access_log {
             self.tell(log, pass, head.status, now);
         }
         let relayed = self
-            .relay(&mut upstream, head.body, &mut reply, head.length)
+            .relay(&mut upstream, pass.patience, head.body, &mut reply, head.length)
             .await;
         buffers::give(reply);
         self.app.metrics.count(pass.class, head.status);
@@ -450,6 +505,7 @@ impl Connection {
     async fn relay(
         &mut self,
         upstream: &mut TcpStream,
+        patience: Duration,
         mut body: Body,
         reply: &mut Vec<u8>,
         from: usize,
@@ -477,7 +533,7 @@ impl Connection {
             }
             reply.clear();
             from = 0;
-            self.alarm.set(Instant::now() + self.app.options.upstream_timeout);
+            self.alarm.set(Instant::now() + patience);
             let read = poll_fn(|cx| match poll_read(upstream, cx, reply) {
                 Poll::Pending => self.alarm.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
                 read => read,
@@ -628,6 +684,35 @@ impl Connection {
     }
 }
 
+/// Who asks for what, as the rate limits want to know it.
+fn asker<'a>(plain: &Plain<'_, 'a>, client: Client) -> Asker<'a> {
+    let (path, query) = match plain.target.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (plain.target, None),
+    };
+    Asker {
+        credentials: plain.header("authorization"),
+        address: Some(client.address.ip()),
+        path,
+        query,
+    }
+}
+
+/// The request for the general way; `entry`: what the rate limits said to it already.
+/// `traced`: whether it belongs to a trace that somebody wants to see.
+fn handle_as(plain: &Plain, asked: Asked, entry: Option<Entry>, traced: bool) -> Option<Handle> {
+    let mut request = plain.to_http(|body| Full::new(Bytes::copy_from_slice(body)))?;
+    request.extensions_mut().insert(Traced(traced));
+    if let Some(entry) = entry {
+        request.extensions_mut().insert(entry);
+    }
+    Some(Handle {
+        request,
+        asked,
+        length: plain.length,
+    })
+}
+
 /// Its future is large, and only requests that need it have one.
 fn handle_request(
     app: Arc<App>,
@@ -662,12 +747,12 @@ fn kind_of(error: &io::Error, written: bool) -> &'static str {
 }
 
 /// Where a request goes that one node answers as it stands: writes what the node gets. `None` for every other.
-fn route(app: &App, plain: &Plain, asked: Asked, out: &mut Vec<u8>) -> Option<Pass> {
+fn route(app: &App, live: &LiveOptions, plain: &Plain, asked: Asked, out: &mut Vec<u8>) -> Option<Pass> {
     // Who answered is told on the general way.
     if plain.asks_where
         || !app.foreign.is_empty()
         || app.exposure() != Exposure::Fine
-        || plain.body.len() as u64 > app.options.body_limit
+        || plain.body.len() as u64 > live.body_limit
     {
         return None;
     }
@@ -741,5 +826,7 @@ fn route(app: &App, plain: &Plain, asked: Asked, out: &mut Vec<u8>) -> Option<Pa
         asked,
         repeatable: reads || plain.idempotency_key.is_some(),
         length: plain.length,
+        patience: live.upstream_timeout,
+        ticket: None,
     })
 }

@@ -16,5 +16,5 @@ pub mod pool;
 pub mod request;
 mod rewind;
 
-pub use connection::{IDLE, serve};
+pub use connection::{FIRST, IDLE, serve};
 pub use rewind::Rewind;

@@ -9,7 +9,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
 };
-use router::{Options, Router, metrics::Metrics};
+use router::{LiveOptions, Options, Router, metrics::Metrics};
 use serde_json::{Value, json};
 use service::{Readiness, Shutdown};
 use std::{
@@ -230,6 +230,14 @@ pub async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     while !condition() {
         assert!(Instant::now() < end, "never: {what}");
         sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// The default options but for those that can be read anew.
+pub fn live(live: LiveOptions) -> Options {
+    Options {
+        live,
+        ..Options::default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The error end event: throws a BPMN error. If nobody catches it, its token ends as at a none end event.
-use super::{Behavior, ElementSpec, Next};
+use super::{Behavior, ElementSpec, Next, user_task::not_a_text};
 use crate::{command::Rejection, ctx::Ctx, definition::Node, xml::bpmn_child};
-use expr::Expression;
+use expr::{Expression, Value};
 use topology::Id;
 
 pub(super) const SPEC: ElementSpec = ElementSpec {
@@ -43,9 +43,13 @@ struct ErrorEndEvent {
 }
 
 impl Behavior for ErrorEndEvent {
-    fn enter(&self, _: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
+    fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
         let message = match &self.message {
-            Some(message) => ctx.eval_text(message, Some(token))?,
+            Some(message) => match ctx.eval(message, Some(token))? {
+                Value::Null => None,
+                Value::Str(text) => Some(text),
+                other => return Err(Ctx::failure(at, not_a_text(&other))),
+            },
             None => None,
         };
         ctx.throw_error(token, &self.code, message.as_deref())?;

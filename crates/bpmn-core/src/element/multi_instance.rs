@@ -62,7 +62,11 @@ fn parse<'x>(reader: &mut Reader<'x>, xml: Xml<'x, 'x>) -> Option<Box<dyn Behavi
     let cardinality = compiled("loopCardinality")?;
     let completion = compiled("completionCondition")?;
     let input = bpmn_child(xml, "loopDataInputRef").map(text);
-    let source = input.or_else(|| extension(xml, "collection").map(str::to_owned));
+    // An expression goes before a variable's name, wherever each of them stands; of two alike the one of BPMN counts.
+    let given = [input, extension(xml, "collection").map(str::to_owned)];
+    let mut given: Vec<String> = given.into_iter().flatten().collect();
+    given.sort_by_key(|text| !text.contains('{'));
+    let source = given.into_iter().next();
     let collection = match source {
         Some(text) if text.contains('{') => Some(Collection::Expression(reader.expression(xml, &id, &text)?)),
         Some(name) => Some(Collection::Variable(name)),

@@ -88,7 +88,7 @@ fn constraints(field: Xml<'_, '_>) -> Vec<Constraint> {
 }
 
 impl FieldKind {
-    fn read(xml: Xml<'_, '_>) -> FieldKind {
+    pub(super) fn read(xml: Xml<'_, '_>) -> FieldKind {
         match xml.attribute("type") {
             Some("string") => FieldKind::Text,
             Some("long") => FieldKind::Long,
@@ -289,7 +289,7 @@ fn translated(pattern: &str) -> Option<String> {
     Some(out)
 }
 
-fn read_date(text: &str, pattern: &str) -> Option<Millis> {
+pub(super) fn read_date(text: &str, pattern: &str) -> Option<Millis> {
     let format = translated(pattern)?;
     let parsed = jiff::fmt::strtime::parse(&format, text).ok()?;
     if let Ok(instant) = parsed.to_timestamp() {
@@ -301,7 +301,7 @@ fn read_date(text: &str, pattern: &str) -> Option<Millis> {
     Some(zoned.timestamp().as_millisecond())
 }
 
-fn write_date(date: Millis, pattern: &str) -> Option<String> {
+pub(super) fn write_date(date: Millis, pattern: &str) -> Option<String> {
     let zoned = jiff::Timestamp::from_millisecond(date)
         .ok()?
         .to_zoned(jiff::tz::TimeZone::UTC);

@@ -1,10 +1,12 @@
 //! Forms of user tasks and start events: where a form is, its fields, and what a form shows.
 mod field;
+mod property;
 mod view;
 
 pub use self::{
     field::{Constraint, Field, FieldKind},
-    view::{Shown, key, shown},
+    property::Property,
+    view::{Shown, key, shown, shown_properties},
 };
 use crate::xml::{Reader, extension};
 use expr::Expression;
@@ -15,6 +17,7 @@ use roxmltree::Node as Xml;
 pub struct Form {
     pub key: Option<FormKey>,
     pub fields: Vec<Field>,
+    pub properties: Vec<Property>,
 }
 
 impl Form {
@@ -23,6 +26,7 @@ impl Form {
         Form {
             key: FormKey::read(reader, xml, id),
             fields: Field::read_all(reader, xml, id),
+            properties: Property::read_all(reader, xml, id),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! What a form shows: its fields with their labels and values, seen from a task or before a start.
-use super::{Field, FieldKind};
+use super::{Field, FieldKind, Property};
 use crate::{
     Id, IdSource, Millis,
     command::{Env, Rejection, Retries},
@@ -53,6 +53,25 @@ pub fn shown(
     })
 }
 
+/// The readable properties of a node's form, as [`shown`] shows fields: their values are texts.
+///
+/// # Errors
+/// As of fields.
+pub fn shown_properties<'n>(
+    def: &DefinitionRef<'_>,
+    node: &'n Node,
+    of: Option<(&Instance, Id)>,
+    now: Millis,
+    user: Option<&str>,
+) -> Result<Vec<(&'n Property, Shown)>, Rejection> {
+    let task = of.map(|(_, task)| task);
+    seen(def, of, now, user, |ctx, token| {
+        let readable = node.form.properties.iter().filter(|property| property.readable);
+        let shown = readable.map(|property| Ok((property, ctx.shown_property(property, token, task)?)));
+        shown.collect()
+    })
+}
+
 /// The key of a task's form as it is now: its expression is evaluated whenever the task is shown.
 ///
 /// # Errors
@@ -102,6 +121,39 @@ fn seen<T>(
 }
 
 impl Ctx<'_, '_> {
+    /// Before a start there is nothing but the default.
+    fn shown_property(
+        &mut self,
+        property: &Property,
+        token: Option<Id>,
+        task: Option<Id>,
+    ) -> Result<Shown, Rejection> {
+        let variable = match (property.variable_name(), task) {
+            (Some(name), Some(_)) => self.find_variable(token, task, name).map(|v| v.value.clone()),
+            _ => None,
+        };
+        let source = match (&property.expression, task) {
+            (Some(expression), Some(_)) if property.variable.is_none() => Some(expression),
+            _ => property.field.default.as_ref(),
+        };
+        let value = match (variable, source) {
+            (Some(value), _) => value,
+            (None, Some(expression)) => from_value(self.eval(expression, token)?),
+            (None, None) => TypedValue::Null,
+        };
+        let text = property.form_value(value).map_err(|message| Rejection::Failure {
+            message,
+            element: None,
+        })?;
+        let value = text.map_or(TypedValue::Null, TypedValue::String);
+        Ok(Shown {
+            id: property.field.id.clone(),
+            label: property.label.clone(),
+            default: value.clone(),
+            value,
+        })
+    }
+
     fn shown_field(
         &mut self,
         field: &Field,

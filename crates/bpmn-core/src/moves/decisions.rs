@@ -1,5 +1,6 @@
 //! Decisions of business rule tasks: what they see, what becomes of the result, and what history keeps.
 use crate::{
+    ask::{Ask, Reply},
     command::Rejection,
     convert::{into_json, to_value},
     ctx::Ctx,
@@ -7,7 +8,7 @@ use crate::{
     history::Kind,
     instance::{HistoricDecision, HistoricDecisionInput, HistoricDecisionOutput, HistoryRow},
     value::{TypedValue, Variables},
-    world::{Call, Decided, Entries, Moment},
+    world::{Call, Decided, Entries, Moment, Undecided},
 };
 use serde_json::Value as Json;
 use topology::Id;
@@ -44,8 +45,7 @@ impl Ctx<'_, '_> {
             now: self.env.now,
             seed,
         };
-        let decided = self.env.world.decide(call, &variables, moment);
-        let decided = decided.map_err(|message| Ctx::failure(at, message))?;
+        let decided = self.decision_result(token, at, call, &variables, moment)?;
         self.tell_decision(token, at, &decided)?;
         if let Some(name) = result {
             let value = mapped(&decided, mapping).map_err(|message| Ctx::failure(at, message))?;
@@ -53,6 +53,31 @@ impl Ctx<'_, '_> {
         }
         self.decided.insert(token, decided);
         Ok(())
+    }
+
+    /// Evaluates until none of its scripts lacks its answer.
+    fn decision_result(
+        &mut self,
+        token: Id,
+        at: &Node,
+        call: &Call<'_>,
+        variables: &Variables,
+        moment: Moment,
+    ) -> Result<Decided, Rejection> {
+        let mut answers = Vec::new();
+        loop {
+            match self.env.world.decide(call, variables, moment, &answers) {
+                Ok(decided) => return Ok(decided),
+                Err(Undecided::Failed(message)) => return Err(Ctx::failure(at, message)),
+                Err(Undecided::Asks(script)) => {
+                    let ask = Ask::Script(script.asked(self.facts(Some(token))));
+                    answers.push(match self.ask(ask)? {
+                        Reply::Script(ran) => ran.map(|ran| ran.value.unwrap_or(TypedValue::Null)),
+                        Reply::Connector(_) => Err("a connector answered for a script".to_owned()),
+                    });
+                }
+            }
+        }
     }
 
     /// The variables that a token sees, with the contents of large ones.

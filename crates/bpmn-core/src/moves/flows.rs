@@ -81,6 +81,8 @@ impl Ctx<'_, '_> {
                 continue;
             }
             let from = match (row.state, &row.data) {
+                // It is about to go: only where it goes to counts.
+                _ if self.heading_for(id).is_some() => self.heading_for(id),
                 (TokenState::AfterAsync, Some(flow)) if row.ended().is_none() => {
                     self.def.definition.flow(flow).map(|f| f.target)
                 }

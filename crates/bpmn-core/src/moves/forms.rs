@@ -4,7 +4,7 @@ use crate::{
     convert::from_value,
     ctx::Ctx,
     definition::Node,
-    form::{Constraint, Field},
+    form::{Constraint, Field, Property},
     value::{TypedValue, Variables},
 };
 use topology::Id;
@@ -19,6 +19,9 @@ impl<'a> Ctx<'a, '_> {
         submitted: &Variables,
     ) -> Result<(), Rejection> {
         let mut rest = submitted.clone();
+        for property in &at.form.properties {
+            self.submit_property(property, at, token, task, &mut rest)?;
+        }
         for field in at.form.fields.iter().filter(|field| !field.business_key) {
             let value = rest
                 .iter()
@@ -57,6 +60,74 @@ impl<'a> Ctx<'a, '_> {
             self.set_variable(token, task, &name, value);
         }
         Ok(())
+    }
+
+    /// Takes what a property is about out of what is submitted, and makes it the property's variable.
+    fn submit_property(
+        &mut self,
+        property: &Property,
+        at: &Node,
+        token: Option<Id>,
+        task: Option<Id>,
+        rest: &mut Variables,
+    ) -> Result<(), Rejection> {
+        let id = &property.field.id;
+        let submitted = rest.iter().position(|(name, _)| name == id);
+        let refused = |why: &str| Err(Self::failure(at, format!("form property '{id}' {why}")));
+        let default = property.field.default.as_ref();
+        let value = match (submitted, default) {
+            (Some(_), _) if !property.writable => return refused("is not writable"),
+            (Some(place), _) => Some(rest.remove(place).1.lasting().0),
+            (None, None) if property.required => return refused("is required"),
+            (None, None) => None,
+            (None, Some(default)) => match self.eval(default, token)? {
+                expr::Value::Null if property.required => return refused("is required"),
+                expr::Value::Null => None,
+                // A default is a text before it is anything else.
+                value => Some(TypedValue::String(value.to_text())),
+            },
+        };
+        let value = match value {
+            Some(value) => property
+                .model_value(value)
+                .map_err(|cause| Self::failure(at, cause))?,
+            None => return Ok(()),
+        };
+        if value.is_null() {
+            return Ok(());
+        }
+        let name = match (property.variable_name(), &property.expression) {
+            (None, Some(expression)) => self.assigned(expression.text(), at, token, task)?,
+            (name, _) => name.unwrap_or(id).to_owned(),
+        };
+        self.set_variable(token, task, &name, value);
+        Ok(())
+    }
+
+    /// The variable that an expression names, to be set.
+    fn assigned(
+        &self,
+        expression: &str,
+        at: &Node,
+        token: Option<Id>,
+        task: Option<Id>,
+    ) -> Result<String, Rejection> {
+        let inner = expression
+            .strip_prefix("${")
+            .or_else(|| expression.strip_prefix("#{"))
+            .and_then(|text| text.strip_suffix('}'));
+        let name = inner.unwrap_or(expression).trim();
+        let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+        if inner.is_some() && name.chars().all(is_name) && self.find_variable(token, task, name).is_some() {
+            return Ok(name.to_owned());
+        }
+        let cause = match name.chars().all(is_name) {
+            true => format!("Cannot resolve identifier '{name}'"),
+            // The reference sets properties of Java objects, which aren't here.
+            false => format!("Cannot set '{name}'"),
+        };
+        let message = format!("Error while evaluating expression: {expression}. Cause: {cause}");
+        Err(Self::failure(at, message))
     }
 
     fn keeps_to(

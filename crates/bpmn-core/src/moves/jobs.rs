@@ -67,9 +67,9 @@ impl Ctx<'_, '_> {
         node.behavior.start().is_some() && node.parent.is_some_and(|p| self.node(p).event_subprocess)
     }
 
-    /// Adds the next job of a timer that fires again: of a boundary event that doesn't interrupt, of an event subprocess
-    /// (if that interrupts, the job ends with all else) or of a task's listener.
-    pub(crate) fn repeat_timer(&mut self, fired: &Job) -> Result<(), Rejection> {
+    /// Adds the next job of a timer that fires again: of a boundary event or an event subprocess that doesn't interrupt
+    /// (or that has `failed`), or of a task's listener.
+    pub(crate) fn repeat_timer(&mut self, fired: &Job, failed: bool) -> Result<(), Rejection> {
         let Some(repeat) = &fired.repeat else {
             return Ok(());
         };
@@ -78,7 +78,7 @@ impl Ctx<'_, '_> {
         };
         let again = match event.attached_to {
             Some(_) => !event.interrupting,
-            None => self.is_event_start(event) || event.has_timeout(),
+            None => event.has_timeout() || (self.is_event_start(event) && (failed || !event.interrupting)),
         };
         if !again {
             return Ok(());

@@ -3,6 +3,7 @@ use crate::{
     command::Rejection,
     ctx::Ctx,
     definition::{FlowIx, Node},
+    java_code,
     listener::{Listener, TaskEvent},
 };
 use topology::Id;
@@ -24,6 +25,10 @@ pub(crate) enum Scene {
     /// gets as its parent.
     Outside(Id),
 }
+
+/// What to do, for messages of a listener's class.
+const LISTENER_ADVICE: &str = "Java listeners can't be run here, use an expression or a script; --strict-deploy refuses such \
+                               models at deployment";
 
 impl Scene {
     /// The reference's word for the event that a listener is told.
@@ -74,8 +79,11 @@ impl<'a> Ctx<'a, '_> {
                 Ok(())
             }
             Listener::Class(class) => Err(self.missing_class(token, class)),
-            Listener::Delegate(expression) => {
-                self.eval(expression, token)?;
+            Listener::Delegate(expression, field) => {
+                let found = self.eval(expression, token)?;
+                if let Some(field) = field {
+                    return Err(self.failure_at(token, java_code::no_field(field, &found)));
+                }
                 let message = format!(
                     "ENGINE-02033 Delegate Expression '{}' did neither resolve to an implementation of 'interface \
                      org.camunda.bpm.engine.delegate.ExecutionListener' nor 'interface \
@@ -99,8 +107,7 @@ impl<'a> Ctx<'a, '_> {
     pub(crate) fn missing_class(&self, token: Option<Id>, class: &str) -> Rejection {
         let message = format!(
             "ENGINE-09008 Exception while instantiating class '{class}': ENGINE-09017 Cannot load class '{class}': \
-             Java listeners can't be run here, use an expression or a script; --strict-deploy refuses such models at \
-             deployment"
+             {class}; {LISTENER_ADVICE}"
         );
         self.failure_at(token, message)
     }

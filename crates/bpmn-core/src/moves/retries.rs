@@ -27,7 +27,7 @@ impl Ctx<'_, '_> {
             .ok_or(Rejection::NotFound { kind: "Job", id: job })?;
         // A repeating timer goes on all the same, once. When that can't be told, it was what failed.
         let repeats = row.kind.is_timer() && row.repeat.is_some();
-        let goes_on = repeats && self.repeat_timer(&row).is_ok();
+        let goes_on = repeats && self.repeat_timer(&row, true).is_ok();
         let now = self.env.now;
         let mut retries = row.retries;
         let mut due = row.due;

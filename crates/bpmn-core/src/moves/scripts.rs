@@ -129,10 +129,19 @@ impl Ctx<'_, '_> {
         let result = self.eval_caught(expression, token, task)?;
         Ok(result.map_err(|cause: EvalError| match cause.kind {
             ErrorKind::UnknownProperty => {
-                let name = cause.message.rsplit('\'').nth(1).unwrap_or_default().to_owned();
-                format!("org.camunda.bpm.impl.juel.jakarta.el.PropertyNotFoundException: Cannot find property {name}")
+                let text = match cause.message.find("The class '") {
+                    Some(at) => cause.message[at..].to_owned(),
+                    None => {
+                        let name = cause.message.rsplit('\'').nth(1).unwrap_or_default();
+                        format!("Cannot find property {name}")
+                    }
+                };
+                format!("org.camunda.bpm.impl.juel.jakarta.el.PropertyNotFoundException: {text}")
             }
-            _ => format!("org.camunda.bpm.impl.juel.jakarta.el.ELException: {}", cause.message),
+            _ => format!(
+                "org.camunda.bpm.impl.juel.jakarta.el.ELException: {}",
+                cause.message
+            ),
         }))
     }
 

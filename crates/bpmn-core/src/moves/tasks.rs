@@ -3,6 +3,7 @@ use crate::{
     command::{Rejection, TaskChange},
     ctx::Ctx,
     instance::JobKind,
+    java_code,
     listener::{Listener, TaskEvent},
     moves::Scene,
     note::TaskLink,
@@ -221,8 +222,11 @@ impl Ctx<'_, '_> {
                 ended.value(self, Some(token)).map(drop)
             }
             Listener::Class(class) => Err(self.missing_class(Some(token), class)),
-            Listener::Delegate(expression) => {
-                self.eval(expression, Some(token))?;
+            Listener::Delegate(expression, field) => {
+                let found = self.eval(expression, Some(token))?;
+                if let Some(field) = field {
+                    return Err(self.failure_at(Some(token), java_code::no_field(field, &found)));
+                }
                 let message = format!(
                     "Delegate expression {} did not resolve to an implementation of interface \
                      org.camunda.bpm.engine.delegate.TaskListener",

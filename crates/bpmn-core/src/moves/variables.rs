@@ -528,9 +528,20 @@ impl<'a> Ctx<'a, '_> {
             }
             MappingValue::Map(entries) => {
                 let mut map: Vec<(String, Value)> = Vec::with_capacity(entries.len());
+                let mut first: Option<Value> = None;
+                // The reference keeps them by what their keys are written as.
+                let mut entries: Vec<_> = entries.iter().collect();
+                entries.sort_by(|(one, _), (other, _)| one.text().cmp(other.text()));
                 for (key, item) in entries {
-                    let key = self.eval(key, token)?.to_text();
+                    let key = self.eval(key, token)?;
                     let item = self.collected(item, token)?;
+                    // The keys of a sorted map are compared with each other.
+                    if let Some(cause) = first.as_ref().and_then(|first| expr::not_comparable(&key, first)) {
+                        return Err(self.failure_at(token, cause));
+                    }
+                    let text = key.to_text();
+                    first.get_or_insert(key);
+                    let key = text;
                     match map.iter_mut().find(|(other, _)| *other == key) {
                         Some((_, there)) => *there = item,
                         None => map.push((key, item)),

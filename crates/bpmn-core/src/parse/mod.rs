@@ -1,5 +1,6 @@
 //! From BPMN XML to definitions. Refuses document type declarations; knows Camunda's namespace and its older name.
 mod checks;
+
 mod encoding;
 mod flows;
 mod limits;
@@ -8,13 +9,13 @@ mod node;
 mod schema;
 mod starters;
 
+pub(crate) use self::{checks::truth, node::read_mappings, starters::owners};
 use self::{
     flows::{
         Links, attach_boundary_events, default_flow, mark_events_behind_gateways, read_association, read_flow,
     },
     node::{read_body, read_node},
 };
-pub(crate) use self::{node::read_mappings, starters::owners};
 use crate::{
     definition::{Definition, Node, NodeIx},
     element,

@@ -2,12 +2,14 @@
 use bpmn_core::{
     Id,
     value::{TypedValue, Variables},
-    world::{Binding, Call, Decided, Entries, Evaluated, EvaluatedInput, EvaluatedOutput, Moment},
+    world::{
+        Binding, Call, Decided, Entries, Evaluated, EvaluatedInput, EvaluatedOutput, Scripted, Undecided,
+    },
 };
 
 /// `none` matches no rule, `one` gives the variable `x` as `r`, `two` gives it twice, `pair` gives two entries; there is no
 /// other.
-pub fn decide(call: &Call<'_>, variables: &Variables, _: Moment) -> Result<Decided, String> {
+pub fn decide(call: &Call<'_>, variables: &Variables, _: &[Scripted]) -> Result<Decided, Undecided> {
     let x = variables
         .iter()
         .find(|(name, _)| name == "x")
@@ -19,12 +21,12 @@ pub fn decide(call: &Call<'_>, variables: &Variables, _: Moment) -> Result<Decid
         ("two", _) => vec![vec![entry("r")], vec![entry("r")]],
         ("pair", _) => vec![vec![entry("o"), entry("p")]],
         _ => {
-            return Err(format!(
+            return Err(Undecided::Failed(format!(
                 "no decision '{}' {:?} of {:?}",
                 call.key_text(),
                 call.binding,
                 call.tenant
-            ));
+            )));
         }
     };
     let output = |(order, (name, value)): (usize, &(Option<String>, TypedValue))| EvaluatedOutput {

@@ -9,7 +9,7 @@ use bpmn_core::{
     new_instance, step,
     tracked::{Entity, Tracked},
     value::Variables,
-    world::{Call, Decided, Moment, World},
+    world::{Call, Decided, Moment, Scripted, Undecided, World},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -68,8 +68,14 @@ struct Around<'a> {
 }
 
 impl World for Around<'_> {
-    fn decide(&self, call: &Call<'_>, variables: &Variables, at: Moment) -> Result<Decided, String> {
-        crate::decisions::decide(call, variables, at)
+    fn decide(
+        &self,
+        call: &Call<'_>,
+        variables: &Variables,
+        _: Moment,
+        answers: &[Scripted],
+    ) -> Result<Decided, Undecided> {
+        crate::decisions::decide(call, variables, answers)
     }
 
     fn definition(&self, id: Id) -> Option<DefinitionRef<'_>> {

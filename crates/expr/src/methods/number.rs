@@ -140,6 +140,11 @@ fn compare(left: &Value, right: &Value) -> Result<Value, EvalError> {
     Ok(Value::Int(order as i32))
 }
 
+/// Why Java can't compare a key with another: what it says of objects of different classes.
+pub fn not_comparable(key: &Value, other: &Value) -> Option<String> {
+    (key.class_name() != other.class_name()).then(|| no_cast(key, other))
+}
+
 /// What Java says when an object is not of the class a comparison needs.
 pub(crate) fn no_cast(target: &Value, value: &Value) -> String {
     let (from, to) = (value.class_name(), target.class_name());

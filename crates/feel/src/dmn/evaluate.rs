@@ -10,14 +10,14 @@ use std::cell::RefCell;
 
 /// What evaluating a decision may ask of the place it runs in.
 pub trait Host: host::Host {
-    /// Evaluates a script in a language that is neither FEEL nor JUEL.
+    /// Evaluates a script in a language that is neither FEEL nor JUEL. It sees the host's variables, and before them `named`:
+    /// what required decisions gave, and the value of the input that a cell is of.
     ///
     /// # Errors
     /// A language that isn't there, or a script that fails.
-    fn script(&self, language: &str, text: &str, variables: &dyn host::Host) -> Result<Value, String> {
-        let _ = (text, variables);
+    fn script(&self, language: &str, _text: &str, _named: Vec<(String, Value)>) -> Result<Value, String> {
         Err(format!(
-            "DMN-01003 Unable to find script engine for expression language '{language}'."
+            "Can't find scripting engine for '{language}': scriptEngine is null"
         ))
     }
 }
@@ -80,6 +80,12 @@ impl host::Host for Layer<'_> {
         own.map(|(_, v)| v.clone()).or_else(|| self.outer.variable(name))
     }
 
+    fn named(&self) -> Vec<(String, Value)> {
+        let mut named = self.outer.named();
+        named.extend(self.names.iter().cloned());
+        named
+    }
+
     fn now(&self) -> i64 {
         self.outer.now()
     }
@@ -104,6 +110,10 @@ impl host::Host for Results<'_> {
             .find(|(n, _)| n == name)
             .map(|(_, v)| v.clone());
         own.or_else(|| self.outer.variable(name))
+    }
+
+    fn named(&self) -> Vec<(String, Value)> {
+        self.known.borrow().clone()
     }
 
     fn now(&self) -> i64 {
@@ -369,7 +379,7 @@ impl Cell {
                 language,
                 variables,
             ),
-            Some(language) if !is_feel(language) => host.script(language, text, variables),
+            Some(language) if !is_feel(language) => host.script(language, text, variables.named()),
             _ => {
                 let parsed = self.feel.get_or_init(|| Expression::parse(text));
                 parsed

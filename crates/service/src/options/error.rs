@@ -1,7 +1,12 @@
 //! What is wrong with which option, and where it came from.
 use super::sources;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    hash::{DefaultHasher, Hash, Hasher},
+    path::PathBuf,
+};
 
 /// Where an option's value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,18 +32,29 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Where each option came from, by name without dashes.
+/// Where each option came from, by name without dashes, and a digest of its value that tells it from another one.
 #[derive(Clone, Debug, Default)]
-pub struct Origins(BTreeMap<String, Origin>);
+pub struct Origins(BTreeMap<String, (Origin, u64)>);
 
 impl Origins {
-    pub(super) fn insert(&mut self, long: &str, origin: Origin) {
-        self.0.insert(long.to_owned(), origin);
+    pub(super) fn insert(&mut self, long: &str, origin: Origin, values: &[String]) {
+        let mut digest = DefaultHasher::new();
+        values.hash(&mut digest);
+        self.0.insert(long.to_owned(), (origin, digest.finish()));
+    }
+
+    /// The options that were given otherwise at another reading, by name without dashes.
+    pub fn changed(&self, other: &Origins) -> BTreeSet<String> {
+        let names = self.0.keys().chain(other.0.keys());
+        let changed = names.filter(|name| self.0.get(*name) != other.0.get(*name));
+        changed.cloned().collect()
     }
 
     /// The origin of an option.
     pub fn of(&self, long: &str) -> Origin {
-        self.0.get(long).cloned().unwrap_or(Origin::Default)
+        self.0
+            .get(long)
+            .map_or(Origin::Default, |(origin, _)| origin.clone())
     }
 }
 

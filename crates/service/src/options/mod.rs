@@ -11,10 +11,53 @@ mod sources;
 pub use error::{ConfigError, Origin, Origins, Parsed};
 
 use clap::{ArgMatches, Args, Command, parser::ValueSource};
-use std::{collections::BTreeSet, io, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 /// Reads a file of options; tests give their own.
 pub type ReadFile<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
+
+/// Where the options of a process come from, so that they can be read again while it runs.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// What usage texts call the program, such as `stellwerk router`.
+    pub name: String,
+    /// The arguments after the role's name.
+    pub args: Vec<String>,
+    /// The process environment.
+    pub env: Vec<(String, String)>,
+}
+
+impl Source {
+    /// Reads the options: arguments and environment as they were at the start, the file of `--config` as it is now.
+    ///
+    /// # Errors
+    /// As [`parse`].
+    pub fn read<A: Args>(&self) -> Result<Parsed<A>, ConfigError> {
+        parse::<A>(&self.name, &self.args, &self.env, &|path| {
+            fs::read_to_string(path)
+        })
+    }
+
+    /// The file of `--config`, if there is one.
+    pub fn file<A: Args>(&self) -> Option<PathBuf> {
+        let argv = std::iter::once(&self.name).chain(&self.args);
+        let matches = relaxed(command::<A>(&self.name))
+            .ignore_errors(true)
+            .try_get_matches_from(argv);
+        sources::config_path(&matches.ok()?, &self.env)
+    }
+}
+
+/// The names of a part's options, without dashes.
+pub fn names<A: Args>() -> BTreeSet<String> {
+    let command = A::augment_args(Command::new("part"));
+    let names = command.get_arguments().filter_map(|arg| arg.get_long());
+    names.map(str::to_owned).collect()
+}
 
 /// Parses the options of a role. Pure but for `read`.
 ///
@@ -71,14 +114,14 @@ pub fn parse<A: Args>(
                     return Err(ConfigError::new(long, "a secret must not stand on the command line: use its file, the environment or --config")
                         .at(Origin::Flag));
                 }
-                origins.insert(long, Origin::Flag);
+                origins.insert(long, Origin::Flag, &[]);
                 continue;
             }
             let Some((origin, values)) = sources::find(long, &env, &file) else {
                 continue;
             };
             let flags = sources::as_flags(arg, long, origin, values)?;
-            origins.insert(long, origin.clone());
+            origins.insert(long, origin.clone(), values);
             if depth == 0 {
                 merged.extend(flags)
             } else {

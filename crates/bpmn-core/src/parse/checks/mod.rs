@@ -273,7 +273,7 @@ fn text_of(node: Xml<'_, '_>) -> String {
 }
 
 /// Whether a text as the reference's parser reads it is a truth value, and which.
-fn truth(text: &str) -> Option<bool> {
+pub(crate) fn truth(text: &str) -> Option<bool> {
     match text {
         "true" | "enabled" | "on" | "active" | "yes" => Some(true),
         "false" | "disabled" | "off" | "inactive" | "no" => Some(false),
