@@ -18,6 +18,9 @@ pub struct HistoryOptions {
     /// Share of the time that the clean-up works; it pauses for the rest
     #[arg(long, value_name = "PERCENT", default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub history_cleanup_load: u32,
+    /// How long the answer to a request with an Idempotency-Key is kept, at least: from then on, and after the end of its instance
+    #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = service::duration)]
+    pub idempotency_ttl: Duration,
     /// Where history is streamed to besides: postgres://…, file:/PATH (one JSON object a line), http://…; off stops it
     #[arg(long, value_name = "SINK")]
     pub history_sink: Option<Target>,
@@ -32,6 +35,7 @@ impl Default for HistoryOptions {
             history_cleanup_window: Windows::default(),
             history_cleanup_batch_size: 500,
             history_cleanup_load: 25,
+            idempotency_ttl: Duration::from_secs(7 * 86_400),
             history_sink: None,
             history_sink_hold: Duration::from_secs(7 * 86_400),
         }
@@ -45,6 +49,7 @@ impl HistoryOptions {
             windows: self.history_cleanup_window.clone(),
             portion: self.history_cleanup_batch_size as usize,
             load: self.history_cleanup_load,
+            idempotency_ttl: self.idempotency_ttl.as_millis() as i64,
             sink_hold: self.history_sink_hold.as_millis() as i64,
         }
     }

@@ -287,6 +287,7 @@ fn routes(app: App, metrics: Metrics) -> Router {
     let rest = Router::new()
         .nest("/engine-rest", rest)
         .merge(internal::correlate::routes().with_state(app.clone()))
+        .merge(rest::once::internal().with_state(app.clone()))
         .merge(internal::external_task::routes().with_state(app.clone()))
         .layer(middleware::from_fn_with_state(
             Arc::new((app.clone(), metrics)),

@@ -33,6 +33,17 @@ impl Admitted {
         accept.and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
+    /// The same client's request, sent to nodes in another form.
+    pub fn with(&self, out: Outgoing) -> Admitted {
+        Admitted {
+            call: self.call.clone(),
+            out,
+            idempotency_key: self.idempotency_key.clone(),
+            partial: self.partial,
+            _memory: None,
+        }
+    }
+
     /// The same client's request to read something else.
     pub fn to_read(&self, target: String) -> Admitted {
         let mut out = self.out.clone();

@@ -4,13 +4,17 @@ use crate::{
     admit::{Admitted, admit},
     classify::{Call, Classified, Scope, classify},
     cors::Cors,
-    fan_out::{Stop, batch, command, correlate, definitions, fair, item_count, list, report, single, sum},
+    fan_out::{
+        Stop, batch, command, correlate, definitions, fair, item_count, list, once, report, single, sum,
+    },
+    foreign,
     forward::{to_any, to_drawn_slot, to_slot},
     headers,
-    locate::{Target, locate},
+    locate::{Located, Target, locate_by},
     metrics::{LimitLabel, RequestLabels},
     rates::{self, Asker, Entry, Refused, Ticket},
     respond::{self, Answer},
+    routing_key::learn,
     spans::{RequestSpan, Traced},
     state::{App, Exposure},
 };
@@ -73,12 +77,14 @@ where
                 if let Some(span) = &mut span {
                     span.is(&call);
                 }
-                let only = restrict(&app, &call);
-                let admitted = admit(&app, call, parts, body).await?;
+                let theirs = matches!(&call.scope, Scope::Shard(name)
+                    if app.foreign.shards.iter().any(|shard| shard.name.as_str() == name));
+                let only = if theirs { Ok(None) } else { restrict(&app, &call) };
+                let mut admitted = admit(&app, call, parts, body).await?;
                 if only.is_err() {
                     admitted.has_body()?;
                 }
-                dispatch(&app, &admitted, only?).await
+                dispatch(&app, &mut admitted, only?).await
             }
         }
     };
@@ -207,7 +213,8 @@ fn may_serve(app: &App) -> Result<(), ApiError> {
 /// `[{"name":"default"}]` and the shards, each of which may be asked alone.
 fn engines(app: &App) -> Answer {
     let snapshot = app.snapshot();
-    let names = std::iter::once("default").chain(snapshot.shards.iter().map(|shard| shard.name.as_str()));
+    let shards = snapshot.shards.iter().chain(&app.foreign.shards);
+    let names = std::iter::once("default").chain(shards.map(|shard| shard.name.as_str()));
     let list: Vec<Value> = names.map(|name| json!({"name": name})).collect();
     respond::json(Value::from(list).to_string(), &[])
 }
@@ -240,7 +247,10 @@ fn restrict(app: &App, call: &Call) -> Result<Option<ShardName>, ApiError> {
     }
 }
 
-async fn dispatch(app: &Arc<App>, request: &Admitted, only: Option<ShardName>) -> Result<Answer, Stop> {
+async fn dispatch(app: &Arc<App>, request: &mut Admitted, only: Option<ShardName>) -> Result<Answer, Stop> {
+    if let (None, Some(answer)) = (&only, foreign::answer(app, request).await?) {
+        return Ok(answer);
+    }
     let operation = request.call.operation;
     if operation.class == Class::BroadcastWrite && app.options.is_fixed() {
         return Err(ApiError::unavailable(format!(
@@ -252,12 +262,7 @@ async fn dispatch(app: &Arc<App>, request: &Admitted, only: Option<ShardName>) -
     if only.is_none() && app.snapshot().shards.len() > 1 && definitions::concerns(&request.call) {
         return definitions::answer(app, request).await;
     }
-    let target = locate(
-        &request.call,
-        &request.out.body,
-        request.idempotency_key.as_deref(),
-    );
-    match target {
+    match located(app, request).await? {
         Target::Slot(slot) => one_slot(app, request, only, slot).await,
         Target::AnySlot => Ok(respond::relay(to_drawn_slot(app, only.as_ref(), request).await?)),
         Target::AnyShard if item_count::is_asked(request) => item_count::answer(app, request, only).await,
@@ -269,9 +274,50 @@ async fn dispatch(app: &Arc<App>, request: &Admitted, only: Option<ShardName>) -
     }
 }
 
+/// Where the request goes; marks one that the router's own rules placed.
+async fn located(app: &App, request: &mut Admitted) -> Result<Target, ApiError> {
+    let ask = |request: &Admitted| {
+        let header = |name: &str| request.out.headers.get(name)?.to_str().ok();
+        locate_by(
+            &app.routing_keys,
+            &app.definitions,
+            &request.call,
+            &request.out.body,
+            request.idempotency_key.as_deref(),
+            &header,
+        )
+    };
+    let located = match ask(request) {
+        Err(definition) => match learn(app, &request.out, &definition).await? {
+            Some(_) => ask(request).ok(),
+            // A node refuses it in the engine's own words.
+            None => None,
+        },
+        known => known.ok(),
+    };
+    let Located { target, placed } = located.unwrap_or(Located {
+        target: Target::AnySlot,
+        placed: true,
+    });
+    if placed {
+        request
+            .out
+            .headers
+            .insert(headers::PLACED, HeaderValue::from_static("1"));
+    }
+    Ok(target)
+}
+
 /// An operation that several shards take part in.
 async fn many(app: &Arc<App>, request: &Admitted, only: Option<ShardName>) -> Result<Answer, Stop> {
     let operation = request.call.operation;
+    if let Some(key) = request
+        .idempotency_key
+        .as_deref()
+        .filter(|_| once::concerns(operation))
+    {
+        return once::answer(app, request, key, only).await;
+    }
     match (operation.class, &operation.merge) {
         (Class::FanoutList | Class::FanoutSum, _) if wants_hal(request) && !offers_hal(request) => {
             Err(ApiError::not_acceptable().into())
@@ -280,7 +326,7 @@ async fn many(app: &Arc<App>, request: &Admitted, only: Option<ShardName>) -> Re
         (Class::FanoutSum, Merge::Report(_)) => report::answer(app, request, only).await,
         (Class::FanoutSum, _) => sum::answer(app, request, only).await,
         (Class::FanoutFair, _) => fair::answer(app, request, only).await,
-        (Class::FanoutFirst, Merge::Correlate) => correlate::answer(app, request, only).await,
+        (Class::FanoutFirst, Merge::Correlate) => correlate::answer(app, request, only, None).await,
         (Class::FanoutFirst, _) => single::answer(app, request, only).await,
         (Class::BroadcastCommand, _) => command::answer(app, request, only).await,
         // With one shard there is nothing to divide.
@@ -312,7 +358,7 @@ async fn one_slot(
         return Ok(respond::relay(answer));
     }
     if request.call.operation.class == Class::Key {
-        let message = format!("the business key belongs to engine {owner}, not to {only}");
+        let message = format!("the key that places it belongs to engine {owner}, not to {only}");
         return Err(ApiError::invalid_request(message).into());
     }
     // The named shard doesn't have it, and says so in the engine's own words.

@@ -9,6 +9,8 @@ use rest_api::cursor;
 pub const SLOT: HeaderName = HeaderName::from_static("x-stellwerk-slot");
 /// Epoch at which the shard owns that slot.
 pub const EPOCH: HeaderName = HeaderName::from_static("x-stellwerk-epoch");
+/// The router's rules chose that slot: it holds whatever the business key is.
+pub const PLACED: HeaderName = HeaderName::from_static("x-stellwerk-placed");
 /// Published index of the reference log.
 pub const LOG_INDEX: HeaderName = HeaderName::from_static("x-stellwerk-log-index");
 /// A shard refuses only because it has nothing of what was asked for.
@@ -43,6 +45,8 @@ pub const WHERE: HeaderName = HeaderName::from_static("x-stellwerk-where");
 pub const SHARD: HeaderName = HeaderName::from_static("x-stellwerk-shard");
 /// The node that answered, for whoever asked.
 pub const NODE: HeaderName = HeaderName::from_static("x-stellwerk-node");
+/// Where a foreign shard has deployed something else than we.
+pub const FOREIGN: HeaderName = HeaderName::from_static("x-stellwerk-foreign");
 /// Ours that a client gets.
 pub const FOR_CLIENTS: [HeaderName; 3] = [MISSING, BEHIND, cursor::HEADER];
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");

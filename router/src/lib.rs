@@ -16,6 +16,7 @@ pub mod admit;
 pub mod classify;
 pub mod cors;
 pub mod fan_out;
+pub mod foreign;
 pub mod forward;
 pub mod gate;
 mod handle;
@@ -28,6 +29,7 @@ pub mod plain;
 pub mod rates;
 mod reload;
 pub mod respond;
+pub mod routing_key;
 pub mod scan;
 mod server;
 pub mod snapshot;
@@ -192,6 +194,11 @@ pub async fn run(
         AdminListen::At(address) => Some(sockets.listen("admin", address).await?),
     };
     tracing::info!(topology = cluster.describe(), "router");
+    // A fixed list has no store: there the options of each router are all there is.
+    if options.shard.is_empty() {
+        let keys = routing_key::RoutingKeys::new(&options.routing_key)?;
+        keys.agree(&*cluster, options.replace_routing_key).await?;
+    }
     let router = Router::new(options, cluster.watch(), shutdown.clone())?;
     let router = match reload {
         Some(reload) => router.reloading(reload, cluster),

@@ -1,6 +1,7 @@
 //! Second phase: where does it belong? Pure: from the operation and what the request names to a slot.
 use crate::{
     classify::Call,
+    routing_key::{Definitions, Placing, RoutingKeys, Said},
     scan::{self, Found},
     text::{percent_decode, query_values},
 };
@@ -37,6 +38,8 @@ pub struct Named<'a> {
     pub operation: &'static Operation,
     /// First parameter of the path, raw.
     pub id: Option<&'a str>,
+    /// The second, raw.
+    pub second: Option<&'a str>,
     /// Raw query.
     pub query: Option<&'a str>,
 }
@@ -46,9 +49,60 @@ impl<'a> From<&'a Call> for Named<'a> {
         Named {
             operation: call.operation,
             id: call.params.first().map(|(_, id)| id.as_str()),
+            second: call.params.get(1).map(|(_, second)| second.as_str()),
             query: call.query.as_deref(),
         }
     }
+}
+
+/// Where a request goes, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Located {
+    /// Where.
+    pub target: Target,
+    /// Rules of the router chose the slot, so a node doesn't ask whether it is the business key's.
+    pub placed: bool,
+}
+
+/// As [`locate`], with starts placed by the rules of the router.
+///
+/// # Errors
+/// The id of a definition that must be known first.
+pub fn locate_by<'a, 'h>(
+    keys: &RoutingKeys,
+    known: &Definitions,
+    call: impl Into<Named<'a>>,
+    body: &[u8],
+    idempotency_key: Option<&str>,
+    header: &dyn Fn(&str) -> Option<&'h str>,
+) -> Result<Located, String> {
+    let call = call.into();
+    let placing = match call.operation.class {
+        Class::Key if !keys.are_usual() => {
+            let said = Said {
+                body,
+                variables: &["variables"],
+                header,
+            };
+            keys.place(&call, &said, known)
+        }
+        _ => Placing::Usual,
+    };
+    let slot = match placing {
+        Placing::Usual => {
+            return Ok(Located {
+                target: locate(call, body, idempotency_key),
+                placed: false,
+            });
+        }
+        Placing::Unknown(definition) => return Err(definition),
+        Placing::By(value) => Some(Slot::of_key(&value)),
+        Placing::Nothing => idempotency_key.map(Slot::of_key),
+    };
+    Ok(Located {
+        target: slot.map_or(Target::AnySlot, Target::Slot),
+        placed: true,
+    })
 }
 
 /// Where the request goes, from its path, query and body. `idempotency_key` places a start without business key, so
@@ -56,7 +110,11 @@ impl<'a> From<&'a Call> for Named<'a> {
 pub fn locate<'a>(call: impl Into<Named<'a>>, body: &[u8], idempotency_key: Option<&str>) -> Target {
     let call = call.into();
     match call.operation.class {
-        Class::Any | Class::BroadcastWrite => Target::AnyShard,
+        // One that is repeated must find the answer to the first; an evaluation tells history.
+        Class::Any if !call.operation.path.ends_with("/evaluate") => Target::AnyShard,
+        Class::Any | Class::BroadcastWrite => idempotency_key
+            .map(Slot::of_key)
+            .map_or(Target::AnyShard, Target::Slot),
         Class::Id => by_path(call),
         Class::Key => by_key(call.operation, body, idempotency_key),
         // A command that scatters ids may name a query beside them, which is for everyone.

@@ -1,5 +1,5 @@
 //! The options of `stellwerk router`.
-use crate::live::LiveOptions;
+use crate::{foreign::ForeignShard, live::LiveOptions, routing_key::Rule};
 use clap::Args;
 use cluster::{Cluster, FixedShard, TopologyOption};
 use service::{Common, ConfigError, HostPort, Secret};
@@ -19,6 +19,15 @@ pub struct Options {
     /// A shard of a fixed topology (repeatable): NAME=URL[,URL…]; other URLs are read anew from the --config file, other names aren't
     #[arg(long, value_name = "NAME=URL[,URL…]")]
     pub shard: Vec<FixedShard>,
+    /// Camunda 7 or Operaton servers that get a share of the new instances (repeatable): NAME=PERCENT@URL[,URL…], the URLs of their REST roots
+    #[arg(long, value_name = "NAME=PERCENT@URL[,URL…]")]
+    pub foreign_shard: Vec<ForeignShard>,
+    /// What places the starts of a process definition (`*`: of all others): business-key, tenant, definition, header:NAME or variable:NAME (repeatable)
+    #[arg(long, value_name = "DEFINITION=SOURCE")]
+    pub routing_key: Vec<Rule>,
+    /// Put these routing keys in the place of those that the cluster has; all other routers must be stopped
+    #[arg(long)]
+    pub replace_routing_key: bool,
     /// File with the secret shared by routers and nodes
     #[arg(long, value_name = "FILE")]
     pub cluster_secret_file: Option<PathBuf>,
@@ -64,6 +73,9 @@ impl Default for Options {
             listen: HostPort::loopback(8080),
             topology: None,
             shard: Vec::new(),
+            foreign_shard: Vec::new(),
+            routing_key: Vec::new(),
+            replace_routing_key: false,
             cluster_secret_file: None,
             access_log: None,
             handover: None,

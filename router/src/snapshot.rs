@@ -24,6 +24,8 @@ pub struct Node {
     pub url: String,
     /// Idle connections for plain HTTP/1.1.
     pub(crate) plain: Pool,
+    /// A server of a foreign shard: it gets no secret of ours.
+    pub foreign: bool,
     /// How much of its share of the slots it gets: 0 while it is down, [`WHOLE`] in the end.
     share: AtomicU32,
     /// Requests in a row that it gave no good answer to.
@@ -46,9 +48,18 @@ impl Node {
             id: id.to_owned(),
             url: url.trim_end_matches('/').to_owned(),
             plain: Pool::to(url.trim_end_matches('/')),
+            foreign: false,
             share: AtomicU32::new(WHOLE),
             misses: AtomicU32::new(0),
             changes: watch::Sender::new(true),
+        }
+    }
+
+    /// A server of a foreign shard, called by the URL of its REST root.
+    pub fn foreign(shard: ShardName, url: &str) -> Node {
+        Node {
+            foreign: true,
+            ..Node::new(shard, url, url)
         }
     }
 
@@ -238,6 +249,19 @@ impl Snapshot {
         // The shards stand in the table's order.
         let (index, epoch) = table.owner_index(slot);
         Ok((&self.shards[index], epoch))
+    }
+
+    /// A slot of a shard: the first from `near` on, so that the same table gives the same one.
+    ///
+    /// # Errors
+    /// 503 if it has none.
+    pub fn slot_of(&self, shard: &Shard, near: Slot) -> Result<Slot, ApiError> {
+        let table = self.table.as_ref().ok_or_else(no_shard)?;
+        let from = |slot: Slot| Slot::from_bits(u64::from(slot.number()) + u64::from(near.number()));
+        let found = Slot::all()
+            .map(from)
+            .find(|slot| *table.owner(*slot).0 == shard.name);
+        found.ok_or_else(|| ApiError::unavailable(format!("shard {} has no slots at the moment", shard.name)))
     }
 
     /// Shards that own slots: those that a fan-out asks.

@@ -1,6 +1,13 @@
 //! What all requests share.
 use crate::{
-    Options, access::AccessLog, fan_out::wakeups::Hub, live::Live, metrics::Metrics, snapshot::Snapshot,
+    Options,
+    access::AccessLog,
+    fan_out::wakeups::Hub,
+    foreign::Foreign,
+    live::Live,
+    metrics::Metrics,
+    routing_key::{Definitions, RoutingKeys},
+    snapshot::Snapshot,
     upstream::Upstream,
 };
 use arc_swap::ArcSwap;
@@ -44,6 +51,12 @@ pub struct App {
     pub fanouts: Semaphore,
     /// Cancelled when the router stops: parked requests are answered then.
     pub stopping: CancellationToken,
+    /// Clusters of Camunda 7 or Operaton beside ours.
+    pub foreign: Foreign,
+    /// What places starts.
+    pub routing_keys: RoutingKeys,
+    /// Definitions that were asked for because of that.
+    pub definitions: Definitions,
     /// Where requests are told of.
     pub access_log: Option<AccessLog>,
     /// Memory for request bodies and merged answers, in KiB.
@@ -83,6 +96,9 @@ impl App {
         let live = Live::new(options.live.clone(), None)?;
         let now = &live.options;
         Ok(App {
+            foreign: Foreign::new(&options.foreign_shard, now.shard_concurrency)?,
+            routing_keys: RoutingKeys::new(&options.routing_key)?,
+            definitions: Definitions::default(),
             access_log,
             upstream,
             stopping,

@@ -211,7 +211,7 @@ impl Upstream {
         *request.method_mut() = out.method.clone();
         *request.uri_mut() = uri;
         *request.headers_mut() = out.headers.clone();
-        if let Some(secret) = &self.secret {
+        if let Some(secret) = self.secret.as_ref().filter(|_| !node.foreign) {
             request.headers_mut().insert(headers::SECRET, secret.clone());
         }
         match timeout_at(deadline, self.client.request(request)).await {

@@ -30,6 +30,9 @@ pub async fn follow(app: Arc<App>, mut views: Receiver<Arc<View>>, ready: Readin
     let mut tick = interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tasks.spawn(wakeups::poll(app.clone()));
+    for node in app.foreign.nodes() {
+        tasks.spawn(probe(app.clone(), node));
+    }
     loop {
         let view = views.borrow_and_update().clone();
         let snapshot = Snapshot::build(&view, &app.snapshot(), app.live().options.shard_concurrency);
@@ -91,7 +94,13 @@ fn tell(app: &App, view: &View, ready: &Readiness) {
 async fn probe(app: Arc<App>, node: Arc<Node>) {
     let out = Outgoing {
         method: Method::GET,
-        target: "/internal/health".to_owned(),
+        // Behind a foreign shard's REST root.
+        target: if node.foreign {
+            "/version"
+        } else {
+            "/internal/health"
+        }
+        .to_owned(),
         headers: HeaderMap::new(),
         body: Bytes::new(),
     };
@@ -111,7 +120,10 @@ async fn probe(app: Arc<App>, node: Arc<Node>) {
                 sleep(pause).await;
             }
         }
-        let out = out.clone().with(headers::LOG_INDEX, snapshot.published);
+        let out = match node.foreign {
+            true => out.clone(),
+            false => out.clone().with(headers::LOG_INDEX, snapshot.published),
+        };
         drop(snapshot);
         let answer = app
             .upstream
@@ -122,10 +134,12 @@ async fn probe(app: Arc<App>, node: Arc<Node>) {
                 let status = answer.status();
                 // Read to its end, so that the connection can be used again.
                 let _ = answer.into_body().collect().await;
-                if status.is_success() && app.exposure() != Exposure::Fine {
+                if status.is_success() && !node.foreign && app.exposure() != Exposure::Fine {
                     ask_for_password(&app, &node, &out).await;
                 }
-                (status.is_success(), format!("health is {}", status.as_u16()))
+                // One that asks for a password answers all the same.
+                let there = status.is_success() || (node.foreign && status == http::StatusCode::UNAUTHORIZED);
+                (there, format!("health is {}", status.as_u16()))
             }
             Err(failure) => (false, failure.why),
         };

@@ -570,3 +570,48 @@ async fn a_fixed_list_of_shards_serves_and_refuses_what_all_would_share() {
         "{got:?}"
     );
 }
+
+#[tokio::test]
+async fn s3_43_what_a_message_starts_goes_where_its_definition_s_rule_says() {
+    let answer = |of: usize| {
+        move |seen: Seen| async move {
+            match seen.path.as_str() {
+                "/internal/correlate/probe" => {
+                    let start = json!({"definition": "invoice:1:018b", "element": "S"});
+                    ok(json!({"executions": [], "starts": [start]}))
+                        .with("x-stellwerk-coverage", coverage(of, 2))
+                }
+                _ => no_content(),
+            }
+        }
+    };
+    let (a, b) = (FakeNode::start(answer(0)).await, FakeNode::start(answer(1)).await);
+    let options = Options {
+        routing_key: vec!["invoice=variable:customer".parse().unwrap()],
+        ..Options::default()
+    };
+    let cluster = Cluster::with(&[("a", &[&a]), ("b", &[&b])], options).await;
+    for (body, placed_by) in [
+        (
+            r#"{"messageName":"m","businessKey":"k","processVariables":{"customer":{"value":"c"}}}"#,
+            "c",
+        ),
+        (
+            r#"{"messageName":"m","businessKey":"k","correlationKeys":{"customer":{"value":"d"}},"all":true}"#,
+            "d",
+        ),
+    ] {
+        let sent = (a.seen().len(), b.seen().len());
+        assert_eq!(cluster.post("/message", body).await.status, 204, "{body}");
+        let seen = [a.seen().split_off(sent.0), b.seen().split_off(sent.1)].concat();
+        let started = seen
+            .iter()
+            .find(|seen| seen.path == "/engine-rest/message")
+            .unwrap();
+        assert_eq!(
+            started.header("x-stellwerk-slot"),
+            Slot::of_key(placed_by).number().to_string()
+        );
+        assert_eq!(started.header("x-stellwerk-placed"), "1");
+    }
+}

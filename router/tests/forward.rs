@@ -655,3 +655,94 @@ async fn who_asked_and_who_answered_is_told_in_the_access_log_and_to_whoever_wan
     }
     let _ = std::fs::remove_file(&path);
 }
+
+/// Options with these routing keys.
+fn routed(rules: &[&str]) -> Options {
+    Options {
+        routing_key: rules.iter().map(|rule| rule.parse().unwrap()).collect(),
+        ..Options::default()
+    }
+}
+
+#[tokio::test]
+async fn s3_43_starts_go_where_their_definition_s_rule_says_on_both_ways() {
+    for fast_path in [true, false] {
+        let answer = async |seen: Seen| match seen.path.as_str() {
+            "/internal/definition/018bcfe5" => ok(json!({"key": "invoice", "tenantId": "t"})),
+            path if path.starts_with("/internal/definition/") => status(404, json!({})),
+            _ => started(),
+        };
+        let (a, b) = (FakeNode::start(answer).await, FakeNode::start(answer).await);
+        let options = Options {
+            fast_path,
+            ..routed(&["invoice=variable:customer", "order=header:x-customer", "*=tenant"])
+        };
+        let cluster = Cluster::with(&[("a", &[&a]), ("b", &[&b])], options).await;
+        let body = r#"{"businessKey":"k","variables":{"customer":{"value":7}}}"#;
+        for (path, placed_by) in [
+            ("/process-definition/key/invoice/start", "7"),
+            ("/process-definition/invoice:1:018b/start", "7"),
+            ("/process-definition/018bcfe5/start", "7"),
+            ("/process-definition/key/order/start", "c"),
+            ("/process-definition/key/other/tenant-id/t%201/start", "t 1"),
+            // No tenant: the idempotency key's slot.
+            ("/process-definition/key/other/start", "i"),
+            ("/process-definition/018unknown/start", "i"),
+        ] {
+            let headers = [("x-customer", "c"), ("idempotency-key", "i")];
+            let sent = (a.seen().len(), b.seen().len());
+            assert_eq!(
+                cluster.send("POST", path, &headers, body).await.status,
+                200,
+                "{path}"
+            );
+            let seen = [a.seen().split_off(sent.0), b.seen().split_off(sent.1)].concat();
+            let started: Vec<&Seen> = seen.iter().filter(|seen| seen.path.ends_with("/start")).collect();
+            assert_eq!(started.len(), 1, "{path}");
+            assert_eq!(started[0].header("x-stellwerk-placed"), "1", "{path}");
+            if path.contains("018unknown") {
+                continue;
+            }
+            let slot = Slot::of_key(placed_by).number().to_string();
+            assert_eq!(started[0].header("x-stellwerk-slot"), slot, "{path}");
+        }
+        let asked = |node: &FakeNode| {
+            node.paths()
+                .iter()
+                .filter(|path| path.ends_with("/018bcfe5"))
+                .count()
+        };
+        cluster.post("/process-definition/018bcfe5/start", body).await;
+        assert_eq!(asked(&a) + asked(&b), 1);
+        // A client can't say it.
+        let before = (a.seen().len(), b.seen().len());
+        let cluster = Cluster::with(
+            &[("a", &[&a]), ("b", &[&b])],
+            Options {
+                fast_path,
+                ..Options::default()
+            },
+        )
+        .await;
+        cluster
+            .send("POST", START, &[("x-stellwerk-placed", "1")], body)
+            .await;
+        let seen = [a.seen().split_off(before.0), b.seen().split_off(before.1)].concat();
+        assert_eq!(seen[0].header("x-stellwerk-placed"), "");
+    }
+}
+
+#[tokio::test]
+async fn s3_43_a_definition_that_no_node_can_name_is_not_placed_by_guessing() {
+    let a = FakeNode::start(
+        async |seen: Seen| match seen.path.starts_with("/internal/definition/") {
+            true => status(503, json!({})),
+            false => started(),
+        },
+    )
+    .await;
+    let cluster = Cluster::with(&[("a", &[&a])], routed(&["invoice=tenant"])).await;
+    let got = cluster.post("/process-definition/018bcfe5/start", "{}").await;
+    assert_eq!(got.status, 503);
+    assert!(a.paths().iter().all(|path| !path.ends_with("/start")));
+}

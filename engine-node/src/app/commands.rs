@@ -180,8 +180,8 @@ impl Engine {
         }
     }
 
-    /// Starts an instance and answers after the commit. Its slot: the business key's; else the router's choice;
-    /// else the idempotency key's; else any that this shard owns.
+    /// Starts an instance and answers after the commit. Its slot: the router's, if it placed the start by something else;
+    /// the business key's; else the router's choice; else the idempotency key's; else any that this shard owns.
     ///
     /// # Errors
     /// [`EngineError::Misdirected`] if the router chose another slot than the business key's, or the slot isn't
@@ -190,7 +190,7 @@ impl Engine {
         let by_key = start
             .business_key
             .as_deref()
-            .filter(|key| !key.is_empty())
+            .filter(|key| !key.is_empty() && !caller.placed)
             .map(Slot::of_key);
         let slot = match (by_key, caller.slot) {
             (Some(right), Some(chosen)) if right != chosen => {

@@ -124,7 +124,7 @@ impl Caller {
     fn starting(&self, definition: Id, element: &str) -> Caller {
         let mut caller = self.clone();
         if let Some(key) = &mut caller.idempotency {
-            key.key = format!("{} {definition} {element}", key.key);
+            *key = key.part(&format!("{definition} {element}"));
         }
         caller
     }

@@ -219,13 +219,19 @@ impl Engine {
     }
 
     /// Whether this is the repetition of a request that found its execution: its record is in the instance's slot,
-    /// which is the business key's. Asked before searching, for by now another execution may wait.
+    /// which is the router's or the business key's. Asked before searching, for by now another execution may wait.
     async fn was_delivered(&self, caller: &Caller, message: &Message) -> Result<bool, EngineError> {
         if caller.idempotency.is_none() {
             return Ok(false);
         }
         let by_key = || message.business_key.as_deref().map(Slot::of_key);
-        match message.instance.and_then(Id::slot).or_else(by_key) {
+        // A router sends what is to start to the slot that it has chosen for it.
+        match message
+            .instance
+            .and_then(Id::slot)
+            .or(caller.slot)
+            .or_else(by_key)
+        {
             Some(slot) => Ok(self.remembered(caller, slot).await?.is_some()),
             None => Ok(false),
         }
@@ -281,10 +287,10 @@ impl Engine {
 
 impl Caller {
     /// The same caller with a part of its request, which has an idempotency key of its own.
-    fn with_part(&self, part: &str) -> Caller {
+    pub fn with_part(&self, part: &str) -> Caller {
         let mut caller = self.clone();
         if let Some(key) = &mut caller.idempotency {
-            key.key = format!("{} {part}", key.key);
+            *key = key.part(part);
         }
         caller
     }

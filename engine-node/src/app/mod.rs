@@ -49,6 +49,8 @@ pub struct Caller {
     pub rights: Option<Arc<crate::rights::Rights>>,
     /// Slot and epoch that the router chose. A start without business key uses this slot.
     pub slot: Option<Slot>,
+    /// The router placed the start by something else than the business key: its slot holds.
+    pub placed: bool,
     /// `Idempotency-Key` with the request's digest.
     pub idempotency: Option<IdempotencyKey>,
     /// Part of a fan-out: rows carry `_sort`, the answer its coverage.
@@ -70,6 +72,16 @@ pub struct IdempotencyKey {
     pub key: String,
     /// SHA-256 of method, path, query and body, hexadecimal.
     pub digest: String,
+}
+
+impl IdempotencyKey {
+    /// The key of a part of the request, which has a record of its own.
+    pub fn part(&self, part: &str) -> IdempotencyKey {
+        IdempotencyKey {
+            key: format!("{} {part}", self.key),
+            digest: self.digest.clone(),
+        }
+    }
 }
 
 /// What a command answers with; remembered with its `Idempotency-Key`.

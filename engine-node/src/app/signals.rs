@@ -304,7 +304,7 @@ impl Caller {
                 digest: String::new(),
             });
         } else if let Some(key) = &mut caller.idempotency {
-            key.key = format!("{} {recipient}", key.key);
+            *key = key.part(&recipient.to_string());
         }
         caller
     }

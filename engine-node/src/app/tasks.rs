@@ -112,7 +112,12 @@ impl Engine {
         if let Some(id) = new.id
             && self.inner.has_task(id).await?
         {
-            return Err(taken());
+            // By the first try of this very request, perhaps.
+            let before = match caller.slot.or(id.slot()) {
+                Some(slot) => self.remembered(caller, slot).await?,
+                None => None,
+            };
+            return before.ok_or_else(taken);
         }
         let render: Render = Box::new(|_, _| Answer::no_content());
         let Some(parent) = new.parent else {

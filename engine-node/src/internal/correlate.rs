@@ -62,6 +62,8 @@ async fn deliver(call: Call) -> ApiResult<Response> {
     let filters = Filters::from_body(delivery.message);
     let with_variables = filters.on("variablesInResultEnabled")?;
     let (message, _) = read(&filters)?;
+    // Of a message to all, each receiver has a record of its own.
+    let caller = call.caller.with_part(&delivery.subscription.to_string());
     let waiting = call
         .app
         .engine
@@ -78,7 +80,7 @@ async fn deliver(call: Call) -> ApiResult<Response> {
         let again = call
             .app
             .engine
-            .deliver(&call.caller, delivery.subscription, &message, render)
+            .deliver(&caller, delivery.subscription, &message, render)
             .await;
         return again.map(answer).map_err(api);
     };
@@ -106,7 +108,7 @@ async fn deliver(call: Call) -> ApiResult<Response> {
     let delivered = call
         .app
         .engine
-        .deliver(&call.caller, delivery.subscription, &message, render)
+        .deliver(&caller, delivery.subscription, &message, render)
         .await;
     delivered.map(answer).map_err(api)
 }

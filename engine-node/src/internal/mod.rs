@@ -53,6 +53,7 @@ pub fn routes() -> Router<App> {
         .route("/payload/{digest}", put(put_payload).get(get_payload))
         .merge(instances("deployment", Subject::Deployment))
         .merge(instances("definition", Subject::Definition))
+        .route("/definition/{id}", get(definition))
         .route("/sweep", post(sweep))
         .merge(jobs::routes())
         .merge(operations::routes())
@@ -173,6 +174,14 @@ fn instances(kind: &str, subject: fn(Id) -> Subject) -> Router<App> {
     let count = move |State(app): State<App>, Path(id): Path<Id>| count_instances(app, subject(id));
     let cancel = move |State(app): State<App>, Path(id): Path<Id>| cancel_instances(app, subject(id));
     Router::new().route(&format!("/{kind}/{{id}}/instances"), get(count).delete(cancel))
+}
+
+/// What a definition's id stands for: for a router that places starts by it.
+async fn definition(State(app): State<App>, Path(id): Path<String>) -> ApiResult<Json<Value>> {
+    let view = app.engine.catalog().view();
+    let row = view.by_rest_id(&id).map(|deployed| &deployed.row);
+    let row = row.ok_or_else(|| ApiError::not_found(format!("no definition {id}")))?;
+    Ok(Json(json!({"key": row.key, "tenantId": row.tenant_id})))
 }
 
 async fn count_instances(app: App, subject: Subject) -> ApiResult<Json<BTreeMap<String, u64>>> {

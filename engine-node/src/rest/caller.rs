@@ -57,6 +57,7 @@ pub fn caller(parts: &Parts, body: &[u8]) -> ApiResult<Caller> {
         user: rights.as_ref().map(|rights| rights.user.clone()).or(user),
         rights,
         slot,
+        placed: text(&parts.headers, "x-stellwerk-placed") == Some("1"),
         idempotency: idempotency(parts, body)?,
         parked: parts.extensions.get::<Parked>().is_some(),
         fanout: text(&parts.headers, "x-stellwerk-fanout") == Some("1"),

@@ -50,6 +50,7 @@ pub mod migration;
 pub mod modification;
 pub mod multipart;
 mod named;
+pub mod once;
 pub mod openapi;
 mod operation_log;
 pub mod parked;
@@ -86,7 +87,6 @@ use rest_api::{
     accept::{HAL, offers_hal, takes},
     operations::{self, Matched, NoMatch, Operation},
 };
-use tower::ServiceExt;
 
 /// The API as a router whose paths start behind the REST root (`/process-instance`, `/engine/default/task` …).
 pub fn router(app: App) -> Router {
@@ -253,10 +253,7 @@ async fn front(app: App, resources: Router, mut request: Request) -> Response {
         Ok(uri) => *request.uri_mut() = Uri::from(uri),
         Err(_) => return ApiError::unknown_path().into_response(),
     }
-    let response = resources
-        .oneshot(request)
-        .await
-        .unwrap_or_else(|never| match never {});
+    let response = once::answer(&app, request, resources).await;
     let mut response = match path.ends_with("/data") {
         true => response,
         false => named::shown(&app, response).await,

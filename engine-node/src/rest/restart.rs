@@ -11,7 +11,7 @@ use super::{
 use crate::{
     App,
     app::{
-        Answer, Deployed,
+        Answer, Caller, Deployed,
         commands::{Start, StartBy},
         operations::Tell,
     },
@@ -86,7 +86,13 @@ async fn restart(mut call: Call) -> ApiResult<Response> {
         };
         let render = Box::new(|_: &_, _: &_| Answer::no_content());
         let engine = &call.app.engine;
-        engine.start(&call.caller, start, render).await.map_err(hidden)?;
+        // Beside the one that ended, which is not where its business key leads if something else placed that.
+        let caller = Caller {
+            slot: ended.id.slot(),
+            placed: true,
+            ..call.caller.with_part(&ended.id.to_string())
+        };
+        engine.start(&caller, start, render).await.map_err(hidden)?;
     }
     call.log(|| told(&deployed, number, false)).await?;
     Ok(no_content())

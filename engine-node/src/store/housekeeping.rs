@@ -97,6 +97,9 @@ pub trait Housekeeping: Send + Sync {
 
     /// Deletes a part of history, unless its slot is moving or elsewhere: then false.
     async fn forget(&self, what: super::forget::Forget) -> Result<bool, StoreError>;
+    /// Forgets the answers to idempotency keys that were given before that time, unless their instance runs or ended
+    /// later; gives how many.
+    async fn forget_keys(&self, before: Millis) -> Result<u64, StoreError>;
     /// Sets when a part of history is to go ([`crate::query::history_process::NEVER`]: never); `None`: as its definition
     /// says. False while its slot is moving or elsewhere.
     async fn set_removal(

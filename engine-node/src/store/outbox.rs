@@ -6,6 +6,7 @@
 //! that isn't there, and rows that a slot move brings are noted like any other.
 use super::{
     backend::{Backend, Cells},
+    batches::OWNED,
     cell::{self, Cell},
     cleanup::history,
     forget::Forget,
@@ -208,6 +209,21 @@ impl<B: Backend> Housekeeping for SqlStore<B> {
 
     async fn forget(&self, what: Forget) -> Result<bool, StoreError> {
         self.forget_rows(what).await
+    }
+
+    async fn forget_keys(&self, before: Millis) -> Result<u64, StoreError> {
+        // What the engine itself remembers (armed start timers, signals that were heard) has no digest, and stays.
+        let sql = self
+            .sql("DELETE FROM idempotency WHERE \"digest\" <> '' AND \"created\" < ")
+            .bind(Type::Big, before)
+            .push(&format!(
+                " AND {OWNED} AND NOT EXISTS (SELECT 1 FROM process_instance p WHERE p.\"id\" = idempotency.\"instance_id\") \
+                 AND NOT EXISTS (SELECT 1 FROM history_process h WHERE h.\"root_id\" = idempotency.\"root_id\" \
+                 AND h.\"id\" = idempotency.\"instance_id\" AND h.\"ended\" >= "
+            ))
+            .bind(Type::Big, before)
+            .push(") RETURNING 1");
+        Ok(self.backend.run(sql).await?.len() as u64)
     }
 
     async fn set_removal(&self, of: Removable, at: Option<Millis>) -> Result<bool, StoreError> {

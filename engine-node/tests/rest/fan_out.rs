@@ -1,7 +1,7 @@
 //! What a node answers a router: parts of a fan-out, misdirected requests, repeated requests.
 use crate::api::{Api, ORDER, Reply};
 use axum::body::Body;
-use bpmn_core::Slot;
+use bpmn_core::{Id, Slot};
 use engine_node::store::{SlotRow, SlotState};
 use http::Request;
 use serde_json::{Value, json};
@@ -185,4 +185,63 @@ async fn a_start_with_an_idempotency_key_is_done_once() {
         .await;
     assert_eq!(other.status, 422);
     assert_eq!(api.get("/process-instance/count").await, json!({"count": 1}));
+}
+
+#[tokio::test]
+async fn s3_43_a_start_that_the_router_placed_keeps_its_slot_and_so_does_its_restart() {
+    let api = Api::quiet().await;
+    api.deploy(ORDER).await;
+    let other = (Slot::of_key("a").number() + 1) % 16_384;
+    let number = other.to_string();
+    let start = "/process-definition/key/Order_Process/start";
+    let body = json!({"businessKey": "a"});
+    let chosen = [("x-stellwerk-slot", number.as_str())];
+    let misdirected = api.with_headers("POST", start, &chosen, body.clone()).await;
+    assert_eq!(misdirected.status, 421);
+    let placed = [chosen[0], ("x-stellwerk-placed", "1"), ("idempotency-key", "i")];
+    let started = api.with_headers("POST", start, &placed, body.clone()).await;
+    assert_eq!(started.status, 200, "{:?}", started.body);
+    let slot_of = |id: &Value| {
+        id.as_str()
+            .unwrap()
+            .parse::<Id>()
+            .unwrap()
+            .slot()
+            .unwrap()
+            .number()
+    };
+    assert_eq!(slot_of(&started.body["id"]), other);
+    let again = api.with_headers("POST", start, &placed, body).await;
+    assert_eq!(again.body["id"], started.body["id"]);
+    let id = started.body["id"].as_str().unwrap();
+    assert_eq!(
+        api.call("DELETE", &format!("/process-instance/{id}"))
+            .await
+            .status,
+        204
+    );
+    let definition = started.body["definitionId"].as_str().unwrap();
+    let restart = json!({
+        "processInstanceIds": [id],
+        "instructions": [{"type": "startBeforeActivity", "activityId": "create"}],
+    });
+    let path = format!("/process-definition/{definition}/restart");
+    let once = [("idempotency-key", "r")];
+    let done = api.with_headers("POST", &path, &once, restart).await;
+    assert_eq!(done.status, 204, "{:?}", done.body);
+    let running = api.call("GET", "/process-instance?businessKey=a").await;
+    assert_eq!(running.body.as_array().unwrap().len(), 1);
+    assert_eq!(slot_of(&running.body[0]["id"]), other);
+    // What a router asks before it places by a definition that it knows by id.
+    assert_eq!(
+        api.app
+            .engine
+            .catalog()
+            .view()
+            .by_rest_id(definition)
+            .unwrap()
+            .row
+            .key,
+        "Order_Process"
+    );
 }

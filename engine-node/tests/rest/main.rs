@@ -21,6 +21,7 @@ mod jobs;
 mod large_values;
 mod lists;
 mod messages;
+mod once;
 mod operator_sql;
 mod overload;
 mod scripts;

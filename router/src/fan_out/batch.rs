@@ -3,7 +3,9 @@
 use super::{
     Part, Question, Stop, ask_each, asked,
     command::{all_reachable, conclude, scatter},
-    gather, told,
+    gather,
+    once::digest,
+    told,
 };
 use crate::{
     admit::Admitted,
@@ -20,7 +22,6 @@ use rest_api::{
     operations::Merge,
 };
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use topology::{Id, IdGenerator, ShardName, Slot};
 
@@ -168,27 +169,6 @@ async fn begin(app: &App, request: &Admitted, only: Option<ShardName>) -> Result
         true => Ok(respond::json(sum(&begun)?, &[])),
         false => Ok(answer),
     }
-}
-
-/// What tells a client's request from another with its key, as nodes make it.
-fn digest(request: &Admitted) -> HeaderValue {
-    let call = &request.call;
-    let path = call
-        .path
-        .strip_prefix(crate::classify::ROOT)
-        .unwrap_or(&call.path);
-    let mut hash = Sha256::new();
-    for part in [
-        call.operation.method,
-        path,
-        call.query.as_deref().unwrap_or_default(),
-    ] {
-        hash.update(part.as_bytes());
-        hash.update([0]);
-    }
-    hash.update(&request.out.body);
-    let text: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
 }
 
 /// Pure: what shards answered about their parts, as one batch.

@@ -1,6 +1,10 @@
 //! Commands on entities of several shards: run on each once, all must succeed, and the answer says who did. Nothing is
 //! sent twice. A shard that can't be reached beforehand stops the command before any shard has acted.
-use super::{Part, Question, Stop, ask_each, asked, told};
+use super::{
+    Part, Question, Stop, ask_each, asked,
+    once::{self, Keyed},
+    told,
+};
 use crate::{
     admit::Admitted,
     forward::{NoAnswer, is_trouble},
@@ -24,6 +28,19 @@ use topology::ShardName;
 /// # Errors
 /// The answer to give instead.
 pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> Result<Answer, Stop> {
+    answer_once(app, request, only, None).await
+}
+
+/// As [`answer`], once for its key.
+///
+/// # Errors
+/// As there.
+pub async fn answer_once(
+    app: &App,
+    request: &Admitted,
+    only: Option<ShardName>,
+    keyed: Option<&Keyed<'_>>,
+) -> Result<Answer, Stop> {
     let snapshot = app.snapshot();
     let question = Question {
         request,
@@ -40,6 +57,9 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
             .collect(),
     };
     all_reachable(each.iter().map(|(shard, _)| shard))?;
+    if let Some(keyed) = keyed {
+        once::parts(keyed, &snapshot, &mut each).await?;
+    }
     let operation = told::draw(&mut each);
     let deadline = Instant::now() + app.live().options.fanout_deadline;
     let results = ask_each(app, each, snapshot.published, false, deadline).await;

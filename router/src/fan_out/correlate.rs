@@ -1,21 +1,24 @@
 //! `POST /message` without an instance: ask all shards what matches, then deliver to the one match (protocols 10).
 //! Executions come before start events over all shards together. A shard that can't be asked makes it 503: neither
 //! "no match" nor "the only match" can be told without it.
-use super::{Question, Stop, gather};
+use super::{Question, Stop, gather, once::Keyed};
 use crate::{
     admit::Admitted,
-    forward::{SlotError, to_drawn_slot, to_slot},
+    forward::{to_drawn_slot, to_slot},
+    headers,
     locate::slot_of_id,
     respond::{self, Answer},
+    routing_key,
     scan::{self, Found},
     state::App,
+    upstream::Outgoing,
 };
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use rest_api::ApiError;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use topology::{ShardName, Slot};
@@ -29,7 +32,23 @@ struct Probe {
     starts: Vec<Start>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+/// What is to be done: kept under an idempotency key before anything is.
+#[derive(Debug, Serialize, Deserialize)]
+struct Chosen {
+    executions: Vec<Execution>,
+    start: Option<Place>,
+}
+
+/// Where what the message starts goes.
+#[derive(Debug, Default, Clone, Copy, Serialize, Deserialize)]
+struct Place {
+    /// `None`: anywhere.
+    slot: Option<Slot>,
+    /// The router's rules say so.
+    placed: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Execution {
     subscription: String,
 }
@@ -45,13 +64,90 @@ struct Start {
 ///
 /// # Errors
 /// The answer to give instead; the reference's 400 for no match or several.
-pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> Result<Answer, Stop> {
+pub async fn answer(
+    app: &App,
+    request: &Admitted,
+    only: Option<ShardName>,
+    keyed: Option<&Keyed<'_>>,
+) -> Result<Answer, Stop> {
     let wanted = ["messageName", "businessKey", "all", "resultEnabled"];
     let found = scan::members(&request.out.body, &wanted);
     let text = |i: usize| found[i].as_ref().and_then(Found::text).map(str::to_owned);
     let is_true = |i: usize| text(i).as_deref() == Some("true");
     let (name, key, all, with_result) = (text(0).unwrap_or_default(), text(1), is_true(2), is_true(3));
 
+    let read = |chosen: &Value| Chosen::deserialize(chosen).map_err(|e| ApiError::internal(e.to_string()));
+    let chosen = match keyed.and_then(|keyed| keyed.chosen.as_ref()) {
+        Some(chosen) => read(chosen)?,
+        None => {
+            let chosen = choose(app, request, &only, &name, key.as_deref(), all).await?;
+            match keyed {
+                Some(keyed) => read(&keyed.choose(json!(chosen)).await?)?,
+                None => chosen,
+            }
+        }
+    };
+    if all {
+        return deliver_to_all(app, request, only, chosen, with_result).await;
+    }
+    let Some(one) = chosen.executions.first() else {
+        let place = chosen.start.unwrap_or_default();
+        return Ok(respond::relay(start(app, request, only.as_ref(), &place).await?));
+    };
+    let delivered = deliver(app, request, one).await?;
+    if !delivered.status().is_success() {
+        return Ok(respond::relay(delivered));
+    }
+    if !with_result {
+        return Ok(respond::no_content());
+    }
+    let row = bytes_of(delivered).await?;
+    Ok(respond::json([b"[", row.as_ref(), b"]"].concat(), &[]))
+}
+
+/// How many executions of our own shards wait for the message.
+///
+/// # Errors
+/// As [`answer`].
+pub async fn waiting(app: &App, request: &Admitted) -> Result<usize, Stop> {
+    Ok(probe(app, request, &None).await?.0.len())
+}
+
+/// Asks all shards what matches, and decides.
+async fn choose(
+    app: &App,
+    request: &Admitted,
+    only: &Option<ShardName>,
+    name: &str,
+    key: Option<&str>,
+    all: bool,
+) -> Result<Chosen, Stop> {
+    let (executions, starts) = probe(app, request, only).await?;
+    // Executions come before start events; a message to all reaches both.
+    match (executions.len(), starts.first()) {
+        (0, None) if !all => Err(mismatch(format!(
+            "Cannot correlate message '{name}': No process definition or execution matches the parameters"
+        ))
+        .into()),
+        (many @ 2.., _) if !all => Err(ambiguous(name, many, request).into()),
+        // Definitions are the same everywhere: the shard that would start it refuses several in the engine's words.
+        (found, Some(first)) if all || found == 0 => Ok(Chosen {
+            start: Some(placed(app, request, only.as_ref(), first, key).await?),
+            executions,
+        }),
+        _ => Ok(Chosen {
+            executions,
+            start: None,
+        }),
+    }
+}
+
+/// What matches on all shards.
+async fn probe(
+    app: &App,
+    request: &Admitted,
+    only: &Option<ShardName>,
+) -> Result<(Vec<Execution>, BTreeSet<Start>), Stop> {
     let probe = request
         .out
         .internal("/internal/correlate/probe", request.out.body.to_vec());
@@ -83,44 +179,7 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
         starts.extend(probe.starts);
     }
 
-    if all {
-        return deliver_to_all(
-            app,
-            request,
-            only,
-            executions,
-            !starts.is_empty(),
-            key,
-            with_result,
-        )
-        .await;
-    }
-    match (executions.as_slice(), starts.len()) {
-        ([one], _) => {
-            let delivered = deliver(app, request, one).await?;
-            if !delivered.status().is_success() || !with_result {
-                return Ok(if delivered.status().is_success() {
-                    respond::no_content()
-                } else {
-                    respond::relay(delivered)
-                });
-            }
-            let row = bytes_of(delivered).await?;
-            Ok(respond::json([b"[", row.as_ref(), b"]"].concat(), &[]))
-        }
-        ([], 1) => Ok(respond::relay(
-            start(app, request, only.as_ref(), key.as_deref()).await?,
-        )),
-        ([], 0) => Err(mismatch(format!(
-            "Cannot correlate message '{name}': No process definition or execution matches the parameters"
-        ))
-        .into()),
-        // Definitions are the same everywhere: the shard that would start it refuses several in the engine's words.
-        ([], _) => Ok(respond::relay(
-            start(app, request, only.as_ref(), key.as_deref()).await?,
-        )),
-        (many, _) => Err(ambiguous(&name, many.len(), request).into()),
-    }
+    Ok((executions, starts))
 }
 
 fn mismatch(text: String) -> ApiError {
@@ -128,7 +187,7 @@ fn mismatch(text: String) -> ApiError {
     ApiError::rest(StatusCode::BAD_REQUEST, format!("{class}: {text}"))
 }
 
-fn ambiguous(name: &str, count: usize, request: &Admitted) -> ApiError {
+pub fn ambiguous(name: &str, count: usize, request: &Admitted) -> ApiError {
     mismatch(format!(
         "ENGINE-13031 Cannot correlate a message with name '{name}' to a single execution. \
          {count} executions match the correlation keys: {}",
@@ -191,15 +250,40 @@ async fn start(
     app: &App,
     request: &Admitted,
     only: Option<&ShardName>,
-    key: Option<&str>,
+    place: &Place,
 ) -> Result<Response<Incoming>, ApiError> {
-    let slot = key.or(request.idempotency_key.as_deref()).map(Slot::of_key);
-    match slot {
-        Some(slot) => Ok(to_slot(app, slot, &request.out, request.repeatable())
-            .await
-            .map_err(|e: SlotError| e)?),
-        None => to_drawn_slot(app, only, request).await,
+    let out = place.told(request);
+    match place.slot {
+        Some(slot) => Ok(to_slot(app, slot, &out, request.repeatable()).await?),
+        None => to_drawn_slot(app, only, &request.with(out)).await,
     }
+}
+
+impl Place {
+    /// The request, which says so if the router's rules placed what it starts.
+    fn told(&self, request: &Admitted) -> Outgoing {
+        let out = request.out.clone();
+        match self.placed {
+            true => out.with(headers::PLACED, HeaderValue::from_static("1")),
+            false => out,
+        }
+    }
+}
+
+/// The place of what a message starts; of several definitions that of the first.
+async fn placed(
+    app: &App,
+    request: &Admitted,
+    only: Option<&ShardName>,
+    first: &Start,
+    key: Option<&str>,
+) -> Result<Place, ApiError> {
+    let (slot, placed) = routing_key::of_message(app, request, &first.definition, key).await?;
+    let slot = match placed {
+        true => Some(slot.map_or_else(|| app.snapshot().draw(only), Ok)?),
+        false => slot,
+    };
+    Ok(Place { slot, placed })
 }
 
 /// `all=true`: every execution that matches and, once, the start events. The start goes first and as a whole request,
@@ -208,21 +292,16 @@ async fn deliver_to_all(
     app: &App,
     request: &Admitted,
     only: Option<ShardName>,
-    executions: Vec<Execution>,
-    starts: bool,
-    key: Option<String>,
+    chosen: Chosen,
     with_result: bool,
 ) -> Result<Answer, Stop> {
+    let Chosen { executions, start } = chosen;
     let mut rows: Vec<Bytes> = Vec::new();
     let mut served: Option<ShardName> = None;
     let snapshot = app.snapshot();
-    if starts {
-        let slot = key
-            .as_deref()
-            .or(request.idempotency_key.as_deref())
-            .map(Slot::of_key);
-        let slot = slot.map_or_else(|| snapshot.draw(only.as_ref()), Ok)?;
-        let started = to_slot(app, slot, &request.out, request.repeatable())
+    if let Some(place) = start {
+        let slot = place.slot.map_or_else(|| snapshot.draw(only.as_ref()), Ok)?;
+        let started = to_slot(app, slot, &place.told(request), request.repeatable())
             .await
             .map_err(ApiError::from)?;
         if !started.status().is_success() {

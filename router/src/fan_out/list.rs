@@ -2,6 +2,7 @@
 use super::{Gathered, Part, Question, Stop, gather, hal, rows, sort};
 use crate::{
     admit::Admitted,
+    foreign,
     respond::{self, Answer},
     state::App,
     text::{decoded, query_value, query_with},
@@ -61,6 +62,9 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
         false => Paging::default(),
     };
     let continues = query_value(query, cursor::PARAMETER).is_some_and(|text| !text.is_empty());
+    if continues && !app.foreign.is_empty() && only.is_none() {
+        return Err(foreign::refuse("a cursor"));
+    }
     if continues && page.first > 0 {
         return Err(ApiError::invalid_request(
             "cursor and firstResult exclude each other: a page begins behind its cursor",
@@ -106,6 +110,8 @@ pub async fn answer(app: &App, request: &Admitted, only: Option<ShardName>) -> R
             merged.rows
         }
     };
+    // Foreign rows have no place behind a cursor.
+    let next = next.filter(|_| app.foreign.is_empty());
     let Gathered { missing, .. } = gathered;
     Ok(continued(respond::json(merged, &missing), next))
 }

@@ -10,6 +10,7 @@ pub mod fair;
 pub mod hal;
 pub mod item_count;
 pub mod list;
+pub mod once;
 pub mod places;
 pub mod report;
 pub mod rows;
@@ -21,6 +22,7 @@ pub mod wakeups;
 
 use crate::{
     admit::Admitted,
+    foreign,
     forward::{NoAnswer, is_trouble, to_shard},
     headers,
     metrics::ClassLabel,
@@ -113,11 +115,23 @@ fn asked(app: &App, snapshot: &Snapshot, question: &Question) -> Result<Vec<Shar
     Ok(shards)
 }
 
-/// Asks all shards and gives their 2xx answers, complete or with what is missing where the client allows that.
+/// Asks all shards, foreign ones too, and gives their 2xx answers, complete or with what is missing where the client allows that.
 ///
 /// # Errors
 /// The answer to give instead: a shard's own refusal (all agree on those), or 503 naming what is missing.
 pub async fn gather(app: &App, question: &Question<'_>) -> Result<Gathered, Stop> {
+    if !foreign::fan_out::concerns(app, question) {
+        return gather_own(app, question).await;
+    }
+    let (own, theirs) = tokio::join!(gather_own(app, question), foreign::fan_out::gather(app, question));
+    // What can't be merged is refused whatever ours say.
+    let (theirs, mut gathered) = (theirs?, own?);
+    gathered.parts.extend(theirs.parts);
+    gathered.missing.extend(theirs.missing);
+    Ok(gathered)
+}
+
+async fn gather_own(app: &App, question: &Question<'_>) -> Result<Gathered, Stop> {
     let deadline = Instant::now() + app.live().options.fanout_deadline;
     let _running = timeout_at(deadline, app.fanouts.acquire())
         .await
@@ -201,7 +215,7 @@ pub async fn ask_each(
 }
 
 /// Reads a shard's answer within the bounds.
-async fn collect(
+pub async fn collect(
     app: &App,
     shard: &ShardName,
     answer: Response<Incoming>,

@@ -13,7 +13,7 @@ use crate::{
     handle::{Client, handle},
     headers,
     live::LiveOptions,
-    locate::{Named, Target, locate},
+    locate::{Named, Target, locate_by},
     rates::{self, Asker, Entry, Ticket},
     respond::{self, Answer},
     snapshot::Node,
@@ -749,7 +749,11 @@ fn kind_of(error: &io::Error, written: bool) -> &'static str {
 /// Where a request goes that one node answers as it stands: writes what the node gets. `None` for every other.
 fn route(app: &App, live: &LiveOptions, plain: &Plain, asked: Asked, out: &mut Vec<u8>) -> Option<Pass> {
     // Who answered is told on the general way.
-    if plain.asks_where || app.exposure() != Exposure::Fine || plain.body.len() as u64 > live.body_limit {
+    if plain.asks_where
+        || !app.foreign.is_empty()
+        || app.exposure() != Exposure::Fine
+        || plain.body.len() as u64 > live.body_limit
+    {
         return None;
     }
     let (path, query) = match plain.target.split_once('?') {
@@ -771,10 +775,21 @@ fn route(app: &App, live: &LiveOptions, plain: &Plain, asked: Asked, out: &mut V
     let named = Named {
         operation,
         id: matched.params.first().map(|(_, id)| *id),
+        second: matched.params.get(1).map(|(_, second)| *second),
         query,
     };
     let snapshot = app.peek();
-    let slot = match locate(named, plain.body, plain.idempotency_key) {
+    let header = |name: &str| std::str::from_utf8(plain.header(name)?).ok();
+    let located = locate_by(
+        &app.routing_keys,
+        &app.definitions,
+        named,
+        plain.body,
+        plain.idempotency_key,
+        &header,
+    );
+    let located = located.ok()?;
+    let slot = match located.target {
         Target::Slot(slot) => slot,
         Target::AnySlot => snapshot.draw(None).ok()?,
         Target::AnyShard | Target::Many => return None,
@@ -793,6 +808,10 @@ fn route(app: &App, live: &LiveOptions, plain: &Plain, asked: Asked, out: &mut V
         out.extend_from_slice(b": ");
         decimal_to(number, out);
         out.extend_from_slice(b"\r\n");
+    }
+    if located.placed {
+        out.extend_from_slice(headers::PLACED.as_str().as_bytes());
+        out.extend_from_slice(b": 1\r\n");
     }
     out.extend_from_slice(app.upstream.secret_line());
     out.extend_from_slice(b"\r\n");

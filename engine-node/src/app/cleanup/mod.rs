@@ -22,7 +22,7 @@ const DAY: Millis = 86_400_000;
 const LOOK: Duration = Duration::from_secs(20);
 /// How long a node keeps the clean-up without a sign of life.
 const LEASE: Millis = 60_000;
-/// After a node's start, and between two looks for partitions to make.
+/// After a node's start, and between two looks for partitions to make and idempotency keys to forget.
 const PARTITIONS_FIRST: Duration = Duration::from_secs(60);
 const PARTITIONS_EVERY: Duration = Duration::from_secs(1800);
 /// Within a window the clean-up looks again for what has expired meanwhile.
@@ -40,6 +40,8 @@ pub struct CleanupSettings {
     pub portion: usize,
     /// Percent of the time that it works.
     pub load: u32,
+    /// How long the answer to a request with an idempotency key is kept after it, and after its instance's end, ms.
+    pub idempotency_ttl: Millis,
     /// How long history that the sink doesn't have is spared, ms.
     pub sink_hold: Millis,
 }
@@ -50,6 +52,7 @@ impl Default for CleanupSettings {
             windows: Windows::default(),
             portion: 500,
             load: 25,
+            idempotency_ttl: 7 * DAY,
             sink_hold: 7 * DAY,
         }
     }
@@ -107,6 +110,12 @@ pub async fn run(engine: Engine, drain: CancellationToken) {
         };
         if Instant::now() >= partitions {
             partitions = Instant::now() + PARTITIONS_EVERY;
+            if let Err(error) = forget_keys(&engine).await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "answers to idempotency keys were not forgotten; tried again"
+                );
+            }
             if let Err(error) = make_partitions(&engine).await {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
@@ -129,6 +138,21 @@ fn pause(due: Option<Millis>, now: Millis, longest: Duration) -> Duration {
         Some(due) => longest.min(Duration::from_millis((due - now) as u64)),
         None => longest,
     }
+}
+
+/// Forgets what requests with an idempotency key were answered, once that is old enough.
+async fn forget_keys(engine: &Engine) -> Result<(), StoreError> {
+    let Some(held) = engine.store().lease("idempotency", None, LEASE).await? else {
+        return Ok(());
+    };
+    let before = now() - engine.inner.settings.cleanup.idempotency_ttl;
+    let gone = engine.store().forget_keys(before).await;
+    engine.store().end_lease("idempotency", held).await?;
+    match gone? {
+        0 => {}
+        gone => tracing::info!(gone, "answers to idempotency keys forgotten"),
+    }
+    Ok(())
 }
 
 async fn make_partitions(engine: &Engine) -> Result<(), StoreError> {

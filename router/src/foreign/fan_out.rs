@@ -1,0 +1,123 @@
+//! Foreign shards' parts of lists and counts, in the form of our own shards' parts.
+use super::{order, outgoing, refuse};
+use crate::{
+    fan_out::{Gathered, Part, Question, Stop, collect, missing},
+    forward::{NoAnswer, is_trouble, to_shard},
+    respond,
+    state::App,
+    upstream::Outgoing,
+};
+use futures_util::future::join_all;
+use rest_api::{
+    ApiError, accept,
+    operations::{Class, Merge},
+};
+use serde_json::{Map, Value};
+use std::sync::atomic::AtomicU64;
+use tokio::time::Instant;
+
+/// Whether foreign shards have a part in the answer to a question.
+pub fn concerns(app: &App, question: &Question) -> bool {
+    !app.foreign.is_empty()
+        && question.only.is_none()
+        && question.reads
+        && !question.out.target.starts_with("/internal/")
+}
+
+/// What keeps an operation from being answered together with foreign shards.
+fn obstacle(question: &Question) -> Option<&'static str> {
+    let operation = question.request.call.operation;
+    let listed = matches!(operation.class, Class::FanoutList | Class::FanoutSum);
+    match &operation.merge {
+        _ if operation.path.starts_with("/filter/") => {
+            Some("running a stored filter, which they don't have,")
+        }
+        _ if operation.class == Class::Batch => Some("batches over all shards"),
+        Merge::Report(_) => Some("a report whose averages need weights"),
+        Merge::CountDistinct(_) => Some("counting different values over all shards"),
+        _ if accept::likes_hal(question.request.accept()) => Some("HAL"),
+        _ if listed => None,
+        _ => Some("this operation over all shards"),
+    }
+}
+
+/// Asks all foreign shards.
+///
+/// # Errors
+/// The answer to give instead: what can't be merged with theirs (unless the client takes a part), a refusal, or 503 for one
+/// without an answer.
+pub async fn gather(app: &App, question: &Question<'_>) -> Result<Gathered, Stop> {
+    let partial = question.request.partial;
+    let names = || {
+        app.foreign
+            .shards
+            .iter()
+            .map(|shard| shard.name.clone())
+            .collect()
+    };
+    let without = || Gathered {
+        parts: Vec::new(),
+        missing: names(),
+    };
+    let call = &question.request.call;
+    if let Some(obstacle) = obstacle(question) {
+        return match partial {
+            true => Ok(without()),
+            false => Err(refuse(obstacle)),
+        };
+    }
+    let ordered = matches!(call.operation.merge, Merge::Merge | Merge::MergeDedupe(_));
+    let members = match order::members(call.operation, call.query.as_deref(), &question.out.body) {
+        Ok(members) => members,
+        Err(_) if !ordered || call.operation.class != Class::FanoutList => Vec::new(),
+        Err(_) if partial => return Ok(without()),
+        Err(criterion) => {
+            return Err(refuse(&format!(
+                "sorting by {criterion}, which their rows don't carry,"
+            )));
+        }
+    };
+    let deadline = Instant::now() + app.live().options.fanout_deadline;
+    let budget = AtomicU64::new(app.live().options.fanout_memory);
+    let out: Outgoing = outgoing(&question.out);
+    let parts = app.foreign.shards.iter().map(|shard| {
+        let (out, budget) = (&out, &budget);
+        async move {
+            let answer = to_shard(app, shard, rand::random(), out, true, deadline).await?;
+            collect(app, &shard.name, answer, budget, true, deadline).await
+        }
+    });
+    let mut gathered = Gathered {
+        parts: Vec::new(),
+        missing: Vec::new(),
+    };
+    let mut why = String::new();
+    for part in join_all(parts).await {
+        let part: Result<Part, NoAnswer> = part;
+        match part {
+            Ok(mut part) if part.status.is_success() => {
+                app.foreign.ids.learn(&part.body, &part.shard);
+                if ordered && call.operation.class == Class::FanoutList {
+                    let rows: Vec<Map<String, Value>> = serde_json::from_slice(&part.body).map_err(|e| {
+                        ApiError::bad_gateway(format!("foreign shard {} answered no list: {e}", part.shard))
+                    })?;
+                    part.body = order::with_sort(rows, &members).into();
+                }
+                gathered.parts.push(part);
+            }
+            Ok(part) if is_trouble(part.status) => {
+                why = format!("it answered {}", part.status.as_u16());
+                gathered.missing.push(part.shard);
+            }
+            Ok(part) => return Err(Stop(Box::new(respond::relay_part(part)))),
+            Err(failed) => {
+                why = failed.why;
+                gathered.missing.push(failed.shard);
+            }
+        }
+    }
+    if !gathered.missing.is_empty() && !partial {
+        return Err(missing(&gathered.missing, &why).into());
+    }
+    Ok(gathered)
+}

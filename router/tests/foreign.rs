@@ -1,0 +1,395 @@
+//! Shards that are Camunda 7 servers: simulated by what they answer to the calls that a router makes (as 7.24 does).
+mod support;
+
+use router::{Options, foreign::ForeignShard};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+use support::*;
+
+/// Ids as Camunda makes them.
+const THEIRS: &str = "5b28a61c-afea-11ea-a71f-0200170287af";
+const TASK: &str = "6c28a61c-afea-11ea-a71f-0200170287af";
+const DEFINITION: &str = "Order:7:7d28a61c-afea-11ea-a71f-0200170287af";
+const OURS: &str = "Order:7:018bcfe5-687b-8007-9267-000000000abc";
+
+/// A Camunda server with one running instance and one external task.
+async fn camunda() -> FakeNode {
+    let locked = Arc::new(Mutex::new(false));
+    FakeNode::start(move |seen: Seen| {
+        let locked = locked.clone();
+        async move {
+            let instance = json!({"id": THEIRS, "definitionId": DEFINITION, "businessKey": "k", "links": []});
+            let path = seen.path.strip_prefix("/engine-rest").unwrap_or("/outside");
+            let missing = || status(404, json!({"type": "InvalidRequestException", "message": "none", "code": null}));
+            match (seen.method.as_str(), path) {
+                (_, "/version") => ok(json!({"version": "7.24.0"})),
+                ("POST", path) if path.ends_with("/start") => ok(instance),
+                ("GET", "/process-instance") => ok(json!([instance])),
+                ("GET" | "POST", "/process-instance/count") => ok(json!({"count": 1})),
+                ("GET", path) if path == format!("/process-instance/{THEIRS}") => ok(instance),
+                ("GET", "/process-definition") => match seen.query.contains("version=7") {
+                    true => ok(json!([{"id": DEFINITION, "key": "Order", "version": 7}])),
+                    false => ok(json!([])),
+                },
+                ("GET", "/task") => ok(json!([
+                    {"id": TASK, "name": "b", "created": "2026-01-02T03:04:05.678+0000", "processInstanceId": THEIRS},
+                ])),
+                ("GET", path) if path == format!("/task/{TASK}") => ok(json!({"id": TASK})),
+                ("POST", "/execution") => match seen.json()["messageEventSubscriptionName"] == "paid" {
+                    true => ok(json!([{"id": "e", "processInstanceId": THEIRS, "tenantId": null}])),
+                    false => ok(json!([])),
+                },
+                ("POST", "/external-task/fetchAndLock") => match std::mem::replace(&mut *locked.lock().unwrap(), true) {
+                    false => ok(json!([{"id": TASK, "processInstanceId": THEIRS}])),
+                    true => ok(json!([])),
+                },
+                ("POST", "/deployment/create") => ok(json!({"id": "d", "deployedProcessDefinitions":
+                    {DEFINITION: {"id": DEFINITION, "key": "Order", "version": 7}}, "deployedDecisionDefinitions": null})),
+                ("POST" | "PUT" | "DELETE", path) if !path.contains("nobody") => no_content(),
+                _ => missing(),
+            }
+        }
+    })
+    .await
+}
+
+/// A shard of ours with one row in each list.
+async fn native() -> FakeNode {
+    FakeNode::start(async |seen: Seen| {
+        let whole = topology::Coverage::whole();
+        let id = id_in(FIRST, 1);
+        match seen.path.as_str() {
+            "/engine-rest/task" => ok(json!([
+                {"id": id, "name": "a", "created": "2026-01-02T03:04:05.679+0000", "_sort": [1_767_323_045_679_i64, id]},
+            ]))
+            .with("x-stellwerk-coverage", whole),
+            "/engine-rest/process-instance" => ok(json!([{"id": id, "_sort": [id]}])).with("x-stellwerk-coverage", whole),
+            path if path.ends_with("/count") => ok(json!({"count": 2})).with("x-stellwerk-coverage", whole),
+            "/internal/correlate/probe" => {
+                let waits = json!([{"subscription": id}]);
+                let found = if seen.json()["messageName"] == "paid" { json!([]) } else { waits };
+                ok(json!({"executions": found, "starts": []})).with("x-stellwerk-coverage", whole)
+            }
+            "/internal/correlate/deliver" => ok(json!({"resultType": "Execution"})),
+            path if path.starts_with("/internal/definition/") => ok(json!({"key": "Order", "tenantId": null})),
+            "/engine-rest/external-task/fetchAndLock" => ok(json!([])),
+            "/engine-rest/deployment/create" => ok(json!({"id": "o", "deployedProcessDefinitions":
+                {OURS: {"id": OURS, "key": "Order", "version": 1}}, "deployedDecisionDefinitions": null})),
+            path if path.ends_with("/start") => started(),
+            path if path.contains("/task/") || path.contains("/process-instance/") => {
+                status(404, json!({"type": "InvalidRequestException", "message": "ours", "code": null}))
+            }
+            _ => no_content(),
+        }
+    })
+    .await
+}
+
+async fn mixed(percent: u32, own: &FakeNode, foreign: &[(&str, &FakeNode)]) -> Cluster {
+    let one = |(name, node): &(&str, &FakeNode)| -> ForeignShard {
+        format!("{name}={percent}@{}/engine-rest", node.url)
+            .parse()
+            .unwrap()
+    };
+    let secret = std::env::temp_dir().join(format!("stellwerk-foreign-{:016x}", rand::random::<u64>()));
+    std::fs::write(&secret, "cluster-secret").unwrap();
+    let options = Options {
+        foreign_shard: foreign.iter().map(one).collect(),
+        cluster_secret_file: Some(secret.clone()),
+        ..Options::default()
+    };
+    let cluster = Cluster::with(&[("own", &[own])], options).await;
+    let _ = std::fs::remove_file(secret);
+    cluster
+}
+
+/// What a server got besides probes.
+fn asked(node: &FakeNode) -> Vec<String> {
+    node.paths()
+        .into_iter()
+        .filter(|path| !path.ends_with("/version"))
+        .collect()
+}
+
+#[tokio::test]
+async fn starts_are_shared_and_what_goes_to_a_foreign_server_is_plain() {
+    let (own, old) = (native().await, camunda().await);
+    let cluster = mixed(50, &own, &[("old", &old)]).await;
+    let start = "/process-definition/key/Order/start";
+    let headers = [("idempotency-key", "i"), ("authorization", "Basic eA==")];
+    for n in 0..40 {
+        let body = json!({"businessKey": format!("k{n}")}).to_string();
+        let first = cluster.send("POST", start, &headers, &body).await;
+        assert_eq!(first.status, 200);
+        assert_eq!(
+            cluster.send("POST", start, &headers, &body).await.json(),
+            first.json()
+        );
+    }
+    let theirs = old
+        .seen()
+        .into_iter()
+        .filter(|seen| seen.path.ends_with("/start"))
+        .collect::<Vec<_>>();
+    let ours = asked(&own).len();
+    assert!(theirs.len() > 20 && ours > 20, "{} {ours}", theirs.len());
+    for seen in &theirs {
+        let internal = seen
+            .headers
+            .keys()
+            .any(|name| name.as_str().starts_with("x-stellwerk"));
+        assert!(
+            !internal && seen.header("idempotency-key").is_empty(),
+            "{:?}",
+            seen.headers
+        );
+        assert_eq!(seen.header("authorization"), "Basic eA==");
+    }
+    // The probes carry no secret either.
+    assert!(
+        old.seen()
+            .iter()
+            .all(|seen| seen.header("x-stellwerk-secret").is_empty())
+    );
+    let names: Vec<Value> = cluster.get("/engine").await.json().as_array().unwrap().clone();
+    assert_eq!(names.len(), 3);
+    assert_eq!(
+        cluster.get("/engine/old/process-instance/count").await.json()["count"],
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_start_by_our_definition_s_id_goes_to_the_same_version_there_or_stays() {
+    let (own, old) = (native().await, camunda().await);
+    let cluster = mixed(100, &own, &[("old", &old)]).await;
+    assert_eq!(
+        cluster
+            .post(&format!("/process-definition/{OURS}/start"), "{}")
+            .await
+            .json()["id"],
+        THEIRS
+    );
+    let theirs = format!("POST /engine-rest/process-definition/{DEFINITION}/start");
+    assert!(asked(&old).contains(&theirs), "{:?}", asked(&old));
+    let other = OURS.replace(":7:", ":8:");
+    assert_eq!(
+        cluster
+            .post(&format!("/process-definition/{other}/start"), "{}")
+            .await
+            .json()["id"],
+        "x"
+    );
+    // By an id of theirs it is theirs whatever the share is.
+    let none = mixed(0, &own, &[("old", &old)]).await;
+    none.get("/process-instance").await;
+    assert_eq!(
+        none.post(&format!("/process-definition/{DEFINITION}/start"), "{}")
+            .await
+            .json()["id"],
+        THEIRS
+    );
+    assert_eq!(
+        none.post("/process-definition/key/Order/start", "{}")
+            .await
+            .json()["id"],
+        "x"
+    );
+}
+
+#[tokio::test]
+async fn ids_are_learned_and_asked_for_and_never_tried() {
+    let (own, old) = (native().await, camunda().await);
+    let cluster = mixed(0, &own, &[("old", &old)]).await;
+    let complete = format!("/task/{TASK}/complete");
+    assert_eq!(cluster.post(&complete, "{}").await.status, 204);
+    let asked_for = format!("GET /engine-rest/task/{TASK}");
+    let once = |paths: Vec<String>| paths.iter().filter(|path| **path == asked_for).count();
+    assert_eq!(once(asked(&old)), 1);
+    assert_eq!(cluster.post(&complete, "{}").await.status, 204);
+    assert_eq!(once(asked(&old)), 1);
+    assert!(asked(&own).iter().all(|path| !path.contains("/task/")));
+    // Nobody's id: the GET is all that the foreign shard saw, and the error is our engine's own.
+    let got = cluster.post("/task/nobody/complete", "{}").await;
+    assert_eq!((got.status, got.json()["message"].as_str()), (404, Some("ours")));
+    let nobody: Vec<String> = asked(&old)
+        .into_iter()
+        .filter(|path| path.contains("nobody"))
+        .collect();
+    assert_eq!(nobody, ["GET /engine-rest/task/nobody"]);
+    // Two shards that both have it: nobody may guess.
+    let twin = camunda().await;
+    let both = mixed(0, &own, &[("old", &old), ("twin", &twin)]).await;
+    assert_eq!(both.post(&complete, "{}").await.status, 409);
+    // One that doesn't answer may have it.
+    twin.kill().await;
+    let got = both.post(&complete, "{}").await;
+    assert_eq!(got.status, 503);
+    assert_eq!(got.header("retry-after"), "1");
+}
+
+#[tokio::test]
+async fn lists_and_counts_are_whole_or_say_what_they_lack() {
+    let (own, old) = (native().await, camunda().await);
+    let cluster = mixed(0, &own, &[("old", &old)]).await;
+    assert_eq!(cluster.get("/process-instance/count").await.json()["count"], 3);
+    let names = |got: Got| -> Vec<String> {
+        let rows = got.json();
+        assert!(
+            rows.as_array()
+                .unwrap()
+                .iter()
+                .all(|row| row.get("_sort").is_none()),
+            "{rows}"
+        );
+        rows.as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        names(cluster.get("/task?sortBy=created&sortOrder=asc").await),
+        ["b", "a"]
+    );
+    assert_eq!(
+        names(cluster.get("/task?sortBy=created&sortOrder=desc").await),
+        ["a", "b"]
+    );
+    let page = cluster
+        .get("/task?sortBy=created&sortOrder=asc&firstResult=1&maxResults=1")
+        .await;
+    assert_eq!(page.header("x-stellwerk-cursor"), "");
+    assert_eq!(names(page), ["a"]);
+    let paged = old
+        .seen()
+        .into_iter()
+        .filter(|seen| seen.path == "/engine-rest/task")
+        .next_back()
+        .unwrap();
+    assert!(
+        paged.query.contains("firstResult=0&maxResults=2"),
+        "{}",
+        paged.query
+    );
+    for path in [
+        "/task?sortBy=processVariable&sortOrder=asc",
+        "/task?cursor=x",
+        "/history/process-instance/report?reportType=duration&periodUnit=month",
+        "/batch",
+    ] {
+        let got = cluster.get(path).await;
+        assert_eq!(got.status, 501, "{path}");
+        assert!(
+            got.json()["message"].as_str().unwrap().contains("foreign shards"),
+            "{path}"
+        );
+    }
+    old.kill().await;
+    let got = cluster.get("/process-instance/count").await;
+    assert_eq!((got.status, got.json()["shards"].clone()), (503, json!(["old"])));
+    let part = cluster
+        .send(
+            "GET",
+            "/process-instance/count",
+            &[("x-stellwerk-partial", "allow")],
+            "",
+        )
+        .await;
+    assert_eq!(
+        (part.json()["count"].as_i64(), part.header("x-stellwerk-missing")),
+        (Some(2), "old")
+    );
+}
+
+#[tokio::test]
+async fn tasks_messages_and_commands_reach_both_sides() {
+    let (own, old) = (native().await, camunda().await);
+    let cluster = mixed(0, &own, &[("old", &old)]).await;
+    let fetch = r#"{"workerId":"w","maxTasks":3,"topics":[{"topicName":"t","lockDuration":1000}]}"#;
+    assert_eq!(
+        cluster.post("/external-task/fetchAndLock", fetch).await.json()[0]["id"],
+        TASK
+    );
+    assert_eq!(
+        cluster.post("/external-task/fetchAndLock", fetch).await.json(),
+        json!([])
+    );
+    let done = cluster
+        .post(&format!("/external-task/{TASK}/complete"), r#"{"workerId":"w"}"#)
+        .await;
+    assert_eq!(done.status, 204);
+
+    let message = r#"{"messageName":"paid","businessKey":"k","correlationKeys":{"n":{"value":1}}}"#;
+    assert_eq!(cluster.post("/message", message).await.status, 204);
+    let probe = old
+        .seen()
+        .into_iter()
+        .find(|seen| seen.path.ends_with("/execution"))
+        .unwrap()
+        .json();
+    let keys = json!([{"name": "n", "operator": "eq", "value": 1}]);
+    assert_eq!(
+        (probe["businessKey"].as_str(), &probe["processVariables"]),
+        (Some("k"), &keys)
+    );
+    let sent = old
+        .seen()
+        .into_iter()
+        .find(|seen| seen.path.ends_with("/message"))
+        .unwrap()
+        .json();
+    assert_eq!(sent["processInstanceId"], THEIRS);
+    assert!(asked(&own).iter().all(|path| !path.ends_with("/deliver")));
+    assert_eq!(
+        cluster
+            .post("/message", r#"{"messageName":"other"}"#)
+            .await
+            .status,
+        204
+    );
+    assert!(asked(&own).iter().any(|path| path.ends_with("/deliver")));
+    let all = cluster
+        .post("/message", r#"{"messageName":"paid","all":true}"#)
+        .await;
+    assert_eq!(all.status, 501);
+
+    assert_eq!(cluster.post("/signal", r#"{"name":"s"}"#).await.status, 204);
+    for node in [&own, &old] {
+        assert!(asked(node).contains(&"POST /engine-rest/signal".to_owned()));
+    }
+    let ids = |ids: Value| json!({"suspended": true, "processInstanceIds": ids}).to_string();
+    let suspend = |body: String| {
+        let cluster = &cluster;
+        async move {
+            cluster
+                .send("PUT", "/process-instance/suspended", &[], &body)
+                .await
+        }
+    };
+    assert_eq!(suspend(ids(json!([THEIRS]))).await.status, 204);
+    assert!(asked(&old).contains(&"PUT /engine-rest/process-instance/suspended".to_owned()));
+    let both = suspend(ids(json!([THEIRS, id_in(FIRST, 1)]))).await;
+    assert_eq!(both.status, 501);
+}
+
+#[tokio::test]
+async fn a_deployment_goes_to_both_and_tells_where_they_differ() {
+    let (own, old) = (native().await, camunda().await);
+    let cluster = mixed(10, &own, &[("old", &old)]).await;
+    let got = cluster.send("POST", "/deployment/create", &[], "parts").await;
+    assert_eq!((got.status, got.json()["id"].as_str()), (200, Some("o")));
+    assert_eq!(
+        got.header("x-stellwerk-foreign"),
+        "old: Order is version 7 there, version 1 here"
+    );
+    let sent = old
+        .seen()
+        .into_iter()
+        .find(|seen| seen.path.ends_with("/create"))
+        .unwrap();
+    assert_eq!(&sent.body[..], b"parts");
+    old.kill().await;
+    let got = cluster.send("POST", "/deployment/create", &[], "parts").await;
+    assert_eq!((got.status, got.json()["notDone"].clone()), (500, json!(["old"])));
+}
