@@ -10,7 +10,7 @@ use rest_api::{
     filters::{Operator, VariableFilter},
     known,
 };
-use sea_query::{Condition, Expr, ExprTrait, Func, Query, SelectStatement, UnionType};
+use sea_query::{Expr, ExprTrait, Func, Query, SelectStatement, UnionType};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -223,8 +223,7 @@ fn names(w: &mut Where<'_>) -> ApiResult<()> {
                 operator,
                 value,
             };
-            let condition = compares(&filter, ignore.values)?;
-            w.condition = std::mem::replace(&mut w.condition, Condition::all()).add(condition);
+            w.add(compares(&filter, ignore.values)?);
         }
         (None, Some(_)) => {
             return Err(ApiError::invalid_request(

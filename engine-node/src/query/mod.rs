@@ -336,11 +336,18 @@ fn literal(kind: Kind, value: &Value) -> Option<Option<Expr>> {
     Some(Some(literal))
 }
 
+/// Most conditions of a query: they are written one within the other, and each takes some of a thread's stack.
+const MOST_CONDITIONS: usize = 256;
+/// Most job definitions that a condition names one by one.
+const MOST_BRANCHES: usize = 32;
+
 /// Collects conditions from filters.
 pub struct Where<'a> {
     pub filters: &'a Filters,
     pub view: &'a CatalogView,
     pub condition: Condition,
+    /// How many conditions have been added.
+    count: usize,
     /// Of who asks, where that matters: what he may not see isn't found.
     rights: Option<&'a Rights>,
     /// Who asks, where his rights are no matter.
@@ -354,6 +361,7 @@ impl<'a> Where<'a> {
             filters,
             view,
             condition: Condition::all(),
+            count: 0,
             rights: None,
             asker: None,
         }
@@ -372,6 +380,13 @@ impl<'a> Where<'a> {
 
     /// Adds a condition.
     pub fn and(&mut self, condition: Expr) {
+        self.count += 1;
+        self.condition = std::mem::replace(&mut self.condition, Condition::all()).add(condition);
+    }
+
+    /// Adds several conditions in one.
+    pub fn add(&mut self, condition: Condition) {
+        self.count += 1;
         self.condition = std::mem::replace(&mut self.condition, Condition::all()).add(condition);
     }
 
@@ -529,14 +544,27 @@ impl<'a> Where<'a> {
         test: impl Fn(&JobDefinitionRow) -> bool,
     ) {
         let all = self.view.all().flat_map(|d| &d.job_definitions);
-        let found = all
-            .filter(|j| test(j))
-            .fold(Condition::any().add(never()), |any, job| {
-                let same = col(alias, "definition_id").eq(job.definition_id.0);
-                let same = same.and(col(alias, "element").eq(job.element.as_str()));
-                any.add(same.and(col(alias, kind).eq(job.kind.number())))
-            });
-        self.condition = std::mem::replace(&mut self.condition, Condition::all()).add(found);
+        let found: Vec<&JobDefinitionRow> = all.filter(|j| test(j)).collect();
+        if found.len() > MOST_BRANCHES {
+            // What nests as deep as there are job definitions doesn't fit on a thread's stack.
+            let ids: Vec<Uuid> = found.iter().map(|j| j.id.0).collect();
+            let query = Query::select()
+                .expr(Expr::val(1))
+                .from_as("job_definition", "jd")
+                .and_where(col("jd", "id").is_in(ids))
+                .and_where(col("jd", "definition_id").equals((alias, "definition_id")))
+                .and_where(col("jd", "element").equals((alias, "element")))
+                .and_where(col("jd", "kind").equals((alias, kind)))
+                .take();
+            self.and(Expr::exists(query));
+            return;
+        }
+        let any = found.iter().fold(Condition::any().add(never()), |any, job| {
+            let same = col(alias, "definition_id").eq(job.definition_id.0);
+            let same = same.and(col(alias, "element").eq(job.element.as_str()));
+            any.add(same.and(col(alias, kind).eq(job.kind.number())))
+        });
+        self.add(any);
     }
 
     /// A filter by one job definition's id.
@@ -616,6 +644,7 @@ impl<'a> Where<'a> {
                 filters: &filters,
                 view: self.view,
                 condition: Condition::any(),
+                count: 0,
                 // The whole query is restricted.
                 rights: None,
                 asker: self.rights,
@@ -623,17 +652,25 @@ impl<'a> Where<'a> {
             read(&mut one)?;
             // The reference passes over both inside of an object.
             let _ = (filters.raw("orQueries"), filters.raw("sorting"));
+            self.count += one.count;
             let condition = one.finish(known)?;
             if !condition.is_empty() {
-                self.condition = std::mem::replace(&mut self.condition, Condition::all()).add(condition);
+                self.add(condition);
             }
         }
         Ok(())
     }
 
-    /// The conditions, after every filter that was given and not read has been refused.
+    /// The conditions, after every filter that was given and not read has been refused; and more of them than
+    /// [`MOST_CONDITIONS`].
     pub fn finish(self, known: &[&str]) -> ApiResult<Condition> {
         self.filters.refuse_rest(known)?;
+        if self.count > MOST_CONDITIONS {
+            return Err(ApiError::invalid_request(format!(
+                "A query may have {MOST_CONDITIONS} conditions, this one has {}.",
+                self.count
+            )));
+        }
         Ok(self.condition)
     }
 }

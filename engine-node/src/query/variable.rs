@@ -211,8 +211,7 @@ pub fn listing(w: Where<'_>) -> ApiResult<Listing> {
             true => eq_any_case(col("v", "name"), &filter.name),
             false => col("v", "name").eq(filter.name.as_str()),
         });
-        w.condition =
-            std::mem::replace(&mut w.condition, Condition::all()).add(compares(&filter, ignore.values)?);
+        w.add(compares(&filter, ignore.values)?);
     }
     w.of_own_tenants(tenant());
     w.sees_variables(col("v", "instance_id"), definition(), col("v", "task_id"));

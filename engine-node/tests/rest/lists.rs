@@ -349,3 +349,31 @@ async fn executions_and_subscriptions_of_a_forked_instance_are_listed() {
         json!({"count": 0})
     );
 }
+
+#[tokio::test]
+async fn what_has_very_many_conditions_is_refused_and_very_many_job_definitions_are_not() {
+    let api = Api::quiet().await;
+    let tasks: String = (0..40)
+        .map(|n| format!(r#"<bpmn:task id="t{n}" camunda:asyncBefore="true"/>"#))
+        .collect();
+    let model = format!(
+        r#"<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"
+  xmlns:camunda="http://camunda.org/schema/1.0/bpmn" targetNamespace="t">
+  <bpmn:process id="wide" isExecutable="true" camunda:historyTimeToLive="5">
+    <bpmn:startEvent id="s"/><bpmn:sequenceFlow id="f" sourceRef="s" targetRef="t7"/>{tasks}
+  </bpmn:process></bpmn:definitions>"#
+    );
+    api.deploy(&model).await;
+    api.start("wide", json!({})).await;
+    for (configuration, count) in [("async-before", 1), ("async-after", 0)] {
+        let path = format!("/history/job-log/count?jobDefinitionConfiguration={configuration}");
+        assert_eq!(api.get(&path).await, json!({"count": count}));
+    }
+    // More than a thread's stack would hold.
+    let variable = json!({"name": "x", "operator": "eq", "value": 1});
+    for (number, status) in [(100, 200), (20_000, 400)] {
+        let body = json!({"variables": vec![variable.clone(); number]});
+        let reply = api.json("POST", "/process-instance", body).await;
+        assert_eq!(reply.status, status, "{number}: {}", reply.body);
+    }
+}
