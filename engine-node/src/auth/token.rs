@@ -500,8 +500,8 @@ mod tests {
         for (what, token) in [
             ("of another issuer", with("iss", json!("http://other"))),
             ("for somebody else", with("aud", json!("other"))),
-            ("over", with("exp", json!(now() - 31))),
-            ("not yet", with("nbf", json!(now() + 31))),
+            ("over", with("exp", json!(now() - 600))),
+            ("not yet", with("nbf", json!(now() + 600))),
             ("of nobody", with("preferred_username", Value::Null)),
             ("by an unknown key", signed("third", &claims(&url))),
             ("without a signature", format!("{none}.{body}.")),

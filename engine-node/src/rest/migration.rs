@@ -51,7 +51,7 @@ fn definitions(call: &Call, body: &Filters) -> ApiResult<(Arc<Deployed>, Arc<Dep
     };
     let source = find("sourceProcessDefinitionId", "Source")?;
     let target = find("targetProcessDefinitionId", "Target")?;
-    call.demand_on([&*source, &*target].into_iter(), "READ")?;
+    call.demand_on([&*source, &*target], "READ")?;
     Ok((source, target))
 }
 
