@@ -360,7 +360,7 @@ fn the_readme_names_only_ports_that_the_files_use() {
 #[test]
 fn s0_06_every_option_in_the_guide_from_camunda_exists() {
     let guide = include_str!("../../../docs/from-camunda.md");
-    let known = engine_options();
+    let known = options();
     let mentioned: Vec<&str> = guide
         .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
         .filter(|word| word.starts_with("--") && !word.starts_with("---"))
@@ -370,14 +370,16 @@ fn s0_06_every_option_in_the_guide_from_camunda_exists() {
     for option in mentioned {
         assert!(
             known.iter().any(|known| known == option),
-            "docs/from-camunda.md names {option}, which engine-node doesn't have"
+            "docs/from-camunda.md names {option}, which neither engine-node nor router has"
         );
     }
 }
 
-/// Every option of `engine-node`.
-fn engine_options() -> Vec<String> {
-    let command = <engine_node::Options as clap::Args>::augment_args(clap::Command::new("engine-node"));
-    let options = command.get_arguments().filter_map(|a| a.get_long());
+/// Every option of `engine-node` and of `router`.
+fn options() -> Vec<String> {
+    let node = <engine_node::Options as clap::Args>::augment_args(clap::Command::new("engine-node"));
+    let router = <router::Options as clap::Args>::augment_args(clap::Command::new("router"));
+    let options = [&node, &router].map(|command| command.get_arguments().filter_map(|a| a.get_long()));
+    let options = options.into_iter().flatten();
     options.map(|long| format!("--{long}")).collect()
 }
