@@ -264,8 +264,7 @@ async fn lists_and_counts_are_whole_or_say_what_they_lack() {
     let paged = old
         .seen()
         .into_iter()
-        .filter(|seen| seen.path == "/engine-rest/task")
-        .next_back()
+        .rfind(|seen| seen.path == "/engine-rest/task")
         .unwrap();
     assert!(
         paged.query.contains("firstResult=0&maxResults=2"),
