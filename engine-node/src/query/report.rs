@@ -3,6 +3,7 @@ use super::{Where, col, history_activity, history_incident, history_process};
 use crate::{app::CatalogView, store::schema::visible};
 use rest_api::ApiResult;
 use sea_query::{Condition, Expr, ExprTrait, JoinType, Query, SelectStatement};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 const DAY: i64 = 86_400_000;
@@ -103,15 +104,21 @@ pub fn candidate_groups() -> SelectStatement {
         .take()
 }
 
+/// Ids by their time to live in days: one condition for each time, for conditions are written one within the other.
+fn by_ttl(definitions: impl Iterator<Item = (Option<i32>, Uuid)>) -> BTreeMap<i32, Vec<Uuid>> {
+    let mut found: BTreeMap<i32, Vec<Uuid>> = BTreeMap::new();
+    for (ttl, id) in definitions {
+        if let Some(ttl) = ttl {
+            found.entry(ttl).or_default().push(id);
+        }
+    }
+    found
+}
+
 /// What an ended process instance's definition lets go: those whose removal time has come.
 fn removable(view: &CatalogView, now: i64) -> Condition {
     let mut any = Condition::any().add(col("h", "removal").lte(now));
-    let mut days: Vec<i32> = view.all().filter_map(|d| d.row.history_ttl_days).collect();
-    days.sort_unstable();
-    days.dedup();
-    for ttl in days {
-        let of_ttl = view.all().filter(|d| d.row.history_ttl_days == Some(ttl));
-        let ids: Vec<Uuid> = of_ttl.map(|d| d.row.id.0).collect();
+    for (ttl, ids) in by_ttl(view.all().map(|d| (d.row.history_ttl_days, d.row.id.0))) {
         let before = now - i64::from(ttl) * DAY;
         any = any.add(
             Condition::all()
@@ -158,20 +165,17 @@ pub fn evaluated_decisions(decisions: &[Uuid]) -> SelectStatement {
 /// Of [`evaluated_decisions`] those that may go: with the tree of their process instance, or by the decision's own time.
 pub fn cleanable_decisions(view: &CatalogView, decisions: &[Uuid], now: i64) -> SelectStatement {
     let mut any = Condition::any().add(super::never());
-    for deployed in view.decisions.all().filter(|d| decisions.contains(&d.row.id.0)) {
-        if let Some(ttl) = deployed.row.history_ttl_days {
-            let own = col("h", "decision_id").eq(deployed.row.id.0);
-            let alone = col("h", "instance_id").is_null();
-            let before = now - i64::from(ttl) * DAY;
-            any = any.add(own.and(alone).and(col("h", "evaluated").lte(before)));
-        }
+    let asked = view.decisions.all().filter(|d| decisions.contains(&d.row.id.0));
+    for (ttl, ids) in by_ttl(asked.map(|d| (d.row.history_ttl_days, d.row.id.0))) {
+        let own = col("h", "decision_id").is_in(ids);
+        let alone = col("h", "instance_id").is_null();
+        let before = now - i64::from(ttl) * DAY;
+        any = any.add(own.and(alone).and(col("h", "evaluated").lte(before)));
     }
-    for deployed in view.all() {
-        if let Some(ttl) = deployed.row.history_ttl_days {
-            let before = now - i64::from(ttl) * DAY;
-            let of = col("h", "definition_id").eq(deployed.row.id.0);
-            any = any.add(of.and(history_process::root_ended("h").lte(before)));
-        }
+    for (ttl, ids) in by_ttl(view.all().map(|d| (d.row.history_ttl_days, d.row.id.0))) {
+        let before = now - i64::from(ttl) * DAY;
+        let of = col("h", "definition_id").is_in(ids);
+        any = any.add(of.and(history_process::root_ended("h").lte(before)));
     }
     evaluated_decisions(decisions).cond_where(any).take()
 }
