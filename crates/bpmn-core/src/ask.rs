@@ -81,6 +81,19 @@ pub enum Reply {
     Connector(Result<Variables, String>),
 }
 
+impl Reply {
+    /// What a script of which only the value counts has given.
+    ///
+    /// # Errors
+    /// Why it failed.
+    pub fn value(self) -> Result<TypedValue, String> {
+        match self {
+            Reply::Script(ran) => ran.map(|ran| ran.value.unwrap_or(TypedValue::Null)),
+            Reply::Connector(_) => Err("a connector answered for a script".to_owned()),
+        }
+    }
+}
+
 /// What a script did.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ran {

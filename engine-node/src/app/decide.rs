@@ -7,7 +7,7 @@ use super::{
 use crate::store::{Applied, Unit};
 use bpmn_core::{
     Id,
-    ask::{Ask, Facts, Reply},
+    ask::{Ask, Facts},
     command::Rejection,
     decision_values,
     history::Kind,
@@ -309,10 +309,7 @@ impl Engine {
                         user: caller.user.clone(),
                     };
                     let ask = Ask::Script(script.asked(facts));
-                    answers.push(match self.inner.settings.runner.run(&ask).await {
-                        Reply::Script(ran) => ran.map(|ran| ran.value.unwrap_or(TypedValue::Null)),
-                        Reply::Connector(_) => Err("a connector answered for a script".to_owned()),
-                    });
+                    answers.push(self.inner.settings.runner.run(&ask).await.value());
                 }
             }
         };

@@ -283,6 +283,15 @@ pub async fn collect(
 
 /// Pure: from each shard's answer to what can be merged.
 fn judge(results: Vec<Result<Part, NoAnswer>>, partial: bool) -> Result<Gathered, Stop> {
+    let (gathered, why) = sift(results)?;
+    if gathered.missing.is_empty() || (partial && !gathered.parts.is_empty()) {
+        return Ok(gathered);
+    }
+    Err(missing(&gathered.missing, &why).into())
+}
+
+/// Pure: the answers that can be merged, the shards that gave none, and why the last of those didn't. A refusal is passed on.
+pub(crate) fn sift(results: Vec<Result<Part, NoAnswer>>) -> Result<(Gathered, String), Stop> {
     let mut gathered = Gathered {
         parts: Vec::new(),
         missing: Vec::new(),
@@ -302,10 +311,7 @@ fn judge(results: Vec<Result<Part, NoAnswer>>, partial: bool) -> Result<Gathered
             }
         }
     }
-    if gathered.missing.is_empty() || (partial && !gathered.parts.is_empty()) {
-        return Ok(gathered);
-    }
-    Err(missing(&gathered.missing, &why).into())
+    Ok((gathered, why))
 }
 
 /// 503 that names the shards without an answer.

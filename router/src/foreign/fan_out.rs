@@ -1,9 +1,8 @@
 //! Foreign shards' parts of lists and counts, in the form of our own shards' parts.
 use super::{order, outgoing, refuse};
 use crate::{
-    fan_out::{Gathered, Part, Question, Stop, collect, missing},
-    forward::{NoAnswer, is_trouble, to_shard},
-    respond,
+    fan_out::{Gathered, Question, Stop, collect, missing, sift},
+    forward::to_shard,
     state::App,
     upstream::Outgoing,
 };
@@ -87,33 +86,14 @@ pub async fn gather(app: &App, question: &Question<'_>) -> Result<Gathered, Stop
             collect(app, &shard.name, answer, budget, true, deadline).await
         }
     });
-    let mut gathered = Gathered {
-        parts: Vec::new(),
-        missing: Vec::new(),
-    };
-    let mut why = String::new();
-    for part in join_all(parts).await {
-        let part: Result<Part, NoAnswer> = part;
-        match part {
-            Ok(mut part) if part.status.is_success() => {
-                app.foreign.ids.learn(&part.body, &part.shard);
-                if ordered && call.operation.class == Class::FanoutList {
-                    let rows: Vec<Map<String, Value>> = serde_json::from_slice(&part.body).map_err(|e| {
-                        ApiError::bad_gateway(format!("foreign shard {} answered no list: {e}", part.shard))
-                    })?;
-                    part.body = order::with_sort(rows, &members).into();
-                }
-                gathered.parts.push(part);
-            }
-            Ok(part) if is_trouble(part.status) => {
-                why = format!("it answered {}", part.status.as_u16());
-                gathered.missing.push(part.shard);
-            }
-            Ok(part) => return Err(Stop(Box::new(respond::relay_part(part)))),
-            Err(failed) => {
-                why = failed.why;
-                gathered.missing.push(failed.shard);
-            }
+    let (mut gathered, why) = sift(join_all(parts).await)?;
+    for part in &mut gathered.parts {
+        app.foreign.ids.learn(&part.body, &part.shard);
+        if ordered && call.operation.class == Class::FanoutList {
+            let rows: Vec<Map<String, Value>> = serde_json::from_slice(&part.body).map_err(|e| {
+                ApiError::bad_gateway(format!("foreign shard {} answered no list: {e}", part.shard))
+            })?;
+            part.body = order::with_sort(rows, &members).into();
         }
     }
     if !gathered.missing.is_empty() && !partial {

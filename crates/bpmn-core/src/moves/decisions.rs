@@ -1,6 +1,6 @@
 //! Decisions of business rule tasks: what they see, what becomes of the result, and what history keeps.
 use crate::{
-    ask::{Ask, Reply},
+    ask::Ask,
     command::Rejection,
     convert::{into_json, to_value},
     ctx::Ctx,
@@ -71,10 +71,7 @@ impl Ctx<'_, '_> {
                 Err(Undecided::Failed(message)) => return Err(Ctx::failure(at, message)),
                 Err(Undecided::Asks(script)) => {
                     let ask = Ask::Script(script.asked(self.facts(Some(token))));
-                    answers.push(match self.ask(ask)? {
-                        Reply::Script(ran) => ran.map(|ran| ran.value.unwrap_or(TypedValue::Null)),
-                        Reply::Connector(_) => Err("a connector answered for a script".to_owned()),
-                    });
+                    answers.push(self.ask(ask)?.value());
                 }
             }
         }

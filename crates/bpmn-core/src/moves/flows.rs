@@ -80,10 +80,10 @@ impl Ctx<'_, '_> {
                 waiting.extend(inside);
                 continue;
             }
-            let from = match (row.state, &row.data) {
+            let from = match (self.heading_for(id), row.state, &row.data) {
                 // It is about to go: only where it goes to counts.
-                _ if self.heading_for(id).is_some() => self.heading_for(id),
-                (TokenState::AfterAsync, Some(flow)) if row.ended().is_none() => {
+                (Some(target), ..) => Some(target),
+                (None, TokenState::AfterAsync, Some(flow)) if row.ended().is_none() => {
                     self.def.definition.flow(flow).map(|f| f.target)
                 }
                 _ => self.def.definition.index(&row.element),
