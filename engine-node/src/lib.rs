@@ -13,6 +13,7 @@ mod hosts;
 pub mod internal;
 pub mod java;
 pub mod job_options;
+mod listen;
 mod logins;
 pub mod membership;
 pub mod metrics;
@@ -90,7 +91,7 @@ pub struct NodeFacts {
     /// Unique within the shard.
     pub name: String,
     pub shard: ShardName,
-    /// Where others reach it: `http://HOST:PORT`.
+    /// Where others reach it: `http://HOST:PORT` or `https://HOST:PORT`.
     pub url: String,
     pub schema: SchemaVersions,
 }

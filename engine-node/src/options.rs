@@ -3,7 +3,7 @@ use crate::history_options::HistoryOptions;
 use bpmn_core::large::LARGE;
 use clap::{Args, ValueEnum};
 use cluster::TopologyOption;
-use service::{Common, ConfigError, HostPort, Secret};
+use service::{Common, ConfigError, HostPort, NodeTls, Secret, ServerTls};
 use std::{path::PathBuf, sync::Arc};
 
 use crate::{
@@ -72,6 +72,10 @@ pub struct Options {
     /// The secret itself, from the environment or the configuration file only
     #[arg(long, value_name = "SECRET", hide = true)]
     pub cluster_secret: Option<Secret>,
+    #[command(flatten)]
+    pub tls: ServerTls,
+    #[command(flatten)]
+    pub node_tls: NodeTls,
     /// Run on a database that may lose what it has acknowledged
     #[arg(long)]
     pub unsafe_durability: bool,
@@ -232,6 +236,8 @@ impl Default for Options {
             admin_password: None,
             cluster_secret_file: None,
             cluster_secret: None,
+            tls: ServerTls::default(),
+            node_tls: NodeTls::default(),
             unsafe_durability: false,
             insecure_no_auth: false,
             pool_size: 10,

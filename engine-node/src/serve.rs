@@ -5,6 +5,7 @@ use crate::{
     auth::{self, Auth, directory::Directory, token::Tokens},
     database, fresh,
     internal::{self, trust},
+    listen::{Secure, TlsListener},
     membership,
     metrics::Metrics,
     options::{AuthKind, Options, Secrets},
@@ -20,11 +21,11 @@ use crate::{
 };
 use anyhow::Context;
 use axum::{
-    Router,
+    Extension, Router,
     extract::{Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    serve::ListenerExt,
+    serve::{Listener, ListenerExt, TapIo},
 };
 use cluster::{Cluster, NodeLease, TopologyOption};
 use futures_util::FutureExt;
@@ -38,7 +39,10 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 use topology::ShardName;
 
@@ -55,7 +59,7 @@ pub struct Node {
     pub app: App,
     /// The bound address.
     pub address: SocketAddr,
-    /// `http://HOST:PORT/engine-rest`.
+    /// `http://HOST:PORT/engine-rest`, or `https`.
     pub base_url: String,
     pub registry: Arc<Registry>,
     ended: JoinHandle<anyhow::Result<()>>,
@@ -99,6 +103,8 @@ pub async fn start(
         (None, None) => ShardName::new(ALONE),
         (None, Some(_)) => return Err(ConfigError::new("shard", "is missing: the topology needs it").into()),
     };
+    // Nodes and routers speak HTTP/1.1 with each other.
+    let tls = options.tls.acceptor(&["http/1.1"])?;
     let url = advertised(&options, address, cluster.is_some())?;
     let name = options.node_name.clone().unwrap_or_else(|| node_name(&url));
     let (store, schema) = database::open(&options, cluster.is_some()).await?;
@@ -109,7 +115,13 @@ pub async fn start(
     let mut settings = options.settings(&name)?;
     settings.history = history::agreed(&*store, options.history()?.as_ref()).await?;
     let engine = Engine::new(store.clone(), settings, drain.clone()).await?;
-    let peers = Peers::new(cluster.clone(), shard.clone(), secrets.cluster.clone())?;
+    let peers = Peers::new(
+        cluster.clone(),
+        shard.clone(),
+        secrets.cluster.clone(),
+        &options.node_tls,
+    )?;
+    let peers_identity = peers.identity();
     engine.connect(peers.clone());
     let confirm_within = options.replication_timeout;
     let replication = Replication::new(
@@ -160,7 +172,23 @@ pub async fn start(
         membership::adopt(&engine, cluster, &shard).await?;
     }
     let (metrics, registry) = Metrics::new(&engine, shard.as_str(), &name);
-    let served = serve(listener, routes(app.clone(), metrics), drain.clone());
+    let routes = routes(app.clone(), metrics);
+    let nodelay = |socket: &mut TcpStream| {
+        if let Err(error) = socket.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY not set");
+        }
+    };
+    let identities = [peers_identity, tls.as_ref().map(|(_, own)| own.clone())];
+    let served = match tls {
+        None => serve(listener.tap_io(nodelay), routes, drain.clone()),
+        Some((acceptor, _)) => {
+            let listener = TlsListener::new(listener, acceptor)?;
+            serve(listener.tap_io(|_| ()), routes.layer(Extension(Secure)), drain.clone())
+        }
+    };
+    for identity in identities.into_iter().flatten() {
+        tokio::spawn(drain.clone().run_until_cancelled_owned(identity.follow()));
+    }
     first_catch_up(&replication, cluster.is_some()).await?;
     first_user(&replication, &secrets, &options.rights, &drain).await?;
     open.store(true, Ordering::Release);
@@ -212,7 +240,7 @@ pub async fn start(
     tokio::spawn(news::listen(engine.clone()));
     let jobs = tokio::spawn(executor::run(engine, drain.clone()));
 
-    let base_url = format!("http://{address}/engine-rest");
+    let base_url = format!("{}://{address}/engine-rest", scheme(&options));
     tracing::info!(url = base_url, shard = %shard, node = name, "REST API");
     let (sizing, settings) = (sizing(), app.engine.settings());
     tracing::info!(
@@ -250,12 +278,15 @@ pub async fn start(
 fn advertised(options: &Options, bound: SocketAddr, in_cluster: bool) -> Result<String, ConfigError> {
     match &options.advertise {
         Some(url) => {
-            let parsed: Option<Uri> = url.parse().ok();
-            if parsed.is_none_or(|u| u.scheme_str() != Some("http") || u.authority().is_none()) {
-                return Err(ConfigError::new(
-                    "advertise",
-                    format!("'{url}' is not http://HOST:PORT"),
-                ));
+            let parsed: Option<Uri> = url.parse().ok().filter(|u: &Uri| u.authority().is_some());
+            let wrong = match parsed.as_ref().and_then(Uri::scheme_str) {
+                Some("https") => None,
+                Some("http") if options.tls.is_on() => Some("is http, and --tls-cert is given"),
+                Some("http") => None,
+                _ => Some("is neither http://HOST:PORT nor https://HOST:PORT"),
+            };
+            if let Some(why) = wrong {
+                return Err(ConfigError::new("advertise", format!("'{url}' {why}")));
             }
             Ok(url.trim_end_matches('/').to_owned())
         }
@@ -263,7 +294,15 @@ fn advertised(options: &Options, bound: SocketAddr, in_cluster: bool) -> Result<
             "advertise",
             format!("is missing: others can't reach this node at {bound}"),
         )),
-        None => Ok(format!("http://{bound}")),
+        None => Ok(format!("{}://{bound}", scheme(options))),
+    }
+}
+
+/// What the listener speaks.
+fn scheme(options: &Options) -> &'static str {
+    match options.tls.is_on() {
+        true => "https",
+        false => "http",
     }
 }
 
@@ -345,12 +384,15 @@ async fn wrong_base(uri: Uri) -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "NotFoundException", message)
 }
 
-fn serve(listener: TcpListener, routes: Router, drain: CancellationToken) -> JoinHandle<std::io::Result<()>> {
-    let listener = listener.tap_io(|socket| {
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY not set");
-        }
-    });
+fn serve<L, F>(
+    listener: TapIo<L, F>,
+    routes: Router,
+    drain: CancellationToken,
+) -> JoinHandle<std::io::Result<()>>
+where
+    L: Listener<Addr = SocketAddr>,
+    F: FnMut(&mut L::Io) + Send + 'static,
+{
     let service = routes.into_make_service_with_connect_info::<SocketAddr>();
     let until = async move { drain.cancelled().await };
     tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(until).await })

@@ -36,7 +36,6 @@ pub mod snapshot;
 mod spans;
 mod state;
 pub mod text;
-pub mod tls;
 pub mod upstream;
 mod watch;
 
@@ -50,6 +49,7 @@ use prometheus_client::registry::Registry;
 use service::{
     AdminListen, ConfigError, Readiness, Shutdown,
     handover::{Offer, Sockets},
+    tls::Identity,
 };
 use state::{App, Exposure};
 use std::{os::fd::AsFd, sync::Arc, time::Duration};
@@ -65,7 +65,7 @@ pub struct Router {
     beside: Option<axum::Router>,
     reload: Option<(Reload, Arc<dyn Cluster>)>,
     tls: Option<TlsAcceptor>,
-    identities: Vec<Arc<tls::Identity>>,
+    identities: Vec<Arc<Identity>>,
     shutdown: Shutdown,
 }
 
@@ -77,11 +77,11 @@ impl Router {
     pub fn new(options: Options, views: Receiver<Arc<View>>, shutdown: Shutdown) -> anyhow::Result<Router> {
         let (metrics, registry) = Metrics::registered();
         let secret = options.secret()?;
-        let (to_nodes, identity) = tls::client(&options)?;
+        let (to_nodes, identity) = options.node_tls.client()?;
         let instance = options.listen.to_string();
         let tracer = options.common.traces.tracer("stellwerk-router", &instance)?;
         let upstream = upstream::Upstream::new(secret.as_ref(), to_nodes, metrics.clone(), tracer)?;
-        let from_clients = tls::server(&options)?;
+        let from_clients = options.tls.acceptor(&["h2", "http/1.1"])?;
         let app = Arc::new(App::new(options, upstream, metrics, shutdown.token())?);
         let readiness = Readiness::waiting_for(&[watch::READY]);
         Ok(Router {

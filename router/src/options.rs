@@ -2,7 +2,7 @@
 use crate::{foreign::ForeignShard, live::LiveOptions, routing_key::Rule};
 use clap::Args;
 use cluster::{Cluster, FixedShard, TopologyOption};
-use service::{Common, ConfigError, HostPort, Secret};
+use service::{Common, ConfigError, HostPort, NodeTls, Secret, ServerTls};
 use std::{path::PathBuf, sync::Arc};
 
 /// Options of the router role.
@@ -40,24 +40,10 @@ pub struct Options {
     /// Pass plain HTTP/1.1 requests on without a general HTTP server between
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     pub fast_path: bool,
-    /// Serve HTTPS with this certificate (PEM, with its chain); read anew when it changes
-    #[arg(long, value_name = "FILE")]
-    pub tls_cert: Option<PathBuf>,
-    /// Its key (PEM)
-    #[arg(long, value_name = "FILE")]
-    pub tls_key: Option<PathBuf>,
-    /// Ask clients for a certificate signed by one of these (PEM)
-    #[arg(long, value_name = "FILE")]
-    pub tls_client_ca: Option<PathBuf>,
-    /// Who may sign the certificates of nodes with an https URL (PEM)
-    #[arg(long, value_name = "FILE")]
-    pub node_ca: Option<PathBuf>,
-    /// The router's own certificate for such nodes (PEM); read anew when it changes
-    #[arg(long, value_name = "FILE")]
-    pub node_cert: Option<PathBuf>,
-    /// Its key (PEM)
-    #[arg(long, value_name = "FILE")]
-    pub node_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub tls: ServerTls,
+    #[command(flatten)]
+    pub node_tls: NodeTls,
     /// Serve an address that others can reach although the nodes behind ask for no password
     #[arg(long)]
     pub insecure_no_auth: bool,
@@ -80,12 +66,8 @@ impl Default for Options {
             access_log: None,
             handover: None,
             fast_path: true,
-            tls_cert: None,
-            tls_key: None,
-            tls_client_ca: None,
-            node_ca: None,
-            node_cert: None,
-            node_key: None,
+            tls: ServerTls::default(),
+            node_tls: NodeTls::default(),
             insecure_no_auth: false,
             live: LiveOptions::default(),
         }

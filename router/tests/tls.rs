@@ -8,6 +8,7 @@ use rustls::{
     server::WebPkiClientVerifier,
 };
 use serde_json::json;
+use service::{NodeTls, ServerTls};
 use std::{path::Path, process::Command, sync::Arc};
 use support::*;
 use tokio::{
@@ -108,11 +109,16 @@ async fn clients_come_over_tls_and_nodes_are_asked_over_mutual_tls() {
     let mut node = FakeNode::start(async |_| started()).await;
     node.url = behind_tls(&node, &directory).await;
     let options = Options {
-        tls_cert: file("own.pem"),
-        tls_key: file("own.key"),
-        node_ca: file("ca.pem"),
-        node_cert: file("own.pem"),
-        node_key: file("own.key"),
+        tls: ServerTls {
+            tls_cert: file("own.pem"),
+            tls_key: file("own.key"),
+            tls_client_ca: None,
+        },
+        node_tls: NodeTls {
+            node_ca: file("ca.pem"),
+            node_cert: file("own.pem"),
+            node_key: file("own.key"),
+        },
         ..Options::default()
     };
     // It becomes ready: the probe got through with the router's certificate.
@@ -146,7 +152,10 @@ async fn clients_come_over_tls_and_nodes_are_asked_over_mutual_tls() {
 
     // Without a certificate the node doesn't let a router in, and a client that speaks no TLS gets nothing.
     let options = Options {
-        node_ca: file("ca.pem"),
+        node_tls: NodeTls {
+            node_ca: file("ca.pem"),
+            ..NodeTls::default()
+        },
         ..Options::default()
     };
     let stranger = Cluster::unready(&[("a", &[&node])], options).await;
@@ -165,12 +174,12 @@ async fn clients_come_over_tls_and_nodes_are_asked_over_mutual_tls() {
 fn a_certificate_is_read_anew_when_its_files_change_and_stays_when_they_are_damaged() {
     let directory = std::env::temp_dir().join(format!("stellwerk-tls-reload-{}", std::process::id()));
     certificates(&directory);
-    let options = Options {
+    let options = ServerTls {
         tls_cert: Some(directory.join("own.pem")),
         tls_key: Some(directory.join("own.key")),
-        ..Options::default()
+        tls_client_ca: None,
     };
-    let (_, identity) = router::tls::server(&options).unwrap().unwrap();
+    let (_, identity) = options.acceptor(&["http/1.1"]).unwrap().unwrap();
     let shown = || identity.shown().to_vec();
     let first = shown();
     std::fs::write(directory.join("own.pem"), "no certificate").unwrap();
@@ -179,11 +188,11 @@ fn a_certificate_is_read_anew_when_its_files_change_and_stays_when_they_are_dama
     certificates(&directory);
     identity.refresh();
     assert_ne!(shown(), first);
-    let half = Options {
+    let half = ServerTls {
         tls_key: None,
         ..options
     };
-    let error = router::tls::server(&half).err().unwrap().to_string();
+    let error = half.acceptor(&["http/1.1"]).err().unwrap().to_string();
     assert!(error.contains("tls-key"), "{error}");
     std::fs::remove_dir_all(&directory).unwrap();
 }

@@ -89,5 +89,5 @@ fn caller(options: &Options) -> Result<Caller> {
         (None, Some(_)) => return Err(ConfigError::new("password-file", "needs --user").into()),
         (None, None) => None,
     };
-    Caller::new(options.request_timeout, secret, login)
+    Caller::new(options.request_timeout, &options.node_tls, secret, login)
 }

@@ -3,7 +3,7 @@ use anyhow::{Context, Result, bail};
 use reqwest::{Method, StatusCode, header};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use service::Secret;
+use service::{NodeClient, NodeTls, Secret, node_client::CallError};
 use std::{collections::BTreeMap, time::Duration};
 use topology::ShardName;
 
@@ -42,7 +42,7 @@ pub struct SlotRow {
 /// How to call nodes; shared by all shards.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    client: reqwest::Client,
+    client: NodeClient,
     secret: Option<Secret>,
     login: Option<(String, Secret)>,
 }
@@ -67,20 +67,21 @@ impl Caller {
     /// A caller. `timeout` bounds each call; the secret and the login go with each.
     ///
     /// # Errors
-    /// The HTTP client can't be made.
-    pub fn new(timeout: Duration, secret: Option<Secret>, login: Option<(String, Secret)>) -> Result<Caller> {
-        // Nodes are inside the cluster: a proxy for the outside world must not see what goes to them.
-        let client = reqwest::Client::builder()
-            .timeout(timeout)
-            .connect_timeout(timeout.min(Duration::from_secs(3)));
+    /// A file of the options about TLS can't be used.
+    pub fn new(
+        timeout: Duration,
+        tls: &NodeTls,
+        secret: Option<Secret>,
+        login: Option<(String, Secret)>,
+    ) -> Result<Caller> {
         Ok(Caller {
-            client: client.no_proxy().build().context("making the HTTP client")?,
+            client: NodeClient::new(tls, timeout.min(Duration::from_secs(3)), timeout)?,
             secret,
             login,
         })
     }
 
-    fn request(&self, method: Method, url: String) -> reqwest::RequestBuilder {
+    fn request(&self, method: Method, url: &str) -> reqwest::RequestBuilder {
         let mut request = self.client.request(method, url);
         if let Some(secret) = &self.secret {
             request = request.header("X-Stellwerk-Secret", secret.reveal());
@@ -89,6 +90,10 @@ impl Caller {
             request = request.basic_auth(user, Some(password.reveal()));
         }
         request
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, CallError> {
+        self.client.send(request).await
     }
 }
 
@@ -120,11 +125,11 @@ impl ShardClient {
         }
         let mut last = None;
         for url in &self.urls {
-            let mut request = self.caller.request(method.clone(), format!("{url}{path}"));
+            let mut request = self.caller.request(method.clone(), &format!("{url}{path}"));
             if let Some(body) = body {
                 request = request.json(body);
             }
-            match request.send().await {
+            match self.caller.send(request).await {
                 Ok(answer) if matches!(answer.status().as_u16(), 502..=504) => {
                     last = Some(refusal(answer).await.context(format!("{method} {url}{path}")));
                 }
@@ -254,18 +259,13 @@ impl ShardClient {
         let mut last = anyhow::anyhow!("shard {} has no registered node", self.name);
         for url in &self.urls {
             let context = || format!("POST {url}{path}");
-            match self
-                .caller
-                .request(Method::POST, format!("{url}{path}"))
-                .multipart(form())
-                .send()
-                .await
-            {
+            let request = self.caller.request(Method::POST, &format!("{url}{path}"));
+            match self.caller.send(request.multipart(form())).await {
                 Ok(answer) if answer.status().is_success() => {
                     return answer.json().await.with_context(context);
                 }
                 Ok(answer) => return Err(refusal(answer).await.context(context())),
-                Err(error) if error.is_connect() => last = anyhow::Error::new(error).context(context()),
+                Err(error) if error.is_unsent() => last = anyhow::Error::new(error).context(context()),
                 Err(error) => return Err(anyhow::Error::new(error).context(context())),
             }
         }

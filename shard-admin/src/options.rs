@@ -1,7 +1,7 @@
 //! Options and verbs.
 use clap::{Args, Subcommand, ValueEnum};
 use cluster::TopologyOption;
-use service::{LogFormat, Secret, duration};
+use service::{LogFormat, NodeTls, Secret, duration};
 use std::{path::PathBuf, time::Duration};
 
 /// Options of `stellwerk shard-admin`; each may stand before or after the verb.
@@ -31,6 +31,8 @@ pub struct Options {
     /// How long one call of a node may take
     #[arg(long, global = true, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub request_timeout: Duration,
+    #[command(flatten)]
+    pub node_tls: NodeTls,
     /// Form of the log lines on stderr
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,

@@ -16,9 +16,11 @@ mod all {
     #[cfg(feature = "long")]
     mod jmeter;
     mod messages;
+    mod node_tls;
     mod one_or_many;
     mod operations;
     mod order_process;
+    mod repeated;
     mod rights;
     mod rows;
     mod tasks;

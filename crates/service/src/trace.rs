@@ -293,7 +293,13 @@ impl Current {
     }
 
     /// Tells of something that has been done in that span, from then until now.
-    pub fn did(&self, name: &'static str, kind: SpanKind, since: SystemTime, attributes: Vec<KeyValue>) {
+    pub fn did(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        kind: SpanKind,
+        since: SystemTime,
+        attributes: Vec<KeyValue>,
+    ) {
         let builder = SpanBuilder::from_name(name)
             .with_kind(kind)
             .with_start_time(since)

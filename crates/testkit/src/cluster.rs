@@ -55,6 +55,8 @@ pub struct Cluster {
     pub directory: PathBuf,
     client: reqwest::Client,
     node_options: Vec<String>,
+    /// Of everything that calls nodes: routers and `shard-admin`.
+    caller_options: Vec<String>,
 }
 
 impl Cluster {
@@ -70,6 +72,32 @@ impl Cluster {
         nodes: usize,
         routers: usize,
         node_options: &[&str],
+    ) -> Result<Cluster> {
+        Cluster::start_so(name, shards, nodes, routers, (node_options, &[])).await
+    }
+
+    /// As [`Cluster::start`], over mutual TLS inside: with `ca.pem`, `cert.pem` and `key.pem` of that directory.
+    pub async fn start_over_tls(
+        name: &str,
+        shards: usize,
+        nodes: usize,
+        routers: usize,
+        certificates: &Path,
+    ) -> Result<Cluster> {
+        let file = |name: &str| certificates.join(name).display().to_string();
+        let (ca, cert, key) = (file("ca.pem"), file("cert.pem"), file("key.pem"));
+        let calls = ["--node-ca", &ca, "--node-cert", &cert, "--node-key", &key];
+        let serves = ["--tls-cert", &cert, "--tls-key", &key, "--tls-client-ca", &ca];
+        let node_options = [calls, serves].concat();
+        Cluster::start_so(name, shards, nodes, routers, (&node_options, &calls)).await
+    }
+
+    async fn start_so(
+        name: &str,
+        shards: usize,
+        nodes: usize,
+        routers: usize,
+        (node_options, caller_options): (&[&str], &[&str]),
     ) -> Result<Cluster> {
         let directory = std::env::temp_dir().join(format!("stellwerk-{name}-{}", std::process::id()));
         fs::create_dir_all(&directory)?;
@@ -90,6 +118,7 @@ impl Cluster {
             directory,
             client,
             node_options: node_options.iter().map(|o| (*o).to_owned()).collect(),
+            caller_options: caller_options.iter().map(|o| (*o).to_owned()).collect(),
         };
         cluster.etcd_ready().await?;
         for shard in ["a", "b", "c", "d", "e", "f", "g", "h"].iter().take(shards) {
@@ -137,6 +166,11 @@ impl Cluster {
 
     /// Starts one more node of a shard.
     pub fn start_node(&mut self, shard: &str) -> Result<()> {
+        self.start_node_that_dies(shard, None)
+    }
+
+    /// Starts one more node of a shard, which ends itself at that failpoint (`engine_node::failpoint`), if one is named.
+    pub fn start_node_that_dies(&mut self, shard: &str, point: Option<&str>) -> Result<()> {
         let number = self.nodes.get(shard).map_or(0, Vec::len) + 1;
         let (port, admin) = (free_port()?, free_port()?);
         let mut command = stellwerk()?;
@@ -152,6 +186,9 @@ impl Cluster {
             .arg("--cluster-secret-file")
             .arg(self.directory.join("secret"))
             .args(&self.node_options);
+        if let Some(point) = point {
+            command.env("STELLWERK_FAILPOINTS", point);
+        }
         let process = Process::start(&self.directory, &format!("node-{shard}{number}"), command)?;
         self.nodes.entry(shard.to_owned()).or_default().push(Server {
             process,
@@ -169,7 +206,8 @@ impl Cluster {
             .args(["--listen", &format!("127.0.0.1:{port}")])
             .args(["--admin-listen", &format!("127.0.0.1:{admin}")])
             .arg("--cluster-secret-file")
-            .arg(self.directory.join("secret"));
+            .arg(self.directory.join("secret"))
+            .args(&self.caller_options);
         let process = Process::start(&self.directory, &format!("router-{port}"), command)?;
         Ok(Server {
             process,
@@ -202,6 +240,7 @@ impl Cluster {
             .arg(self.directory.join("password"))
             .arg("--cluster-secret-file")
             .arg(self.directory.join("secret"))
+            .args(&self.caller_options)
             .args(arguments);
         Ok(command)
     }

@@ -3,7 +3,7 @@ use super::payload;
 use crate::{app::EngineError, store::Store};
 use cluster::Cluster;
 use http::Method;
-use service::Secret;
+use service::{ConfigError, NodeClient, NodeTls, Secret, tls::Identity};
 use std::{sync::Arc, time::Duration};
 use topology::ShardName;
 
@@ -14,7 +14,7 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// The other shards' nodes as the topology names them.
 #[derive(Clone)]
 pub struct Peers {
-    client: reqwest::Client,
+    client: NodeClient,
     secret: Option<Secret>,
     cluster: Option<Arc<dyn Cluster>>,
     shard: ShardName,
@@ -24,23 +24,24 @@ impl Peers {
     /// For a node of `shard`.
     ///
     /// # Errors
-    /// The HTTP client can't be made.
+    /// A file of the options about TLS can't be used.
     pub fn new(
         cluster: Option<Arc<dyn Cluster>>,
         shard: ShardName,
         secret: Option<Secret>,
-    ) -> Result<Peers, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .timeout(CALL)
-            .connect_timeout(CONNECT)
-            .no_proxy()
-            .build()?;
+        tls: &NodeTls,
+    ) -> Result<Peers, ConfigError> {
         Ok(Peers {
-            client,
+            client: NodeClient::new(tls, CONNECT, CALL)?,
             secret,
             cluster,
             shard,
         })
+    }
+
+    /// The certificate that it shows to other nodes.
+    pub fn identity(&self) -> Option<Arc<Identity>> {
+        self.client.identity()
     }
 
     /// Every other shard of the slot table with its nodes' URLs.
@@ -76,7 +77,7 @@ impl Peers {
         if let Some(body) = body {
             request = request.body(body);
         }
-        let answer = request.send().await.map_err(|e| format!("{url}: {e}"))?;
+        let answer = self.client.send(request).await.map_err(|e| format!("{url}: {e}"))?;
         let status = answer.status();
         let bytes = answer.bytes().await.map_err(|e| format!("{url}: {e}"))?;
         match status.is_success() {

@@ -1,6 +1,7 @@
 //! Who asks: built once per request from headers and body.
 use crate::{
     app::{Caller, IdempotencyKey, operations::Logging},
+    listen::Secure,
     rights::Rights,
 };
 use bpmn_core::Slot;
@@ -61,7 +62,7 @@ pub fn caller(parts: &Parts, body: &[u8]) -> ApiResult<Caller> {
         idempotency: idempotency(parts, body)?,
         parked: parts.extensions.get::<Parked>().is_some(),
         fanout: text(&parts.headers, "x-stellwerk-fanout") == Some("1"),
-        base_url: base_url(&parts.headers),
+        base_url: base_url(parts),
     })
 }
 
@@ -107,9 +108,13 @@ fn idempotency(parts: &Parts, body: &[u8]) -> ApiResult<Option<IdempotencyKey>> 
 }
 
 /// `http://HOST/engine-rest` as the client called it.
-fn base_url(headers: &HeaderMap) -> String {
+fn base_url(parts: &Parts) -> String {
+    let Parts {
+        headers, extensions, ..
+    } = parts;
     let host = text(headers, "x-forwarded-host").or_else(|| text(headers, header::HOST.as_str()));
-    let proto = text(headers, "x-forwarded-proto").unwrap_or("http");
+    let own = if extensions.get::<Secure>().is_some() { "https" } else { "http" };
+    let proto = text(headers, "x-forwarded-proto").unwrap_or(own);
     format!("{proto}://{}/engine-rest", host.unwrap_or("localhost"))
 }
 

@@ -9,12 +9,13 @@ use prometheus_client::{
         histogram::{Histogram, exponential_buckets},
     },
 };
+use service::trace::{self, Attribute, Kind};
 use std::{
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -75,7 +76,7 @@ impl Stats {
         })
     }
 
-    /// Notes a statement that began then and has ended now. The text is logged if it was slow: it holds
+    /// Notes a statement that began then and has ended now, also in the trace that runs. The text is logged if it was slow: it holds
     /// placeholders, never values.
     pub fn done(&self, class: Class, began: Instant, text: &str, ok: bool) {
         let took = began.elapsed();
@@ -85,6 +86,11 @@ impl Stats {
             self.answered.store(now, Ordering::Relaxed);
         }
         self.seconds.get_or_create(&class).observe(took.as_secs_f64());
+        if let Some(trace) = trace::current() {
+            let name = format!("database: {} {}", class.verb, class.table);
+            let failed = (!ok).then(|| Attribute::new("error.type", "statement failed"));
+            trace.did(name, Kind::Client, SystemTime::now() - took, failed.into_iter().collect());
+        }
         if self.slow.is_some_and(|slow| took >= slow) {
             let shown = text
                 .char_indices()

@@ -7,7 +7,7 @@ use crate::{
 use anyhow::{Context, Result, anyhow};
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
-use service::ConfigError;
+use service::{ConfigError, node_client::CallError};
 use std::io::Write;
 
 /// Deploys the files and prints the ids.
@@ -60,11 +60,8 @@ pub async fn run(options: &Options, args: &DeployArgs, out: &mut (dyn Write + Se
 }
 
 fn not_connected(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause
-            .downcast_ref::<reqwest::Error>()
-            .is_some_and(reqwest::Error::is_connect)
-    })
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<CallError>());
+    causes.any(CallError::is_unsent)
 }
 
 fn rows(deployment: &Value) -> Vec<Vec<String>> {

@@ -6,6 +6,7 @@ use crate::{
     options::Moving,
 };
 use cluster::{MoveState, NodeInfo, NodeLease};
+use service::NodeTls;
 
 struct World {
     admin: Admin,
@@ -51,7 +52,7 @@ impl World {
             leases.push(cluster.register_node(&ShardName::new(name), info).await.unwrap());
             nodes.insert(name, node);
         }
-        let caller = Caller::new(Duration::from_secs(20), None, None).unwrap();
+        let caller = Caller::new(Duration::from_secs(20), &NodeTls::default(), None, None).unwrap();
         World {
             admin: Admin::over(cluster, caller),
             nodes,

@@ -13,6 +13,8 @@ use std::{
 use testkit::process::wait_for;
 
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+/// Of a request that only reads.
+const READ: &str = "00-1af7651916cd43dd8448eb211c80319c-c7ad6b7169203331-01";
 const MODEL: &str = "<definitions xmlns='http://www.omg.org/spec/BPMN/20100524/MODEL' targetNamespace='t'>\
                      <process id='p' isExecutable='true' xmlns:camunda='http://camunda.org/schema/1.0/bpmn' \
                      camunda:historyTimeToLive='1'><startEvent id='s'/><sequenceFlow id='f' sourceRef='s' targetRef='u'/>\
@@ -98,29 +100,34 @@ async fn s3_30_one_trace_leads_from_the_router_over_the_node_to_the_database() -
     };
     ensure!(start(None).send().await?.status() == 200);
     ensure!(start(Some(PARENT)).send().await?.status() == 200);
+    let list = client.get(format!("{base}/process-instance?processDefinitionKey=p"));
+    ensure!(list.header("traceparent", READ).send().await?.status() == 200);
     shutdown.start();
     router.await??;
     node.finished().await?;
 
     let got = std::mem::take(&mut *got.lock().unwrap());
     let hex = |id: &[u8]| id.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let mut parent = PARENT[36..52].to_owned();
-    for (service, name) in [
-        ("stellwerk-router", "POST /process-definition/key/{key}/start"),
-        ("stellwerk-router", "shard a"),
-        (
-            "stellwerk-engine-node",
-            "POST /process-definition/key/{key}/start",
-        ),
-        ("stellwerk-engine-node", "database: write batch"),
-    ] {
-        let below = got.iter().find(|(_, span)| hex(&span.parent_span_id) == parent);
-        let (of, span) = below.with_context(|| format!("no span for {name}: {got:?}"))?;
-        assert_eq!((of.as_str(), span.name.as_str()), (service, name));
-        assert_eq!(hex(&span.trace_id), PARENT[3..35]);
-        ensure!(span.start_time_unix_nano <= span.end_time_unix_nano);
-        parent = hex(&span.span_id);
-    }
-    assert_eq!(got.len(), 4);
+    let check = |traceparent: &str, way: &[(&str, &str)]| {
+        let mut parent = traceparent[36..52].to_owned();
+        for (service, name) in way {
+            let below = got.iter().find(|(_, span)| hex(&span.parent_span_id) == parent);
+            let (of, span) = below.with_context(|| format!("no span for {name}: {got:?}"))?;
+            assert_eq!((of.as_str(), span.name.as_str()), (*service, *name));
+            assert_eq!(hex(&span.trace_id), traceparent[3..35]);
+            ensure!(span.start_time_unix_nano <= span.end_time_unix_nano);
+            parent = hex(&span.span_id);
+        }
+        let of_trace = got.iter().filter(|(_, span)| hex(&span.trace_id) == traceparent[3..35]);
+        anyhow::Ok(of_trace.count())
+    };
+    let (router, node) = ("stellwerk-router", "stellwerk-engine-node");
+    let start = "POST /process-definition/key/{key}/start";
+    let way = [(router, start), (router, "shard a"), (node, start), (node, "database: write batch")];
+    assert_eq!(check(PARENT, &way)?, way.len());
+    let list = "GET /process-instance";
+    let way = [(router, list), (router, "shard a"), (node, list), (node, "database: list process_instance")];
+    assert_eq!(check(READ, &way)?, way.len());
+    assert_eq!(got.len(), 2 * way.len());
     Ok(())
 }

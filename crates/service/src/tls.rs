@@ -1,6 +1,7 @@
-//! TLS: what clients connect to, and what the router connects to nodes with. Certificates are read anew when their files change.
-use crate::Options;
+//! TLS between clients, routers and nodes. Certificates are read anew when their files change.
+use crate::{ConfigError, pem};
 use arc_swap::ArcSwap;
+use clap::Args;
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig, SignatureScheme,
     client::ResolvesClientCert,
@@ -9,16 +10,43 @@ use rustls::{
     server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier},
     sign::CertifiedKey,
 };
-use service::{ConfigError, pem};
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
-use tokio_rustls::TlsAcceptor;
+pub use tokio_rustls::TlsAcceptor;
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// Options of who serves HTTPS: a router, a node.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ServerTls {
+    /// Serve HTTPS with this certificate (PEM, with its chain); read anew when it changes
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// Its key (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// Ask clients for a certificate signed by one of these (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub tls_client_ca: Option<PathBuf>,
+}
+
+/// Options of who calls nodes: a router, another node, an operator's tool.
+#[derive(Args, Clone, Debug, Default)]
+pub struct NodeTls {
+    /// Who may sign the certificates of nodes with an https URL (PEM); nobody else is trusted
+    #[arg(long, global = true, value_name = "FILE")]
+    pub node_ca: Option<PathBuf>,
+    /// The own certificate for nodes that ask for one (PEM); a router and a node read it anew when it changes
+    #[arg(long, global = true, value_name = "FILE")]
+    pub node_cert: Option<PathBuf>,
+    /// Its key (PEM)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub node_key: Option<PathBuf>,
+}
 
 /// A certificate with its key, as its files have it now.
 #[derive(Debug)]
@@ -141,62 +169,71 @@ fn pair<'o>(
     }
 }
 
-/// What clients connect to; none without `--tls-cert`.
-///
-/// # Errors
-/// A file can't be read, key and certificate don't fit, or an option is missing.
-pub fn server(options: &Options) -> Result<Option<(TlsAcceptor, Arc<Identity>)>, ConfigError> {
-    let Some((cert, key)) = pair(["tls-cert", "tls-key"], &options.tls_cert, &options.tls_key)? else {
-        return match options.tls_client_ca {
-            Some(_) => Err(ConfigError::new(
-                "tls-client-ca",
-                "needs --tls-cert and --tls-key",
-            )),
-            None => Ok(None),
+impl ServerTls {
+    /// Whether HTTPS is served.
+    pub fn is_on(&self) -> bool {
+        self.tls_cert.is_some() || self.tls_key.is_some()
+    }
+
+    /// What takes connections, offering these protocols, and the certificate that it shows; none without `--tls-cert`.
+    ///
+    /// # Errors
+    /// A file can't be read, key and certificate don't fit, or an option is missing.
+    pub fn acceptor(&self, protocols: &[&str]) -> Result<Option<(TlsAcceptor, Arc<Identity>)>, ConfigError> {
+        let Some((cert, key)) = pair(["tls-cert", "tls-key"], &self.tls_cert, &self.tls_key)? else {
+            return match self.tls_client_ca {
+                Some(_) => Err(ConfigError::new(
+                    "tls-client-ca",
+                    "needs --tls-cert and --tls-key",
+                )),
+                None => Ok(None),
+            };
         };
-    };
-    let identity = Identity::open("tls-cert", cert, key)?;
-    let provider = identity.provider.clone();
-    let builder = ServerConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .map_err(|e| wrong("tls-cert", cert, e))?;
-    let builder = match &options.tls_client_ca {
-        None => builder.with_no_client_auth(),
-        Some(path) => {
-            let roots = Arc::new(roots("tls-client-ca", path)?);
-            let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build();
-            builder.with_client_cert_verifier(verifier.map_err(|e| wrong("tls-client-ca", path, e))?)
-        }
-    };
-    let mut config = builder.with_cert_resolver(identity.clone());
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Some((TlsAcceptor::from(Arc::new(config)), identity)))
+        let identity = Identity::open("tls-cert", cert, key)?;
+        let provider = identity.provider.clone();
+        let builder = ServerConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(|e| wrong("tls-cert", cert, e))?;
+        let builder = match &self.tls_client_ca {
+            None => builder.with_no_client_auth(),
+            Some(path) => {
+                let roots = Arc::new(roots("tls-client-ca", path)?);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build();
+                builder.with_client_cert_verifier(verifier.map_err(|e| wrong("tls-client-ca", path, e))?)
+            }
+        };
+        let mut config = builder.with_cert_resolver(identity.clone());
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        Ok(Some((TlsAcceptor::from(Arc::new(config)), identity)))
+    }
 }
 
-/// What the router connects to `https` nodes with: it trusts `--node-ca` alone, and shows `--node-cert` to who asks.
-///
-/// # Errors
-/// As [`server`].
-pub fn client(options: &Options) -> Result<(ClientConfig, Option<Arc<Identity>>), ConfigError> {
-    let provider = Arc::new(ring::default_provider());
-    let roots = match &options.node_ca {
-        Some(path) => roots("node-ca", path)?,
-        None => RootCertStore::empty(),
-    };
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|e| ConfigError::new("node-ca", e.to_string()))?
-        .with_root_certificates(roots);
-    Ok(
-        match pair(["node-cert", "node-key"], &options.node_cert, &options.node_key)? {
-            None => (builder.with_no_client_auth(), None),
-            Some((cert, key)) => {
-                let identity = Identity::open("node-cert", cert, key)?;
-                (
-                    builder.with_client_cert_resolver(identity.clone()),
-                    Some(identity),
-                )
-            }
-        },
-    )
+impl NodeTls {
+    /// What connects to `https` nodes: it trusts `--node-ca` alone, and shows `--node-cert` to who asks.
+    ///
+    /// # Errors
+    /// As [`ServerTls::acceptor`].
+    pub fn client(&self) -> Result<(ClientConfig, Option<Arc<Identity>>), ConfigError> {
+        let provider = Arc::new(ring::default_provider());
+        let roots = match &self.node_ca {
+            Some(path) => roots("node-ca", path)?,
+            None => RootCertStore::empty(),
+        };
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|e| ConfigError::new("node-ca", e.to_string()))?
+            .with_root_certificates(roots);
+        Ok(
+            match pair(["node-cert", "node-key"], &self.node_cert, &self.node_key)? {
+                None => (builder.with_no_client_auth(), None),
+                Some((cert, key)) => {
+                    let identity = Identity::open("node-cert", cert, key)?;
+                    (
+                        builder.with_client_cert_resolver(identity.clone()),
+                        Some(identity),
+                    )
+                }
+            },
+        )
+    }
 }
