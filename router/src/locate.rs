@@ -139,26 +139,24 @@ fn by_path(call: Named) -> Target {
 }
 
 fn by_key(operation: &Operation, body: &[u8], idempotency_key: Option<&str>) -> Target {
+    let text = |found: &'_ Option<Found<'_>>| found.as_ref().and_then(Found::text);
     // A standalone task lies in the slot of its id, which the client may choose.
-    let text = |found: &Option<Found>| found.as_ref().and_then(Found::text).map(str::to_owned);
     if operation.path == "/task/create" {
         // A part of another task lies beside it.
         let found = scan::members(body, &["parentTaskId", "id"]);
         let ids = found.iter().filter_map(text).filter(|id| !id.is_empty());
-        let slot = ids.filter_map(|id| slot_of_task(&id)).next();
+        let slot = ids.filter_map(slot_of_task).next();
         let slot = slot.or_else(|| idempotency_key.map(Slot::of_key));
         return slot.map_or(Target::AnySlot, Target::Slot);
     }
-    let key = operation.key_params.first().copied().unwrap_or("");
-    let mut wanted = vec![key];
-    wanted.extend(&operation.id_params);
-    let found = scan::members(body, &wanted);
-    let owner = found[1..].iter().filter_map(text).find_map(|id| slot_of_id(&id));
-    let by_key = || text(&found[0]).map(|key| Slot::of_key(&key));
-    let by_idempotency = || idempotency_key.map(Slot::of_key);
+    let found = scan::members(body, &operation.placing);
+    let (key, ids) = match found.split_first() {
+        Some((key, ids)) => (text(key), ids),
+        None => (None, [].as_slice()),
+    };
+    let owner = ids.iter().filter_map(text).find_map(slot_of_id);
     owner
-        .or_else(by_key)
-        .or_else(by_idempotency)
+        .or_else(|| key.or(idempotency_key).map(Slot::of_key))
         .map_or(Target::AnySlot, Target::Slot)
 }
 

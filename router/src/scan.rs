@@ -3,13 +3,16 @@
 //! It reads what routing needs and checks nothing else: a node parses the whole body and refuses what is malformed.
 //! The last member of a name wins, and text after the first object is not read, as in the reference.
 
+use smallvec::SmallVec;
+use std::borrow::Cow;
+
 /// A member's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found<'b> {
     /// `null`.
     Null,
-    /// A string, decoded.
-    Text(String),
+    /// A string, decoded; borrowed where it stands in the body as it is.
+    Text(Cow<'b, str>),
     /// A number, `true` or `false` as it stands in the body: the reference reads it into a text member as it is.
     Scalar(&'b str),
     /// An array or object, raw.
@@ -35,10 +38,13 @@ impl Found<'_> {
     }
 }
 
+/// What was found of each wanted member, in their order.
+pub type Members<'b> = SmallVec<[Option<Found<'b>>; 4]>;
+
 /// The wanted members in the order of `wanted`; `None` where the body has none of that name. A body that isn't a
 /// JSON object has none at all; of a malformed one, those before the damage.
-pub fn members<'b>(body: &'b [u8], wanted: &[&str]) -> Vec<Option<Found<'b>>> {
-    let mut found = vec![None; wanted.len()];
+pub fn members<'b>(body: &'b [u8], wanted: &[&str]) -> Members<'b> {
+    let mut found = SmallVec::from_elem(None, wanted.len());
     // A BOM is skipped, as Jackson does.
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let mut scanner = Scanner { body, at: 0 };
@@ -149,11 +155,20 @@ impl<'b> Scanner<'b> {
 
 fn decode(raw: &[u8]) -> Option<Found<'_>> {
     Some(match raw.first()? {
-        b'"' => Found::Text(serde_json::from_slice(raw).ok()?),
+        b'"' => Found::Text(text(raw)?),
         b'{' | b'[' => Found::Nested(raw),
         _ if raw == b"null" => Found::Null,
         _ => Found::Scalar(std::str::from_utf8(raw).ok()?),
     })
+}
+
+/// The text of a string that stands there with its quotes.
+fn text(raw: &[u8]) -> Option<Cow<'_, str>> {
+    let inner = raw.get(1..raw.len() - 1)?;
+    match inner.iter().all(|byte| *byte >= b' ' && *byte != b'\\') {
+        true => std::str::from_utf8(inner).ok().map(Cow::Borrowed),
+        false => serde_json::from_slice(raw).ok().map(Cow::Owned),
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 //! Every operation of the Camunda 7 REST API with its routing class and merge rule: `operations.tsv`, compiled in.
+use smallvec::SmallVec;
 use std::{collections::HashMap, sync::LazyLock};
 
 /// How a router routes an operation.
@@ -161,10 +162,10 @@ pub struct Operation {
     pub tier: u8,
     /// Takes firstResult and maxResults.
     pub paged: bool,
-    /// Members that hold a business key.
-    pub key_params: Vec<&'static str>,
     /// Members that hold ids of shard-local entities.
     pub id_params: Vec<&'static str>,
+    /// Members of a body that may say where it belongs: that of the business key (empty: none has it), then `id_params`.
+    pub placing: Vec<&'static str>,
     /// What the table says besides.
     pub note: &'static str,
     /// Answers 204 only: whatever the client takes, it can be had.
@@ -177,7 +178,7 @@ pub struct Matched<'p> {
     /// The operation.
     pub operation: &'static Operation,
     /// Names and raw values in the order of the path.
-    pub params: Vec<(&'static str, &'p str)>,
+    pub params: SmallVec<[(&'static str, &'p str); 3]>,
 }
 
 /// Why no operation matches.
@@ -236,8 +237,8 @@ static DOCUMENTS: LazyLock<[Operation; 2]> = LazyLock::new(|| {
         merge: Merge::Pass,
         tier: 1,
         paged: false,
-        key_params: Vec::new(),
         id_params: Vec::new(),
+        placing: Vec::new(),
         note: "",
         void: false,
     })
@@ -252,7 +253,7 @@ pub fn operations() -> &'static [Operation] {
 /// double one is not, as in the reference). `HEAD` is served as `GET`. Literal segments win over parameters.
 pub fn find<'p>(method: &str, path: &'p str) -> Result<Matched<'p>, NoMatch> {
     let path = path.strip_suffix('/').unwrap_or(path);
-    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    let segments: SmallVec<[&str; 8]> = path.split('/').skip(1).collect();
     if segments.is_empty() || segments.iter().any(|s| s.is_empty()) {
         return Err(NoMatch::UnknownPath);
     }
@@ -288,6 +289,8 @@ fn row(line: &'static str) -> Option<Operation> {
     let cells: Vec<&'static str> = line.split('\t').collect();
     let list =
         |cell: &'static str| -> Vec<&'static str> { cell.split(',').filter(|s| !s.is_empty()).collect() };
+    let id_params = list(cells.get(10)?);
+    let key = cells.get(9)?.split(',').next()?;
     Some(Operation {
         id: cells.first()?,
         method: cells.get(1)?,
@@ -297,8 +300,8 @@ fn row(line: &'static str) -> Option<Operation> {
         merge: Merge::parse(cells.get(5)?)?,
         tier: cells.get(6)?.parse().ok()?,
         paged: *cells.get(8)? == "yes",
-        key_params: list(cells.get(9)?),
-        id_params: list(cells.get(10)?),
+        placing: [key].into_iter().chain(id_params.iter().copied()).collect(),
+        id_params,
         note: cells.get(12).copied().unwrap_or(""),
         void: cells.get(13) == Some(&"nothing"),
     })
@@ -368,6 +371,6 @@ mod tests {
     #[test]
     fn parameters_keep_their_encoding() {
         let matched = find("GET", "/job/a%3Ab/stacktrace").unwrap();
-        assert_eq!(matched.params, [("id", "a%3Ab")]);
+        assert_eq!(matched.params.as_slice(), [("id", "a%3Ab")]);
     }
 }
