@@ -17,8 +17,8 @@ pub struct Part {
     #[serde(rename = "type")]
     pub kind: Option<String>,
     pub total: i64,
-    /// Work on it has begun.
-    pub seeded: bool,
+    /// What no seed job has come to yet.
+    pub waiting: i64,
     pub suspended: bool,
     pub running: bool,
     /// Whether history shows it.
@@ -86,11 +86,13 @@ struct Historic {
 }
 
 /// The reference's `batchJobsPerSeed` and `invocationsPerBatchJob`.
-const PER_SEED: i32 = 100;
+pub const PER_SEED: i32 = 100;
 const PER_JOB: i32 = 1;
 
-/// The job definitions of a batch: they have its id but for the last two bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The kinds of a batch's jobs: one that makes the others in portions, one that ends the batch when they are done. The
+/// job definition of each has the batch's id but for the last two bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum JobDefinition {
     Seed = 1,
     Monitor = 2,
@@ -109,6 +111,30 @@ impl JobDefinition {
     /// The batch whose job definition of that kind has this id.
     pub fn batch(self, id: Id) -> Id {
         self.of(id)
+    }
+
+    /// All of them, in the order in which the reference makes them.
+    pub const ALL: [JobDefinition; 3] = [JobDefinition::Seed, JobDefinition::Monitor, JobDefinition::Work];
+
+    /// As it is stored.
+    pub fn number(self) -> i16 {
+        self as i16
+    }
+
+    /// The kind that is stored so.
+    pub fn from_number(number: i16) -> Option<JobDefinition> {
+        JobDefinition::ALL
+            .into_iter()
+            .find(|kind| kind.number() == number)
+    }
+
+    /// The reference's `jobType`, in a batch of that type.
+    pub fn job_type(self, batch_type: &str) -> &str {
+        match self {
+            JobDefinition::Seed => "batch-seed-job",
+            JobDefinition::Monitor => "batch-monitor-job",
+            JobDefinition::Work => batch_type,
+        }
     }
 }
 
@@ -141,7 +167,6 @@ pub fn wholes(parts: impl IntoIterator<Item = Part>) -> Vec<Whole> {
         let earliest = |time: fn(&Part) -> Option<i64>| all.iter().filter_map(|p| time(p)).min();
         Some(Whole(Part {
             total: all.iter().map(|p| p.total).sum(),
-            seeded: all.iter().any(|p| p.seeded),
             // A part that has ended can't be activated again.
             suspended: all.iter().filter(|p| p.running).all(|p| p.suspended) && running,
             running,
@@ -151,6 +176,7 @@ pub fn wholes(parts: impl IntoIterator<Item = Part>) -> Vec<Whole> {
             ended: all.iter().filter_map(|p| p.ended).max().filter(|_| !running),
             removal: all.iter().filter_map(|p| p.removal).max(),
             remaining,
+            waiting: parts.iter().map(|p| p.waiting).sum(),
             failed: parts.iter().map(|p| p.failed).sum(),
             ..first.clone()
         }))
@@ -181,7 +207,7 @@ impl Whole {
             id: part.id.clone(),
             kind: part.kind.clone().unwrap_or_default(),
             total_jobs: part.total,
-            jobs_created: if part.seeded { part.total } else { 0 },
+            jobs_created: part.total - part.waiting,
             batch_jobs_per_seed: PER_SEED,
             invocations_per_batch_job: PER_JOB,
             seed_job_definition_id: self.definition(JobDefinition::Seed),

@@ -102,7 +102,8 @@ pub struct HistoricTaskInstance {
 pub struct HistoricIncident {
     pub id: String,
     pub process_definition_key: Option<String>,
-    pub process_definition_id: String,
+    /// Null of a batch's job, as the activity.
+    pub process_definition_id: Option<String>,
     pub process_instance_id: Option<String>,
     pub execution_id: Option<String>,
     pub root_process_instance_id: Option<String>,
@@ -110,7 +111,7 @@ pub struct HistoricIncident {
     pub end_time: Option<Date>,
     pub removal_time: Option<Date>,
     pub incident_type: String,
-    pub activity_id: String,
+    pub activity_id: Option<String>,
     pub failed_activity_id: Option<String>,
     pub cause_incident_id: String,
     pub root_cause_incident_id: String,
@@ -140,11 +141,12 @@ pub struct HistoricJobLog {
     pub job_definition_id: Option<String>,
     pub job_definition_type: Option<String>,
     pub job_definition_configuration: Option<String>,
-    pub activity_id: String,
+    pub activity_id: Option<String>,
     pub failed_activity_id: Option<String>,
     pub execution_id: Option<String>,
     pub process_instance_id: Option<String>,
-    pub process_definition_id: String,
+    /// Null of a batch's job, as the activity.
+    pub process_definition_id: Option<String>,
     pub process_definition_key: Option<String>,
     pub deployment_id: Option<String>,
     pub tenant_id: Option<String>,

@@ -12,7 +12,8 @@ pub struct Incident {
     pub execution_id: Option<String>,
     pub incident_timestamp: Date,
     pub incident_type: String,
-    pub activity_id: String,
+    /// Null if a batch's job has failed, as the definition.
+    pub activity_id: Option<String>,
     pub failed_activity_id: Option<String>,
     pub cause_incident_id: String,
     pub root_cause_incident_id: String,

@@ -1,7 +1,7 @@
 //! Batches: much to be done, each thing by a request of its own that a client could have sent for it. What a shard has
 //! of a batch begins here; `rest::batch` sends the requests.
 use super::{Caller, Engine, EngineError, history::LevelName, writer::now};
-use crate::store::{BatchChange, Begun, NewBatch, NewWork, Subject};
+use crate::store::{BatchChange, BatchJobs, Begun, NewBatch, NewWork, Subject};
 use bpmn_core::{Id, Slot};
 use rest_api::batch::{Part, id_of_key};
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,16 @@ use serde_json::Value;
 
 /// How often a batch is begun anew while slots are being moved.
 const TRIES: usize = 10;
+
+/// One thing that is to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Thing {
+    /// What it is done for, as far as that has an id: it waits in its slot.
+    pub id: Option<Id>,
+    /// Of the definition that this belongs to: those of one deployment have their turn together.
+    pub deployment_id: Option<Id>,
+    pub request: Request,
+}
 
 /// What is to be done for one thing, as a request to this API.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,8 +57,7 @@ impl Request {
 }
 
 impl Engine {
-    /// Begins what this shard has of a batch: each request with the id of the thing that it is for, in whose slot it
-    /// waits. A batch that has begun already stays as it is: a repeated request makes no second one.
+    /// Begins what this shard has of a batch. Its own jobs are here too, unless the router says otherwise. A batch that has begun already stays as it is: a repeated request makes no second one.
     ///
     /// # Errors
     /// [`EngineError::KeyReused`] for another request with its idempotency key; [`EngineError::Busy`] if this shard owns
@@ -57,7 +66,7 @@ impl Engine {
         &self,
         caller: &Caller,
         kind: &str,
-        work: Vec<(Option<Id>, Request)>,
+        work: Vec<Thing>,
     ) -> Result<Part, EngineError> {
         let by_key = caller
             .idempotency
@@ -89,11 +98,15 @@ impl Engine {
         kind: &str,
         id: Id,
         home: Slot,
-        work: &[(Option<Id>, Request)],
+        work: &[Thing],
     ) -> Result<NewBatch, EngineError> {
         let owned = self.owned();
         let slot_of = |id: &Option<Id>| id.and_then(Id::slot).filter(|slot| owned.owns(*slot));
         let level = self.history().level;
+        let jobs = BatchJobs {
+            deployment_id: work.iter().filter_map(|thing| thing.deployment_id).min(),
+            ..BatchJobs::default()
+        };
         let mut batch = NewBatch {
             id,
             slot: home,
@@ -102,18 +115,24 @@ impl Engine {
             recorded: matches!(level, LevelName::Full | LevelName::Custom),
             create_user: caller.user.clone(),
             digest: caller.idempotency.as_ref().map(|key| key.digest.clone()),
+            jobs: caller.batch.is_none().then(|| (jobs, self.inner.ids.next(home))),
             work: Vec::with_capacity(work.len()),
         };
-        for (thing, request) in work {
-            let slot: Slot = slot_of(thing).unwrap_or(home);
+        for thing in work {
+            let slot: Slot = slot_of(&thing.id).unwrap_or(home);
             let request = Request {
                 user: caller.user.clone(),
-                ..request.clone()
+                ..thing.request.clone()
             };
             let request = serde_json::to_string(&request);
             let request = request.map_err(|error| EngineError::Busy(error.to_string()))?;
             let id = self.inner.ids.next(slot);
-            batch.work.push(NewWork { id, slot, request });
+            batch.work.push(NewWork {
+                id,
+                slot,
+                request,
+                deployment_id: thing.deployment_id,
+            });
         }
         Ok(batch)
     }
@@ -124,6 +143,7 @@ impl Engine {
             id: batch.id.to_string(),
             kind: Some(batch.kind),
             total: batch.work.len() as i64,
+            waiting: batch.work.len() as i64,
             running: true,
             recorded: batch.recorded,
             started: Some(batch.started),

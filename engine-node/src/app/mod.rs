@@ -55,7 +55,8 @@ pub struct Caller {
     pub idempotency: Option<IdempotencyKey>,
     /// Part of a fan-out: rows carry `_sort`, the answer its coverage.
     pub fanout: bool,
-    /// Id of the batch that the request makes, as the router drew it for all shards.
+    /// Id of the batch that the request makes, as the router drew it for all shards; it says then whose part has the
+    /// batch's own jobs.
     pub batch: Option<Id>,
     /// A message that was kept because nothing matched it comes again.
     pub parked: bool,

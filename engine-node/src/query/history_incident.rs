@@ -157,7 +157,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     w.id("historyConfiguration", log())?;
     states(&mut w)?;
     w.tenants(col(H, "tenant_id"))?;
-    w.job_definitions("jobDefinitionIdIn", H, "job_kind")?;
+    w.incidents_of("jobDefinitionIdIn", H, "job_kind")?;
     let filters = w.filters;
     w.sees_history(col(H, "definition_id"));
     let condition = w.finish(known::HISTORY_INCIDENT)?;

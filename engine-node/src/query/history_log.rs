@@ -1,10 +1,10 @@
 //! The logs of jobs and of external tasks. A row of history tells of a failure or of the end; the end tells of the
 //! creation too, and while the job or task exists, it does so itself. A creation's id is the twin of the job's or task's.
 use super::{Kind, Listing, SortBy, Where, col, history, of_definition};
-use crate::store::{Row, StoreError, schema::visible};
+use crate::store::{BATCH_JOB, Row, StoreError, schema::visible};
 use bpmn_core::{Id, instance::RunState};
-use rest_api::{ApiResult, known};
-use sea_query::{CaseStatement, Expr, ExprTrait, Func, Query, SelectStatement, UnionType};
+use rest_api::{ApiResult, batch::JobDefinition, known};
+use sea_query::{CaseStatement, Condition, Expr, ExprTrait, Func, Query, SelectStatement, UnionType};
 
 const H: &str = "h";
 /// `state` of a creation, as in the reference; failures and ends have [`RunState`]'s.
@@ -58,6 +58,8 @@ pub struct LogRow {
     pub due: Option<i64>,
     pub node: Option<String>,
     pub failed_element: Option<String>,
+    /// The type of the batch that a job is one of.
+    pub batch_type: Option<String>,
     /// Of an external task.
     pub topic: String,
     pub worker_id: Option<String>,
@@ -106,6 +108,7 @@ impl Log {
             due: None,
             node: None,
             failed_element: None,
+            batch_type: None,
             topic: String::new(),
             worker_id: None,
             activity_id: None,
@@ -116,6 +119,7 @@ impl Log {
                 read.due = row.i64_opt(15)?;
                 read.node = row.text_opt(16)?;
                 read.failed_element = row.text_opt(17)?;
+                read.batch_type = row.text_opt(18)?;
             }
             Log::ExternalTask => {
                 read.topic = row.text(14)?;
@@ -179,10 +183,11 @@ impl Log {
         made.and_where(col("c", "state").ne(RunState::Failed as i16));
         let mut exist = self.branch(running, "r", true);
         exist.and_where(col("r", "recorded").eq(true));
-        let all = runs
-            .union(UnionType::All, made)
-            .union(UnionType::All, exist)
-            .take();
+        runs.union(UnionType::All, made).union(UnionType::All, exist);
+        if self == Log::Job {
+            runs.union(UnionType::All, of_batches());
+        }
+        let all = runs.take();
         Query::select().from_subquery(all, H).take()
     }
 
@@ -190,6 +195,9 @@ impl Log {
         let mut columns: Vec<Expr> = SHARED[..13].iter().map(|name| col(H, name)).collect();
         columns.push(super::history_process::root_end(H));
         columns.extend(self.own().iter().map(|name| col(H, name)));
+        if self == Log::Job {
+            columns.push(batch_type());
+        }
         columns
     }
 
@@ -292,19 +300,104 @@ fn jobs(w: &mut Where<'_>) -> ApiResult<()> {
     w.text("jobExceptionMessage", col(H, "error_message"))?;
     w.texts("failedActivityIdIn", col(H, "failed_element"))?;
     if let Some(id) = w.filters.text("deploymentId")? {
-        w.definitions(col(H, "definition_id"), |d| d.row.deployment_id.to_string() == id);
+        let view = w.view;
+        let of = view.all().filter(|d| d.row.deployment_id.to_string() == id);
+        let of: Vec<_> = of.map(|d| d.row.id.0).collect();
+        let any = col(H, "definition_id").is_in(of);
+        w.and(match id.parse::<Id>() {
+            Ok(id) => any.or(of_batch().and(col(H, "execution_id").eq(id.0))),
+            Err(_) => any,
+        });
     }
     w.text("hostname", col(H, "node"))?;
     w.long("jobPriorityLowerThanOrEquals", |n| col(H, "priority").lte(n))?;
     w.long("jobPriorityHigherThanOrEquals", |n| col(H, "priority").gte(n))?;
-    w.job_definition("jobDefinitionId", H, "kind")?;
+    let of_kind = |kind: JobDefinition| col(H, "kind").eq(BATCH_JOB + kind.number());
+    if let Some(text) = w.filters.text("jobDefinitionId")? {
+        let any = w.any_jobs(H, "kind", |j| j.id.to_string() == text);
+        let any = text.parse::<Id>().into_iter().fold(any, |any, id| {
+            let of = |kind: JobDefinition| of_kind(kind).and(col(H, "root_id").eq(kind.batch(id).0));
+            JobDefinition::ALL
+                .into_iter()
+                .fold(any, |any, kind| any.add(of(kind)))
+        });
+        w.add(any);
+    }
     if let Some(word) = w.filters.text("jobDefinitionType")? {
-        w.jobs(H, "kind", |j| j.job_type == word);
+        let any = w.any_jobs(H, "kind", |j| j.job_type == word);
+        let own = [JobDefinition::Seed, JobDefinition::Monitor];
+        let own = own.into_iter().filter(|kind| kind.job_type("") == word);
+        let any = own.fold(any, |any, kind| any.add(of_kind(kind)));
+        w.add(any.add(of_kind(JobDefinition::Work).and(batch_type().eq(word))));
     }
     if let Some(text) = w.filters.text("jobDefinitionConfiguration")? {
-        w.jobs(H, "kind", |j| j.configuration == text);
+        let any = w.any_jobs(H, "kind", |j| j.configuration == text);
+        let batch = text
+            .parse::<Id>()
+            .map(|id| of_batch().and(col(H, "root_id").eq(id.0)));
+        w.add(batch.into_iter().fold(any, Condition::add));
     }
     Ok(())
+}
+
+/// That a row is about a batch's job.
+fn of_batch() -> Expr {
+    col(H, "kind").gt(BATCH_JOB)
+}
+
+/// The type of a row's batch: its root is the batch.
+fn batch_type() -> Expr {
+    let query = Query::select()
+        .expr(col("bt", "type"))
+        .from_as("batch", "bt")
+        .and_where(col("bt", "id").equals((H, "root_id")))
+        .and_where(col(H, "kind").gt(BATCH_JOB))
+        .limit(1)
+        .take();
+    super::scalar(query)
+}
+
+/// Jobs of batches that exist, as creations. The deployment that one is for stands where an execution would.
+fn of_batches() -> SelectStatement {
+    const W: &str = "bw";
+    let own = Log::Job.own();
+    let mut query = Query::select();
+    for &name in SHARED.iter().chain(own) {
+        let cell = match name {
+            "id" | "subject" => col(W, "id"),
+            "root_id" => col(W, "batch_id"),
+            "instance_id" => Expr::cust("CAST(NULL AS uuid)"),
+            "execution_id" => col(W, "deployment_id"),
+            "definition_id" => Expr::val(Id::NIL.0),
+            "element" => Expr::cust("CAST('' AS text)"),
+            "retries" => Expr::cust("3"),
+            "time" => col(W, "created"),
+            "state" => Expr::cust("0"),
+            "kind" => col(W, "kind").add(i32::from(BATCH_JOB)),
+            // Only a monitor job has one from the beginning.
+            "due" => Expr::Case(Box::new(
+                CaseStatement::new()
+                    .case(col(W, "kind").eq(JobDefinition::Monitor.number()), col(W, "due"))
+                    .finally(Expr::cust("CAST(NULL AS bigint)")),
+            )),
+            "node" => col(W, "lock_owner"),
+            "priority" => col(W, name),
+            _ => Expr::cust("CAST(NULL AS text)"),
+        };
+        query.expr_as(cell, name);
+    }
+    let recorded = Query::select()
+        .expr(Expr::val(1))
+        .from_as("batch", "br")
+        .and_where(col("br", "id").equals((W, "batch_id")))
+        .and_where(col("br", "recorded").eq(true))
+        .take();
+    query
+        .from_as("batch_work", W)
+        .and_where(visible(W))
+        .and_where(col(W, "seeded").eq(true))
+        .and_where(Expr::exists(recorded))
+        .take()
 }
 
 /// Id of a row's job definition.

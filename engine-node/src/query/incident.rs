@@ -74,7 +74,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     w.id("rootCauseIncidentId", col(I, "root_cause_id"))?;
     w.text("configuration", col(I, "configuration"))?;
     w.tenants(col(I, "tenant_id"))?;
-    w.job_definitions("jobDefinitionIdIn", I, "job_kind")?;
+    w.incidents_of("jobDefinitionIdIn", I, "job_kind")?;
     let filters = w.filters;
     w.sees_instances(col(I, "instance_id"), col(I, "definition_id"));
     let condition = w.finish(known::INCIDENT)?;

@@ -1,20 +1,23 @@
-//! The list of jobs.
-use super::{Kind, Listing, SortBy, Where, col, of_definition};
-use crate::store::{Row, StoreError, schema::visible};
+//! The list of jobs: those of processes, and those of batches, which lie in a table of their own.
+use super::{Kind, Listing, SortBy, Where, col, never, of_definition};
+use crate::store::{BATCH_JOB, Row, StoreError, schema::visible};
 use bpmn_core::{
     Id,
     instance::{Job, JobKind, Made},
 };
 use http::StatusCode;
 use rest_api::{
-    ApiError, ApiResult, date,
+    ApiError, ApiResult,
+    batch::JobDefinition,
+    date,
     filters::{Filters, Operator},
     known, variable,
 };
-use sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
+use sea_query::{Expr, ExprTrait, Query, SelectStatement, UnionType};
 use serde_json::Value;
 
 const J: &str = "j";
+const W: &str = "w";
 
 const COLUMNS: [&str; 21] = [
     "id",
@@ -40,7 +43,68 @@ const COLUMNS: [&str; 21] = [
     "failed_element",
 ];
 
-/// Reads a row of [`listing`].
+/// A batch's job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchJob {
+    pub id: Id,
+    pub batch_id: Id,
+    pub kind: JobDefinition,
+    pub due: Option<i64>,
+    pub retries: i32,
+    pub priority: i64,
+    pub suspended: bool,
+    pub created: i64,
+    pub error_message: Option<String>,
+}
+
+/// The job of history's clean-up, which has no row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CleanUp {
+    pub id: Id,
+    pub due: Option<i64>,
+    pub suspended: bool,
+    pub created: i64,
+}
+
+/// Its kind in a list.
+const CLEAN_UP: i16 = BATCH_JOB + 9;
+
+/// A row of [`listing`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found {
+    OfProcess(Box<Job>),
+    OfBatch(BatchJob),
+    OfHistory(CleanUp),
+}
+
+/// Reads a row of [`listing`] or [`of_batch_by_id`].
+pub fn found(row: &dyn Row) -> Result<Found, StoreError> {
+    let kind = i16::try_from(row.i64(7)?).unwrap_or_default();
+    if kind == CLEAN_UP {
+        return Ok(Found::OfHistory(CleanUp {
+            id: row.id(0)?,
+            due: row.i64_opt(8)?,
+            suspended: row.bool(12)?,
+            created: row.i64(13)?,
+        }));
+    }
+    let Some(kind) = JobDefinition::from_number(kind - BATCH_JOB) else {
+        return self::row(row).map(|job| Found::OfProcess(Box::new(job)));
+    };
+    Ok(Found::OfBatch(BatchJob {
+        id: row.id(0)?,
+        batch_id: row.id(1)?,
+        kind,
+        due: row.i64_opt(8)?,
+        retries: row.i64(9)? as i32,
+        priority: row.i64(11)?,
+        suspended: row.bool(12)?,
+        created: row.i64(13)?,
+        error_message: row.text_opt(16)?,
+    }))
+}
+
+/// Reads a row of [`by_id`].
 pub fn row(row: &dyn Row) -> Result<Job, StoreError> {
     let kind = row.i64(7)? as i16;
     Ok(Job {
@@ -70,15 +134,102 @@ pub fn row(row: &dyn Row) -> Result<Job, StoreError> {
     })
 }
 
-/// The job of that id.
+/// The job of a process of that id.
 pub fn by_id(id: Id) -> SelectStatement {
-    let mut query = base(Condition::all().add(col(J, "id").eq(id.0)));
-    query.exprs(COLUMNS.map(|name| col(J, name)));
+    let mut query = Query::select();
+    query
+        .from_as("job", J)
+        .and_where(visible(J))
+        .and_where(col(J, "id").eq(id.0));
+    query.exprs(COLUMNS.map(|name| col(J, name))).take()
+}
+
+/// The job of a batch of that id.
+pub fn of_batch_by_id(id: Id) -> SelectStatement {
+    of_batches().and_where(col(W, "id").eq(id.0)).take()
+}
+
+/// Jobs of batches, in the columns of those of processes. What no seed job has come to is none yet.
+fn of_batches() -> SelectStatement {
+    let mut query = Query::select();
+    for name in COLUMNS {
+        let cell = match name {
+            "instance_id" | "token_id" | "execution_id" => Expr::cust("CAST(NULL AS uuid)"),
+            "definition_id" => Expr::val(Id::NIL.0),
+            "element" => Expr::cust("CAST('' AS text)"),
+            "kind" => col(W, "kind").add(i32::from(BATCH_JOB)),
+            "exclusive" => Expr::cust("true"),
+            "stacktrace" | "repeat" | "tenant_id" | "failed_element" => Expr::cust("CAST(NULL AS text)"),
+            _ => col(W, name),
+        };
+        query.expr_as(cell, name);
+    }
+    query
+        .from_as("batch_work", W)
+        .and_where(visible(W))
+        .and_where(col(W, "seeded").eq(true))
+        .take()
+}
+
+/// The clean-up's job, in the same columns.
+fn of_history(job: CleanUp) -> SelectStatement {
+    let mut query = Query::select();
+    for name in COLUMNS {
+        let cell = match name {
+            "id" => Expr::val(job.id.0),
+            "root_id" | "definition_id" => Expr::val(Id::NIL.0),
+            "instance_id" | "token_id" | "execution_id" => Expr::cust("CAST(NULL AS uuid)"),
+            "element" => Expr::cust("CAST('' AS text)"),
+            "kind" => Expr::val(i32::from(CLEAN_UP)),
+            "due" => job
+                .due
+                .map_or_else(|| Expr::cust("CAST(NULL AS bigint)"), Expr::val),
+            "created" => Expr::val(job.created),
+            "retries" => Expr::val(3),
+            "priority" => Expr::cust("CAST(0 AS bigint)"),
+            "exclusive" => Expr::cust("true"),
+            "suspended" => Expr::val(job.suspended),
+            "lock_expires" => Expr::cust("CAST(NULL AS bigint)"),
+            _ => Expr::cust("CAST(NULL AS text)"),
+        };
+        query.expr_as(cell, name);
+    }
     query
 }
 
+/// Filters that no job of a batch meets, nor that of the clean-up.
+const OF_PROCESSES: [&str; 8] = [
+    "processInstanceId",
+    "processInstanceIds",
+    "executionId",
+    "processDefinitionId",
+    "processDefinitionKey",
+    "activityId",
+    "failedActivityId",
+    "tenantIdIn",
+];
+
+/// The rows that filters choose from, as alias `j`.
+fn base(filters: &Filters, clean_up: Option<CleanUp>) -> SelectStatement {
+    let jobs = Query::select().from_as("job", J).and_where(visible(J)).take();
+    if OF_PROCESSES.iter().any(|name| filters.has(name)) {
+        return jobs;
+    }
+    let mut all = Query::select();
+    for name in COLUMNS {
+        all.expr_as(col("p", name), name);
+    }
+    all.from_as("job", "p").and_where(visible("p"));
+    all.union(UnionType::All, of_batches());
+    if let Some(job) = clean_up {
+        all.union(UnionType::All, of_history(job));
+    }
+    let all = all.take();
+    Query::select().from_subquery(all, J).take()
+}
+
 /// Jobs that meet the filters; `now` in Unix milliseconds decides which are due.
-pub fn listing(mut w: Where<'_>, now: i64) -> ApiResult<Listing> {
+pub fn listing(mut w: Where<'_>, now: i64, clean_up: Option<CleanUp>) -> ApiResult<Listing> {
     w.id("jobId", col(J, "id"))?;
     w.exact_ids("jobIds", col(J, "id"))?;
     w.id("processInstanceId", col(J, "instance_id"))?;
@@ -112,13 +263,31 @@ pub fn listing(mut w: Where<'_>, now: i64) -> ApiResult<Listing> {
         }
     }
     tenants(&mut w)?;
-    w.job_definition("jobDefinitionId", J, "kind")?;
+    job_definition(&mut w)?;
     let filters = w.filters;
     w.of_own_tenants(col(J, "tenant_id"));
     w.sees_instances(col(J, "instance_id"), col(J, "definition_id"));
     let condition = w.finish(known::JOB)?;
     let columns = COLUMNS.map(|name| col(J, name)).to_vec();
-    Listing::new(base(condition), columns, col(J, "id")).sorted(filters, &sort)
+    let base = base(filters, clean_up).cond_where(condition).take();
+    Listing::new(base, columns, col(J, "id")).sorted(filters, &sort)
+}
+
+/// By one job definition: of a process, or else of a batch.
+fn job_definition(w: &mut Where<'_>) -> ApiResult<()> {
+    let id = w
+        .filters
+        .text("jobDefinitionId")?
+        .and_then(|id| id.parse::<Id>().ok());
+    let Some(id) = id.filter(|id| w.view.job_definition(*id).is_none()) else {
+        return w.job_definition("jobDefinitionId", J, "kind");
+    };
+    let any = JobDefinition::ALL.into_iter().fold(never(), |any, kind| {
+        let of = col(J, "kind").eq(BATCH_JOB + kind.number());
+        any.or(of.and(col(J, "root_id").eq(kind.batch(id).0)))
+    });
+    w.and(any);
+    Ok(())
 }
 
 fn kinds(w: &mut Where<'_>) -> ApiResult<()> {
@@ -129,9 +298,12 @@ fn kinds(w: &mut Where<'_>) -> ApiResult<()> {
         ));
     }
     // All others are timers: those of a user task's listeners have kinds of their own.
-    let of_messages = [JobKind::AsyncBefore, JobKind::AsyncAfter, JobKind::Event].map(JobKind::number);
+    let of_processes = [JobKind::AsyncBefore, JobKind::AsyncAfter, JobKind::Event].map(JobKind::number);
+    let others = JobDefinition::ALL.map(|kind| BATCH_JOB + kind.number());
+    let others = others.into_iter().chain([CLEAN_UP]);
+    let of_messages: Vec<i16> = of_processes.into_iter().chain(others).collect();
     if timers {
-        w.and(col(J, "kind").is_not_in(of_messages));
+        w.and(col(J, "kind").is_not_in(of_messages.clone()));
     }
     if messages {
         w.and(col(J, "kind").is_in(of_messages));
@@ -148,14 +320,6 @@ fn tenants(w: &mut Where<'_>) -> ApiResult<()> {
         return Ok(());
     }
     w.tenants(tenant())
-}
-
-fn base(condition: Condition) -> SelectStatement {
-    Query::select()
-        .from_as("job", J)
-        .cond_where(condition)
-        .and_where(visible(J))
-        .take()
 }
 
 fn sort(by: &str) -> Option<SortBy> {

@@ -1,9 +1,10 @@
-//! The list of job definitions, from the catalog.
+//! The list of job definitions: those of the catalog, and those of batches.
 use super::memory::Key;
 use crate::{
     app::{CatalogView, Deployed},
-    store::JobDefinitionRow,
+    store::{DefinitionRow, JobDefinitionRow},
 };
+use bpmn_core::Id;
 use rest_api::{ApiResult, filters::Filters, known};
 use std::sync::Arc;
 
@@ -18,16 +19,45 @@ pub const SORTS: &[&str] = &[
     "tenantId",
 ];
 
-/// A job definition with its process definition.
-pub type Found = (Arc<Deployed>, JobDefinitionRow);
+/// A job definition with what it belongs to.
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub row: JobDefinitionRow,
+    /// Its process definition; none of a batch's.
+    pub of: Option<Arc<Deployed>>,
+    /// The deployment that a batch's seed job is for.
+    pub deployment_id: Option<Id>,
+}
 
-/// Job definitions of published definitions that meet the filters.
-pub fn find(filters: &Filters, view: &CatalogView) -> ApiResult<Vec<Found>> {
+impl Found {
+    /// That of a process definition.
+    pub fn of_process(of: &Arc<Deployed>, row: &JobDefinitionRow) -> Found {
+        Found {
+            row: row.clone(),
+            of: Some(of.clone()),
+            deployment_id: None,
+        }
+    }
+
+    fn definition(&self) -> Option<&DefinitionRow> {
+        self.of.as_ref().map(|deployed| &deployed.row)
+    }
+
+    /// The tenant of its process definition.
+    pub fn tenant(&self) -> Option<&str> {
+        self.definition()?.tenant_id.as_deref()
+    }
+}
+
+/// Job definitions of published definitions, and those `of_batches`, that meet the filters.
+pub fn find(filters: &Filters, view: &CatalogView, of_batches: Vec<Found>) -> ApiResult<Vec<Found>> {
     let published = view.all().filter(|d| d.published);
     let mut rows: Vec<Found> = published
-        .flat_map(|d| d.job_definitions.iter().map(|j| (d.clone(), j.clone())))
+        .flat_map(|d| d.job_definitions.iter().map(|j| Found::of_process(d, j)))
+        .chain(of_batches)
         .collect();
-    let mut keep = |test: &dyn Fn(&Deployed, &JobDefinitionRow) -> bool| rows.retain(|(d, j)| test(d, j));
+    let mut keep =
+        |test: &dyn Fn(&Found, &JobDefinitionRow) -> bool| rows.retain(|found| test(found, &found.row));
     if let Some(id) = filters.text("jobDefinitionId")? {
         keep(&|_, j| j.id.to_string() == id);
     }
@@ -39,10 +69,10 @@ pub fn find(filters: &Filters, view: &CatalogView) -> ApiResult<Vec<Found>> {
         keep(&|_, j| elements.contains(&j.element));
     }
     if let Some(id) = filters.text("processDefinitionId")? {
-        keep(&|d, _| d.row.rest_id == id);
+        keep(&|found, _| found.definition().is_some_and(|d| d.rest_id == id));
     }
     if let Some(key) = filters.text("processDefinitionKey")? {
-        keep(&|d, _| d.row.key == key);
+        keep(&|found, _| found.definition().is_some_and(|d| d.key == key));
     }
     if let Some(word) = filters.text("jobType")? {
         keep(&|_, j| j.job_type == word);
@@ -50,7 +80,7 @@ pub fn find(filters: &Filters, view: &CatalogView) -> ApiResult<Vec<Found>> {
     if let Some(text) = filters.text("jobConfiguration")? {
         keep(&|_, j| j.configuration == text);
     }
-    type Test = fn(&Deployed, &JobDefinitionRow) -> bool;
+    type Test = fn(&Found, &JobDefinitionRow) -> bool;
     // `suspended` counts if both are on.
     filters.on("active")?;
     let switches: [(&str, Test); 3] = [
@@ -59,7 +89,7 @@ pub fn find(filters: &Filters, view: &CatalogView) -> ApiResult<Vec<Found>> {
             false => ("active", |_, j| !j.suspended),
         },
         ("withOverridingJobPriority", |_, j| j.priority.is_some()),
-        ("withoutTenantId", |d, _| d.row.tenant_id.is_none()),
+        ("withoutTenantId", |found, _| found.tenant().is_none()),
     ];
     for (name, test) in switches {
         if filters.on(name)? {
@@ -68,8 +98,8 @@ pub fn find(filters: &Filters, view: &CatalogView) -> ApiResult<Vec<Found>> {
     }
     let with_none = filters.on("includeJobDefinitionsWithoutTenantId")?;
     if let Some(tenants) = filters.tenants()? {
-        keep(&|d, _| match &d.row.tenant_id {
-            Some(tenant) => tenants.contains(tenant),
+        keep(&|found, _| match found.tenant() {
+            Some(tenant) => tenants.iter().any(|one| one == tenant),
             None => with_none,
         });
     }
@@ -78,14 +108,15 @@ pub fn find(filters: &Filters, view: &CatalogView) -> ApiResult<Vec<Found>> {
 }
 
 /// The sort value of a job definition.
-pub fn key((deployed, job): &Found, by: &str) -> Key {
+pub fn key(found: &Found, by: &str) -> Key {
+    let (job, of) = (&found.row, found.definition());
     match by {
-        "activityId" => Key::Text(job.element.clone()),
-        "processDefinitionId" => Key::Text(deployed.row.rest_id.clone()),
-        "processDefinitionKey" => Key::Text(deployed.row.key.clone()),
+        "activityId" => Key::text(of.map(|_| job.element.as_str())),
+        "processDefinitionId" => Key::text(of.map(|d| d.rest_id.as_str())),
+        "processDefinitionKey" => Key::text(of.map(|d| d.key.as_str())),
         "jobType" => Key::Text(job.job_type.clone()),
         "jobConfiguration" => Key::Text(job.configuration.clone()),
-        "tenantId" => Key::text(deployed.row.tenant_id.as_deref()),
+        "tenantId" => Key::text(found.tenant()),
         _ => Key::Text(job.id.to_string()),
     }
 }

@@ -29,6 +29,7 @@ pub mod job_definition;
 pub mod memory;
 pub mod metric;
 pub mod note;
+pub mod of_things;
 pub mod operation;
 #[cfg(test)]
 mod plans;
@@ -543,6 +544,17 @@ impl<'a> Where<'a> {
         kind: &'static str,
         test: impl Fn(&JobDefinitionRow) -> bool,
     ) {
+        let any = self.any_jobs(alias, kind, test);
+        self.add(any);
+    }
+
+    /// The condition that [`Where::jobs`] adds, for who has others beside it.
+    pub fn any_jobs(
+        &self,
+        alias: &'static str,
+        kind: &'static str,
+        test: impl Fn(&JobDefinitionRow) -> bool,
+    ) -> Condition {
         let all = self.view.all().flat_map(|d| &d.job_definitions);
         let found: Vec<&JobDefinitionRow> = all.filter(|j| test(j)).collect();
         if found.len() > MOST_BRANCHES {
@@ -556,15 +568,13 @@ impl<'a> Where<'a> {
                 .and_where(col("jd", "element").equals((alias, "element")))
                 .and_where(col("jd", "kind").equals((alias, kind)))
                 .take();
-            self.and(Expr::exists(query));
-            return;
+            return Condition::any().add(Expr::exists(query));
         }
-        let any = found.iter().fold(Condition::any().add(never()), |any, job| {
+        found.iter().fold(Condition::any().add(never()), |any, job| {
             let same = col(alias, "definition_id").eq(job.definition_id.0);
             let same = same.and(col(alias, "element").eq(job.element.as_str()));
             any.add(same.and(col(alias, kind).eq(job.kind.number())))
-        });
-        self.add(any);
+        })
     }
 
     /// A filter by one job definition's id.
@@ -575,10 +585,12 @@ impl<'a> Where<'a> {
         Ok(())
     }
 
-    /// A filter by ids of job definitions.
-    pub fn job_definitions(&mut self, name: &str, alias: &'static str, kind: &'static str) -> ApiResult<()> {
+    /// A filter of incidents by ids of job definitions. Those of batches stand where an element of a process would.
+    pub fn incidents_of(&mut self, name: &str, alias: &'static str, kind: &'static str) -> ApiResult<()> {
         if let Some(ids) = self.filters.list(name)?.filter(|l| !l.is_empty()) {
-            self.jobs(alias, kind, |j| ids.contains(&j.id.to_string()));
+            let any = self.any_jobs(alias, kind, |j| ids.contains(&j.id.to_string()));
+            let of_none = col(alias, "definition_id").eq(Id::NIL.0);
+            self.add(any.add(of_none.and(col(alias, "element").is_in(ids))));
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use super::{
 use crate::{
     App,
     app::writer::now,
+    query::job::CleanUp,
     store::{housekeeping::CleanupJob, operations::Told},
 };
 use axum::{
@@ -13,7 +14,7 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use bpmn_core::{Id, Slot};
+use bpmn_core::Id;
 use http::StatusCode;
 use rest_api::{ApiError, ApiResult, Date, job::Job};
 use sea_query::{Expr, Query};
@@ -28,12 +29,48 @@ pub fn routes() -> Router<App> {
         .route("/history/cleanup/configuration", get(configuration))
 }
 
-/// The job of this shard; its id follows from its creation and the shard's name.
-fn dto(call: &Call, job: CleanupJob) -> Option<Job> {
+/// The job of this shard. Its id follows from its creation and lies in a slot of the shard, where `/job/{id}` finds it.
+fn of_shard(call: &Call, job: CleanupJob) -> Option<CleanUp> {
     let created = job.created?;
-    let shard = Slot::of_key(call.app.node.shard.as_str());
-    Some(Job {
-        id: Id::from_parts(created.max(0) as u64, 0, shard, 0).to_string(),
+    let owned = call.app.engine.owned();
+    let slot = owned.slots().iter().min().copied()?;
+    Some(CleanUp {
+        id: Id::from_parts(created.max(0) as u64, 0, slot, 0),
+        due: job.due,
+        suspended: job.suspended,
+        created,
+    })
+}
+
+/// The clean-up's job as `/job` lists it: one of all shards, that of the first by name.
+///
+/// # Errors
+/// Those of the database.
+pub async fn listed(call: &Call) -> ApiResult<Option<CleanUp>> {
+    let shard = &call.app.node.shard;
+    let others = call.app.replication.peers().others();
+    match others.iter().any(|(other, _)| other < shard) {
+        true => Ok(None),
+        false => job(call).await,
+    }
+}
+
+/// The clean-up's job of this shard, if it has that id.
+///
+/// # Errors
+/// Those of the database.
+pub async fn of_id(call: &Call, id: Id) -> ApiResult<Option<CleanUp>> {
+    // Its id tells it from others without a look: nothing else has no random bits.
+    match id.0.as_u64_pair().1 & 0xffff_ffff_ffff {
+        0 => Ok(job(call).await?.filter(|job| job.id == id)),
+        _ => Ok(None),
+    }
+}
+
+/// The job on the wire.
+pub fn dto(job: CleanUp) -> Job {
+    Job {
+        id: job.id.to_string(),
         job_definition_id: None,
         process_instance_id: None,
         process_definition_id: None,
@@ -46,9 +83,9 @@ fn dto(call: &Call, job: CleanupJob) -> Option<Job> {
         suspended: job.suspended,
         priority: 0,
         tenant_id: None,
-        create_time: Date(created),
+        create_time: Date(job.created),
         batch_id: None,
-    })
+    }
 }
 
 async fn start(call: Call) -> ApiResult<Response> {
@@ -69,10 +106,10 @@ async fn start(call: Call) -> ApiResult<Response> {
         .map_err(error::store)?;
     let told = Told::operator("Job", "CreateHistoryCleanupJobs").said("immediatelyDue", at_once);
     call.log(|| vec![told]).await?;
-    Ok(json(&dto(&call, job)))
+    Ok(json(&of_shard(&call, job).map(dto)))
 }
 
-async fn job(call: &Call) -> ApiResult<Option<Job>> {
+async fn job(call: &Call) -> ApiResult<Option<CleanUp>> {
     let job = call
         .app
         .engine
@@ -80,7 +117,7 @@ async fn job(call: &Call) -> ApiResult<Option<Job>> {
         .cleanup_job()
         .await
         .map_err(error::store)?;
-    Ok(dto(call, job))
+    Ok(of_shard(call, job))
 }
 
 fn missing(message: &str) -> ApiError {
@@ -90,12 +127,12 @@ fn missing(message: &str) -> ApiError {
 async fn one(call: Call) -> ApiResult<Response> {
     let job = job(&call).await?;
     let job = job.ok_or_else(|| missing("History cleanup job does not exist"))?;
-    covered(&call, &job).await
+    covered(&call, &dto(job)).await
 }
 
 async fn list(call: Call) -> ApiResult<Response> {
     let job = job(&call).await?;
-    let jobs = [job.ok_or_else(|| missing("History cleanup jobs are empty"))?];
+    let jobs = [dto(job.ok_or_else(|| missing("History cleanup jobs are empty"))?)];
     covered(&call, &jobs).await
 }
 

@@ -11,6 +11,7 @@ use crate::{
     query::history_incident::{self, DELETED, IncidentRow, OPEN, RESOLVED},
 };
 use axum::{Router, response::Response, routing::get};
+use bpmn_core::Id;
 use rest_api::{ApiResult, Date, history_log::HistoricIncident};
 
 /// Routes of this resource.
@@ -21,11 +22,16 @@ pub fn routes() -> Router<App> {
 }
 
 fn dto(view: &CatalogView, row: IncidentRow) -> HistoricIncident {
-    let job_definition = job_definition_id(view, row.definition_id, &row.element, row.job_kind);
+    // That of a batch stands where an element of a process would.
+    let of_process = row.definition_id != Id::NIL;
+    let job_definition = match of_process {
+        true => job_definition_id(view, row.definition_id, &row.element, row.job_kind),
+        false => Some(row.element.clone()),
+    };
     HistoricIncident {
         id: row.id.to_string(),
         process_definition_key: definition_key(view, row.definition_id),
-        process_definition_id: definition_id(view, row.definition_id),
+        process_definition_id: of_process.then(|| definition_id(view, row.definition_id)),
         process_instance_id: row.instance_id.map(|id| id.to_string()),
         execution_id: row.execution_id.map(|id| id.to_string()),
         // A failed timer start belongs to no tree.
@@ -35,7 +41,7 @@ fn dto(view: &CatalogView, row: IncidentRow) -> HistoricIncident {
         removal_time: removal(view, row.definition_id, row.root_end),
         failed_activity_id: row.failed_element,
         incident_type: row.kind,
-        activity_id: row.element,
+        activity_id: Some(row.element).filter(|_| of_process),
         cause_incident_id: row.cause_id.to_string(),
         root_cause_incident_id: row.root_cause_id.to_string(),
         configuration: row.configuration,

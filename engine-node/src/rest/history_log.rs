@@ -9,7 +9,7 @@ use crate::{
     App,
     app::CatalogView,
     query::history_log::{CREATED, Log, LogRow},
-    store::Row,
+    store::{BATCH_JOB, Row},
 };
 use axum::{Router, response::Response, routing::get};
 use bpmn_core::{
@@ -20,6 +20,7 @@ use bpmn_core::{
 use http::StatusCode;
 use rest_api::{
     ApiError, ApiResult, Date,
+    batch::JobDefinition,
     filters::Filters,
     history_log::{HistoricExternalTaskLog, HistoricJobLog},
 };
@@ -57,6 +58,11 @@ fn job_dto(call: &Call, view: &CatalogView, row: LogRow) -> HistoricJobLog {
     let deployed = view.by_id(row.definition_id);
     let of = kind.and_then(|kind| deployed?.job_definition(&row.element, kind));
     let failed = row.state == RunState::Failed as i64;
+    let of_batch =
+        JobDefinition::from_number((row.kind - i64::from(BATCH_JOB)).try_into().unwrap_or_default());
+    if let Some(kind) = of_batch {
+        return batch_dto(call, kind, row);
+    }
     HistoricJobLog {
         id: shown(&row).to_string(),
         timestamp: Date(row.time),
@@ -73,10 +79,10 @@ fn job_dto(call: &Call, view: &CatalogView, row: LogRow) -> HistoricJobLog {
         },
         job_definition_configuration: of.map(|j| j.configuration.clone()),
         failed_activity_id: row.failed_element,
-        activity_id: row.element,
+        activity_id: Some(row.element),
         execution_id: row.execution_id.map(|id| id.to_string()),
         process_instance_id: row.instance_id.map(|id| id.to_string()),
-        process_definition_id: definition_id(view, row.definition_id),
+        process_definition_id: Some(definition_id(view, row.definition_id)),
         process_definition_key: definition_key(view, row.definition_id),
         deployment_id: deployed.map(|d| d.row.deployment_id.to_string()),
         tenant_id: row.tenant_id,
@@ -85,6 +91,40 @@ fn job_dto(call: &Call, view: &CatalogView, row: LogRow) -> HistoricJobLog {
         // A timer start belongs to no tree.
         root_process_instance_id: row.instance_id.map(|_| row.root_id.to_string()),
         batch_id: None,
+        creation_log: row.state == CREATED,
+        failure_log: failed,
+        success_log: row.state == RunState::Successful as i64,
+        deletion_log: row.state == RunState::Deleted as i64,
+    }
+}
+
+/// An entry about a batch's job: the batch is its root, the deployment stands where an execution would.
+fn batch_dto(call: &Call, kind: JobDefinition, row: LogRow) -> HistoricJobLog {
+    let batch = row.root_id;
+    let failed = row.state == RunState::Failed as i64;
+    HistoricJobLog {
+        id: shown(&row).to_string(),
+        timestamp: Date(row.time),
+        removal_time: None,
+        job_id: row.subject.to_string(),
+        job_due_date: row.due.map(Date),
+        job_retries: row.retries,
+        job_priority: row.priority,
+        job_exception_message: row.error_message.filter(|_| failed),
+        job_definition_id: Some(kind.of(batch).to_string()),
+        job_definition_type: row.batch_type.map(|of| kind.job_type(&of).to_owned()),
+        job_definition_configuration: Some(batch.to_string()),
+        failed_activity_id: None,
+        activity_id: None,
+        execution_id: None,
+        process_instance_id: None,
+        process_definition_id: None,
+        process_definition_key: None,
+        deployment_id: row.execution_id.map(|id| id.to_string()),
+        tenant_id: None,
+        hostname: row.node.or_else(|| Some(call.app.engine.settings().node.clone())),
+        root_process_instance_id: None,
+        batch_id: Some(batch.to_string()),
         creation_log: row.state == CREATED,
         failure_log: failed,
         success_log: row.state == RunState::Successful as i64,

@@ -17,7 +17,7 @@ use axum::{
     response::Response,
     routing::{get, put},
 };
-use bpmn_core::{command::Command, instance::Incident as IncidentRow};
+use bpmn_core::{Id, command::Command, instance::Incident as IncidentRow};
 use rest_api::{ApiError, ApiResult, Date, incident::Incident};
 
 /// Routes of this resource.
@@ -34,15 +34,19 @@ pub fn routes() -> Router<App> {
 
 /// An incident on the wire.
 pub fn dto(view: &CatalogView, row: IncidentRow) -> Incident {
-    let job_definition =
-        instance_view::job_definition_id(view, row.definition_id, &row.element, row.job_kind);
+    // That of a batch stands where an element of a process would.
+    let of_process = row.definition_id != Id::NIL;
+    let job_definition = match of_process {
+        true => instance_view::job_definition_id(view, row.definition_id, &row.element, row.job_kind),
+        false => Some(row.element.clone()),
+    };
     Incident {
         id: row.id.to_string(),
-        process_definition_id: Some(instance_view::definition_id(view, row.definition_id)),
+        process_definition_id: of_process.then(|| instance_view::definition_id(view, row.definition_id)),
         process_instance_id: row.instance_id.map(|id| id.to_string()),
         execution_id: row.execution_id.map(|id| id.to_string()),
         incident_timestamp: Date(row.created),
-        activity_id: row.element,
+        activity_id: Some(row.element).filter(|_| of_process),
         failed_activity_id: row.failed_element,
         incident_type: row.kind,
         cause_incident_id: row.cause_id.to_string(),

@@ -1,8 +1,8 @@
 //! `/job`: list, read, execute, retries, suspension, deletion.
 use super::{
-    batch,
+    batch::{self, jobs as of_batches},
     call::{Call, answer, json, no_content, typed},
-    error, instance_view, lists, suspension,
+    error, history_cleanup, instance_view, lists, suspension,
 };
 use crate::{
     App,
@@ -12,9 +12,9 @@ use crate::{
         sweep::{Jobs, StartJobChange},
         writer::now,
     },
-    query::job,
+    query::job::{self, Found},
     rights::need::UPDATE_INSTANCE,
-    store::{Entity, operations::Told},
+    store::{BatchJobChange, Entity, operations::Told},
 };
 use axum::{
     Router,
@@ -82,15 +82,20 @@ async fn list_post(call: Call) -> ApiResult<Response> {
 }
 
 async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
-    if let Some(of_batch) = batch::find_jobs(call, filters)? {
-        return of_batch.page(call).await;
-    }
     let view = call.catalog();
     lists::page(
         call,
-        &job::listing(call.sees(filters, &view), now())?,
-        job::row,
-        |row| dto(&view, row),
+        &job::listing(
+            call.sees(filters, &view),
+            now(),
+            history_cleanup::listed(call).await?,
+        )?,
+        job::found,
+        |row| match row {
+            Found::OfProcess(job) => dto(&view, *job),
+            Found::OfBatch(job) => of_batches::job_dto(job),
+            Found::OfHistory(job) => history_cleanup::dto(job),
+        },
     )
     .await
 }
@@ -104,11 +109,9 @@ async fn count_post(call: Call) -> ApiResult<Response> {
 }
 
 async fn number(call: &Call, filters: &Filters) -> ApiResult<Response> {
-    if let Some(of_batch) = batch::find_jobs(call, filters)? {
-        return of_batch.count(call).await;
-    }
     let view = call.catalog();
-    lists::count(call, &job::listing(call.sees(filters, &view), now())?).await
+    let clean_up = history_cleanup::listed(call).await?;
+    lists::count(call, &job::listing(call.sees(filters, &view), now(), clean_up)?).await
 }
 
 async fn row(call: &Call, missing: impl Fn() -> ApiError) -> ApiResult<JobRow> {
@@ -120,7 +123,10 @@ async fn one(call: Call) -> ApiResult<Response> {
     match row(&call, missing).await {
         Ok(job) => Ok(json(&dto(&call.catalog(), job))),
         Err(error) => match call.id("id") {
-            Some(id) => batch::one_job(&call, id).await?.ok_or(error),
+            Some(id) => match history_cleanup::of_id(&call, id).await? {
+                Some(job) => Ok(json(&history_cleanup::dto(job))),
+                None => of_batches::one_job(&call, id).await?.ok_or(error),
+            },
             None => Err(error),
         },
     }
@@ -135,7 +141,17 @@ fn none(call: &Call) -> ApiError {
 
 async fn stacktrace(call: Call) -> ApiResult<Response> {
     let missing = || ApiError::not_found(format!("No job found with id {}: job is null", call.param("id")));
-    match row(&call, missing).await?.stacktrace {
+    let trace = match row(&call, missing).await {
+        Ok(job) => job.stacktrace,
+        Err(error) => match call.id("id") {
+            Some(id) => {
+                let found = of_batches::found_job(&call, id).await?;
+                found.ok_or(error)?.error_message
+            }
+            None => return Err(error),
+        },
+    };
+    match trace {
         Some(text) => Ok(typed("text/plain", traced(text).into_bytes())),
         None => Ok(no_content()),
     }
@@ -233,6 +249,10 @@ async fn execute(mut call: Call) -> ApiResult<Response> {
         EngineError::Rejected(rejection) => failed(rejection.to_string()),
         other => error::api(other),
     };
+    if history_cleanup::of_id(&call, id).await?.is_some() {
+        call.app.engine.run_cleanup().await.map_err(error::store)?;
+        return Ok(no_content());
+    }
     let before = start_job(&call, id).await?;
     let executed = call.app.engine.execute_job(&call.caller, id).await;
     if let Err(EngineError::NotFound { .. }) = &executed
@@ -250,7 +270,21 @@ async fn execute(mut call: Call) -> ApiResult<Response> {
     Ok(no_content())
 }
 
-/// Sends a change: to the job's instance, or to the job itself while it has none.
+/// The same change of a batch's job.
+fn of_batch(change: &StartJobChange) -> BatchJobChange {
+    match change {
+        StartJobChange::Job(change) => of_batches::change(change),
+        StartJobChange::Retries(retries, due) => BatchJobChange::Retries {
+            retries: *retries,
+            due: *due,
+            failed: false,
+        },
+        StartJobChange::Due { due, .. } => BatchJobChange::Due(*due),
+        StartJobChange::Delete => BatchJobChange::Delete,
+    }
+}
+
+/// Sends a change: to the job's instance, to a batch's job, or to the job itself while it has none.
 async fn run(
     call: &Call,
     told: Change,
@@ -269,6 +303,9 @@ async fn run(
         let before = start_job(call, id).await?;
         if engine.change_start_job(id, &change).await.map_err(error::api)? {
             told.of_start(call, before).await?;
+            return Ok(no_content());
+        }
+        if of_batches::change_job(call, id, of_batch(&change)).await? {
             return Ok(no_content());
         }
     }
@@ -328,13 +365,7 @@ async fn retries(mut call: Call) -> ApiResult<Response> {
     };
     let of_start = StartJobChange::Retries(retries, due);
     let command = |job| Command::SetJobRetries { job, retries, due };
-    match run(&call, told, command, Some(of_start), missing).await {
-        Err(error) => match call.id("id") {
-            Some(id) if batch::retry(&call, id, retries).await? => Ok(no_content()),
-            _ => Err(error),
-        },
-        done => done,
-    }
+    run(&call, told, command, Some(of_start), missing).await
 }
 
 fn suspension_of_jobs(suspended: bool) -> &'static str {
@@ -407,7 +438,7 @@ async fn suspend_by(mut call: Call) -> ApiResult<Response> {
         Some(id) => {
             let found = id.parse::<Id>().ok().and_then(|id| view.job_definition(id));
             let Some((deployed, job)) = found else {
-                return Ok(no_content());
+                return of_batch_definition(&call, id.parse().ok(), suspended).await;
             };
             suspension::demand(&call, &body, std::slice::from_ref(deployed), needs)?;
             told = told.of_definition(&deployed.row);
@@ -431,6 +462,18 @@ async fn suspend_by(mut call: Call) -> ApiResult<Response> {
         done.map_err(error::api)?;
     }
     call.log(|| vec![told]).await?;
+    Ok(no_content())
+}
+
+/// Suspends or activates the jobs of a batch's job definition, if the id is one's.
+async fn of_batch_definition(call: &Call, id: Option<Id>, suspended: bool) -> ApiResult<Response> {
+    let of = match id {
+        Some(id) => of_batches::definition(call, id).await?,
+        None => None,
+    };
+    if let Some(of) = of {
+        of_batches::change_jobs(call, of, BatchJobChange::Suspended(suspended)).await?;
+    }
     Ok(no_content())
 }
 
@@ -470,6 +513,12 @@ async fn recalculate(mut call: Call) -> ApiResult<Response> {
     };
     let id = call.id("id").ok_or_else(missing)?;
     let engine = &call.app.engine;
+    if let Some(job) = of_batches::found_job(&call, id).await? {
+        let kind = of_batches::type_of(&call, &job).await?;
+        return Err(server_error(format!(
+            "Only timer jobs can be recalculated, but the job with id '{id}' is of type '{kind}'."
+        )));
+    }
     let before = start_job(&call, id).await?;
     let result = engine.recalculate_due(&call.caller, id, from_creation).await;
     result.map_err(error::unknown(missing, failed))?;

@@ -1,6 +1,6 @@
 //! `/job-definition`: list, read, suspension, retries and priority of jobs.
 use super::{
-    batch::encoded,
+    batch::{encoded, jobs as of_batches},
     call::{Call, json, no_content},
     error,
     suspension::{definitions, demand, later, of_instances, one_of, schedule},
@@ -17,7 +17,7 @@ use crate::{
         memory,
     },
     rights::need::{Need, UPDATE_INSTANCE, resource},
-    store::{BatchChange, JobDefinitionRow, operations::Told},
+    store::{BatchJobChange, JobDefinitionRow, operations::Told},
 };
 use axum::{
     Router,
@@ -45,58 +45,71 @@ pub fn routes() -> Router<App> {
         .route("/job-definition/{id}/jobPriority", put(priority))
 }
 
-fn dto(deployed: &Deployed, row: JobDefinitionRow) -> JobDefinition {
+fn dto(found: Found) -> JobDefinition {
+    let (of, row) = (found.of.as_ref().map(|deployed| &deployed.row), found.row);
     JobDefinition {
         id: row.id.to_string(),
-        process_definition_id: deployed.row.rest_id.clone(),
-        process_definition_key: deployed.row.key.clone(),
+        process_definition_id: of.map(|d| d.rest_id.clone()),
+        process_definition_key: of.map(|d| d.key.clone()),
         job_type: row.job_type,
         job_configuration: row.configuration,
-        activity_id: row.element,
+        activity_id: of.map(|_| row.element),
         suspended: row.suspended,
         overriding_job_priority: row.priority,
-        tenant_id: deployed.row.tenant_id.clone(),
-        deployment_id: None,
+        tenant_id: of.and_then(|d| d.tenant_id.clone()),
+        deployment_id: found.deployment_id.map(|id| id.to_string()),
     }
 }
 
 async fn list(call: Call) -> ApiResult<Response> {
-    find(&call, &call.filters())
+    find(&call, &call.filters()).await
 }
 
 async fn list_post(call: Call) -> ApiResult<Response> {
-    find(&call, &call.body()?)
+    find(&call, &call.body()?).await
 }
 
 /// Job definitions that meet the filters, of process definitions that may be read.
-fn found(call: &Call, filters: &Filters) -> ApiResult<Vec<Found>> {
-    let mut rows = query::find(filters, &call.catalog())?;
-    call.keep(&mut rows, resource::PROCESS_DEFINITION, "READ", |(d, _)| {
-        (d.row.key.clone(), d.row.tenant_id.clone())
+async fn found(call: &Call, filters: &Filters) -> ApiResult<Vec<Found>> {
+    let mut rows = query::find(filters, &call.catalog(), found_of_batches(call).await?)?;
+    call.keep(&mut rows, resource::PROCESS_DEFINITION, "READ", |found| {
+        let key = found.of.as_ref().map(|deployed| deployed.row.key.clone());
+        (key.unwrap_or_default(), found.tenant().map(str::to_owned))
     });
     Ok(rows)
 }
 
-fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
+/// Those of batches.
+async fn found_of_batches(call: &Call) -> ApiResult<Vec<Found>> {
+    let found = of_batches::definitions(call).await?;
+    let found = found.into_iter().map(|(row, deployment_id)| Found {
+        row,
+        of: None,
+        deployment_id,
+    });
+    Ok(found.collect())
+}
+
+async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let sortings = sorting(filters, &|by| query::SORTS.contains(&by))?;
-    let rows = found(call, filters)?;
-    let id = |found: &Found| found.1.id.to_string();
+    let rows = found(call, filters).await?;
+    let id = |found: &Found| found.row.id.to_string();
     let rows = memory::page(rows, &sortings, call.paging()?, query::key, id);
-    let rows: Vec<JobDefinition> = rows.into_iter().map(|(d, j)| dto(&d, j)).collect();
+    let rows: Vec<JobDefinition> = rows.into_iter().map(dto).collect();
     Ok(json(&rows))
 }
 
 async fn count(call: Call) -> ApiResult<Response> {
-    number(&call, &call.filters())
+    number(&call, &call.filters()).await
 }
 
 async fn count_post(call: Call) -> ApiResult<Response> {
-    number(&call, &call.body()?)
+    number(&call, &call.body()?).await
 }
 
-fn number(call: &Call, filters: &Filters) -> ApiResult<Response> {
+async fn number(call: &Call, filters: &Filters) -> ApiResult<Response> {
     sorting(filters, &|by| query::SORTS.contains(&by))?;
-    let rows = found(call, filters)?;
+    let rows = found(call, filters).await?;
     Ok(json(&json!({"count": rows.len()})))
 }
 
@@ -109,10 +122,24 @@ fn named(call: &Call) -> Option<(Arc<Deployed>, JobDefinitionRow)> {
 
 async fn one(call: Call) -> ApiResult<Response> {
     let id = call.param("id");
-    let found = named(&call);
-    let (deployed, job) =
+    let found = match named(&call) {
+        Some((deployed, job)) => Some(Found::of_process(&deployed, &job)),
+        None => found_of_batches(&call)
+            .await?
+            .into_iter()
+            .find(|found| found.row.id.to_string() == id),
+    };
+    let found =
         found.ok_or_else(|| ApiError::not_found(format!("Job Definition with id {id} does not exist")))?;
-    Ok(json(&dto(&deployed, job)))
+    Ok(json(&dto(found)))
+}
+
+/// The job definition of a batch that the path names.
+async fn of_batch(call: &Call) -> ApiResult<Option<(bpmn_core::Id, rest_api::batch::JobDefinition)>> {
+    match call.id("id") {
+        Some(id) => of_batches::definition(call, id).await,
+        None => Ok(None),
+    }
 }
 
 /// What job definitions are suspended by, as the reference lists it.
@@ -129,8 +156,19 @@ async fn suspend(call: Call) -> ApiResult<Response> {
     let (suspended, jobs) = (body.on("suspended")?, body.on("includeJobs")?);
     let path = format!("/job-definition/{}/suspended", encoded(id));
     let later = later(&body, &could_not)?;
-    // The reference answers 204 for an id that it doesn't know.
     let Some((deployed, job)) = named(&call) else {
+        // The reference answers 204 for an id that it doesn't know.
+        if let Some(of) = of_batch(&call).await? {
+            match later {
+                Some(due) => schedule(&call, &body, &path, due).await?,
+                None => {
+                    of_batches::set(&call, of, Some(suspended), None).await?;
+                    if jobs {
+                        of_batches::change_jobs(&call, of, BatchJobChange::Suspended(suspended)).await?;
+                    }
+                }
+            }
+        }
         return Ok(no_content());
     };
     if jobs {
@@ -233,11 +271,9 @@ async fn retries(call: Call) -> ApiResult<Response> {
     let (retries, due) = super::job::given_retries(&call.body()?)?;
     let Some((deployed, job)) = named(&call) else {
         // That of a batch, or nobody's.
-        if let Some(id) = call.id("id") {
-            let change = BatchChange::Retries(retries);
-            let batch = rest_api::batch::JobDefinition::Work.batch(id);
-            let done = call.app.engine.change_batch(batch, change).await;
-            done.map_err(error::api)?;
+        if let Some(of) = of_batch(&call).await? {
+            let change = of_batches::change(&JobChange::Retries { retries, due });
+            of_batches::change_jobs(&call, of, change).await?;
         }
         return Ok(no_content());
     };
@@ -273,6 +309,15 @@ async fn priority(call: Call) -> ApiResult<Response> {
         )));
     }
     let found = named(&call);
+    if found.is_none()
+        && let Some(of) = of_batch(&call).await?
+    {
+        of_batches::set(&call, of, None, Some(priority)).await?;
+        if let Some(priority) = priority {
+            of_batches::change_jobs(&call, of, BatchJobChange::Priority(priority)).await?;
+        }
+        return Ok(no_content());
+    }
     let (deployed, job) = found.ok_or_else(|| {
         ApiError::not_found(format!(
             "Job definition with id '{id}' does not exist: jobDefinition is null"

@@ -1,8 +1,9 @@
 //! Batches of a shard: a row each, and a row for each thing still to be done, both in slots. Whoever does something locks
 //! its row first; what is done has no row any more. Rows of slots that are being moved are left alone: the slot's next
-//! owner goes on with them.
+//! owner goes on with them. What its jobs are, and how they are changed: [`super::batch_jobs`].
 use super::{
     backend::{Backend, Cells},
+    batch_jobs::{BatchJobs, JobSetting, WhichJobs},
     cell::{Cell, Reader},
     load::VISIBLE,
     schema::{BATCH, BATCH_WORK, Type},
@@ -11,6 +12,8 @@ use super::{
     units::numbers,
     *,
 };
+use bpmn_core::instance::RunState;
+use rest_api::batch::JobDefinition;
 
 /// That a row's slot is owned here, and not being moved.
 pub(super) const OWNED: &str = "\"slot\" NOT IN (SELECT \"slot\" FROM slot WHERE \"state\" <> 0)";
@@ -32,6 +35,8 @@ pub struct NewBatch {
     pub create_user: Option<String>,
     /// Of the request that makes it under an idempotency key.
     pub digest: Option<String>,
+    /// Its own jobs, where they are here: what is set for them, and the id of the first seed job.
+    pub jobs: Option<(BatchJobs, Id)>,
     pub work: Vec<NewWork>,
 }
 
@@ -42,6 +47,8 @@ pub struct NewWork {
     pub slot: Slot,
     /// What to do, as its reader wrote it.
     pub request: String,
+    /// Of the definition that the thing belongs to.
+    pub deployment_id: Option<Id>,
 }
 
 /// What became of a new batch.
@@ -62,6 +69,15 @@ pub struct BatchWork {
     pub batch_id: Id,
     pub request: String,
     pub retries: i32,
+    pub kind: JobDefinition,
+    pub deployment_id: Option<Id>,
+    pub due: Option<Millis>,
+    pub priority: i64,
+    pub created: Millis,
+    /// Whether history tells of it.
+    pub recorded: bool,
+    /// What its last failure has raised.
+    pub incident_id: Option<Id>,
 }
 
 /// What became of things that were locked.
@@ -72,6 +88,21 @@ pub struct Outcomes {
     pub failed: Vec<(BatchWork, String)>,
     /// They didn't come to their turn, and cost nothing.
     pub later: Vec<BatchWork>,
+    /// The batch's own jobs that follow those that are done.
+    pub next: Vec<NewJob>,
+}
+
+/// A job of the batch's own that follows another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewJob {
+    /// In the slot of the batch's part.
+    pub id: Id,
+    pub batch_id: Id,
+    pub kind: JobDefinition,
+    pub deployment_id: Option<Id>,
+    pub created: Millis,
+    pub due: Option<Millis>,
+    pub setting: JobSetting,
 }
 
 /// Which of the things to be done.
@@ -94,8 +125,6 @@ pub enum BatchChange {
     /// History goes.
     Forget,
     Removal(Option<Millis>),
-    /// Tries for what has none left.
-    Retries(i32),
 }
 
 /// Part of [`super::Store`].
@@ -120,28 +149,44 @@ pub trait Batches: Send + Sync {
     async fn settle_batches(&self, now: Millis) -> Result<u64, StoreError>;
     /// Changes a batch; false while one of its slots is being moved, and then nothing was done.
     async fn change_batch(&self, id: Id, change: BatchChange) -> Result<bool, StoreError>;
-    /// New tries for one thing; false if there is none of that id.
-    async fn retry_batch_work(&self, id: Id, retries: i32) -> Result<bool, StoreError>;
     /// Gives back what a node has locked.
     async fn release_batch_work(&self, owner: &str) -> Result<(), StoreError>;
 }
 
-fn read_work(r: &mut Reader) -> Result<BatchWork, StoreError> {
+pub(super) fn read_work(r: &mut Reader) -> Result<BatchWork, StoreError> {
     Ok(BatchWork {
         id: r.id()?,
         batch_id: r.id()?,
         request: r.text()?,
         retries: r.i32()?,
+        kind: job_kind(r.i16()?)?,
+        deployment_id: r.id_opt()?,
+        due: r.int_opt()?,
+        priority: r.int()?,
+        created: r.int()?,
+        recorded: r.bool()?,
+        incident_id: r.id_opt()?,
     })
 }
+
+pub(super) fn job_kind(number: i16) -> Result<JobDefinition, StoreError> {
+    JobDefinition::from_number(number)
+        .ok_or_else(|| StoreError::Internal(format!("a batch's job of kind {number}")))
+}
+
+/// Columns that [`read_work`] reads.
+pub(super) const WORK: &str = "\"id\", \"batch_id\", \"request\", \"retries\", \"kind\", \"deployment_id\", \"due\", \
+     \"priority\", \"created\", \
+     coalesce((SELECT b.\"recorded\" FROM batch b WHERE b.\"id\" = batch_work.\"batch_id\" LIMIT 1), false) AS recorded, \
+     \"incident_id\"";
 
 fn ids(work: &[BatchWork]) -> Vec<Id> {
     work.iter().map(|w| w.id).collect()
 }
 
 /// The batches that things belong to, each once.
-fn batches(work: &[BatchWork]) -> Vec<Id> {
-    let mut ids: Vec<Id> = work.iter().map(|w| w.batch_id).collect();
+fn batches<'w>(work: impl Iterator<Item = &'w BatchWork>) -> Vec<Id> {
+    let mut ids: Vec<Id> = work.map(|w| w.batch_id).collect();
     ids.sort_unstable();
     ids.dedup();
     ids
@@ -165,31 +210,66 @@ fn batch_row(batch: &NewBatch) -> Vec<Cell> {
         (&batch.create_user).into(),
         Cell::Null,
         (&batch.digest).into(),
+        batch
+            .jobs
+            .as_ref()
+            .map_or(Cell::Null, |(jobs, _)| (&jobs.written()).into()),
     ]
 }
 
-fn work_row(batch: &NewBatch, work: &NewWork, retries: i32) -> Vec<Cell> {
+/// What is to be done, before a seed job has come to it.
+fn work_row(batch: &NewBatch, work: &NewWork) -> Vec<Cell> {
     vec![
         work.slot.into(),
         work.id.into(),
         batch.id.into(),
         batch.id.into(),
         (&work.request).into(),
-        retries.into(),
+        TRIES.into(),
         false.into(),
         batch.started.into(),
         Cell::Null,
         Cell::Null,
         Cell::Null,
         Cell::Null,
+        JobDefinition::Work.number().into(),
+        false.into(),
+        work.deployment_id.into(),
+        Cell::Null,
+        0i64.into(),
+        Cell::Null,
+    ]
+}
+
+/// A job of the batch's own.
+pub(super) fn job_row(job: &NewJob) -> Vec<Cell> {
+    vec![
+        job.id.slot().unwrap_or(Slot::from_bits(0)).into(),
+        job.id.into(),
+        job.batch_id.into(),
+        job.batch_id.into(),
+        "".into(),
+        TRIES.into(),
+        job.setting.suspended.into(),
+        job.created.into(),
+        Cell::Null,
+        Cell::Null,
+        Cell::Null,
+        Cell::Null,
+        job.kind.number().into(),
+        true.into(),
+        job.deployment_id.into(),
+        job.due.into(),
+        job.setting.priority.unwrap_or(0).into(),
+        Cell::Null,
     ]
 }
 
 /// Tries of everything, as the reference's `defaultNumberOfRetries`.
-const TRIES: i32 = 3;
+pub(super) const TRIES: i32 = 3;
 
 impl<B: Backend> SqlStore<B> {
-    fn inserting(&self, table: &schema::Table, rows: &[Vec<Cell>]) -> Sql {
+    pub(super) fn inserting(&self, table: &schema::Table, rows: &[Vec<Cell>]) -> Sql {
         let sql = format!("INSERT INTO {} ({}) VALUES ", table.name, columns(table, ""));
         self.sql(&sql).rows(table.columns, rows)
     }
@@ -220,8 +300,14 @@ impl<B: Backend> SqlStore<B> {
             .run(self.inserting(&BATCH, &[batch_row(batch)]))
             .await?;
         for part in batch.work.chunks(ROWS) {
-            let rows: Vec<_> = part.iter().map(|work| work_row(batch, work, TRIES)).collect();
+            let rows: Vec<_> = part.iter().map(|work| work_row(batch, work)).collect();
             transaction.run(self.inserting(&BATCH_WORK, &rows)).await?;
+        }
+        if let Some((jobs, seed)) = &batch.jobs {
+            let seed = jobs.first_seed(*seed, batch.id, batch.started);
+            transaction
+                .run(self.inserting(&BATCH_WORK, &[job_row(&seed)]))
+                .await?;
         }
         transaction.commit().await?;
         Ok(Begun::Done)
@@ -243,42 +329,52 @@ impl<B: Backend> SqlStore<B> {
         };
         let sql = sql.push(open).push("SELECT \"id\" FROM batch_work WHERE ");
         let sql = match which {
-            Which::Ready => sql.push("\"retries\" > 0 AND \"suspended\" = false"),
-            Which::One(id) => sql.push("\"id\" = ").bind(Type::Uuid, id),
+            // The batch ends as soon as it can, whenever its monitor job is due.
+            Which::Ready => sql
+                .push(&format!(
+                    "\"retries\" > 0 AND \"suspended\" = false AND \"seeded\" = true AND CASE WHEN \"kind\" = {} THEN NOT EXISTS \
+                     (SELECT 1 FROM batch_work o WHERE o.\"batch_id\" = batch_work.\"batch_id\" AND o.\"kind\" = {}) \
+                     ELSE coalesce(\"due\", 0) <= ",
+                    JobDefinition::Monitor.number(),
+                    JobDefinition::Work.number()
+                ))
+                .now()
+                .push(" END"),
+            Which::One(id) => sql.push("\"seeded\" = true AND \"id\" = ").bind(Type::Uuid, id),
         };
         sql.push(" AND coalesce(\"lock_expires\", 0) < ")
             .now()
             .push(&format!(" AND {OWNED} ORDER BY \"created\" LIMIT {most}"))
             .push(close)
-            .push(" RETURNING \"id\", \"batch_id\", \"request\", \"retries\"")
+            .push(&format!(" RETURNING {WORK}"))
     }
 
     async fn tell_outcomes(&self, outcomes: &Outcomes) -> Result<(), StoreError> {
         let mut transaction = self.backend.begin().await?;
         if !outcomes.done.is_empty() {
-            let sql = self.sql("DELETE FROM batch_work WHERE \"id\"");
-            let sql = sql.among(&ids(&outcomes.done)).push(&format!(" AND {OWNED}"));
-            transaction.run(sql).await?;
+            let sql = self
+                .sql("DELETE FROM batch_work WHERE \"id\"")
+                .among(&ids(&outcomes.done));
+            let sql = sql.push(&format!(" AND {OWNED} RETURNING \"id\""));
+            let gone = each(transaction.run(sql).await?, |r| r.id())?;
+            let done = outcomes.done.iter().filter(|work| gone.contains(&work.id));
+            let done: Vec<BatchWork> = done.cloned().collect();
+            self.tell_ends(&mut *transaction, &done, RunState::Successful)
+                .await?;
+            let things = done.iter().filter(|work| work.kind == JobDefinition::Work);
             let sql = self
                 .sql("UPDATE batch SET \"executed\" = ")
                 .now()
                 .push(" WHERE \"executed\" IS NULL AND \"id\"");
-            let sql = sql.among(&batches(&outcomes.done));
+            let sql = sql.among(&batches(things));
             transaction.run(sql.push(&format!(" AND {OWNED}"))).await?;
         }
         for (work, why) in &outcomes.failed {
-            let sql = self
-                .sql(
-                    "UPDATE batch_work SET \"retries\" = CASE WHEN \"retries\" > 0 THEN \"retries\" - 1 ELSE 0 END, \
-                     \"lock_owner\" = NULL, \"lock_expires\" = NULL, \"failed\" = ",
-                )
-                .now()
-                .push(", \"error_message\" = ")
-                .bind(Type::Text, why)
-                .push(" WHERE \"id\" = ")
-                .bind(Type::Uuid, work.id)
-                .push(&format!(" AND {OWNED}"));
-            transaction.run(sql).await?;
+            self.tell_failure(&mut *transaction, work, why).await?;
+        }
+        if !outcomes.next.is_empty() {
+            let rows: Vec<_> = outcomes.next.iter().map(job_row).collect();
+            transaction.run(self.inserting(&BATCH_WORK, &rows)).await?;
         }
         if !outcomes.later.is_empty() {
             let sql = self
@@ -293,7 +389,7 @@ impl<B: Backend> SqlStore<B> {
 
     async fn settle(&self, now: Millis) -> Result<u64, StoreError> {
         let sql = self
-            .sql("UPDATE batch SET \"running\" = false, \"seeded\" = true, \"ended\" = ")
+            .sql("UPDATE batch SET \"running\" = false, \"ended\" = ")
             .now()
             .push(&format!(
                 " WHERE \"running\" AND {OWNED} AND NOT EXISTS \
@@ -305,9 +401,15 @@ impl<B: Backend> SqlStore<B> {
                 "DELETE FROM batch WHERE \"running\" = false AND {OWNED} AND (\"recorded\" = false OR \"removal\" < "
             ))
             .bind(Type::Big, now)
-            .push(") RETURNING \"recorded\"");
-        let gone = each(self.backend.run(sql).await?, |r| r.bool())?;
-        Ok(gone.into_iter().filter(|recorded| *recorded).count() as u64)
+            .push(") RETURNING \"id\", \"recorded\"");
+        let gone = each(self.backend.run(sql).await?, |r| Ok((r.id()?, r.bool()?)))?;
+        let ids: Vec<Id> = gone.iter().map(|(id, _)| *id).collect();
+        if !ids.is_empty() {
+            for sql in self.forgetting_jobs(&ids) {
+                self.backend.run(sql).await?;
+            }
+        }
+        Ok(gone.into_iter().filter(|(_, recorded)| *recorded).count() as u64)
     }
 
     /// The statements that a change is.
@@ -322,7 +424,6 @@ impl<B: Backend> SqlStore<B> {
                 .push(&format!("{sql} WHERE {OWNED} AND \"running\" AND \"id\" = "))
                 .bind(Type::Uuid, id)
         };
-        let work = || of("DELETE FROM batch_work", "batch_id");
         match change {
             BatchChange::Suspended(suspended) => ["batch", "batch_work"]
                 .map(|table| {
@@ -330,21 +431,18 @@ impl<B: Backend> SqlStore<B> {
                     of(&format!("UPDATE {table} SET \"suspended\" = {suspended}"), column)
                 })
                 .to_vec(),
-            BatchChange::Stop => vec![work(), stop("")],
-            BatchChange::Delete => vec![work(), of("DELETE FROM batch", "id")],
+            BatchChange::Stop => vec![stop("")],
+            BatchChange::Delete => {
+                let mut all = vec![of("DELETE FROM batch", "id")];
+                all.extend(self.forgetting_jobs(&[id]));
+                all
+            }
             BatchChange::Forget => vec![of("UPDATE batch SET \"recorded\" = false", "id")],
             BatchChange::Removal(at) => vec![
                 self.sql("UPDATE batch SET \"removal\" = ")
                     .bind(Type::Big, at)
                     .push(&format!(" WHERE {OWNED} AND \"id\" = "))
                     .bind(Type::Uuid, id),
-            ],
-            BatchChange::Retries(retries) => vec![
-                of(
-                    &format!("UPDATE batch_work SET \"retries\" = {retries}, \"lock_expires\" = NULL"),
-                    "batch_id",
-                )
-                .push(" AND \"retries\" = 0"),
             ],
         }
     }
@@ -363,6 +461,17 @@ impl<B: Backend> SqlStore<B> {
             if found.first().is_some_and(|n| *n > 0) {
                 return Ok(false);
             }
+        }
+        match change {
+            BatchChange::Stop | BatchChange::Delete => {
+                let of = WhichJobs::Of(id, None);
+                self.delete_jobs(&mut *transaction, of).await?;
+            }
+            BatchChange::Suspended(suspended) => {
+                let set = |jobs: &mut BatchJobs| jobs.suspend(suspended);
+                self.set_jobs(&mut *transaction, id, &set).await?;
+            }
+            BatchChange::Forget | BatchChange::Removal(_) => {}
         }
         for sql in self.changing(id, change) {
             transaction.run(sql).await?;
@@ -408,13 +517,7 @@ impl<B: Backend> Batches for SqlStore<B> {
             .backend
             .run(self.locking_work(owner, which, most, ms))
             .await?;
-        let locked = each(locked, read_work)?;
-        if !locked.is_empty() {
-            let sql = self.sql("UPDATE batch SET \"seeded\" = true WHERE \"seeded\" = false AND \"id\"");
-            let sql = sql.among(&batches(&locked)).push(&format!(" AND {OWNED}"));
-            self.backend.run(sql).await?;
-        }
-        Ok(locked)
+        each(locked, read_work)
     }
 
     async fn end_batch_work(&self, outcomes: &Outcomes) -> Result<(), StoreError> {
@@ -429,18 +532,6 @@ impl<B: Backend> Batches for SqlStore<B> {
         let changed = self.apply_change(id, change).await?;
         self.tell(Subject::Batches).await;
         Ok(changed)
-    }
-
-    async fn retry_batch_work(&self, id: Id, retries: i32) -> Result<bool, StoreError> {
-        let sql = self
-            .sql(&format!(
-                "UPDATE batch_work SET \"retries\" = {retries}, \"lock_expires\" = NULL WHERE {OWNED} AND \"id\" = "
-            ))
-            .bind(Type::Uuid, id)
-            .push(" RETURNING \"id\"");
-        let found = any(self.backend.run(sql).await?);
-        self.tell(Subject::Batches).await;
-        Ok(found)
     }
 
     async fn release_batch_work(&self, owner: &str) -> Result<(), StoreError> {

@@ -43,6 +43,7 @@ macro_rules! contract {
 contract! {
     batches:
         what_a_batch_has_to_do_is_locked_by_one_and_done_once,
+        a_batchs_own_jobs_are_with_the_part_that_leads_it,
         a_batch_moves_with_its_slots_and_waits_while_they_move;
     cleaning:
         s3_07_expired_trees_go_whole_and_others_stay,

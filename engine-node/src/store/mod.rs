@@ -4,6 +4,7 @@
 //! Every table is declared in [`schema`] as slot-bound, replicated or shard-local; slot moves copy whatever is
 //! declared slot-bound.
 mod backend;
+mod batch_jobs;
 mod batches;
 mod cell;
 mod change;
@@ -40,7 +41,8 @@ mod thrown;
 mod units;
 pub mod value;
 
-pub use batches::{BatchChange, BatchWork, Batches, Begun, NewBatch, NewWork, Outcomes, Which};
+pub use batch_jobs::{BATCH_JOB, BatchJobChange, BatchJobs, JobSetting, JobsOfBatches, Remains, WhichJobs};
+pub use batches::{BatchChange, BatchWork, Batches, Begun, NewBatch, NewJob, NewWork, Outcomes, Which};
 pub use decision_rows::{DecisionRow, RequirementsRef, RequirementsRow};
 pub use filters::{FilterChange, FilterRow};
 pub use housekeeping::Housekeeping;
@@ -485,7 +487,7 @@ pub struct Snapshot {
 
 /// The store of one shard.
 #[async_trait]
-pub trait Store: Batches + Housekeeping + Parking {
+pub trait Store: Batches + JobsOfBatches + Housekeeping + Parking {
     /// Writes a batch in one transaction; `result[i]` tells of `units[i]`. Each unit is applied whole or not at
     /// all. Returns after the commit. Deadlocks and serialization failures are repeated inside; a lost COMMIT
     /// answer is looked up in the commit table.

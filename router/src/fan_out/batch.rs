@@ -11,6 +11,7 @@ use crate::{
     admit::Admitted,
     headers,
     respond::{self, Answer},
+    snapshot::Shard,
     state::App,
     text::decoded,
 };
@@ -21,9 +22,12 @@ use rest_api::{
     filters::Filters,
     operations::Merge,
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use topology::{Id, IdGenerator, ShardName, Slot};
+
+/// How often a shard is asked to lead a batch.
+const TRIES: usize = 3;
 
 static IDS: std::sync::LazyLock<IdGenerator> = std::sync::LazyLock::new(IdGenerator::default);
 
@@ -146,10 +150,10 @@ async fn begin(app: &App, request: &Admitted, only: Option<ShardName>) -> Result
         Some(key) => id_of_key(user, key),
         None => IDS.next(Slot::from_bits(rand::random())),
     };
-    let id = HeaderValue::from_str(&id.to_string()).map_err(|e| ApiError::internal(e.to_string()))?;
+    let name = HeaderValue::from_str(&id.to_string()).map_err(|e| ApiError::internal(e.to_string()))?;
     let mut each: Vec<_> = scatter(&snapshot, shards, request)?
         .into_iter()
-        .map(|(shard, out)| (shard, out.with(headers::BATCH, id.clone())))
+        .map(|(shard, out)| (shard, out.with(headers::BATCH, name.clone())))
         .collect();
     if request.idempotency_key.is_some() {
         let digest = digest(request);
@@ -159,16 +163,42 @@ async fn begin(app: &App, request: &Admitted, only: Option<ShardName>) -> Result
     }
     all_reachable(each.iter().map(|(shard, _)| shard))?;
     let operation = told::draw(&mut each);
+    let shards: Vec<Shard> = each.iter().map(|(shard, _)| shard.clone()).collect();
     let deadline = Instant::now() + app.live().options.fanout_deadline;
     let results = ask_each(app, each, snapshot.published, false, deadline).await;
     told::write(app, operation, &request.out, results.iter().flatten()).await?;
     let begun = results.iter().flatten().filter(|part| part.status.is_success());
     let begun: Vec<Part> = begun.cloned().collect();
+    if let Some(first) = begun.first()
+        && let Some(shard) = shards.into_iter().find(|shard| shard.name == first.shard)
+    {
+        lead(app, request, id, shard, snapshot.published).await?;
+    }
     let answer = conclude(results);
     match answer.status().is_success() && begun.len() > 1 {
         true => Ok(respond::json(sum(&begun)?, &[])),
         false => Ok(answer),
     }
+}
+
+/// Gives the batch's own jobs to one of its parts. Only now it is known who has one.
+async fn lead(app: &App, request: &Admitted, id: Id, shard: Shard, published: u64) -> Result<(), Stop> {
+    let body = json!({ "batch": id }).to_string();
+    let out = request.out.internal("/internal/batch/lead", body.into_bytes());
+    let deadline = Instant::now() + app.live().options.fanout_deadline;
+    let mut last = None;
+    for _ in 0..TRIES {
+        let each = vec![(shard.clone(), out.clone())];
+        match ask_each(app, each, published, false, deadline).await.pop() {
+            Some(Ok(part)) if part.status.is_success() => return Ok(()),
+            other => last = other,
+        }
+    }
+    tracing::warn!(batch = %id, shard = %shard.name, ?last, "a batch has begun, but none of its parts leads it");
+    Err(ApiError::unavailable(format!(
+        "batch {id} has begun, but nothing works on it: delete it, and begin anew"
+    ))
+    .into())
 }
 
 /// Pure: what shards answered about their parts, as one batch.
@@ -197,7 +227,6 @@ fn sum(parts: &[Part]) -> Result<String, ApiError> {
 mod tests {
     use super::*;
     use http::{HeaderMap, StatusCode};
-    use serde_json::json;
 
     #[test]
     fn a_new_batch_has_what_all_its_parts_have_and_began_with_the_first() {

@@ -94,11 +94,21 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Runs the clean-up now, whenever it is due.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn run_cleanup(&self) -> Result<(), StoreError> {
+        look(self, &CancellationToken::new(), true).await.map(drop)
+    }
+}
+
 /// Looks after the clean-up and the partitions of this shard until `drain`.
 pub async fn run(engine: Engine, drain: CancellationToken) {
     let mut partitions = Instant::now() + PARTITIONS_FIRST;
     while !drain.is_cancelled() {
-        let pause = match look(&engine, &drain).await {
+        let pause = match look(&engine, &drain, false).await {
             Ok(due) => pause(due, now(), engine.settings().idle_look),
             Err(error) => {
                 tracing::warn!(
@@ -171,8 +181,12 @@ async fn make_partitions(engine: &Engine) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Runs the clean-up if it is due; gives when it is the next time, if ever.
-async fn look(engine: &Engine, drain: &CancellationToken) -> Result<Option<Millis>, StoreError> {
+/// Runs the clean-up if it is due and jobs run, or by hand; gives when it is due the next time, if ever.
+async fn look(
+    engine: &Engine,
+    drain: &CancellationToken,
+    by_hand: bool,
+) -> Result<Option<Millis>, StoreError> {
     let (store, windows) = (engine.store(), &engine.inner.settings.cleanup.windows);
     let mut job = store.cleanup_job().await?;
     let time = now();
@@ -185,8 +199,9 @@ async fn look(engine: &Engine, drain: &CancellationToken) -> Result<Option<Milli
         store.set_cleanup_job(job).await?;
     }
     let due = job.due.filter(|_| !job.suspended);
-    if due.is_none_or(|due| due > time) {
-        return Ok(due);
+    let its_turn = due.is_some_and(|due| due <= time) && engine.executor_active();
+    if !its_turn && !by_hand {
+        return Ok(due.filter(|due| *due > time));
     }
     let Some(held) = store.lease("cleanup", None, LEASE).await? else {
         return Ok(due);

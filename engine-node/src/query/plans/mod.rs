@@ -63,7 +63,7 @@ const LISTS: &[List] = &[
     List {
         path: "/job",
         known: known::JOB,
-        listing: |w| job::listing(w, NOW),
+        listing: |w| job::listing(w, NOW, None),
         companion: "processInstanceId",
     },
     List {

@@ -1,63 +1,29 @@
-//! What is to be done for a batch, as `/job` shows it.
+//! Jobs of batches and their job definitions, as `/job` and `/job-definition` show and change them.
+use super::parts::{self, Ask};
 use crate::{
     query::{
-        Listing,
-        batch::{self, WorkRow},
+        batch::{self, Led},
+        job::{self, BatchJob, Found},
     },
     rest::{
         call::{Call, json},
-        error, lists,
+        error,
     },
-    store::StoreError,
+    store::{BatchJobChange, JobDefinitionRow, StoreError, Subject, WhichJobs},
 };
 use axum::response::Response;
-use bpmn_core::Id;
-use rest_api::{ApiResult, Date, batch::JobDefinition, filters::Filters, job::Job};
+use bpmn_core::{Id, command::JobChange, instance::JobKind};
+use rest_api::{
+    ApiError, ApiResult, Date,
+    batch::{JobDefinition, Part},
+    job::Job,
+};
 
-/// A list of a batch's jobs.
-pub struct Found(Listing);
-
-/// The jobs that filters mean if they name the job definition of a batch.
-///
-/// # Errors
-/// What the filters give.
-pub fn find(call: &Call, filters: &Filters) -> ApiResult<Option<Found>> {
-    let view = call.catalog();
-    let named = filters.text("jobDefinitionId")?;
-    let Some(id) = named.and_then(|id| id.parse::<Id>().ok()) else {
-        return Ok(None);
-    };
-    if view.job_definition(id).is_some() {
-        return Ok(None);
-    }
-    let batch = JobDefinition::Work.batch(id);
-    batch::work(call.sees(filters, &view), batch).map(|found| Some(Found(found)))
-}
-
-impl Found {
-    /// One page of them.
-    pub async fn page(&self, call: &Call) -> ApiResult<Response> {
-        lists::page(call, &self.0, batch::work_row, dto).await
-    }
-
-    /// Their number.
-    pub async fn count(&self, call: &Call) -> ApiResult<Response> {
-        lists::count(call, &self.0).await
-    }
-}
-
-/// A batch's job by its id.
-pub async fn one(call: &Call, id: Id) -> ApiResult<Option<Response>> {
-    let snapshot = call.select(&batch::work_by_id(id)).await?;
-    let row = snapshot.rows.first().map(|row| batch::work_row(&**row));
-    let row: Option<Result<WorkRow, StoreError>> = row;
-    Ok(row.transpose().map_err(error::store)?.map(|row| json(&dto(row))))
-}
-
-fn dto(row: WorkRow) -> Job {
+/// A batch's job on the wire.
+pub fn job_dto(row: BatchJob) -> Job {
     Job {
         id: row.id.to_string(),
-        job_definition_id: Some(JobDefinition::Work.of(row.batch_id).to_string()),
+        job_definition_id: Some(row.kind.of(row.batch_id).to_string()),
         process_instance_id: None,
         process_definition_id: None,
         process_definition_key: None,
@@ -65,11 +31,149 @@ fn dto(row: WorkRow) -> Job {
         failed_activity_id: None,
         exception_message: row.error_message,
         retries: row.retries,
-        due_date: None,
+        due_date: row.due.map(Date),
         suspended: row.suspended,
-        priority: 0,
+        priority: row.priority,
         tenant_id: None,
         create_time: Date(row.created),
         batch_id: Some(row.batch_id.to_string()),
     }
+}
+
+/// A change of several jobs, for those of batches.
+pub fn change(change: &JobChange) -> BatchJobChange {
+    match change {
+        JobChange::Suspended(suspended) => BatchJobChange::Suspended(*suspended),
+        JobChange::Priority(priority) => BatchJobChange::Priority(*priority),
+        JobChange::Retries { retries, due } => BatchJobChange::Retries {
+            retries: *retries,
+            due: *due,
+            failed: true,
+        },
+    }
+}
+
+/// A batch's job by its id.
+///
+/// # Errors
+/// Those of the database.
+pub async fn found_job(call: &Call, id: Id) -> ApiResult<Option<BatchJob>> {
+    let snapshot = call.select(&job::of_batch_by_id(id)).await?;
+    let row = snapshot.rows.first().map(|row| job::found(&**row));
+    let row: Option<Result<Found, StoreError>> = row;
+    Ok(match row.transpose().map_err(error::store)? {
+        Some(Found::OfBatch(job)) => Some(job),
+        _ => None,
+    })
+}
+
+/// The reference's `jobType` of a batch's job.
+///
+/// # Errors
+/// Those of the database.
+pub async fn type_of(call: &Call, job: &BatchJob) -> ApiResult<String> {
+    let snapshot = call.select(&batch::parts(Some(job.batch_id))).await?;
+    let part = snapshot.rows.first().map(|row| batch::part(&**row));
+    let part: Option<Result<Part, StoreError>> = part;
+    let part = part.transpose().map_err(error::store)?;
+    let of = part.and_then(|part| part.kind).unwrap_or_default();
+    Ok(job.kind.job_type(&of).to_owned())
+}
+
+/// The answer about a batch's job.
+///
+/// # Errors
+/// Those of the database.
+pub async fn one_job(call: &Call, id: Id) -> ApiResult<Option<Response>> {
+    Ok(found_job(call, id).await?.map(|job| json(&job_dto(job))))
+}
+
+/// Changes a batch's job; false if there is none of that id.
+///
+/// # Errors
+/// Those of the database.
+pub async fn change_job(call: &Call, id: Id, change: BatchJobChange) -> ApiResult<bool> {
+    let store = call.app.engine.store();
+    let changed = store.change_jobs_of_batches(WhichJobs::One(id), change).await;
+    let changed = changed.map_err(error::store)? > 0;
+    if changed {
+        call.app.engine.news().heard(Subject::Batches);
+    }
+    Ok(changed)
+}
+
+fn could_not(why: String) -> ApiError {
+    ApiError::unavailable(format!("not all shards could be asked about batches: {why}"))
+}
+
+/// The job definitions of batches that run, on all shards, each with its deployment.
+///
+/// # Errors
+/// 503 if a shard can't be asked.
+pub async fn definitions(call: &Call) -> ApiResult<Vec<(JobDefinitionRow, Option<Id>)>> {
+    let led = parts::led(&call.app).await.map_err(could_not)?;
+    Ok(led.iter().flat_map(of_batch).collect())
+}
+
+/// What the job definitions of a batch are, with their deployment.
+fn of_batch(led: &Led) -> [(JobDefinitionRow, Option<Id>); 3] {
+    JobDefinition::ALL.map(|kind| {
+        let setting = led.jobs.of(kind);
+        let row = JobDefinitionRow {
+            id: kind.of(led.id),
+            definition_id: Id::NIL,
+            element: String::new(),
+            // None of a process's: nothing asks for it.
+            kind: JobKind::Event,
+            job_type: kind.job_type(&led.kind).to_owned(),
+            configuration: led.id.to_string(),
+            suspended: setting.suspended,
+            priority: setting.priority,
+        };
+        let deployment = led.jobs.deployment_id.filter(|_| kind == JobDefinition::Seed);
+        (row, deployment)
+    })
+}
+
+/// Which job definition of which batch has that id, if it is one's.
+///
+/// # Errors
+/// 503 if a shard can't be asked.
+pub async fn definition(call: &Call, id: Id) -> ApiResult<Option<(Id, JobDefinition)>> {
+    let led = parts::led(&call.app).await.map_err(could_not)?;
+    let of = |led: &Led| JobDefinition::ALL.into_iter().find(|kind| kind.of(led.id) == id);
+    Ok(led.iter().find_map(|led| Some((led.id, of(led)?))))
+}
+
+/// Sets something for the jobs of a definition of a batch, wherever its own jobs are.
+///
+/// # Errors
+/// 503 if a shard can't be asked.
+pub async fn set(
+    call: &Call,
+    (batch, kind): (Id, JobDefinition),
+    suspended: Option<bool>,
+    priority: Option<Option<i64>>,
+) -> ApiResult<()> {
+    let ask = Ask::Set {
+        kind,
+        suspended,
+        priority,
+    };
+    let done = parts::everywhere(&call.app, batch, ask).await;
+    done.map(drop).map_err(could_not)
+}
+
+/// Changes all jobs of a definition of a batch.
+///
+/// # Errors
+/// 503 if a shard can't be asked.
+pub async fn change_jobs(
+    call: &Call,
+    (batch, kind): (Id, JobDefinition),
+    change: BatchJobChange,
+) -> ApiResult<()> {
+    let ask = Ask::Change { kind, change };
+    let done = parts::everywhere(&call.app, batch, ask).await;
+    done.map(drop).map_err(could_not)
 }

@@ -2,12 +2,12 @@
 //! of a fan-out it gives what it has, and the router adds up (`rest_api::batch`).
 mod history;
 mod instances;
-mod jobs;
+pub mod jobs;
+pub mod parts;
 mod retries;
 mod run;
 pub mod targets;
 
-pub use jobs::{find as find_jobs, one as one_job};
 pub use run::{Told as ToldOfWork, execute, for_other, run, serve_jobs};
 pub use targets::encoded;
 
@@ -20,7 +20,7 @@ use crate::{
     app::operations,
     query::batch,
     rights::need::resource,
-    store::{BatchChange, Subject, operations::Told},
+    store::{BatchChange, operations::Told},
 };
 use axum::{
     Router,
@@ -168,19 +168,6 @@ async fn forget(call: Call) -> ApiResult<Response> {
     change(&call, id, BatchChange::Forget, told).await
 }
 
-/// New tries for a batch's job; false if there is none of that id.
-///
-/// # Errors
-/// Those of the database.
-pub async fn retry(call: &Call, id: Id, retries: i32) -> ApiResult<bool> {
-    let store = call.app.engine.store();
-    let found = store.retry_batch_work(id, retries).await.map_err(error::store)?;
-    if found {
-        call.app.engine.news().heard(Subject::Batches);
-    }
-    Ok(found)
-}
-
 /// Answers with the batch that has just been made of these requests.
 async fn begin(
     call: &Call,
@@ -189,6 +176,7 @@ async fn begin(
     told: impl FnOnce(usize) -> Vec<Told>,
 ) -> ApiResult<Response> {
     let number = work.len();
+    let work = targets::with_deployments(call, kind, work).await?;
     let begun = call.app.engine.begin_batch(&call.caller, kind, work).await;
     let part = begun.map_err(error::api)?;
     call.log(|| told(number)).await?;

@@ -1,7 +1,10 @@
 //! Does what is to be done for batches: locks some of it, sends each request to this node's own API under an idempotency
 //! key that is the thing's id, and tells the store how it went. Whatever breaks off is done again by whoever locks it
 //! next, and the key keeps its effect from happening twice.
-use super::history;
+use super::{
+    history,
+    parts::{self, Ran},
+};
 use crate::{
     App,
     app::{EngineError, batches::Request, writer::now},
@@ -9,13 +12,13 @@ use crate::{
         self,
         caller::{Silent, User},
     },
-    store::{BatchWork, Outcomes, StoreError, Subject, Which},
+    store::{BatchWork, NewJob, Outcomes, StoreError, Subject, Which},
 };
 use axum::{Router, body::Body, body::to_bytes};
 use bpmn_core::{Id, Millis};
 use futures_util::{StreamExt, stream};
 use http::{Method, StatusCode, header};
-use rest_api::{ApiError, ApiResult};
+use rest_api::{ApiError, ApiResult, batch::JobDefinition};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::{sync::atomic::Ordering, time::Duration};
@@ -33,9 +36,11 @@ const LOOK: Duration = Duration::from_secs(2);
 /// Most bytes of an answer that are read for its message.
 const ANSWER: usize = 1 << 20;
 
-/// How one request went.
+/// How one job went.
 enum Outcome {
     Done,
+    /// It is done, and another job of the batch's own follows.
+    Next(NewJob),
     /// The message of its refusal.
     Failed(String),
     /// Trouble that will pass.
@@ -55,7 +60,7 @@ pub async fn serve_jobs(app: App, drain: CancellationToken) {
             // Of no batch: whatever it does may be done twice.
             let work = app.engine.new_id(app.engine.any_owned_slot()?);
             match send(&app, &routes, work, request).await {
-                Outcome::Done => Ok(Ok(())),
+                Outcome::Done | Outcome::Next(_) => Ok(Ok(())),
                 Outcome::Failed(why) => Ok(Err(why)),
                 Outcome::Later => Err(EngineError::Busy("it could not be done now".into())),
             }
@@ -114,7 +119,7 @@ async fn portion(app: &App, routes: &Router) -> Result<Left, StoreError> {
     if some {
         let outcomes = stream::iter(locked)
             .map(|work| async move {
-                let outcome = send_on(app, routes, &work).await;
+                let outcome = work_on(app, routes, &work, false).await;
                 (work, outcome)
             })
             .buffer_unordered(AT_ONCE)
@@ -140,6 +145,10 @@ async fn settle(app: &App) -> Result<(), StoreError> {
 fn add(all: &mut Outcomes, work: BatchWork, outcome: Outcome) {
     match outcome {
         Outcome::Done => all.done.push(work),
+        Outcome::Next(job) => {
+            all.done.push(work);
+            all.next.push(job);
+        }
         Outcome::Failed(why) => all.failed.push((work, why)),
         Outcome::Later => all.later.push(work),
     }
@@ -155,9 +164,9 @@ pub async fn execute(app: &App, id: Id) -> ApiResult<bool> {
     let Some(work) = locked.map_err(rest::error::store)?.pop() else {
         return Ok(false);
     };
-    let outcome = send_on(app, &rest::router(app.clone()), &work).await;
+    let outcome = work_on(app, &rest::router(app.clone()), &work, true).await;
     let refusal = match &outcome {
-        Outcome::Done => None,
+        Outcome::Done | Outcome::Next(_) => None,
         Outcome::Failed(why) => Some(ApiError::not_found(why)),
         Outcome::Later => Some(ApiError::unavailable("it could not be done now")),
     };
@@ -169,6 +178,23 @@ pub async fn execute(app: &App, id: Id) -> ApiResult<bool> {
     };
     told.await.map_err(rest::error::store)?;
     refusal.map_or(Ok(true), Err)
+}
+
+/// Does what a job is for.
+async fn work_on(app: &App, routes: &Router, work: &BatchWork, by_hand: bool) -> Outcome {
+    if work.kind == JobDefinition::Work {
+        return send_on(app, routes, work).await;
+    }
+    match parts::run(app, work, by_hand).await {
+        Ok(Ran::Done(Some(next))) => Outcome::Next(next),
+        Ok(Ran::Done(None)) => Outcome::Done,
+        Ok(Ran::Later) => Outcome::Later,
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, batch = %work.batch_id, "a batch's own job; it runs later");
+            Outcome::Later
+        }
+    }
 }
 
 /// Sends a request to this node, or to the shard that its thing has moved to since the batch was made.
@@ -224,7 +250,7 @@ pub async fn for_other(app: &App, work: Id, request: Request) -> Told {
         return Told::Later;
     }
     match send(app, &rest::router(app.clone()), work, request).await {
-        Outcome::Done => Told::Done,
+        Outcome::Done | Outcome::Next(_) => Told::Done,
         Outcome::Failed(why) => Told::Failed(why),
         Outcome::Later => Told::Later,
     }

@@ -1,13 +1,13 @@
 //! What a batch is made of: things named by ids or found by queries, each with the request for it.
 use crate::{
-    app::batches::Request,
-    query::{Listing, external_task, history_decision, history_process, job, process_instance},
-    rest::{call::Call, selection},
+    app::batches::{Request, Thing},
+    query::{Listing, external_task, history_decision, history_process, job, of_things, process_instance},
+    rest::{call::Call, error, selection},
 };
 use bpmn_core::Id;
 use rest_api::{ApiResult, filters::Filters};
 use serde_json::{Map, Value, json};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Ids in one statement's list.
 const AT_ONCE: usize = 500;
@@ -82,7 +82,7 @@ pub fn listing(call: &Call, filters: &Filters, finds: Finds) -> ApiResult<Listin
     match finds {
         Finds::Instances => process_instance::listing(w),
         Finds::HistoricInstances => history_process::listing(w),
-        Finds::Jobs => job::listing(w, now),
+        Finds::Jobs => job::listing(w, now, None),
         Finds::ExternalTasks => external_task::listing(w, now),
         Finds::Decisions => history_decision::listing(w),
     }
@@ -141,6 +141,41 @@ pub fn each(
         (id.parse().ok(), request)
     };
     ids.iter().map(one).collect()
+}
+
+/// Batches that change instances of one definition: all things have its deployment's turn.
+const OF_ONE: [&str; 3] = ["instance-modification", "instance-migration", "instance-restart"];
+
+/// What is to be done, with the deployment that each thing belongs to.
+///
+/// # Errors
+/// Those of the database.
+pub async fn with_deployments(
+    call: &Call,
+    batch_type: &str,
+    work: Vec<(Option<Id>, Request)>,
+) -> ApiResult<Vec<Thing>> {
+    let ids: Vec<Id> = work.iter().filter_map(|(id, _)| *id).collect();
+    let view = call.catalog();
+    let mut found: HashMap<Id, Id> = HashMap::new();
+    for part in ids.chunks(AT_ONCE) {
+        for row in call.select(&of_things::definitions(part)).await?.rows {
+            let (thing, definition) = of_things::row(&*row).map_err(error::store)?;
+            if let Some(deployed) = view.by_id(definition) {
+                found.insert(thing, deployed.row.deployment_id);
+            }
+        }
+    }
+    let of_all = match OF_ONE.contains(&batch_type) {
+        true => found.values().next().copied(),
+        false => None,
+    };
+    let thing = |(id, request): (Option<Id>, Request)| Thing {
+        deployment_id: of_all.or_else(|| found.get(&id?).copied()),
+        id,
+        request,
+    };
+    Ok(work.into_iter().map(thing).collect())
 }
 
 /// The body of a request that changes several instances, for one.

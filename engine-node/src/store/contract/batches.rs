@@ -1,6 +1,11 @@
 //! Batches: done once, whoever does it, and moving with their slots.
 use super::fixture::*;
-use crate::store::*;
+use crate::{app::CatalogView, query::Where, store::*};
+use rest_api::{
+    batch::JobDefinition,
+    filters::{Filters, Paging},
+};
+use std::collections::BTreeMap;
 
 const NODE: &str = "a";
 
@@ -14,6 +19,7 @@ fn batch() -> NewBatch {
         id: id(slot(at), n),
         slot: slot(at),
         request: format!("{{\"n\":{n}}}"),
+        deployment_id: Some(id(slot(0), n)).filter(|_| n == 1),
     };
     NewBatch {
         id: id(slot(3), 99),
@@ -23,6 +29,7 @@ fn batch() -> NewBatch {
         recorded: true,
         create_user: None,
         digest: None,
+        jobs: None,
         work: vec![work(3, 1), work(4, 2)],
     }
 }
@@ -44,6 +51,19 @@ async fn state(f: &Fixture, id: Id) -> (usize, i64, i64) {
     )
 }
 
+/// Begins the batch with all that is to be done as jobs.
+async fn begin(f: &Fixture, batch: &NewBatch) {
+    assert_eq!(f.store.begin_batch(batch).await.unwrap(), Begun::Done);
+    let next = f.store.remains_of_batch(batch.id).await.unwrap().next;
+    for deployment in [next, None] {
+        let seeded = f
+            .store
+            .seed_batch(batch.id, deployment, 10, JobSetting::default())
+            .await;
+        assert_eq!(seeded.unwrap(), 1);
+    }
+}
+
 async fn lock(f: &Fixture, which: Which) -> Vec<BatchWork> {
     f.store.lock_batch_work(NODE, which, 10, 60_000).await.unwrap()
 }
@@ -51,7 +71,7 @@ async fn lock(f: &Fixture, which: Which) -> Vec<BatchWork> {
 pub(super) async fn what_a_batch_has_to_do_is_locked_by_one_and_done_once(f: Fixture) {
     let batch = batch();
     assert!(!f.store.batches_wait(0).await.unwrap());
-    assert_eq!(f.store.begin_batch(&batch).await.unwrap(), Begun::Done);
+    begin(&f, &batch).await;
     assert_eq!(f.store.begin_batch(&batch).await.unwrap(), Begun::Known);
     assert!(f.store.batches_wait(0).await.unwrap());
     assert_eq!(state(&f, batch.id).await, (1, 2, 0));
@@ -66,19 +86,34 @@ pub(super) async fn what_a_batch_has_to_do_is_locked_by_one_and_done_once(f: Fix
     f.store.release_owner(NODE).await.unwrap();
     assert_eq!(lock(&f, Which::Ready).await.len(), 2);
 
-    let failed = work.pop().unwrap();
+    let mut failed = work.pop().unwrap();
     for left in [2, 1, 0] {
         let outcomes = Outcomes {
             done: std::mem::take(&mut work),
             failed: vec![(failed.clone(), "no".into())],
-            later: Vec::new(),
+            ..Outcomes::default()
         };
         f.store.end_batch_work(&outcomes).await.unwrap();
         f.store.settle_batches(0).await.unwrap();
-        assert_eq!(lock(&f, Which::Ready).await.len(), usize::from(left > 0));
+        let again = lock(&f, Which::Ready).await;
+        assert_eq!(again.len(), usize::from(left > 0));
+        if let Some(again) = again.into_iter().next() {
+            failed = again;
+        }
     }
     assert_eq!(state(&f, batch.id).await, (1, 1, 1));
-    assert!(f.store.retry_batch_work(failed.id, 1).await.unwrap());
+    assert_eq!(incidents(&f).await, 1);
+    let retries = BatchJobChange::Retries {
+        retries: 1,
+        due: None,
+        failed: false,
+    };
+    let changed = f
+        .store
+        .change_jobs_of_batches(WhichJobs::One(failed.id), retries)
+        .await;
+    assert_eq!(changed.unwrap(), 1);
+    assert_eq!(incidents(&f).await, 0);
     let again = lock(&f, Which::One(failed.id)).await;
     let outcomes = Outcomes {
         done: again,
@@ -98,13 +133,78 @@ pub(super) async fn what_a_batch_has_to_do_is_locked_by_one_and_done_once(f: Fix
     assert_eq!(parts(&f, batch.id).await, []);
 }
 
+async fn incidents(f: &Fixture) -> usize {
+    let view = CatalogView::new(BTreeMap::new(), Vec::new(), Default::default(), 0);
+    let filters = Filters::from_query(&[]);
+    let listing = crate::query::incident::listing(Where::new(&filters, &view)).unwrap();
+    let page = listing.page(Paging::default());
+    f.store.select(&page).await.unwrap().rows.len()
+}
+
+pub(super) async fn a_batchs_own_jobs_are_with_the_part_that_leads_it(f: Fixture) {
+    let batch = batch();
+    assert_eq!(f.store.begin_batch(&batch).await.unwrap(), Begun::Done);
+    assert_eq!(f.store.batch_jobs(batch.id).await.unwrap(), None);
+    assert_eq!(lock(&f, Which::Ready).await, []);
+    assert!(f.store.lead_batch(batch.id, None).await.unwrap());
+    assert!(!f.store.lead_batch(batch.id, None).await.unwrap());
+    let held = |jobs: &mut BatchJobs| jobs.of_mut(JobDefinition::Work).suspended = true;
+    assert!(f.store.set_batch_jobs(batch.id, &held).await.unwrap());
+    let jobs = f.store.batch_jobs(batch.id).await.unwrap().unwrap();
+    assert!(jobs.work.suspended && !jobs.seed.suspended);
+
+    let seed = lock(&f, Which::Ready).await;
+    assert_eq!((seed.len(), seed[0].kind), (1, JobDefinition::Seed));
+    let remains = f.store.remains_of_batch(batch.id).await.unwrap();
+    assert_eq!((remains.all, remains.waiting), (2, 2));
+    for deployment in [remains.next, None] {
+        let seeded = f.store.seed_batch(batch.id, deployment, 10, jobs.work).await;
+        assert_eq!(seeded.unwrap(), 1);
+    }
+    let monitor = NewJob {
+        id: id(slot(3), 50),
+        batch_id: batch.id,
+        kind: JobDefinition::Monitor,
+        deployment_id: None,
+        created: 2_000,
+        due: Some(i64::MAX),
+        setting: jobs.monitor,
+    };
+    let outcomes = Outcomes {
+        done: seed,
+        next: vec![monitor],
+        ..Outcomes::default()
+    };
+    f.store.end_batch_work(&outcomes).await.unwrap();
+    // What is suspended isn't worked on, and the batch doesn't end before it is done.
+    assert_eq!(lock(&f, Which::Ready).await, []);
+    let whole = WhichJobs::Of(batch.id, Some(JobDefinition::Work));
+    let activated = f
+        .store
+        .change_jobs_of_batches(whole, BatchJobChange::Suspended(false))
+        .await;
+    assert_eq!(activated.unwrap(), 2);
+    let work = lock(&f, Which::Ready).await;
+    assert_eq!(work.len(), 2);
+    let outcomes = Outcomes {
+        done: work,
+        ..Outcomes::default()
+    };
+    f.store.end_batch_work(&outcomes).await.unwrap();
+    // Whenever it is due: nothing is left.
+    let monitor = lock(&f, Which::Ready).await;
+    assert_eq!((monitor.len(), monitor[0].kind), (1, JobDefinition::Monitor));
+    assert!(f.store.change_batch(batch.id, BatchChange::Stop).await.unwrap());
+    assert_eq!(lock(&f, Which::One(monitor[0].id)).await, []);
+}
+
 pub(super) async fn a_batch_moves_with_its_slots_and_waits_while_they_move(f: Fixture) {
     let batch = batch();
     f.set_state(slot(4), SlotState::Fenced).await;
     let refused = f.store.begin_batch(&batch).await.unwrap();
     assert_eq!(refused, Begun::NotOwner(slot(4)));
     f.set_state(slot(4), SlotState::Owned).await;
-    f.store.begin_batch(&batch).await.unwrap();
+    begin(&f, &batch).await;
 
     f.set_state(slot(4), SlotState::Fenced).await;
     assert_eq!(lock(&f, Which::Ready).await.len(), 1);
