@@ -180,6 +180,7 @@ fn read_process<'x>(
         nodes: Vec::new(),
         flows: Vec::new(),
         event_starts: Vec::new(),
+        waiting: Vec::new(),
         has_conditions: false,
         has_calls: false,
         by_id: HashMap::new(),
@@ -249,6 +250,7 @@ fn read_process<'x>(
         element::check(reader, &definition, ix);
     }
     definition.find_starts();
+    definition.order_waiting();
     definition.has_calls = definition.nodes.iter().any(|n| n.behavior.calls());
     definition.has_conditions = definition.nodes.iter().any(|n| n.behavior.condition().is_some());
     Some(definition)
