@@ -4,14 +4,18 @@ use crate::{
     ask::{Ask, Connector, Reply},
     command::Rejection,
     ctx::Ctx,
-    definition::{Mapping, Node},
+    definition::{Mapping, MappingValue, Node},
     element::{Behavior, Next},
+    java_code,
     parse::read_mappings,
     value::{TypedValue, Variables},
     xml::{Reader, extensions, is_extension, raw_text},
 };
 use roxmltree::Node as Xml;
 use topology::Id;
+
+/// The connector that sends a mail.
+const MAIL: &str = "mail-send";
 
 /// An activity that calls a connector.
 #[derive(Debug)]
@@ -41,6 +45,20 @@ impl ConnectorCall {
             inputs,
             outputs,
         })
+    }
+
+    /// Reads a task of type `mail`: its fields are what the connector that sends mails is given.
+    pub(crate) fn mail(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str) -> ConnectorCall {
+        let fields = java_code::read_fields(reader, xml, id);
+        let inputs = fields.into_iter().map(|(name, value)| Mapping {
+            name,
+            value: MappingValue::Text(value),
+        });
+        ConnectorCall {
+            connector: MAIL.to_owned(),
+            inputs: inputs.collect(),
+            outputs: Vec::new(),
+        }
     }
 }
 

@@ -3,6 +3,7 @@ use crate::{
     JobSetting, Millis,
     element::{Behavior, ConditionalEvent, Start, TimerDefinition},
     form::Form,
+    hash_order::hash_order,
     instance::JobKind,
     listener::{Listener, Listeners},
     needs::Need,
@@ -50,6 +51,8 @@ pub struct Definition {
     pub flows: Vec<Flow>,
     /// Start events of the event subprocesses directly in the process.
     pub(crate) event_starts: Vec<NodeIx>,
+    /// Those of them that wait, as [`Node::waiting`].
+    pub(crate) waiting: Vec<NodeIx>,
     /// Whether any event waits for a condition.
     pub(crate) has_conditions: bool,
     /// Whether any of its elements calls other processes.
@@ -110,6 +113,10 @@ pub struct Node {
     pub(crate) inner_start: Option<NodeIx>,
     /// Start events of the event subprocesses directly in it.
     pub(crate) event_starts: Vec<NodeIx>,
+    /// The events at its edge and of the event subprocesses directly in it that wait while it lives, in the order in
+    /// which the reference lets them: subscriptions before timers, and each of them as a hash map lists their ids. The
+    /// first of several that fail tells why the activity can't begin.
+    pub(crate) waiting: Vec<NodeIx>,
     /// Whether it is a catch event behind an event-based gateway, which waits in its place.
     pub(crate) behind_gateway: bool,
     /// Whether it is an event subprocess.
@@ -220,6 +227,7 @@ impl Definition {
             nodes: Vec::new(),
             flows: Vec::new(),
             event_starts: Vec::new(),
+            waiting: Vec::new(),
             has_conditions: false,
             has_calls: false,
             by_id: HashMap::new(),
@@ -379,6 +387,34 @@ impl Definition {
         if let (None, Some(only), None) = (self.initial, all.next(), all.next()) {
             self.initial = Some(only);
         }
+    }
+
+    /// Orders the events that wait with each scope. Call it when boundary events and starts are known.
+    pub(crate) fn order_waiting(&mut self) {
+        for ix in 0..self.nodes.len() {
+            let node = &self.nodes[ix];
+            if !node.boundary.is_empty() || !node.event_starts.is_empty() {
+                self.nodes[ix].waiting = self.ordered(node.event_starts.iter().chain(&node.boundary));
+            }
+        }
+        self.waiting = self.ordered(self.event_starts.iter());
+    }
+
+    fn ordered<'n>(&self, events: impl Iterator<Item = &'n NodeIx>) -> Vec<NodeIx> {
+        let waits = |&ix: &NodeIx| {
+            let event = &self.nodes[ix].behavior;
+            let caught = event.catch().is_some() || event.is_compensation_boundary();
+            !caught && !matches!(event.start(), Some(Start::Compensation))
+        };
+        let (timers, subscriptions): (Vec<NodeIx>, Vec<NodeIx>) = events
+            .copied()
+            .filter(waits)
+            .partition(|&ix| self.nodes[ix].behavior.timer().is_some());
+        let listed = |events: Vec<NodeIx>| {
+            let ids: Vec<&str> = events.iter().map(|&ix| self.nodes[ix].id.as_str()).collect();
+            hash_order(&ids).into_iter().map(|at| events[at]).collect::<Vec<_>>()
+        };
+        [listed(subscriptions), listed(timers)].concat()
     }
 
     /// `None` where an expression gives it: there is no instance that could evaluate it.

@@ -52,20 +52,7 @@ pub(crate) struct JavaCode {
 impl JavaCode {
     /// Reads the fields beside the code.
     pub(crate) fn read(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str, code: Code) -> Option<JavaCode> {
-        let mut fields = Vec::new();
-        for field in extensions(xml, "field") {
-            let name = field.attribute("name").unwrap_or_default();
-            let value = field_value(field);
-            let Some(value) = value else {
-                let message = "One of the following is mandatory on a field declaration: one of attributes \
-                               stringValue|expression or one of child elements string|expression";
-                reader.error(field, id, message);
-                continue;
-            };
-            if let Some(value) = reader.expression(field, id, &value) {
-                fields.push((name.to_owned(), value));
-            }
-        }
+        let fields = read_fields(reader, xml, id);
         let priority = reader.priority(xml, id, "taskPriority");
         Some(JavaCode {
             code,
@@ -73,6 +60,24 @@ impl JavaCode {
             priority,
         })
     }
+}
+
+/// The fields of an element, by name.
+pub(crate) fn read_fields(reader: &mut Reader<'_>, xml: Xml<'_, '_>, id: &str) -> Vec<(String, Expression)> {
+    let mut fields = Vec::new();
+    for field in extensions(xml, "field") {
+        let name = field.attribute("name").unwrap_or_default();
+        let Some(value) = field_value(field) else {
+            let message = "One of the following is mandatory on a field declaration: one of attributes \
+                           stringValue|expression or one of child elements string|expression";
+            reader.error(field, id, message);
+            continue;
+        };
+        if let Some(value) = reader.expression(field, id, &value) {
+            fields.push((name.to_owned(), value));
+        }
+    }
+    fields
 }
 
 fn field_value(field: Xml<'_, '_>) -> Option<String> {

@@ -44,7 +44,7 @@ pub use collections::passed_on;
 pub use definition::{Definition, DefinitionRef, MessageStart, Node, TimerStart};
 pub use job_definition::{JobDefinition, JobSetting};
 pub use moves::{decision_values, sequence};
-pub use parse::{load, parse};
+pub use parse::{Abilities, load, parse, parse_for};
 pub use problem::{ParseErrors, Problem, Severity};
 pub use standalone::{new_tasks, no_definition};
 pub use step::{new_instance, step};

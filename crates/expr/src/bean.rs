@@ -4,12 +4,13 @@ use crate::ast::{Node, Part};
 use crate::{Context, EvalError, Expression, Value, eval};
 
 /// The names of built-in objects.
-const BUILT_IN: [&str; 5] = [
+const BUILT_IN: [&str; 6] = [
     "execution",
     "task",
     "externalTask",
     "authenticatedUserId",
     "strongUuidGenerator",
+    "identityService",
 ];
 
 /// A method call on a name that is no built-in object: on a variable, or else on a Java bean.

@@ -27,6 +27,11 @@ pub trait Runner: std::fmt::Debug + Send + Sync {
     fn runs(&self, _language: &str) -> bool {
         true
     }
+
+    /// Whether it sends mails.
+    fn sends_mails(&self) -> bool {
+        false
+    }
 }
 
 /// Does nothing, and says so.

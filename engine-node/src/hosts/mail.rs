@@ -1,4 +1,5 @@
 //! `mail-send`, as the mail connector of Camunda's community has it: from, to, cc, bcc, subject, text and html, over SMTP.
+//! Tasks of type `mail` are sent by it too.
 use super::http::text;
 use bpmn_core::{ask::Connector, value::Variables};
 use clap::{Args, ValueEnum};
@@ -82,6 +83,11 @@ impl Mail {
             from: options.smtp_from.clone(),
             timeout: options.smtp_timeout,
         })
+    }
+
+    /// Whether there is a server to give mails to.
+    pub fn is_there(&self) -> bool {
+        self.transport.is_some()
     }
 
     /// Sends a mail; it has no outputs.

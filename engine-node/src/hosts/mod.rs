@@ -71,6 +71,10 @@ impl Runner for Hosts {
         self.scripts.runs(language)
     }
 
+    fn sends_mails(&self) -> bool {
+        self.mail.is_there()
+    }
+
     async fn run(&self, ask: &Ask) -> Reply {
         match ask {
             Ask::Script(script) => Reply::Script(self.scripts.run(script).await),

@@ -16,7 +16,7 @@ use crate::{
     app::{Caller, Engine, EngineError, commands::Owned, needs},
     store::{DeploymentRow, Store},
 };
-use bpmn_core::{Id, command::Rejection, hash_order::hash_order};
+use bpmn_core::{Abilities, Id, command::Rejection, hash_order::hash_order};
 use cluster::Cluster;
 use log::{Appended, ClusterLog, LocalLog, Log, Memory, New};
 use payload::Payload;
@@ -219,7 +219,10 @@ impl Replication {
                 }
                 return Ok((duplicate, false));
             }
-            let (resources, parsed) = parse(resources).await?;
+            let abilities = Abilities {
+                mail: self.engine.settings().runner.sends_mails(),
+            };
+            let (resources, parsed) = parse(resources, abilities).await?;
             needs::check(self.engine.settings(), &parsed.processes)?;
             let view = self.engine.catalog().view();
             let tenant = new.tenant_id.as_deref();
@@ -377,14 +380,14 @@ type Files = Vec<(String, Vec<u8>)>;
 
 /// Parses the models among the files, on a thread that may block. The first that is wrong refuses all; the reference
 /// keeps files in a hash map, whose order decides which is first.
-async fn parse(resources: Files) -> Result<(Files, Models), EngineError> {
+async fn parse(resources: Files, abilities: Abilities) -> Result<(Files, Models), EngineError> {
     let parsed = tokio::task::spawn_blocking(move || {
         let names: Vec<&str> = resources.iter().map(|(name, _)| name.as_str()).collect();
         let order = hash_order(&names);
         let mut processes = Vec::new();
         for &at in order.iter().filter(|&&at| is_bpmn(names[at])) {
             let (name, content) = &resources[at];
-            match bpmn_core::parse(content) {
+            match bpmn_core::parse_for(content, abilities) {
                 Ok(definitions) => processes.push((at, (name.clone(), definitions))),
                 Err(errors) => {
                     return Err(EngineError::Parse {

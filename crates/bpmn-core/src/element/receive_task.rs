@@ -1,4 +1,5 @@
-//! The receive task: waits for a message. Without one it waits for being signaled, which only an operator can do.
+//! The receive task: waits for a message. Without one it waits for being signaled, which only an operator can do; so does
+//! one that compensates, as in the reference, where a handler has no execution that a subscription could belong to.
 use super::{Behavior, ElementSpec, Next, message_catch_event::message_name};
 use crate::{command::Rejection, ctx::Ctx, definition::Node, instance::EventKind};
 use expr::Expression;
@@ -24,7 +25,9 @@ struct ReceiveTask {
 
 impl Behavior for ReceiveTask {
     fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
-        if let Some(name) = &self.name {
+        if let Some(name) = &self.name
+            && !ctx.compensates(token, at)?
+        {
             ctx.subscribe(at, token, EventKind::Message, Some(name))?;
         }
         Ok(Next::Wait)

@@ -81,6 +81,9 @@ pub(super) fn parse<'x>(
                 errors: ErrorRule::read_all(reader, xml, id),
             }))
         }
+        Some(kind) if kind.eq_ignore_ascii_case("mail") => {
+            Some(Box::new(ConnectorCall::mail(reader, xml, id)))
+        }
         Some(other) => {
             let message = format!("Invalid usage of type attribute on {element}: '{other}'");
             reader.error(xml, id, message);

@@ -249,7 +249,9 @@ impl Context for Place<'_, '_, '_> {
                 let found = self.ctx.inst.variables.get(id);
                 found.map(|v| self.ctx.seen(&v.value))
             }
-            None => (name == ID_GENERATOR).then(|| Value::Bean(name.to_owned())),
+            None => [ID_GENERATOR, related::IDENTITY]
+                .contains(&name)
+                .then(|| Value::Bean(name.to_owned())),
         }
     }
 

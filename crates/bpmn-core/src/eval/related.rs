@@ -16,12 +16,19 @@ pub(super) enum Related {
     Definition,
     /// The element in the model.
     Element,
+    /// The service of the engine that knows who asks; all other services fail.
+    Identity,
+    /// Who asks.
+    Authentication,
 }
 
 impl Related {
     /// The object by its name.
     pub(super) fn of(bean: &str) -> Option<Related> {
-        Some(match bean.rsplit_once('.')?.1 {
+        Some(match bean.rsplit_once('.').map_or(bean, |(_, last)| last) {
+            IDENTITY => Related::Identity,
+            AUTHENTICATION => Related::Authentication,
+            _ if !bean.contains('.') => return None,
             "processInstance" => Related::Instance,
             "parent" => Related::Parent,
             "processDefinition" => Related::Definition,
@@ -30,6 +37,10 @@ impl Related {
         })
     }
 }
+
+/// The engine's service that expressions find under this name, too.
+pub(super) const IDENTITY: &str = "identityService";
+const AUTHENTICATION: &str = "currentAuthentication";
 
 /// Whether the name is that of the engine's services.
 pub(super) fn is_services(bean: &str) -> bool {
@@ -46,8 +57,10 @@ pub(super) fn service(method: &str) -> Found {
 
 /// A property of the engine's services.
 pub(super) fn service_property(name: &str) -> Found {
-    if name == "name" {
-        return Ok(Some(Value::from("default")));
+    match name {
+        "name" => return Ok(Some(Value::from("default"))),
+        IDENTITY => return Ok(Some(Value::Bean(IDENTITY.to_owned()))),
+        _ => {}
     }
     if !name.ends_with("Service") {
         return Ok(None);
@@ -107,7 +120,23 @@ impl Place<'_, '_, '_> {
             }
             Related::Definition => Ok(self.definition_property(name)),
             Related::Element => Ok(self.element_property(name)),
+            Related::Identity => Ok((name == AUTHENTICATION).then(|| match self.ctx.env.user {
+                Some(_) => Value::Bean(AUTHENTICATION.to_owned()),
+                None => Value::Null,
+            })),
+            Related::Authentication => Ok(self.authentication_property(name)),
         }
+    }
+
+    fn authentication_property(&self, name: &str) -> Option<Value> {
+        let env = &*self.ctx.env;
+        Some(match name {
+            "userId" => text(env.user.map(str::to_owned)),
+            "groupIds" => env.groups.map_or(Value::Null, |groups| {
+                Value::List(groups.iter().cloned().map(Value::Str).collect())
+            }),
+            _ => return None,
+        })
     }
 
     /// Does something as the execution of a scope; `None`: of the process instance.

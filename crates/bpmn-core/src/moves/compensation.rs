@@ -130,7 +130,7 @@ impl<'a> Ctx<'a, '_> {
         });
         // The reference enters it as if the scope began once more: with input parameters and timers.
         self.map_inputs(scope, node)?;
-        for &ix in node.event_starts.iter().chain(&node.boundary) {
+        for &ix in &node.waiting {
             let event = self.node(ix);
             if event.behavior.timer().is_some() {
                 event.behavior.attach(event, scope, self)?;

@@ -34,7 +34,7 @@ impl<'a> Ctx<'a, '_> {
     /// Lets the boundary events of an activity that has just begun wait, and the event subprocesses inside it. What
     /// they wait with (a job, a subscription) belongs to the activity's token and goes with the activity.
     pub(crate) fn attach_events(&mut self, host: Id, node: &'a Node) -> Result<(), Rejection> {
-        for &ix in node.event_starts.iter().chain(&node.boundary) {
+        for &ix in &node.waiting {
             let event = self.node(ix);
             event.behavior.attach(event, host, self)?;
         }
@@ -45,7 +45,7 @@ impl<'a> Ctx<'a, '_> {
     /// first variables, which their names can't use therefore, the others after.
     pub(crate) fn attach_process_events(&mut self, before_variables: bool) -> Result<(), Rejection> {
         let host = self.host(None);
-        for &ix in &self.def.definition.event_starts {
+        for &ix in &self.def.definition.waiting {
             let event = self.node(ix);
             let named = matches!(event.behavior.start(), Some(Start::Message(_) | Start::Signal(_)));
             if named == before_variables {

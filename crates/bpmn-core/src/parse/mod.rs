@@ -66,12 +66,27 @@ const IGNORED: &[&str] = &[
     "textAnnotation",
 ];
 
+/// What the reference has a library for or not, and the host of this engine can do or not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Abilities {
+    /// Tasks of type `mail` are sent; else their models are refused, as by a reference without the library for it.
+    pub mail: bool,
+}
+
 /// Reads every executable process of a BPMN file; processes that aren't `isExecutable="true"` are left out.
 ///
 /// # Errors
 /// Everything found wrong, with positions; see [`ParseErrors`].
 pub fn parse(xml: &[u8]) -> Result<Vec<Definition>, ParseErrors> {
-    read(xml, true)
+    parse_for(xml, Abilities::default())
+}
+
+/// As [`parse`], for a host that can do more than the least.
+///
+/// # Errors
+/// As for [`parse`].
+pub fn parse_for(xml: &[u8], abilities: Abilities) -> Result<Vec<Definition>, ParseErrors> {
+    read(xml, Some(abilities))
 }
 
 /// Reads a file that has been deployed: what the deployment let pass isn't judged again.
@@ -79,10 +94,11 @@ pub fn parse(xml: &[u8]) -> Result<Vec<Definition>, ParseErrors> {
 /// # Errors
 /// As for [`parse`], where not even a definition can be made of the file.
 pub fn load(xml: &[u8]) -> Result<Vec<Definition>, ParseErrors> {
-    read(xml, false)
+    read(xml, None)
 }
 
-fn read(xml: &[u8], validate: bool) -> Result<Vec<Definition>, ParseErrors> {
+/// Reads a file; with abilities it is judged first.
+fn read(xml: &[u8], judge: Option<Abilities>) -> Result<Vec<Definition>, ParseErrors> {
     let source = encoding::decode(xml).map_err(|cause| refused(cause, Refusal::Malformed))?;
     if let Some(problem) = limits::problem(&source) {
         return Err(refused(problem, Refusal::Malformed));
@@ -95,9 +111,9 @@ fn read(xml: &[u8], validate: bool) -> Result<Vec<Definition>, ParseErrors> {
         .map_err(|cause| refused(malformed::message(&source, &cause), Refusal::Malformed))?;
     let root = doc.root_element();
     let mut reader = Reader::new(&doc);
-    if validate {
+    if let Some(abilities) = judge {
         schema::validate(&mut reader, root);
-        if let Err(failure) = checks::check(&mut reader, root)
+        if let Err(failure) = checks::check(&mut reader, root, abilities)
             && !reader.has_errors()
         {
             return Err(refused(failure, Refusal::Failed));
@@ -164,6 +180,7 @@ fn read_process<'x>(
         nodes: Vec::new(),
         flows: Vec::new(),
         event_starts: Vec::new(),
+        waiting: Vec::new(),
         has_conditions: false,
         has_calls: false,
         by_id: HashMap::new(),
@@ -233,6 +250,7 @@ fn read_process<'x>(
         element::check(reader, &definition, ix);
     }
     definition.find_starts();
+    definition.order_waiting();
     definition.has_calls = definition.nodes.iter().any(|n| n.behavior.calls());
     definition.has_conditions = definition.nodes.iter().any(|n| n.behavior.condition().is_some());
     Some(definition)

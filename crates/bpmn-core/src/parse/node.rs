@@ -108,6 +108,7 @@ fn plain_node(xml: Xml<'_, '_>, parent: Option<NodeIx>, behavior: Box<dyn elemen
             && !matches!(xml.attribute("isInterrupting"), Some("false" | "0")),
         inner_start: None,
         event_starts: Vec::new(),
+        waiting: Vec::new(),
         behind_gateway: false,
         event_subprocess,
         for_compensation: xml.attribute("isForCompensation") == Some("true"),
@@ -162,7 +163,8 @@ pub(super) fn read_node<'x>(
         ..plain_node(xml, parent, behavior)
     };
     node.job_priority = reader.priority(xml, id, "jobPriority");
-    if let Some(cycle) = retry_cycle(xml) {
+    // The reference has forgotten manual tasks.
+    if let Some(cycle) = retry_cycle(xml).filter(|_| tag != "manualTask") {
         node.retry_cycle = reader.expression(xml, id, &text(cycle));
     }
     for property in extensions(xml, "properties")

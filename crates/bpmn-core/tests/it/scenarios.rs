@@ -9,17 +9,20 @@ use crate::{
     twin::Twin,
 };
 use bpmn_core::{
-    Id,
+    Abilities, Id,
     change::{
         Instruction, StartAt,
         migration::{MigrationInstruction, MigrationPlan},
     },
     command::{Command, Rejection, TaskChange},
     instance::{EventKind, Instance},
-    parse,
+    parse_for,
     value::{TypedValue, Variables},
 };
 use std::{fs, path::Path};
+
+/// What the scenarios' runner can do.
+const HOST: Abilities = Abilities { mail: true };
 
 #[test]
 fn scenarios_give_what_they_say() {
@@ -111,7 +114,7 @@ impl World {
             return self.model(input);
         }
         if let (Some(key), Some(twin)) = (line.strip_prefix("called "), &mut self.twin) {
-            return match parse(process(key, input).as_bytes()) {
+            return match parse_for(process(key, input).as_bytes(), HOST) {
                 Ok(definitions) => {
                     twin.called.extend(definitions);
                     "ok\n".to_owned()
@@ -168,7 +171,7 @@ impl World {
         let xml = process("p", input);
         self.names = Names::default();
         self.twin = None;
-        match parse(xml.as_bytes()) {
+        match parse_for(xml.as_bytes(), HOST) {
             Ok(definitions) => match definitions.into_iter().next() {
                 Some(definition) => {
                     let mut out = String::new();

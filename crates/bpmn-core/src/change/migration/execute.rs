@@ -274,14 +274,12 @@ impl<'a> Ctx<'a, '_> {
                 continue;
             }
             let node = self.node_of(token)?;
-            let all: Vec<NodeIx> = node.event_starts.iter().chain(&node.boundary).copied().collect();
             if self.token(token)?.state != TokenState::Iteration {
-                attach(self, token, &all)?;
+                attach(self, token, &node.waiting)?;
             }
         }
         let host = self.host(None);
-        let starts = self.def.definition.event_starts.clone();
-        attach(self, host, &starts)
+        attach(self, host, &self.def.definition.waiting)
     }
 }
 

@@ -20,6 +20,7 @@ mod subscriptions;
 mod tasks;
 
 use self::scope::{Activity, Ix};
+use super::Abilities;
 use crate::xml::Reader;
 use roxmltree::Node as Xml;
 use std::collections::{HashMap, HashSet};
@@ -53,6 +54,7 @@ struct Code<'x> {
 struct Checks<'r, 'x> {
     reader: &'r mut Reader<'x>,
     root: Xml<'x, 'x>,
+    abilities: Abilities,
     target_namespace: Option<&'x str>,
     /// The ids of all elements, and `None` if there is one without.
     ids: HashSet<Option<&'x str>>,
@@ -78,12 +80,17 @@ struct Process<'x> {
 }
 
 /// Notes what is wrong with a file; the message is of an exception that isn't about the file's problems.
-pub(super) fn check<'x>(reader: &mut Reader<'x>, root: Xml<'x, 'x>) -> Result<(), String> {
+pub(super) fn check<'x>(
+    reader: &mut Reader<'x>,
+    root: Xml<'x, 'x>,
+    abilities: Abilities,
+) -> Result<(), String> {
     let elements = root.descendants().filter(|n| n.is_element());
     let ids = elements.map(|n| n.attribute("id")).collect();
     let mut checks = Checks {
         reader,
         root,
+        abilities,
         target_namespace: root.attribute("targetNamespace"),
         ids,
         messages: HashMap::new(),

@@ -81,7 +81,9 @@ impl<'x> Checks<'_, 'x> {
             if kind.eq_ignore_ascii_case("mail") {
                 let fields = self.fields(xml)?;
                 self.mail(xml, &fields);
-                return Err(no_mail());
+                if !self.abilities.mail {
+                    return Err(no_mail());
+                }
             } else if kind.eq_ignore_ascii_case("shell") {
                 let fields = self.fields(xml)?;
                 self.shell(xml, &fields)?;

@@ -2,6 +2,7 @@
 mod drive;
 mod flows;
 pub mod model;
+mod pairs;
 mod repeat;
 mod rich;
 mod scopes;
@@ -45,7 +46,7 @@ impl Dice {
 }
 
 /// What generated processes may be about: each has more of some elements.
-pub const THEMES: [&str; 14] = [
+pub const THEMES: [&str; 15] = [
     "tasks",
     "gateways",
     "boundary",
@@ -60,6 +61,7 @@ pub const THEMES: [&str; 14] = [
     "usual",
     "scripts",
     "throws",
+    "pairs",
 ];
 
 /// Generates a case and records it on an engine.
@@ -70,7 +72,8 @@ pub async fn generate(engine: &Engine, theme: &str, seed: u64) -> Result<Case> {
         ..Case::default()
     };
     let mut run = Run::new(engine);
-    let result = drive::record(&mut run, &mut case, model, seed, theme == "changes").await;
+    let changes = theme == "changes" || theme == "pairs" && seed % 4 == 3;
+    let result = drive::record(&mut run, &mut case, model, seed, changes).await;
     if result.is_ok() {
         case.history = run.history().await?;
     }

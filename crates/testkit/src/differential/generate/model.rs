@@ -20,7 +20,10 @@ pub fn process(theme: &str, seed: u64) -> String {
         budget: 3 + (seed % 16) as usize,
     };
     let depth = [1, 1, 2, 2, 3][builder.dice.below(5)];
-    let mut process = builder.scope(depth, true);
+    let mut process = match theme {
+        "pairs" => builder.pairs(),
+        _ => builder.scope(depth, true),
+    };
     if builder.dice.once_in(if theme == "scopes" { 3 } else { 10 }) {
         builder.event_sub(&mut process, 1);
     }
