@@ -139,7 +139,9 @@ fn by_path(call: Named) -> Target {
 }
 
 fn by_key(operation: &Operation, body: &[u8], idempotency_key: Option<&str>) -> Target {
-    let text = |found: &'_ Option<Found<'_>>| found.as_ref().and_then(Found::text);
+    fn text<'f>(found: &'f Option<Found<'_>>) -> Option<&'f str> {
+        found.as_ref()?.text()
+    }
     // A standalone task lies in the slot of its id, which the client may choose.
     if operation.path == "/task/create" {
         // A part of another task lies beside it.

@@ -22,6 +22,7 @@ mod all {
     mod order_process;
     mod repeated;
     mod rights;
+    mod routers;
     mod rows;
     mod tasks;
     mod traces;

@@ -12,9 +12,12 @@ mod alarm;
 pub mod answer;
 mod buffers;
 mod connection;
+mod pass;
 pub mod pool;
 pub mod request;
 mod rewind;
+mod step;
+mod write;
 
 pub use connection::{FIRST, IDLE, serve};
 pub use rewind::Rewind;
