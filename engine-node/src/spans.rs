@@ -22,17 +22,18 @@ pub async fn traced(tracer: &Tracer, request: Request, next: Next) -> Response {
     }
     let (method, path) = (request.method().clone(), request.uri().path());
     let below = path.strip_prefix("/engine-rest");
-    let operation = below.and_then(|below| operations::find(method.as_str(), below).ok());
+    let found = below.and_then(|below| operations::find(method.as_str(), below).ok());
+    let operation = found.map(|found| found.operation);
     let name = match &operation {
-        Some(found) => format!("{method} {}", found.operation.path),
+        Some(operation) => format!("{method} {}", operation.path),
         None => method.to_string(),
     };
     let mut span = tracer.begin(parent, Kind::Server, name);
     span.set("http.request.method", method.to_string());
     span.set("url.path", path.to_owned());
-    if let Some(found) = operation {
-        span.set("http.route", found.operation.path);
-        span.set("stellwerk.operation", found.operation.id);
+    if let Some(operation) = operation {
+        span.set("http.route", operation.path);
+        span.set("stellwerk.operation", operation.id);
     }
     let current = Current {
         tracer: tracer.clone(),

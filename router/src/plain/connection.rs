@@ -20,7 +20,7 @@ use std::{
     io,
     pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 use tokio::{io::AsyncReadExt, net::TcpStream, sync::OwnedSemaphorePermit, time::Instant};

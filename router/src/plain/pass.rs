@@ -19,7 +19,7 @@ use std::{
     future::poll_fn,
     io,
     pin::Pin,
-    task::Poll,
+    task::{Poll, ready},
     time::Duration,
 };
 use tokio::{io::AsyncWrite, net::TcpStream, time::Instant};
