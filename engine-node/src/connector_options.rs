@@ -18,6 +18,9 @@ pub struct ConnectorOptions {
     /// Most calls at once to one host; others wait, within their time
     #[arg(long, value_name = "N", default_value_t = 512)]
     pub connector_per_host: u16,
+    /// Most calls that all nodes of the cluster together make to one host, evenly; others wait, within their time
+    #[arg(long, value_name = "N/s|m|h")]
+    pub connector_rate: Option<service::Rate>,
     /// Longest response of a connector
     #[arg(long, value_name = "SIZE", default_value = "10M", value_parser = service::size)]
     pub connector_response_max: u64,
@@ -32,6 +35,7 @@ impl Default for ConnectorOptions {
             connector_connect_timeout: Duration::from_secs(10),
             connector_timeout: Duration::from_secs(60),
             connector_per_host: 512,
+            connector_rate: None,
             connector_response_max: 10 << 20,
             mail: MailOptions::default(),
         }
@@ -50,6 +54,7 @@ impl ConnectorOptions {
             connect: self.connector_connect_timeout,
             total: self.connector_timeout,
             per_host: self.connector_per_host.max(1).into(),
+            every: self.connector_rate.map(service::Rate::interval),
             response: self.connector_response_max,
         }
     }

@@ -1,6 +1,7 @@
 //! A node's place in its cluster: its database's stamp, its registration, and the slots of a fresh shard.
 use crate::{
     app::Engine,
+    hosts::Sharers,
     store::{SlotRow, SlotState, Stamp, Store, StoreError, Subject},
 };
 use anyhow::{Context, bail};
@@ -164,6 +165,20 @@ pub async fn watch(
             () = stop.cancelled() => {}
             () = slots.news() => {}
             _ = timeout(look, news) => {}
+        }
+    }
+}
+
+/// Keeps count until `stop` of the nodes of all shards, which share the rates of connectors.
+pub async fn count_nodes(cluster: Option<Arc<dyn Cluster>>, sharers: Sharers, stop: CancellationToken) {
+    let Some(cluster) = cluster else { return };
+    let mut view = cluster.watch();
+    loop {
+        let nodes = view.borrow_and_update().shards.values().map(|s| s.nodes.len()).sum();
+        sharers.set(nodes);
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = view.changed() => if changed.is_err() { return },
         }
     }
 }

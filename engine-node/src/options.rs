@@ -13,7 +13,7 @@ use crate::{
     },
     auth::{directory::DirectoryOptions, token::TokenOptions},
     connector_options::ConnectorOptions,
-    hosts::{Calls, Hosts, Http, Mail},
+    hosts::{Calls, Hosts, Http, Mail, Sharers},
     java::JavaTopics,
     job_options::JobOptions,
     rights_options::RightsOptions,
@@ -128,6 +128,9 @@ pub struct Options {
     /// Waits between those tries where a model doesn't say: PT10S,PT1M or R5/PT5M
     #[arg(long, value_name = "CYCLE", value_parser = retry_cycle)]
     pub failed_job_retry_time_cycle: Option<String>,
+    /// How much later than its cycle says a failed job may be tried again, in percent of the wait: each job at a time of its own
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub retry_jitter: u8,
     /// Whether a BPMN error that nothing catches fails, instead of ending its execution with a warning in the log
     /// (`enableExceptionsAfterUnhandledBpmnError`)
     #[arg(long, value_name = "BOOL", default_value_t = false, action = clap::ArgAction::Set)]
@@ -255,6 +258,7 @@ impl Default for Options {
             job_executor_activate: true,
             default_job_retries: 3,
             failed_job_retry_time_cycle: None,
+            retry_jitter: 0,
             exceptions_after_unhandled_bpmn_error: false,
             variable_size_max: None,
             replication_timeout: std::time::Duration::from_secs(10),
@@ -351,7 +355,7 @@ impl Options {
     pub fn settings(&self, node: &str) -> Result<Settings, ConfigError> {
         let sizing = sizing();
         let (jobs, activate) = self.jobs.settings(sizing.cpus)?;
-        let calls = Calls::default();
+        let (calls, sharers) = (Calls::default(), Sharers::default());
         Ok(Settings {
             node: node.to_owned(),
             writers: self.writers.map_or(sizing.writers, usize::from),
@@ -360,6 +364,7 @@ impl Options {
             executor_active: self.job_executor_activate && activate != Some(false),
             default_retries: self.default_job_retries.max(1),
             retry_cycle: self.failed_job_retry_time_cycle.clone(),
+            retry_jitter: self.retry_jitter,
             unhandled_errors_fail: self.exceptions_after_unhandled_bpmn_error,
             idle_look: self.idle_look.max(std::time::Duration::from_secs(1)),
             parking: self.park_message.iter().cloned().collect(),
@@ -369,12 +374,13 @@ impl Options {
             cleanup: self.history_care.cleanup(),
             runner: Arc::new(Hosts {
                 scripts: self.scripts.scripts(sizing.cpus),
-                http: Http::new(self.connectors.filter(), self.connectors.limits())
+                http: Http::new(self.connectors.filter(), self.connectors.limits(), sharers.clone())
                     .map_err(|why| ConfigError::new("connector-allow", why))?,
                 mail: Mail::new(&self.connectors.mail).map_err(|why| ConfigError::new("smtp-host", why))?,
                 calls: calls.clone(),
             }),
             connector_calls: calls,
+            connector_sharers: sharers,
             java: Arc::new(self.java.topics()?),
             strict_deploy: self.java.strict_deploy,
             enforce_history_ttl: self.java.enforce_history_ttl,

@@ -215,6 +215,11 @@ pub async fn start(
         shard.clone(),
         drain.clone(),
     ));
+    tokio::spawn(membership::count_nodes(
+        app.cluster.clone(),
+        engine.settings().connector_sharers.clone(),
+        drain.clone(),
+    ));
     tokio::spawn(membership::watch_database(
         store.clone(),
         ready.clone(),

@@ -196,3 +196,34 @@ async fn without_options_there_is_neither() {
     assert_eq!((got.status, got.header("allow")), (204, "OPTIONS,GET,HEAD"));
     assert_eq!(got.header("access-control-allow-methods"), "");
 }
+
+/// What a client may make up: ids, keys, paths, query values, credentials.
+#[tokio::test]
+async fn s3_46_the_number_of_series_does_not_follow_what_clients_name() {
+    for fast_path in [true, false] {
+        let node = FakeNode::start(async |_| started()).await;
+        let options = Options {
+            fast_path,
+            ..Options::default()
+        };
+        let cluster = Cluster::with(&[("a", &[&node])], options).await;
+        let ask = async |n: u64| {
+            let id = id_in((n % 16_384) as u16, n);
+            let credentials = format!("Basic {n}");
+            let headers = [("authorization", credentials.as_str())];
+            cluster.send("GET", &format!("/process-instance/{id}"), &headers, "").await;
+            cluster.get(&format!("/made-up-{n}/x")).await;
+            cluster.get(&format!("/process-instance?businessKey=k{n}&made-up-{n}=1")).await;
+            cluster.get(&format!("/engine/shard-{n}/version")).await;
+            let key = json!({"businessKey": format!("k{n}")}).to_string();
+            cluster.post(&format!("/process-definition/key/p{n}/start"), &key).await;
+        };
+        ask(0).await;
+        let before = cluster.series();
+        assert!(!before.is_empty());
+        for n in 1..1_000 {
+            ask(n).await;
+        }
+        assert_eq!(cluster.series(), before, "fast path {fast_path}");
+    }
+}

@@ -366,6 +366,9 @@ pub struct Retries<'a> {
     pub tries: i32,
     /// Waits between tries, and then how many there are (`failedJobRetryTimeCycle`); `None`: no wait.
     pub cycle: Option<&'a str>,
+    /// How much later than a wait says a job may be due, in percent of it: each job at a time of its own, so that what failed
+    /// together isn't tried again together.
+    pub jitter: u8,
 }
 
 impl Default for Retries<'_> {
@@ -373,6 +376,7 @@ impl Default for Retries<'_> {
         Retries {
             tries: 3,
             cycle: None,
+            jitter: 0,
         }
     }
 }

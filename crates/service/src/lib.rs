@@ -26,4 +26,4 @@ pub use ready::Readiness;
 pub use secret::Secret;
 pub use shutdown::Shutdown;
 pub use tls::{NodeTls, ServerTls};
-pub use values::{duration, size};
+pub use values::{Rate, duration, size};

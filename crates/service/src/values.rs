@@ -1,5 +1,5 @@
 //! Option values with units.
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
 /// Reads a duration: `500ms`, `30s`, `10m`, `2h`, `7d`; `0` needs no unit. Only whole numbers.
 ///
@@ -41,6 +41,44 @@ pub fn size(text: &str) -> Result<u64, String> {
         .ok_or_else(|| format!("'{text}' is too large"))
 }
 
+/// So many requests in such a time: `100/s`, `600/m`, `5000/h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    requests: u32,
+    per: Duration,
+}
+
+impl FromStr for Rate {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Rate, String> {
+        let bad = || format!("'{text}' is not a rate such as 100/s, 600/m or 5000/h");
+        let (requests, per) = text.split_once('/').ok_or_else(bad)?;
+        let requests: u32 = requests.parse().map_err(|_| bad())?;
+        let per = match per {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3_600,
+            _ => return Err(bad()),
+        };
+        match requests {
+            0 => Err(format!(
+                "'{text}' lets nothing pass; leave the option out for no limit"
+            )),
+            _ => Ok(Rate {
+                requests,
+                per: Duration::from_secs(per),
+            }),
+        }
+    }
+}
+
+impl Rate {
+    /// The time that falls to each request.
+    pub fn interval(self) -> Duration {
+        self.per / self.requests
+    }
+}
+
 fn split(text: &str) -> Result<(u64, &str), String> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -78,5 +116,15 @@ mod tests {
         assert_eq!(size("16MiB"), Ok(16 << 20));
         assert_eq!(size("7"), Ok(7));
         assert!(size("7x").is_err());
+    }
+
+    #[test]
+    fn rates_are_a_number_and_a_time() {
+        let rate: Rate = "90/m".parse().unwrap();
+        assert_eq!(rate.interval(), Duration::from_secs(60) / 90);
+        assert_eq!("100/s".parse::<Rate>().unwrap().interval(), Duration::from_millis(10));
+        for text in ["", "100", "100/d", "0/s", "-1/s", "1.5/s", "/s"] {
+            assert!(text.parse::<Rate>().is_err(), "{text}");
+        }
     }
 }

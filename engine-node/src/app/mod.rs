@@ -175,6 +175,8 @@ pub struct Settings {
     pub default_retries: i32,
     /// Waits between those tries (`failedJobRetryTimeCycle`); `None`: no wait.
     pub retry_cycle: Option<String>,
+    /// How much later they may be tried, in percent of the wait.
+    pub retry_jitter: u8,
     /// About how many bytes of instances are kept warm.
     pub cache_bytes: usize,
     /// Most bytes of a variable's text or content; past it the command is refused.
@@ -193,6 +195,8 @@ pub struct Settings {
     pub runner: Arc<dyn outside::Runner>,
     /// How calls of connectors ended, for metrics.
     pub connector_calls: crate::hosts::Calls,
+    /// How many nodes share the rates of connectors.
+    pub connector_sharers: crate::hosts::Sharers,
     /// Topics that stand for Java code.
     pub java: Arc<crate::java::JavaTopics>,
     /// Whether models that need what this node lacks are refused.
@@ -213,6 +217,7 @@ impl Default for Settings {
             executor_active: true,
             default_retries: 3,
             retry_cycle: None,
+            retry_jitter: 0,
             cache_bytes: 64 << 20,
             variable_max: u64::MAX,
             idle_look: std::time::Duration::from_secs(60),
@@ -222,6 +227,7 @@ impl Default for Settings {
             unhandled_errors_fail: false,
             runner: Arc::new(outside::NoRunner),
             connector_calls: Default::default(),
+            connector_sharers: Default::default(),
             java: Arc::default(),
             strict_deploy: false,
             enforce_history_ttl: false,
@@ -235,6 +241,7 @@ impl Settings {
         bpmn_core::command::Retries {
             tries: self.default_retries,
             cycle: self.retry_cycle.as_deref(),
+            jitter: self.retry_jitter,
         }
     }
 }

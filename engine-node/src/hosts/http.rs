@@ -1,6 +1,9 @@
 //! `http-connector` and `soap-http-connector`: calls over a pool of connections, within limits of time, size and calls
 //! at once to a host, to targets that the filter admits. Redirects are followed here, so that each is checked.
-use super::filter::Filter;
+use super::{
+    filter::Filter,
+    pace::{Pace, Sharers},
+};
 use bpmn_core::{
     ask::Connector,
     value::{TypedValue, Variables, string_map},
@@ -31,7 +34,10 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::sync::Semaphore;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, sleep_until, timeout_at},
+};
 
 /// Bounds of calls.
 #[derive(Clone, Debug)]
@@ -41,6 +47,8 @@ pub struct HttpLimits {
     pub total: Duration,
     /// Calls at once to one host and port.
     pub per_host: usize,
+    /// Time between two calls of the cluster to one host and port.
+    pub every: Option<Duration>,
     /// Longest response, in bytes.
     pub response: u64,
 }
@@ -63,7 +71,15 @@ pub struct Http {
     open: Pooled,
     filter: Filter,
     limits: HttpLimits,
-    turns: Mutex<HashMap<String, Arc<Semaphore>>>,
+    turns: Mutex<HashMap<String, Arc<Turns>>>,
+    sharers: Sharers,
+}
+
+/// Who may call a host, and when.
+#[derive(Debug)]
+struct Turns {
+    room: Semaphore,
+    pace: Pace,
 }
 
 /// What a model asks for.
@@ -79,7 +95,7 @@ struct Request {
 impl Http {
     /// # Errors
     /// TLS can't be set up.
-    pub fn new(filter: Filter, limits: HttpLimits) -> Result<Http, String> {
+    pub fn new(filter: Filter, limits: HttpLimits, sharers: Sharers) -> Result<Http, String> {
         let client = |filter: Option<Filter>| -> Result<Pooled, String> {
             let mut plain = HttpConnector::new_with_resolver(Guard(filter));
             plain.enforce_http(false);
@@ -95,6 +111,7 @@ impl Http {
             filter,
             limits,
             turns: Mutex::default(),
+            sharers,
         })
     }
 
@@ -105,7 +122,8 @@ impl Http {
     pub async fn call(&self, connector: &Connector, soap: bool) -> Result<(Variables, u16), String> {
         let request = self.request(&connector.inputs, soap)?;
         let timeout = request.timeout;
-        let done = tokio::time::timeout(timeout, self.response(&request));
+        let until = Instant::now() + timeout;
+        let done = timeout_at(until, self.response(&request, until));
         let failed = |cause: String| {
             tracing::warn!(
                 instance = %connector.facts.instance_id,
@@ -181,10 +199,10 @@ impl Http {
     }
 
     /// The response of the last of the redirects.
-    async fn response(&self, request: &Request) -> Result<(Variables, u16), Trouble> {
+    async fn response(&self, request: &Request, until: Instant) -> Result<(Variables, u16), Trouble> {
         let (mut url, mut method) = (request.url.clone(), request.method.clone());
         for redirected in 0.. {
-            let response = self.send(request, &method, &url).await?;
+            let response = self.send(request, &method, &url, until).await?;
             let target = redirect(&response, &method).filter(|_| redirected < request.redirects);
             let Some((target, as_get)) = target else {
                 return self.outputs(response, &method).await;
@@ -204,6 +222,7 @@ impl Http {
         request: &Request,
         method: &Method,
         url: &Url,
+        until: Instant,
     ) -> Result<Response<Incoming>, Trouble> {
         let refused = |why: &str| Trouble::Refused(format!("{why}: {url}"));
         if !matches!(url.scheme(), "http" | "https") {
@@ -222,7 +241,13 @@ impl Http {
             return Err(refused("the target is internal; --connector-allow opens it"));
         }
         let turns = self.turns_of(host, port);
+        if let Some(every) = self.limits.every {
+            let turn = turns.pace.turn(self.sharers.part(every), Instant::now(), until);
+            let turn = turn.ok_or_else(|| refused("too many calls of this host wait (--connector-rate)"))?;
+            sleep_until(turn).await;
+        }
         let _turn = turns
+            .room
             .acquire()
             .await
             .map_err(|error| Trouble::Failed(error.to_string()))?;
@@ -247,7 +272,7 @@ impl Http {
             })
     }
 
-    fn turns_of(&self, host: &str, port: u16) -> Arc<Semaphore> {
+    fn turns_of(&self, host: &str, port: u16) -> Arc<Turns> {
         let mut turns = match self.turns.lock() {
             Ok(turns) => turns,
             Err(poisoned) => poisoned.into_inner(),
@@ -255,7 +280,12 @@ impl Http {
         if turns.len() > KNOWN_HOSTS {
             turns.retain(|_, turns| Arc::strong_count(turns) > 1);
         }
-        let new = || Arc::new(Semaphore::new(self.limits.per_host));
+        let new = || {
+            Arc::new(Turns {
+                room: Semaphore::new(self.limits.per_host),
+                pace: Pace::new(Instant::now()),
+            })
+        };
         turns.entry(format!("{host}:{port}")).or_insert_with(new).clone()
     }
 

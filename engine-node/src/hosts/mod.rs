@@ -3,12 +3,14 @@
 mod filter;
 mod http;
 mod mail;
+mod pace;
 mod script;
 mod values;
 
 pub use filter::{Filter, Rule};
 pub use http::{Http, HttpLimits};
 pub use mail::{Mail, MailOptions};
+pub use pace::Sharers;
 pub use script::{Scripts, Worker};
 
 use crate::app::outside::Runner;

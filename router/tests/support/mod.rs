@@ -9,10 +9,12 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
 };
+use prometheus_client::registry::Registry;
 use router::{LiveOptions, Options, Router, metrics::Metrics};
 use serde_json::{Value, json};
 use service::{Readiness, Shutdown};
 use std::{
+    collections::BTreeSet,
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex},
@@ -248,6 +250,7 @@ pub struct Cluster {
     pub shutdown: Shutdown,
     pub readiness: Readiness,
     pub metrics: Metrics,
+    pub registry: Arc<Registry>,
     pub running: JoinHandle<anyhow::Result<()>>,
     client: Client<hyper_util::client::legacy::connect::HttpConnector, Full<Bytes>>,
 }
@@ -324,7 +327,7 @@ impl Cluster {
         let url = format!("http://{}/engine-rest", listener.local_addr().unwrap());
         let shutdown = Shutdown::new(Duration::from_secs(10));
         let router = Router::new(options, views.subscribe(), shutdown.clone()).unwrap();
-        let (readiness, metrics) = (router.readiness(), router.metrics());
+        let (readiness, metrics, registry) = (router.readiness(), router.metrics(), router.registry());
         let running = tokio::spawn(router.serve(listener));
         let client = Client::builder(TokioExecutor::new()).build_http();
         Cluster {
@@ -333,6 +336,7 @@ impl Cluster {
             shutdown,
             readiness,
             metrics,
+            registry,
             running,
             client,
         }
@@ -356,6 +360,14 @@ impl Cluster {
             headers: parts.headers,
             body,
         }
+    }
+
+    /// The names of all series of its metrics, with their labels.
+    pub fn series(&self) -> BTreeSet<String> {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        lines.filter_map(|line| Some(line.rsplit_once(' ')?.0.to_owned())).collect()
     }
 
     pub async fn get(&self, path: &str) -> Got {

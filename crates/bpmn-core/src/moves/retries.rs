@@ -37,7 +37,8 @@ impl Ctx<'_, '_> {
                 retries = cycle.at_first();
             }
             // A wait that can't be read leaves the job due as it was, as in the reference.
-            due = cycle.due(retries, now).unwrap_or(due);
+            let wait = cycle.due(retries, now);
+            due = wait.map_or(due, |due| later(due, row.id, retries, self.env.retries.jitter, now));
         }
         let failed = Job {
             retries,
@@ -127,8 +128,19 @@ impl Definition {
         if job.error_message.is_none() {
             job.retries = cycle.at_first();
         }
-        job.due = cycle.due(job.retries, now).unwrap_or(job.due);
+        let wait = cycle.due(job.retries, now);
+        job.due = wait.map_or(job.due, |due| later(due, job.id, job.retries, default.jitter, now));
     }
+}
+
+/// A due date moved by up to so many percent of the wait, by what the job's id and the number of the try make of it: deciding again
+/// gives the same.
+fn later(due: Option<Millis>, job: Id, retries: i32, jitter: u8, now: Millis) -> Option<Millis> {
+    let wait = due?.saturating_sub(now).max(0);
+    // The multiplier of splitmix64: ids made one after the other differ in few bits.
+    let seed = (job.0.as_u64_pair().1 ^ u64::from(retries.unsigned_abs())).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let part = (seed >> 54) as Millis;
+    Some(due? + (wait / 100).saturating_mul(jitter.into()).saturating_mul(part) / 1024)
 }
 
 /// Whether a text is a `failedJobRetryTimeCycle` without expressions.
@@ -180,7 +192,21 @@ impl RetryCycle {
 
 #[cfg(test)]
 mod tests {
-    use super::{RetryCycle, is_retry_cycle};
+    use super::{RetryCycle, is_retry_cycle, later};
+    use topology::{Id, Slot};
+
+    #[test]
+    fn s3_34_jobs_that_failed_together_are_not_tried_again_together() {
+        let (now, due) = (1_000_000, Some(1_060_000));
+        let job = |random| Id::from_parts(1, 0, Slot::of_key("k"), random);
+        let at = |random, jitter| later(due, job(random), 3, jitter, now).unwrap() - now;
+        assert_eq!(at(1, 0), 60_000);
+        let times: std::collections::BTreeSet<i64> = (0..100).map(|random| at(random, 50)).collect();
+        assert!(times.len() > 80, "{times:?}");
+        assert!(times.iter().all(|time| (60_000..90_000).contains(time)), "{times:?}");
+        assert_eq!(later(None, job(1), 3, 50, now), None);
+        assert_eq!(later(Some(now - 5), job(1), 3, 50, now), Some(now - 5));
+    }
 
     #[test]
     fn s3_15_retry_cycles_are_repeats_single_waits_and_lists() {
