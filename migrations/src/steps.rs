@@ -102,6 +102,12 @@ pub(crate) fn steps() -> Vec<Step> {
             postgres: include_str!("../sql/0013_batch_digest.postgres.sql"),
             sqlite: include_str!("../sql/0013_batch_digest.sqlite.sql"),
         },
+        Step {
+            version: 14,
+            name: "begun_as",
+            postgres: include_str!("../sql/0014_begun_as.postgres.sql"),
+            sqlite: include_str!("../sql/0014_begun_as.sqlite.sql"),
+        },
     ]
 }
 
