@@ -108,6 +108,12 @@ pub(crate) fn steps() -> Vec<Step> {
             postgres: include_str!("../sql/0014_batch_jobs.postgres.sql"),
             sqlite: include_str!("../sql/0014_batch_jobs.sqlite.sql"),
         },
+        Step {
+            version: 15,
+            name: "begun_as",
+            postgres: include_str!("../sql/0015_begun_as.postgres.sql"),
+            sqlite: include_str!("../sql/0015_begun_as.sqlite.sql"),
+        },
     ]
 }
 

@@ -633,6 +633,9 @@ impl<'a, 'b> Ctx<'a, 'b> {
         if state == EndState::Completed {
             self.pass_outputs()?;
             self.map_last_outputs()?;
+            self.map_remembered_outputs()?;
+        } else {
+            self.end_event_scopes(None)?;
         }
         let end_element = if state == EndState::Completed {
             self.last.take()

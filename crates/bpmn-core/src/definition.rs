@@ -412,7 +412,10 @@ impl Definition {
             .partition(|&ix| self.nodes[ix].behavior.timer().is_some());
         let listed = |events: Vec<NodeIx>| {
             let ids: Vec<&str> = events.iter().map(|&ix| self.nodes[ix].id.as_str()).collect();
-            hash_order(&ids).into_iter().map(|at| events[at]).collect::<Vec<_>>()
+            hash_order(&ids)
+                .into_iter()
+                .map(|at| events[at])
+                .collect::<Vec<_>>()
         };
         [listed(subscriptions), listed(timers)].concat()
     }

@@ -612,6 +612,8 @@ pub struct HistoricActivity {
     /// Whether it ended its scope (an end event that was reached).
     pub complete_scope: bool,
     pub tenant_id: Option<String>,
+    /// The element that REST's id of it names, where that isn't [`HistoricActivity::element`]: it was canceled as another.
+    pub begun_as: Option<String>,
 }
 
 /// The working copy of a process instance. A rejected command throws it away.

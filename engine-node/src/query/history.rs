@@ -164,10 +164,11 @@ pub fn definition(w: &mut Where<'_>, alias: &'static str) -> ApiResult<()> {
     Ok(())
 }
 
-/// The element of the activity instance that a column names: it runs (a token) or has ended.
+/// The element in REST's id of the activity instance that a column names: it runs (a token) or has ended.
 pub fn element_of(alias: &'static str, column: &'static str) -> Expr {
+    let begun = Func::coalesce([col("ha", "begun_as"), col("ha", "element")]);
     let ended = Query::select()
-        .expr(col("ha", "element"))
+        .expr(Expr::from(begun))
         .from_as("history_activity", "ha")
         .and_where(col("ha", "root_id").equals((alias, "root_id")))
         .and_where(col("ha", "id").equals((alias, column)))

@@ -7,7 +7,7 @@ use sea_query::{CaseStatement, Expr, ExprTrait, Func, JoinType, Query, SelectSta
 
 const H: &str = "h";
 
-const COLUMNS: [&str; 15] = [
+const COLUMNS: [&str; 16] = [
     "id",
     "instance_id",
     "root_id",
@@ -23,6 +23,7 @@ const COLUMNS: [&str; 15] = [
     "canceled",
     "complete_scope",
     "tenant_id",
+    "begun_as",
 ];
 
 /// A row of [`listing`]; name and kind are for the caller to take from the model.
@@ -42,6 +43,8 @@ pub struct ActivityRow {
     pub canceled: bool,
     pub complete_scope: bool,
     pub tenant_id: Option<String>,
+    /// The element that its id names, if not `element`.
+    pub begun_as: Option<String>,
     /// End of the root of its tree, or when that is to go ([`super::history_process::root_end`]).
     pub root_end: Option<i64>,
 }
@@ -64,7 +67,8 @@ pub fn row(row: &dyn Row) -> Result<ActivityRow, StoreError> {
         canceled: row.bool(12)?,
         complete_scope: row.bool(13)?,
         tenant_id: row.text_opt(14)?,
-        root_end: row.i64_opt(15)?,
+        begun_as: row.text_opt(15)?,
+        root_end: row.i64_opt(16)?,
     })
 }
 
@@ -102,6 +106,7 @@ fn running() -> SelectStatement {
         ("canceled", no()),
         ("complete_scope", no()),
         ("tenant_id", col("p", "tenant_id")),
+        ("begun_as", null()),
     ] {
         query.expr_as(expr, name);
     }

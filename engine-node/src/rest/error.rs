@@ -61,6 +61,7 @@ fn missing(message: &str) -> Option<&'static str> {
         text if text.starts_with("Unable to evaluate script") => Some("ScriptEvaluationException"),
         text if text.starts_with("Unable to compile script") => Some("ScriptCompilationException"),
         "duedate is null" => Some("NullValueException"),
+        text if text.starts_with("Can't find scripting engine for ") => Some("NullValueException"),
         _ => None,
     }
 }

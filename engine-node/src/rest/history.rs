@@ -12,17 +12,12 @@ use crate::{
     },
 };
 use axum::{Router, response::Response, routing::get};
-use bpmn_core::{
-    Id,
-    definition::{Definition, Node},
-    tree::activity_instance_id,
-};
+use bpmn_core::{Id, tree::activity_instance_id};
 use rest_api::{
     ApiError, ApiResult, Date,
     filters::Filters,
     history::{HistoricActivityInstance, HistoricProcessInstance},
 };
-use std::sync::Arc;
 
 /// Routes of this resource.
 pub fn routes() -> Router<App> {
@@ -82,45 +77,21 @@ fn process_dto(view: &CatalogView, row: ProcessRow) -> HistoricProcessInstance {
     }
 }
 
-/// The element that an activity instance began as. One that lies directly in the process can't be one of an element
-/// inside another: it was canceled where it waited for that, which the reference then tells of.
-fn begun_as(definition: Option<&Arc<Definition>>, row: &ActivityRow) -> String {
-    const NAMED: [&str; 6] = [
-        "subProcess",
-        "multiInstanceBody",
-        "transaction",
-        "intermediateCompensationThrowEvent",
-        "compensationEndEvent",
-        "cancelEndEvent",
-    ];
-    let contains = |node: &Node| NAMED.contains(&node.activity_type);
-    let node = definition.and_then(|d| d.node(&row.element));
-    let told = node.filter(|n| row.canceled && row.parent_id == row.instance_id && contains(n));
-    match (definition, told) {
-        (Some(definition), Some(mut node)) => {
-            while let Some(around) = node.parent {
-                node = &definition.nodes[around];
-            }
-            node.id.clone()
-        }
-        _ => row.element.clone(),
-    }
-}
-
 fn activity_dto(view: &CatalogView, row: ActivityRow) -> HistoricActivityInstance {
     let deployed = view.by_id(row.definition_id);
     let node = deployed.and_then(|d| d.definition.node(&row.element));
-    // The parent is the process instance or the scope that the element lies in; or, where one compensates, itself.
-    let parent = match node.and_then(|n| n.parent).zip(deployed) {
-        _ if row.parent_id == row.id => activity_instance_id(&row.element, row.id),
+    let begun = row.begun_as.as_ref().unwrap_or(&row.element);
+    let scope = deployed.and_then(|d| d.definition.node(begun)?.parent);
+    // The parent is the process instance or the scope that it began in; or, where one compensates, itself.
+    let parent = match scope.zip(deployed) {
+        _ if row.parent_id == row.id => activity_instance_id(begun, row.id),
         Some((scope, deployed)) if row.parent_id != row.instance_id => {
             activity_instance_id(&deployed.definition.nodes[scope].id, row.parent_id)
         }
         _ => row.parent_id.to_string(),
     };
-    let begun = begun_as(deployed.map(|d| &d.definition), &row);
     HistoricActivityInstance {
-        id: activity_instance_id(&begun, row.id),
+        id: activity_instance_id(begun, row.id),
         parent_activity_instance_id: parent,
         activity_name: node.and_then(|n| n.name.clone()),
         activity_type: node.map_or("", |n| n.activity_type).to_owned(),

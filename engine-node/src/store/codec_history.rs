@@ -91,6 +91,7 @@ fn activity(a: &HistoricActivity, kept: Kept) -> Vec<Cell> {
         a.canceled,
         a.complete_scope,
         &a.tenant_id,
+        &a.begun_as,
     ]
 }
 

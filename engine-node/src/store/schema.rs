@@ -205,12 +205,14 @@ table!(
     ]
 );
 table!(
-    /// Activity instances that have ended. `parent_id` and `execution_id` are null where they are the process instance.
+    /// Activity instances that have ended. `parent_id` and `execution_id` are null where they are the process instance,
+    /// `begun_as` where it is the element.
     HISTORY_ACTIVITY, "history_activity", History, ["root_id", "id"], [
         c("id", Uuid), c("slot", Small), c("retention", Small), c("root_id", Uuid), c("instance_id", Uuid),
         c("definition_id", Uuid), n("parent_id", Uuid), n("execution_id", Uuid), c("element", Text),
         n("task_id", Uuid), n("assignee", Text), n("called_instance_id", Uuid), c("started", Big),
         c("ended", Big), c("canceled", Bool), c("complete_scope", Bool), n("tenant_id", Text),
+        n("begun_as", Text),
     ]
 );
 table!(

@@ -4,7 +4,7 @@
 use crate::{
     command::Rejection,
     ctx::{Ctx, Ended},
-    definition::{Node, NodeIx},
+    definition::{Mapping, Node, NodeIx},
     element::Catch,
     instance::{EventKind, EventSubscription, Token, TokenState},
     tracked::By,
@@ -172,6 +172,51 @@ impl<'a> Ctx<'a, '_> {
         let text = subscription.to_string();
         let mut all = self.inst.tokens.by(scopes);
         all.find(|t| t.data.as_deref() == Some(&text)).map(|t| t.id)
+    }
+
+    /// Removes what a scope that ends (`None`: the instance) remembers. As in the reference the output parameters of each
+    /// completed scope are set once more.
+    pub(crate) fn end_event_scopes(&mut self, scope: Option<Id>) -> Result<(), Rejection> {
+        for token in self.inst.tokens.ids_by(By::EventScopes(scope)) {
+            if !self.skip_outputs {
+                let node = self.node_of(token)?;
+                self.map_outputs(token, node)?;
+            }
+            self.end_variables(By::Scope(token), None);
+            self.end_event_scopes(Some(token))?;
+            self.remove_token(token);
+        }
+        Ok(())
+    }
+
+    /// The instance has run to its end, with what its scopes remember: the reference sets their output parameters when
+    /// its variables are gone already, and finds nothing to set them in.
+    pub(crate) fn map_remembered_outputs(&mut self) -> Result<(), Rejection> {
+        if self.skip_outputs {
+            return Ok(());
+        }
+        let mut remembered = self.inst.tokens.ids_by(By::EventScopes(None));
+        let mut next = 0;
+        while let Some(&token) = remembered.get(next) {
+            next += 1;
+            remembered.extend(self.inst.tokens.ids_by(By::EventScopes(Some(token))));
+            let node = self.node_of(token)?;
+            if let Some(Mapping { name, value }) = node.outputs.first() {
+                self.own_only = true;
+                let set = self.mapped(name, value, Some(token));
+                self.own_only = false;
+                set?;
+                let message = "Cannot invoke \"org.camunda.bpm.engine.impl.persistence.entity.ExecutionEntity.delayEvent(\
+                               org.camunda.bpm.engine.impl.pvm.runtime.PvmExecutionImpl, \
+                               org.camunda.bpm.engine.impl.core.variable.event.VariableEvent)\" because \
+                               \"scopeExecution\" is null";
+                return Err(Self::failure(node, message));
+            }
+        }
+        self.skip_outputs = true;
+        let ended = self.end_event_scopes(None);
+        self.skip_outputs = false;
+        ended
     }
 
     /// Removes event scopes in a scope that ends, with all inside them.

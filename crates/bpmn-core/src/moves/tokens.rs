@@ -206,7 +206,7 @@ impl<'a> Ctx<'a, '_> {
         }
         if was_scope {
             self.end_own_variables(token, activity);
-            self.remove_event_scopes(token);
+            self.end_event_scopes(Some(token))?;
         }
         let execution = self.base_execution(token)?;
         self.change_token(token, |row| {
@@ -221,14 +221,12 @@ impl<'a> Ctx<'a, '_> {
     pub(crate) fn tell_activity(&mut self, token: Id, node: &Node, how: Ended) -> Result<(), Rejection> {
         let row = self.token(token)?.clone();
         self.outcome.tally.ended += u32::from(row.activity_id.is_some());
-        // Only there can history tell an id that names another element.
         let own = self.node_of(token)?;
-        let node = if own.parent.is_none() { node } else { own };
         let told = self.recording.keeps(Kind::Activity) && node.behavior.is_told();
         if let Some(activity) = row.activity_id.filter(|_| told) {
             // A task in what contains others has been left there.
             let task = self.inst.tasks.first(By::Token(token));
-            let task = task.filter(|_| !node.behavior.is_composite());
+            let task = task.filter(|_| !own.behavior.is_composite());
             let process = &self.inst.process;
             let parent = match self.is_compensating_subprocess(token, node)? {
                 // As in the reference it is told to be inside itself, unless it is canceled.
@@ -246,12 +244,13 @@ impl<'a> Ctx<'a, '_> {
                 element: named.id.clone(),
                 task_id: task.map(|t| t.id),
                 assignee: task.and_then(|t| t.assignee.clone()),
-                called_instance_id: node.behavior.called(&row).or_else(|| called_inside(&row)),
+                called_instance_id: own.behavior.called(&row).or_else(|| called_inside(&row)),
                 started: row.started,
                 ended: self.env.now,
                 canceled: how.canceled,
                 complete_scope: how.complete_scope,
                 tenant_id: process.tenant_id.clone(),
+                begun_as: (named.id != own.id).then(|| own.id.clone()),
             };
             self.inst.history.push(HistoryRow::Activity(entry));
         }

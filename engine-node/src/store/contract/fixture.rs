@@ -364,6 +364,7 @@ pub(super) fn activity(instance: Id, slot: Slot) -> HistoryRow {
         canceled: false,
         complete_scope: false,
         tenant_id: None,
+        begun_as: None,
     })
 }
 

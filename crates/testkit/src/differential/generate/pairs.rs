@@ -139,13 +139,17 @@ impl Builder {
                 let mut inner = inner;
                 // It may set and throw anything.
                 let event = match self.caught() {
-                    event if event.starts_with("conditional") || event.starts_with("signal") => "message m nonint",
+                    event if event.starts_with("conditional") || event.starts_with("signal") => {
+                        "message m nonint"
+                    }
                     event => event,
                 };
                 if let Some(start) = inner.elements.iter_mut().find(|e| e.head.starts_with("start ")) {
-                    start.head = start
-                        .head
-                        .replacen(&format!("start {}", start.id), &format!("start {} {event}", start.id), 1);
+                    start.head = start.head.replacen(
+                        &format!("start {}", start.id),
+                        &format!("start {} {event}", start.id),
+                        1,
+                    );
                 }
                 outer.add(&id, format!("event-sub {id}")).scope = Some(inner);
                 outer.add(&task, format!("user {task}"));
@@ -324,7 +328,10 @@ impl Builder {
     fn at_edge(&mut self, scope: &mut Scope, id: &str, event: &str) {
         let (boundary, end) = (self.id("b"), self.id("e"));
         let asynchronous = self.pick(&["", "", "", " async", " after"]);
-        scope.add(&boundary, format!("boundary {boundary} {id} {event}{asynchronous}"));
+        scope.add(
+            &boundary,
+            format!("boundary {boundary} {id} {event}{asynchronous}"),
+        );
         let next = self.plain(scope, event);
         scope.flow(&boundary, &next, "");
         scope.flow(&next, &end, "");
