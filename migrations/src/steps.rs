@@ -108,6 +108,12 @@ pub(crate) fn steps() -> Vec<Step> {
             postgres: include_str!("../sql/0014_batch_jobs.postgres.sql"),
             sqlite: include_str!("../sql/0014_batch_jobs.sqlite.sql"),
         },
+        Step {
+            version: 15,
+            name: "case_instance",
+            postgres: include_str!("../sql/0015_case_instance.postgres.sql"),
+            sqlite: include_str!("../sql/0015_case_instance.sqlite.sql"),
+        },
     ]
 }
 
