@@ -718,6 +718,7 @@ async fn s3_14_a_node_that_left_and_refuses_connections_loses_its_jobs_to_the_ot
         deployed,
         element: None,
         business_key: None,
+        case_instance_id: None,
         variables: Vec::new(),
         form: false,
     };

@@ -114,6 +114,12 @@ pub(crate) fn steps() -> Vec<Step> {
             postgres: include_str!("../sql/0015_begun_as.postgres.sql"),
             sqlite: include_str!("../sql/0015_begun_as.sqlite.sql"),
         },
+        Step {
+            version: 16,
+            name: "case_instance",
+            postgres: include_str!("../sql/0016_case_instance.postgres.sql"),
+            sqlite: include_str!("../sql/0016_case_instance.sqlite.sql"),
+        },
     ]
 }
 

@@ -41,6 +41,8 @@ pub struct ProcessInstance {
     pub recorded: bool,
     /// The instance that it was restarted from.
     pub restarted_id: Option<Id>,
+    /// What a start called its case: a text that is only told.
+    pub case_instance_id: Option<String>,
 }
 
 /// What a token is doing.

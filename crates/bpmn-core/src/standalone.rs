@@ -31,6 +31,7 @@ pub fn new_tasks(slot: Slot, env: &mut Env<'_>) -> Instance {
         retention: crate::history::retention(None),
         recorded: false,
         restarted_id: None,
+        case_instance_id: None,
     })
 }
 

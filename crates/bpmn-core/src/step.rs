@@ -36,6 +36,7 @@ pub fn new_instance(
         retention: crate::history::retention(def.definition.history_ttl),
         recorded: env.history.of(&def.definition.key).keeps(Kind::Process),
         restarted_id: None,
+        case_instance_id: None,
     })
 }
 

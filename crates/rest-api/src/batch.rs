@@ -89,6 +89,24 @@ struct Historic {
 pub const PER_SEED: i32 = 100;
 const PER_JOB: i32 = 1;
 
+/// The types of batches.
+pub const TYPES: [&str; 14] = [
+    "instance-deletion",
+    "instance-update-suspension-state",
+    "instance-modification",
+    "instance-migration",
+    "instance-restart",
+    "set-variables",
+    "correlate-message",
+    "set-job-retries",
+    "set-external-task-retries",
+    "historic-instance-deletion",
+    "historic-decision-instance-deletion",
+    "process-set-removal-time",
+    "decision-set-removal-time",
+    "batch-set-removal-time",
+];
+
 /// The kinds of a batch's jobs: one that makes the others in portions, one that ends the batch when they are done. The
 /// job definition of each has the batch's id but for the last two bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -101,6 +101,17 @@ impl ApiError {
         ApiError::new(status, "RestException", message).with_code(0)
     }
 
+    /// 500 for what the reference's database refuses.
+    pub fn persistence() -> ApiError {
+        ApiError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "ProcessEnginePersistenceException",
+            "An exception occurred in the persistence layer. Please check the server logs for a detailed message and the \
+             entire exception stack trace.",
+        )
+        .with_code(0)
+    }
+
     /// 500 ProcessEngineException with code 0.
     pub fn engine(message: impl Into<String>) -> ApiError {
         ApiError::new(

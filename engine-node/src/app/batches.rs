@@ -66,6 +66,7 @@ impl Engine {
         &self,
         caller: &Caller,
         kind: &str,
+        tenant_id: Option<String>,
         work: Vec<Thing>,
     ) -> Result<Part, EngineError> {
         let by_key = caller
@@ -78,7 +79,8 @@ impl Engine {
                 .batch
                 .or(by_key)
                 .unwrap_or_else(|| self.inner.ids.next(home));
-            let batch = self.new_batch(caller, kind, id, home, &work)?;
+            let mut batch = self.new_batch(caller, kind, id, home, &work)?;
+            batch.tenant_id.clone_from(&tenant_id);
             match self.store().begin_batch(&batch).await? {
                 Begun::Done | Begun::Known => return Ok(self.begun(batch)),
                 Begun::Other => {
@@ -114,6 +116,7 @@ impl Engine {
             started: now(),
             recorded: matches!(level, LevelName::Full | LevelName::Custom),
             create_user: caller.user.clone(),
+            tenant_id: None,
             digest: caller.idempotency.as_ref().map(|key| key.digest.clone()),
             jobs: caller.batch.is_none().then(|| (jobs, self.inner.ids.next(home))),
             work: Vec::with_capacity(work.len()),
@@ -148,6 +151,7 @@ impl Engine {
             recorded: batch.recorded,
             started: Some(batch.started),
             create_user: batch.create_user,
+            tenant_id: batch.tenant_id,
             ..Part::default()
         }
     }

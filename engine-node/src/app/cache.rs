@@ -321,6 +321,7 @@ mod tests {
             retention: 0,
             recorded: true,
             restarted_id: None,
+            case_instance_id: None,
         });
         instance.external_tasks.insert(task(n, 0));
         instance.external_tasks.committed();

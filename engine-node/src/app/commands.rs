@@ -23,6 +23,8 @@ pub struct Start {
     /// The start event; `None` is the none start event.
     pub element: Option<String>,
     pub business_key: Option<String>,
+    /// Told of the instance, and otherwise nothing.
+    pub case_instance_id: Option<String>,
     pub variables: Variables,
     /// The variables are what the start event's form was submitted with.
     pub form: bool,

@@ -59,6 +59,7 @@ impl Engine {
                     deployed: deployed.clone(),
                     element: Some(element.to_owned()),
                     business_key: offer.business_key.clone(),
+                    case_instance_id: None,
                     variables: offer.variables.clone(),
                     form: false,
                 };

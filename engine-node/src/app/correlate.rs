@@ -274,6 +274,7 @@ impl Engine {
             deployed,
             element: Some(element.to_owned()),
             business_key: message.business_key.clone(),
+            case_instance_id: None,
             variables,
             form: false,
         };

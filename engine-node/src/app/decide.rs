@@ -185,7 +185,9 @@ impl Decisions {
             None => return Ok(Vec::new()),
         };
         let rows = std::iter::once(root).chain(required).map(|evaluated| {
-            let key = &decision.definitions.decisions[evaluated.index].key;
+            let model = &decision.definitions.decisions[evaluated.index];
+            self.count(model.elements());
+            let key = &model.key;
             // Decisions of one file are deployed together.
             let row = self
                 .of_deployment(decision.row.deployment_id, key)

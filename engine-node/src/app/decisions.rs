@@ -3,7 +3,10 @@ use crate::store::{DecisionRow, RequirementsRow};
 use bpmn_core::Id;
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// A decision that can be evaluated.
@@ -29,9 +32,32 @@ pub struct Decisions {
     /// By deployment and key: a key is in a deployment once.
     by_deployment: HashMap<(Id, String), Arc<DeployedDecision>>,
     requirements: BTreeMap<Id, RequirementsRow>,
+    /// What was evaluated since the node's start, whatever has become of it: shared by all views of its catalog.
+    pub counted: Arc<Counted>,
+}
+
+/// Evaluations, and the cells of their tables.
+#[derive(Debug, Default)]
+pub struct Counted {
+    pub decisions: AtomicU64,
+    pub elements: AtomicU64,
 }
 
 impl Decisions {
+    /// None yet; counts go on where those of an earlier view are.
+    pub fn after(earlier: &Decisions) -> Decisions {
+        Decisions {
+            counted: earlier.counted.clone(),
+            ..Decisions::default()
+        }
+    }
+
+    /// Counts an evaluated decision of that many cells.
+    pub fn count(&self, elements: u64) {
+        self.counted.decisions.fetch_add(1, Ordering::Relaxed);
+        self.counted.elements.fetch_add(elements, Ordering::Relaxed);
+    }
+
     /// Takes a decision in.
     pub fn insert(&mut self, decision: DeployedDecision) {
         let decision = Arc::new(decision);

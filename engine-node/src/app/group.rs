@@ -452,6 +452,7 @@ fn start_instance(
         ))));
     }
     let mut instance = bpmn_core::new_instance(&definition, slot, start.business_key.clone(), env);
+    instance.process.case_instance_id = start.case_instance_id.clone();
     instance.process.restarted_id = start.by.as_ref().and_then(|by| by.restarted);
     let variables = start.variables.clone();
     let command = match start.by.clone() {

@@ -38,14 +38,17 @@ impl Meter {
 }
 
 impl Inner {
-    fn metered(&self) -> [(&'static str, u64); 13] {
+    fn metered(&self) -> [(&'static str, u64); 15] {
         let of = |n: &AtomicU64| n.load(Ordering::Relaxed);
+        let evaluated = &self.catalog.view().decisions.counted;
         let jobs = &self.executor.counters;
         let (executed, failed) = (of(&jobs.executed), of(&jobs.failed));
         [
             ("flow-node-instances", of(&self.meter.started)),
             ("activity-instance-end", of(&self.meter.ended)),
             ("process-instances", of(&self.meter.instances)),
+            ("decision-instances", of(&evaluated.decisions)),
+            ("executed-decision-elements", of(&evaluated.elements)),
             ("job-successful", executed.saturating_sub(failed)),
             ("job-failed", failed),
             ("job-acquisition-attempt", of(&jobs.acquisitions)),

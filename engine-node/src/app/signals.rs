@@ -212,6 +212,7 @@ impl Engine {
                 deployed,
                 element: Some(element),
                 business_key: signal.business_key.clone(),
+                case_instance_id: None,
                 variables: signal.variables.clone(),
                 form: false,
             };

@@ -4,7 +4,7 @@ use crate::store::{Applied, StoreError, Unit, schema::visible};
 use bpmn_core::{
     Id, Millis,
     command::{Command, JobChange, Rejection},
-    instance::{Job, JobKind},
+    instance::{Job, JobKind, RunState},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sea_query::{Alias, Condition, Expr, ExprTrait, Query, SelectStatement};
@@ -58,7 +58,8 @@ pub enum StartJobChange {
         due: Option<Millis>,
         cascade: bool,
     },
-    Delete,
+    /// It is gone, because it has run or was deleted.
+    Gone(RunState),
 }
 
 impl Engine {
@@ -174,6 +175,7 @@ impl Engine {
             let Some(mut job) = self.inner.store.start_job(id).await? else {
                 return Ok(false);
             };
+            let before = job.clone();
             let mut unit = Unit {
                 slots: id.slot().into_iter().collect(),
                 start_jobs_gone: vec![id],
@@ -182,7 +184,10 @@ impl Engine {
             if change.apply(&mut job) {
                 unit.start_jobs.push(job);
             }
-            if matches!(change, StartJobChange::Delete) || unit.start_jobs.iter().any(|j| j.retries > 0) {
+            if let StartJobChange::Gone(state) = change {
+                unit.start_history = self.run_of_start_job(&before, *state);
+            }
+            if matches!(change, StartJobChange::Gone(_)) || unit.start_jobs.iter().any(|j| j.retries > 0) {
                 unit.start_incidents_gone = self.start_incidents(id).await?;
             }
             match self.inner.store.write(std::slice::from_ref(&unit)).await?.pop() {
@@ -262,7 +267,7 @@ impl StartJobChange {
     /// Changes the job; false if it goes.
     fn apply(&self, job: &mut Job) -> bool {
         match self {
-            StartJobChange::Delete => return false,
+            StartJobChange::Gone(_) => return false,
             StartJobChange::Due { due, cascade } => {
                 if *cascade {
                     job.shift_repeats(*due);

@@ -83,7 +83,7 @@ pub fn led() -> SelectStatement {
         .and_where(visible(B))
         .and_where(col(B, "running").eq(true))
         .and_where(col(B, "jobs").is_not_null())
-        .exprs(["id", "type", "jobs"].map(|name| col(B, name)))
+        .exprs(["id", "type", "jobs", "tenant_id"].map(|name| col(B, name)))
         .take()
 }
 
@@ -93,6 +93,7 @@ pub struct Led {
     pub id: Id,
     pub kind: String,
     pub jobs: BatchJobs,
+    pub tenant_id: Option<String>,
 }
 
 /// Reads a row of [`led`].
@@ -101,5 +102,6 @@ pub fn led_row(row: &dyn Row) -> Result<Led, StoreError> {
         id: row.id(0)?,
         kind: row.text(1)?,
         jobs: BatchJobs::read(&row.text(2)?),
+        tenant_id: row.text_opt(3)?,
     })
 }

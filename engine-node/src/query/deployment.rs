@@ -1,7 +1,7 @@
 //! The list of deployments, from the catalog.
 use super::{matches, memory::Key};
 use crate::{app::CatalogView, store::DeploymentRow};
-use rest_api::{ApiResult, filters::Filters, known};
+use rest_api::{ApiError, ApiResult, filters::Filters, known};
 
 /// Criteria that deployments can be sorted by.
 pub const SORTS: &[&str] = &["id", "name", "deploymentTime", "tenantId"];
@@ -22,6 +22,11 @@ pub fn find<'a>(filters: &Filters, view: &'a CatalogView) -> ApiResult<Vec<&'a D
         rows.retain(|d| d.source.as_deref() == Some(source.as_str()));
     }
     if filters.on("withoutSource")? {
+        if filters.has("source") {
+            return Err(ApiError::invalid_request(
+                "The query parameters \"withoutSource\" and \"source\" cannot be used in combination.",
+            ));
+        }
         rows.retain(|d| d.source.is_none());
     }
     if let Some(before) = filters.date("before")? {

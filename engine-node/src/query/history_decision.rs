@@ -5,7 +5,7 @@ use crate::{
     store::{Row, StoreError, schema::visible},
 };
 use bpmn_core::{Id, value::TypedValue};
-use rest_api::{ApiResult, decision::HISTORY_FILTERS};
+use rest_api::{ApiError, ApiResult, decision::HISTORY_FILTERS};
 use sea_query::{Expr, ExprTrait, Query, SelectStatement};
 
 const H: &str = "h";
@@ -98,6 +98,10 @@ fn decisions(w: &mut Where<'_>, test: impl Fn(&DeployedDecision) -> bool) {
 
 /// Evaluations that meet the filters.
 pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
+    // Its statement can't have both.
+    if w.filters.has("decisionInstanceId") && w.filters.has("decisionInstanceIdIn") {
+        return Err(ApiError::persistence());
+    }
     w.id("decisionInstanceId", col(H, "id"))?;
     w.ids("decisionInstanceIdIn", col(H, "id"))?;
     of_decisions(&mut w)?;

@@ -1,9 +1,16 @@
 //! The logs of jobs and of external tasks. A row of history tells of a failure or of the end; the end tells of the
 //! creation too, and while the job or task exists, it does so itself. A creation's id is the twin of the job's or task's.
-use super::{Kind, Listing, SortBy, Where, col, history, of_definition};
+use super::{Kind, Listing, SortBy, Where, col, history, job::CLEAN_UP, of_definition};
 use crate::store::{BATCH_JOB, Row, StoreError, schema::visible};
-use bpmn_core::{Id, instance::RunState};
-use rest_api::{ApiResult, batch::JobDefinition, known};
+use bpmn_core::{
+    Id,
+    instance::{JobKind, RunState},
+};
+use rest_api::{
+    ApiResult,
+    batch::{JobDefinition, TYPES},
+    known,
+};
 use sea_query::{CaseStatement, Condition, Expr, ExprTrait, Func, Query, SelectStatement, UnionType};
 
 const H: &str = "h";
@@ -181,6 +188,10 @@ impl Log {
         let mut runs = self.branch(ended, "e", false);
         let mut made = self.branch(ended, "c", true);
         made.and_where(col("c", "state").ne(RunState::Failed as i16));
+        if self == Log::Job {
+            // What has no row of its own is told of by one for each event.
+            made.and_where(col("c", "kind").ne(CLEAN_UP));
+        }
         let mut exist = self.branch(running, "r", true);
         exist.and_where(col("r", "recorded").eq(true));
         runs.union(UnionType::All, made).union(UnionType::All, exist);
@@ -305,7 +316,10 @@ fn jobs(w: &mut Where<'_>) -> ApiResult<()> {
         let of: Vec<_> = of.map(|d| d.row.id.0).collect();
         let any = col(H, "definition_id").is_in(of);
         w.and(match id.parse::<Id>() {
-            Ok(id) => any.or(of_batch().and(col(H, "execution_id").eq(id.0))),
+            Ok(id) => {
+                let of_none = of_batch().or(col(H, "kind").eq(JobKind::Suspension.number()));
+                any.or(of_none.and(col(H, "execution_id").eq(id.0)))
+            }
             Err(_) => any,
         });
     }
@@ -328,7 +342,11 @@ fn jobs(w: &mut Where<'_>) -> ApiResult<()> {
         let own = [JobDefinition::Seed, JobDefinition::Monitor];
         let own = own.into_iter().filter(|kind| kind.job_type("") == word);
         let any = own.fold(any, |any, kind| any.add(of_kind(kind)));
-        w.add(any.add(of_kind(JobDefinition::Work).and(batch_type().eq(word))));
+        let any = any.add(of_no_definition(&word));
+        w.add(match TYPES.contains(&word.as_str()) {
+            true => any.add(of_kind(JobDefinition::Work).and(batch_type().eq(word.as_str()))),
+            false => any,
+        });
     }
     if let Some(text) = w.filters.text("jobDefinitionConfiguration")? {
         let any = w.any_jobs(H, "kind", |j| j.configuration == text);
@@ -340,9 +358,33 @@ fn jobs(w: &mut Where<'_>) -> ApiResult<()> {
     Ok(())
 }
 
+/// That a row is about a job of that type which has no job definition: the clean-up's, or that of a suspension, whose
+/// element is the request.
+fn of_no_definition(word: &str) -> Expr {
+    if word == "history-cleanup" {
+        return col(H, "kind").eq(CLEAN_UP);
+    }
+    let (verb, what) = word.split_once('-').unwrap_or_default();
+    let suspended = match verb {
+        "suspend" => "true",
+        "activate" => "false",
+        _ => return super::never(),
+    };
+    let path = match what {
+        "processdefinition" => "process-definition",
+        "job-definition" => "job-definition",
+        _ => return super::never(),
+    };
+    let says = |text: String| col(H, "element").like(format!("%{text}%"));
+    col(H, "kind")
+        .eq(JobKind::Suspension.number())
+        .and(says(format!("\"path\":\"/{path}")))
+        .and(says(format!("\"suspended\":{suspended}")))
+}
+
 /// That a row is about a batch's job.
 fn of_batch() -> Expr {
-    col(H, "kind").gt(BATCH_JOB)
+    col(H, "kind").gt(BATCH_JOB).and(col(H, "kind").ne(CLEAN_UP))
 }
 
 /// The type of a row's batch: its root is the batch.

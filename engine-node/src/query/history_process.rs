@@ -34,6 +34,7 @@ pub struct ProcessRow {
     pub root_end: Option<i64>,
     /// The instance that it was restarted from.
     pub restarted: Option<Id>,
+    pub case_instance_id: Option<String>,
 }
 
 impl ProcessRow {
@@ -49,7 +50,7 @@ impl ProcessRow {
     }
 }
 
-const SHARED: [&str; 11] = [
+const SHARED: [&str; 12] = [
     "id",
     "root_id",
     "definition_id",
@@ -61,6 +62,7 @@ const SHARED: [&str; 11] = [
     "tenant_id",
     "super_instance_id",
     "restarted_id",
+    "case_instance_id",
 ];
 
 /// Reads a row of [`listing`].
@@ -81,6 +83,7 @@ pub fn row(row: &dyn Row) -> Result<ProcessRow, StoreError> {
         super_instance: row.id_opt(12)?,
         root_end: row.i64_opt(13)?,
         restarted: row.id_opt(14)?,
+        case_instance_id: row.text_opt(15)?,
     })
 }
 
@@ -90,6 +93,7 @@ fn columns() -> Vec<Expr> {
     columns.push(col(H, "super_instance_id"));
     columns.push(own_end());
     columns.push(col(H, "restarted_id"));
+    columns.push(col(H, "case_instance_id"));
     columns
 }
 
@@ -178,16 +182,16 @@ fn counted(w: &Where<'_>) -> ApiResult<Option<SelectStatement>> {
     Ok(Some(counters::count(kinds, definitions.as_deref())))
 }
 
-/// What the reference's database says of a list without keys.
-fn no_keys() -> ApiError {
-    let text = "An exception occurred in the persistence layer. Please check the server logs for a detailed message and the \
-                entire exception stack trace.";
-    ApiError::new(
-        http::StatusCode::INTERNAL_SERVER_ERROR,
-        "ProcessEnginePersistenceException",
-        text,
-    )
-    .with_code(0)
+/// Ids of activities, none of them null.
+fn activity_ids(filters: &Filters, name: &str) -> ApiResult<Option<Vec<String>>> {
+    filters.list_called(name, "activity ids").map_err(|error| {
+        let null = error.kind == "NullValueException";
+        let text = error.message.clone();
+        match null {
+            true => ApiError::bad_user_request("BadUserRequestException", text).with_code(0),
+            false => error,
+        }
+    })
 }
 
 /// Historic process instances that meet the filters.
@@ -227,7 +231,7 @@ fn conditions(w: &mut Where<'_>) -> ApiResult<()> {
     w.definition_name(col(H, "definition_id"))?;
     if let Some(keys) = w.filters.list("processDefinitionKeyNotIn")? {
         if keys.is_empty() {
-            return Err(no_keys());
+            return Err(ApiError::persistence());
         }
         // Keys may be patterns here.
         w.definitions(col(H, "definition_id"), |d| {
@@ -254,7 +258,8 @@ fn conditions(w: &mut Where<'_>) -> ApiResult<()> {
     w.text("startedBy", col(H, "start_user"))?;
     w.tenants(col(H, "tenant_id"))?;
     activities(w)?;
-    for name in ["caseInstanceId", "superCaseInstanceId", "subCaseInstanceId"] {
+    w.text("caseInstanceId", col(H, "case_instance_id"))?;
+    for name in ["superCaseInstanceId", "subCaseInstanceId"] {
         if w.filters.has(name) {
             w.and(super::never());
         }
@@ -322,10 +327,10 @@ fn activities(w: &mut Where<'_>) -> ApiResult<()> {
             .take();
         Expr::exists(query)
     };
-    if let Some(elements) = w.filters.list("executedActivityIdIn")?.filter(|l| !l.is_empty()) {
+    if let Some(elements) = activity_ids(w.filters, "executedActivityIdIn")?.filter(|l| !l.is_empty()) {
         w.and(at("history_activity", &elements));
     }
-    if let Some(elements) = w.filters.list("activeActivityIdIn")?.filter(|l| !l.is_empty()) {
+    if let Some(elements) = activity_ids(w.filters, "activeActivityIdIn")?.filter(|l| !l.is_empty()) {
         w.and(at("token", &elements));
     }
     Ok(())

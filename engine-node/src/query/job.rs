@@ -55,6 +55,7 @@ pub struct BatchJob {
     pub suspended: bool,
     pub created: i64,
     pub error_message: Option<String>,
+    pub tenant_id: Option<String>,
 }
 
 /// The job of history's clean-up, which has no row.
@@ -67,7 +68,7 @@ pub struct CleanUp {
 }
 
 /// Its kind in a list.
-const CLEAN_UP: i16 = BATCH_JOB + 9;
+pub const CLEAN_UP: i16 = BATCH_JOB + 9;
 
 /// A row of [`listing`].
 #[derive(Clone, Debug, PartialEq)]
@@ -101,6 +102,7 @@ pub fn found(row: &dyn Row) -> Result<Found, StoreError> {
         suspended: row.bool(12)?,
         created: row.i64(13)?,
         error_message: row.text_opt(16)?,
+        tenant_id: row.text_opt(19)?,
     }))
 }
 
@@ -159,7 +161,8 @@ fn of_batches() -> SelectStatement {
             "element" => Expr::cust("CAST('' AS text)"),
             "kind" => col(W, "kind").add(i32::from(BATCH_JOB)),
             "exclusive" => Expr::cust("true"),
-            "stacktrace" | "repeat" | "tenant_id" | "failed_element" => Expr::cust("CAST(NULL AS text)"),
+            "tenant_id" => tenant_of_batch(),
+            "stacktrace" | "repeat" | "failed_element" => Expr::cust("CAST(NULL AS text)"),
             _ => col(W, name),
         };
         query.expr_as(cell, name);
@@ -169,6 +172,17 @@ fn of_batches() -> SelectStatement {
         .and_where(visible(W))
         .and_where(col(W, "seeded").eq(true))
         .take()
+}
+
+/// The tenant of a job's batch.
+fn tenant_of_batch() -> Expr {
+    let query = Query::select()
+        .expr(col("tb", "tenant_id"))
+        .from_as("batch", "tb")
+        .and_where(col("tb", "id").equals((W, "batch_id")))
+        .limit(1)
+        .take();
+    super::scalar(query)
 }
 
 /// The clean-up's job, in the same columns.
@@ -198,7 +212,7 @@ fn of_history(job: CleanUp) -> SelectStatement {
 }
 
 /// Filters that no job of a batch meets, nor that of the clean-up.
-const OF_PROCESSES: [&str; 8] = [
+const OF_PROCESSES: [&str; 7] = [
     "processInstanceId",
     "processInstanceIds",
     "executionId",
@@ -206,7 +220,6 @@ const OF_PROCESSES: [&str; 8] = [
     "processDefinitionKey",
     "activityId",
     "failedActivityId",
-    "tenantIdIn",
 ];
 
 /// The rows that filters choose from, as alias `j`.
@@ -230,6 +243,7 @@ fn base(filters: &Filters, clean_up: Option<CleanUp>) -> SelectStatement {
 
 /// Jobs that meet the filters; `now` in Unix milliseconds decides which are due.
 pub fn listing(mut w: Where<'_>, now: i64, clean_up: Option<CleanUp>) -> ApiResult<Listing> {
+    one_of_those(w.filters)?;
     w.id("jobId", col(J, "id"))?;
     w.exact_ids("jobIds", col(J, "id"))?;
     w.id("processInstanceId", col(J, "instance_id"))?;
@@ -273,6 +287,17 @@ pub fn listing(mut w: Where<'_>, now: i64, clean_up: Option<CleanUp>) -> ApiResu
     Listing::new(base, columns, col(J, "id")).sorted(filters, &sort)
 }
 
+/// Filters that the reference's statement can't have beside one another.
+const ALONE: [&str; 3] = ["activityId", "jobIds", "processInstanceIds"];
+
+/// Refuses what the reference's database does.
+fn one_of_those(filters: &Filters) -> ApiResult<()> {
+    match ALONE.iter().filter(|name| filters.has(name)).count() {
+        0 | 1 => Ok(()),
+        _ => Err(ApiError::persistence()),
+    }
+}
+
 /// By one job definition: of a process, or else of a batch.
 fn job_definition(w: &mut Where<'_>) -> ApiResult<()> {
     let id = w
@@ -299,11 +324,12 @@ fn kinds(w: &mut Where<'_>) -> ApiResult<()> {
     }
     // All others are timers: those of a user task's listeners have kinds of their own.
     let of_processes = [JobKind::AsyncBefore, JobKind::AsyncAfter, JobKind::Event].map(JobKind::number);
-    let others = JobDefinition::ALL.map(|kind| BATCH_JOB + kind.number());
-    let others = others.into_iter().chain([CLEAN_UP]);
-    let of_messages: Vec<i16> = of_processes.into_iter().chain(others).collect();
+    let of_batches = JobDefinition::ALL.map(|kind| BATCH_JOB + kind.number());
+    let of_messages: Vec<i16> = of_processes.into_iter().chain(of_batches).collect();
     if timers {
         w.and(col(J, "kind").is_not_in(of_messages.clone()));
+        // The clean-up's is neither.
+        w.and(col(J, "kind").ne(CLEAN_UP));
     }
     if messages {
         w.and(col(J, "kind").is_in(of_messages));

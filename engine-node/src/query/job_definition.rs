@@ -25,6 +25,8 @@ pub struct Found {
     pub row: JobDefinitionRow,
     /// Its process definition; none of a batch's.
     pub of: Option<Arc<Deployed>>,
+    /// Of its process definition or batch.
+    pub tenant_id: Option<String>,
     /// The deployment that a batch's seed job is for.
     pub deployment_id: Option<Id>,
 }
@@ -35,6 +37,7 @@ impl Found {
         Found {
             row: row.clone(),
             of: Some(of.clone()),
+            tenant_id: of.row.tenant_id.clone(),
             deployment_id: None,
         }
     }
@@ -43,9 +46,9 @@ impl Found {
         self.of.as_ref().map(|deployed| &deployed.row)
     }
 
-    /// The tenant of its process definition.
+    /// Its tenant.
     pub fn tenant(&self) -> Option<&str> {
-        self.definition()?.tenant_id.as_deref()
+        self.tenant_id.as_deref()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Metrics: sums of what nodes have counted, by quarter of an hour; people and decisions from history.
+//! Metrics: sums of what nodes have counted, by quarter of an hour; people from history.
 use super::col;
 use crate::store::schema::visible;
 use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
@@ -91,29 +91,5 @@ pub fn task_users(wanted: &Wanted) -> SelectStatement {
         .and_where(col("l", "kind").eq("assignee"))
         .and_where(col("l", "added").eq(true));
     within(&mut query, col("l", "time"), wanted);
-    query.take()
-}
-
-/// How often each decision was evaluated. Columns: decision, number.
-pub fn decisions_each(wanted: &Wanted) -> SelectStatement {
-    let mut query = Query::select();
-    query
-        .expr(col("l", "decision_id"))
-        .expr(Expr::cust("COUNT(*)"))
-        .from_as("history_decision", "l")
-        .and_where(visible("l"))
-        .add_group_by([col("l", "decision_id")]);
-    within(&mut query, col("l", "evaluated"), wanted);
-    query.take()
-}
-
-/// How many decisions were evaluated.
-pub fn decisions(wanted: &Wanted) -> SelectStatement {
-    let mut query = Query::select();
-    query
-        .expr(Expr::cust("COUNT(*)"))
-        .from_as("history_decision", "l")
-        .and_where(visible("l"));
-    within(&mut query, col("l", "evaluated"), wanted);
     query.take()
 }

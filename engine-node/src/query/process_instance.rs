@@ -22,7 +22,17 @@ pub struct InstanceRow {
     pub business_key: Option<String>,
     pub suspended: bool,
     pub tenant_id: Option<String>,
+    pub case_instance_id: Option<String>,
 }
+
+const COLUMNS: [&str; 6] = [
+    "id",
+    "definition_id",
+    "business_key",
+    "suspended",
+    "tenant_id",
+    "case_instance_id",
+];
 
 /// Reads a row of [`listing`].
 pub fn row(row: &dyn Row) -> Result<InstanceRow, StoreError> {
@@ -32,6 +42,7 @@ pub fn row(row: &dyn Row) -> Result<InstanceRow, StoreError> {
         business_key: row.text_opt(2)?,
         suspended: row.bool(3)?,
         tenant_id: row.text_opt(4)?,
+        case_instance_id: row.text_opt(5)?,
     })
 }
 
@@ -49,8 +60,7 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     w.sees_instances(col(P, "id"), col(P, "definition_id"));
     let filters = w.filters;
     let condition = w.finish(known::PROCESS_INSTANCE)?;
-    let names = ["id", "definition_id", "business_key", "suspended", "tenant_id"];
-    let columns = names.map(|name| col(P, name)).to_vec();
+    let columns = COLUMNS.map(|name| col(P, name)).to_vec();
     Listing::new(base(condition), columns, col(P, "id"))
         .counted(counted)
         .sorted(filters, &sort)
@@ -132,8 +142,9 @@ fn conditions(w: &mut Where<'_>) -> ApiResult<()> {
             .take();
         w.and(Expr::exists(tokens));
     }
-    // No case engine: nothing belongs to a case.
-    for name in ["caseInstanceId", "superCaseInstance", "subCaseInstance"] {
+    w.text("caseInstanceId", col(P, "case_instance_id"))?;
+    // No case engine: nothing is called by a case, nor calls one.
+    for name in ["superCaseInstance", "subCaseInstance"] {
         if w.filters.has(name) {
             w.and(super::never());
         }
@@ -184,6 +195,6 @@ fn incidents(w: &mut Where<'_>) -> ApiResult<()> {
 /// The running instance of that id.
 pub fn by_id(id: Id) -> SelectStatement {
     let mut query = base(Condition::all().add(col(P, "id").eq(id.0)));
-    query.exprs(["id", "definition_id", "business_key", "suspended", "tenant_id"].map(|name| col(P, name)));
+    query.exprs(COLUMNS.map(|name| col(P, name)));
     query
 }

@@ -245,7 +245,7 @@ impl Replication {
         for row in self.store.job_definitions().await? {
             jobs.entry(row.definition_id).or_default().push(row);
         }
-        let mut decisions = Decisions::default();
+        let mut decisions = Decisions::after(&old.decisions);
         for (row, published) in self.store.deployments().await? {
             let mut parsed: HashMap<String, HashMap<String, Arc<Definition>>> = HashMap::new();
             for definition in &row.definitions {

@@ -4,7 +4,7 @@ use super::{
     available,
     call::{Call, json},
     error,
-    identity::{change, changed, finds, first, gone, null_pointer, persistence},
+    identity::{change, changed, finds, first, gone, null_pointer},
     lists,
 };
 use crate::{
@@ -178,7 +178,7 @@ async fn create(call: Call) -> ApiResult<Response> {
 /// The change that makes an authorization as it is to be, unless another one is in its place.
 async fn put(store: Arc<dyn Store>, row: AuthorizationRow) -> ApiResult<Vec<IdentityChange>> {
     if finds(&*store, &authorization::same(&row)).await? {
-        return Err(persistence());
+        return Err(ApiError::persistence());
     }
     Ok(vec![IdentityChange::PutAuthorization(row)])
 }

@@ -163,19 +163,36 @@ fn named_in_log(base: &Told, decision: &DeployedDecision) -> Vec<Told> {
     ]
 }
 
+/// The variables of an evaluation. Nothing is stored: a number of the abstract type is what it is written as.
+fn variables(call: &Call) -> ApiResult<bpmn_core::value::Variables> {
+    let body = call.body()?;
+    let mut given = body.raw("variables").cloned();
+    let each = given
+        .as_mut()
+        .and_then(Value::as_object_mut)
+        .into_iter()
+        .flatten();
+    for (_, variable) in each {
+        let abstract_number = matches!(variable["type"].as_str(), Some("Number" | "number"));
+        if abstract_number && variable["value"].is_number() {
+            variable["type"] = Value::Null;
+        }
+    }
+    variable::read_values(given.as_ref()).map_err(VariableError::bare)
+}
+
 async fn evaluate(call: Call) -> ApiResult<Response> {
     if !call.param("id").is_empty() {
         // Of a decision by its id the variables are looked at first.
-        variable::read_values(call.body()?.raw("variables")).map_err(VariableError::bare)?;
+        variables(&call)?;
     }
     let decision = named_first(&call, |id| {
         let message = format!("Cannot evaluate decision {id}: {}", unknown_text(id));
         ApiError::not_found(message).with_code(0)
     })?;
     let decision = decision?;
-    let body = call.body()?;
     let prefix = format!("Cannot evaluate decision {}", decision.row.rest_id);
-    let variables = variable::read_values(body.raw("variables")).map_err(VariableError::bare)?;
+    let variables = variables(&call)?;
     match call
         .app
         .engine

@@ -252,7 +252,7 @@ pub(super) async fn deploy(call: &Call, new: NewDeployment) -> ApiResult<Respons
         let members = [("suspended", false), ("includeProcessInstances", false)];
         let members = members.map(|(name, on)| (name.to_owned(), Value::Bool(on)));
         let body = Filters::from_body(Map::from_iter(members));
-        suspension::schedule(call, &body, &path, due).await?;
+        suspension::schedule(call, &body, &path, Some(row.id), due).await?;
     }
     told.iter_mut().for_each(|told| told.deployment_id = text(row.id));
     call.log(|| told).await?;

@@ -22,9 +22,15 @@ use bpmn_core::{
     command::{Command, Rejection},
     instance::ExternalTask as Task,
     tree::activity_instance_id,
+    value::Variables,
 };
 use http::StatusCode;
-use rest_api::{ApiError, ApiResult, Date, external_task::ExternalTask, filters::Filters, variable};
+use rest_api::{
+    ApiError, ApiResult, Date,
+    external_task::ExternalTask,
+    filters::Filters,
+    variable::{self, VariableError},
+};
 
 /// Routes of this resource.
 pub fn routes() -> Router<App> {
@@ -176,16 +182,46 @@ fn worker(body: &Filters) -> ApiResult<String> {
         .ok_or_else(|| ApiError::null_value("workerId is null"))
 }
 
-fn variables(body: &Filters, member: &str) -> ApiResult<bpmn_core::value::Variables> {
-    variable::read_all(body.raw(member)).map_err(variable::VariableError::bare)
+fn variables(body: &Filters, member: &str) -> ApiResult<Variables> {
+    variable::read_all(body.raw(member)).map_err(VariableError::bare)
+}
+
+/// Variables and local ones of what a worker reports.
+async fn reported(call: &Call, body: &Filters, action: &'static str) -> ApiResult<(Variables, Variables)> {
+    let mut both = [Variables::new(), Variables::new()];
+    for (member, read) in ["variables", "localVariables"].into_iter().zip(&mut both) {
+        *read = match variable::read_all(body.raw(member)) {
+            Ok(read) => read,
+            // What can't be stored is seen when it is to be: not before the task is looked at.
+            Err(error @ VariableError::Engine(_)) => {
+                held(call, &worker(body)?, action).await?;
+                return Err(error.bare());
+            }
+            Err(error) => return Err(error.bare()),
+        };
+    }
+    let [set, local] = both;
+    Ok((set, local))
+}
+
+/// Refuses a task that isn't there, or that another worker has locked.
+async fn held(call: &Call, worker: &str, action: &'static str) -> ApiResult<()> {
+    let task = row(call, || missing(call.param("id"))).await?;
+    if task.worker_id.as_deref() == Some(worker) {
+        return Ok(());
+    }
+    let refused = Rejection::WrongWorker {
+        task: task.id,
+        action,
+        worker: worker.to_owned(),
+        owner: task.worker_id.unwrap_or_else(|| "null".to_owned()),
+    };
+    Err(ApiError::rest(StatusCode::BAD_REQUEST, refused.to_string()))
 }
 
 async fn complete(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
-    let (set, local) = (
-        variables(&body, "variables")?,
-        variables(&body, "localVariables")?,
-    );
+    let (set, local) = reported(&call, &body, "completed").await?;
     let worker = worker(&body)?;
     run(&call, |task| Command::CompleteExternalTask {
         task,

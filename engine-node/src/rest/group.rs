@@ -3,7 +3,7 @@ use super::{
     available,
     call::{Call, json},
     directory,
-    identity::{change, finds, first, gone, persistence, same_id, taken, valid_id},
+    identity::{change, finds, first, gone, same_id, taken, valid_id},
     lists,
 };
 use crate::{
@@ -161,8 +161,13 @@ async fn save(call: Call) -> ApiResult<Response> {
         let (row, named) = (row.clone(), named.clone());
         async move {
             stored(&*store, &row.id).await?.ok_or_else(|| missing(&row.id))?;
-            same_id("Group", &row.id, named.as_deref())?;
-            Ok(vec![IdentityChange::PutGroup(row)])
+            // Where that is another one, the reference changes it instead.
+            let id = match &named {
+                Some(other) if stored(&*store, other).await?.is_some() => other.clone(),
+                _ => row.id.clone(),
+            };
+            same_id("Group", &id, named.as_deref())?;
+            Ok(vec![IdentityChange::PutGroup(GroupRow { id, ..row })])
         }
     })
     .await
@@ -201,7 +206,7 @@ async fn add(call: Call) -> ApiResult<Response> {
             super::user::known(&*store, &member.user).await?;
             known(&*store, &member.group).await?;
             if finds(&*store, &group::member(&member)).await? {
-                return Err(persistence());
+                return Err(ApiError::persistence());
             }
             Ok(vec![IdentityChange::PutGroupMember(member)])
         }

@@ -71,7 +71,7 @@ fn process_dto(view: &CatalogView, row: ProcessRow) -> HistoricProcessInstance {
         root_process_instance_id: row.root_id.to_string(),
         super_process_instance_id: row.super_instance.map(|id| id.to_string()),
         super_case_instance_id: None,
-        case_instance_id: None,
+        case_instance_id: row.case_instance_id,
         tenant_id: row.tenant_id,
         restarted_process_instance_id: row.restarted.map(|id| id.to_string()),
     }

@@ -1,6 +1,6 @@
 //! `/history/cleanup`: asking for the clean-up, its job, its window.
 use super::{
-    call::{Call, json},
+    call::{Call, json, no_content},
     error,
 };
 use crate::{
@@ -14,11 +14,14 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use bpmn_core::Id;
-use http::StatusCode;
+use bpmn_core::{Id, history::Kind, instance::RunState};
+use http::{Method, StatusCode};
 use rest_api::{ApiError, ApiResult, Date, job::Job};
 use sea_query::{Expr, Query};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+/// `state` of the log's entry about its creation.
+const CREATED: i16 = 0;
 
 /// Routes of this resource.
 pub fn routes() -> Router<App> {
@@ -53,6 +56,72 @@ pub async fn listed(call: &Call) -> ApiResult<Option<CleanUp>> {
         true => Ok(None),
         false => job(call).await,
     }
+}
+
+/// Deletes the clean-up's job, of all shards.
+///
+/// # Errors
+/// Those of the database; 503 if a shard can't be asked.
+pub async fn delete(call: &Call, id: Id) -> ApiResult<Response> {
+    everywhere(call, id, Asked::Delete, RunState::Deleted).await
+}
+
+/// Runs the clean-up now, on all shards.
+///
+/// # Errors
+/// As [`delete`].
+pub async fn run(call: &Call, id: Id) -> ApiResult<Response> {
+    everywhere(call, id, Asked::Run, RunState::Successful).await
+}
+
+/// What a shard is asked about its clean-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asked {
+    Delete,
+    Run,
+}
+
+async fn everywhere(call: &Call, id: Id, asked: Asked, state: RunState) -> ApiResult<Response> {
+    let before = call
+        .app
+        .engine
+        .store()
+        .cleanup_job()
+        .await
+        .map_err(error::store)?;
+    let peers = call.app.replication.peers();
+    let body = serde_json::to_vec(&asked).unwrap_or_default();
+    for (shard, urls) in peers.others() {
+        let path = "/internal/history-cleanup";
+        let done = peers.ask(&shard, &urls, Method::POST, path, Some(&body)).await;
+        done.map_err(ApiError::unavailable)?;
+    }
+    here(&call.app, asked).await?;
+    tell(call, id, &before, state as i16).await?;
+    Ok(no_content())
+}
+
+/// Does what is asked of this shard.
+///
+/// # Errors
+/// Those of the database.
+pub async fn here(app: &App, asked: Asked) -> ApiResult<()> {
+    let done = match asked {
+        Asked::Delete => app.engine.store().forget_cleanup_job().await,
+        Asked::Run => app.engine.run_cleanup().await,
+    };
+    done.map_err(error::store)
+}
+
+/// Has the job log tell of it.
+async fn tell(call: &Call, id: Id, job: &CleanupJob, state: i16) -> ApiResult<()> {
+    let engine = &call.app.engine;
+    if !engine.tells("", Kind::Job) {
+        return Ok(());
+    }
+    let told = engine.store().tell_of_cleanup(id, job, state).await;
+    told.map_err(error::store)
 }
 
 /// The clean-up's job of this shard, if it has that id.
@@ -91,19 +160,20 @@ pub fn dto(job: CleanUp) -> Job {
 async fn start(call: Call) -> ApiResult<Response> {
     // As the reference reads it: whatever isn't true is false, nothing is true.
     let at_once = call.filters().java_flag("immediatelyDue") != Some(false);
-    let windows = &call.app.engine.settings().cleanup.windows;
-    if !at_once && windows.at_or_after(now()).is_none() {
-        // Without a window the reference makes no job, and stumbles over it.
+    let engine = &call.app.engine;
+    let before = engine.store().cleanup_job().await.map_err(error::store)?;
+    let made = before.created.is_none();
+    let windows = &engine.settings().cleanup.windows;
+    if made && !at_once && windows.at_or_after(now()).is_none() {
+        // Without a window the reference makes no job, and stumbles over it; one that is there rests then.
         return Err(ApiError::null_pointer(
             "Cannot invoke \"org.camunda.bpm.engine.runtime.Job.getId()\" because \"job\" is null",
         ));
     }
-    let job = call
-        .app
-        .engine
-        .ask_for_cleanup(at_once)
-        .await
-        .map_err(error::store)?;
+    let job = engine.ask_for_cleanup(at_once).await.map_err(error::store)?;
+    if let Some(listed) = listed(&call).await?.filter(|_| made) {
+        tell(&call, listed.id, &job, CREATED).await?;
+    }
     let told = Told::operator("Job", "CreateHistoryCleanupJobs").said("immediatelyDue", at_once);
     call.log(|| vec![told]).await?;
     Ok(json(&of_shard(&call, job).map(dto)))

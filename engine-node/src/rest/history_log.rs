@@ -7,8 +7,11 @@ use super::{
 };
 use crate::{
     App,
-    app::CatalogView,
-    query::history_log::{CREATED, Log, LogRow},
+    app::{CatalogView, batches::Request},
+    query::{
+        history_log::{CREATED, Log, LogRow},
+        job::CLEAN_UP,
+    },
     store::{BATCH_JOB, Row},
 };
 use axum::{Router, response::Response, routing::get};
@@ -61,7 +64,14 @@ fn job_dto(call: &Call, view: &CatalogView, row: LogRow) -> HistoricJobLog {
     let of_batch =
         JobDefinition::from_number((row.kind - i64::from(BATCH_JOB)).try_into().unwrap_or_default());
     if let Some(kind) = of_batch {
-        return batch_dto(call, kind, row);
+        let word = row.batch_type.as_deref().map(|of| kind.job_type(of).to_owned());
+        return of_no_process(call, word, Some((row.root_id, kind)), row);
+    }
+    if row.kind == i64::from(CLEAN_UP) {
+        return of_no_process(call, Some("history-cleanup".to_owned()), None, row);
+    }
+    if kind == Some(JobKind::Suspension) {
+        return of_no_process(call, suspension_type(&row.element), None, row);
     }
     HistoricJobLog {
         id: shown(&row).to_string(),
@@ -98,9 +108,27 @@ fn job_dto(call: &Call, view: &CatalogView, row: LogRow) -> HistoricJobLog {
     }
 }
 
-/// An entry about a batch's job: the batch is its root, the deployment stands where an execution would.
-fn batch_dto(call: &Call, kind: JobDefinition, row: LogRow) -> HistoricJobLog {
-    let batch = row.root_id;
+/// The reference's word for the job of a suspension, from the request that it sends.
+fn suspension_type(request: &str) -> Option<String> {
+    let request: Request = serde_json::from_str(request).ok()?;
+    let verb = match request.body["suspended"] == true {
+        true => "suspend",
+        false => "activate",
+    };
+    let what = match request.path.starts_with("/job-definition") {
+        true => "job-definition",
+        false => "processdefinition",
+    };
+    Some(format!("{verb}-{what}"))
+}
+
+/// An entry about a job of no process: perhaps of a batch. The deployment stands where an execution would.
+fn of_no_process(
+    call: &Call,
+    job_type: Option<String>,
+    batch: Option<(Id, JobDefinition)>,
+    row: LogRow,
+) -> HistoricJobLog {
     let failed = row.state == RunState::Failed as i64;
     HistoricJobLog {
         id: shown(&row).to_string(),
@@ -111,9 +139,9 @@ fn batch_dto(call: &Call, kind: JobDefinition, row: LogRow) -> HistoricJobLog {
         job_retries: row.retries,
         job_priority: row.priority,
         job_exception_message: row.error_message.filter(|_| failed),
-        job_definition_id: Some(kind.of(batch).to_string()),
-        job_definition_type: row.batch_type.map(|of| kind.job_type(&of).to_owned()),
-        job_definition_configuration: Some(batch.to_string()),
+        job_definition_id: batch.map(|(batch, kind)| kind.of(batch).to_string()),
+        job_definition_type: job_type,
+        job_definition_configuration: batch.map(|(batch, _)| batch.to_string()),
         failed_activity_id: None,
         activity_id: None,
         execution_id: None,
@@ -124,7 +152,7 @@ fn batch_dto(call: &Call, kind: JobDefinition, row: LogRow) -> HistoricJobLog {
         tenant_id: None,
         hostname: row.node.or_else(|| Some(call.app.engine.settings().node.clone())),
         root_process_instance_id: None,
-        batch_id: Some(batch.to_string()),
+        batch_id: batch.map(|(batch, _)| batch.to_string()),
         creation_log: row.state == CREATED,
         failure_log: failed,
         success_log: row.state == RunState::Successful as i64,

@@ -16,7 +16,7 @@ use crate::{
 use axum::{Router, response::Response, routing::get};
 use bpmn_core::tree::activity_instance_id;
 use rest_api::{
-    ApiResult, Date,
+    ApiError, ApiResult, Date,
     filters::Filters,
     history_log::{HistoricIdentityLink, HistoricTaskInstance},
 };
@@ -98,7 +98,7 @@ async fn tasks(call: &Call, filters: &Filters) -> ApiResult<Response> {
     let listing = history_task::listing(call.sees(filters, &view))?;
     if history_task::sorted_by_case(filters)? {
         // The reference sorts by columns that it doesn't select.
-        return Err(super::identity::persistence());
+        return Err(ApiError::persistence());
     }
     lists::page(call, &listing, history_task::row, |row| task_dto(&view, row)).await
 }

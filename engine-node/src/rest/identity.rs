@@ -168,17 +168,6 @@ pub fn null_pointer(message: &str) -> ApiError {
     )
 }
 
-/// 500 for what is there already and refused by a key of the reference's database.
-pub fn persistence() -> ApiError {
-    ApiError::new(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "ProcessEnginePersistenceException",
-        "An exception occurred in the persistence layer. Please check the server logs for a detailed message and the \
-         entire exception stack trace.",
-    )
-    .with_code(0)
-}
-
 async fn groups(call: Call) -> ApiResult<Response> {
     let Some(id) = call.filters().text("userId")? else {
         return Err(ApiError::invalid_request("No user id was supplied"));

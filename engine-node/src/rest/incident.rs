@@ -1,6 +1,6 @@
 //! `/incident`: list, read, resolve.
 use super::{
-    call::{Call, answer, json},
+    call::{Call, answer, json, no_content},
     error, instance_view, lists,
 };
 use crate::{
@@ -130,8 +130,12 @@ async fn set_annotation(call: &mut Call, text: Option<String>) -> ApiResult<Resp
     let incident = call.id("id").ok_or_else(missing)?;
     let render =
         Box::new(|_: &bpmn_core::instance::Instance, _: &bpmn_core::command::Outcome| Answer::no_content());
-    let command = Command::Annotate { incident, text };
     let engine = &call.app.engine;
+    let alone = engine.store().annotate_alone(incident, text.as_deref()).await;
+    if alone.map_err(error::store)? {
+        return Ok(no_content());
+    }
+    let command = Command::Annotate { incident, text };
     let result = engine
         .entity_command(&call.caller, Entity::Incident, incident, command, render)
         .await;

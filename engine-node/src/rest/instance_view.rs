@@ -50,7 +50,7 @@ pub fn started(view: &CatalogView, instance: &Instance, base_url: &str) -> Proce
         id: process.id.to_string(),
         definition_id: definition_id(view, process.definition_id),
         business_key: process.business_key.clone(),
-        case_instance_id: None,
+        case_instance_id: process.case_instance_id.clone(),
         ended: instance.ended,
         suspended: process.suspended,
         tenant_id: process.tenant_id.clone(),

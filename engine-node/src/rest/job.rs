@@ -12,7 +12,7 @@ use crate::{
         sweep::{Jobs, StartJobChange},
         writer::now,
     },
-    query::job::{self, Found},
+    query::job::{self, BatchJob, Found},
     rights::need::UPDATE_INSTANCE,
     store::{BatchJobChange, Entity, operations::Told},
 };
@@ -24,7 +24,7 @@ use axum::{
 use bpmn_core::{
     Id,
     command::{Command, JobChange},
-    instance::Job as JobRow,
+    instance::{Job as JobRow, JobKind, RunState},
 };
 use http::StatusCode;
 use rest_api::{ApiError, ApiResult, Date, filters::Filters, job::Job};
@@ -60,7 +60,11 @@ fn dto(view: &CatalogView, job: JobRow) -> Job {
         process_definition_id: (job.definition_id != Id::NIL)
             .then(|| instance_view::definition_id(view, job.definition_id)),
         process_definition_key: instance_view::definition_key(view, job.definition_id),
-        execution_id: job.execution_id.map(|id| id.to_string()),
+        // Of a suspension the deployment stands there.
+        execution_id: job
+            .execution_id
+            .filter(|_| job.kind != JobKind::Suspension)
+            .map(|id| id.to_string()),
         failed_activity_id: job.failed_element,
         exception_message: job.error_message,
         retries: job.retries,
@@ -216,6 +220,19 @@ impl Change {
         change
     }
 
+    /// Tells of a batch's job.
+    async fn of_batch(&self, call: &Call, before: &BatchJob) -> ApiResult<()> {
+        let after = of_batches::found_job(call, before.id).await?;
+        let after = after.as_ref().map(of_batches::row);
+        let properties = (self.properties)(&of_batches::row(before), after.as_ref());
+        let base = Told {
+            job_id: text(before.id),
+            job_definition_id: text(before.kind.of(before.batch_id)),
+            ..Told::operator("Job", self.operation)
+        };
+        call.log(|| operations::each(&base, properties)).await
+    }
+
     /// Tells of a job that has no instance.
     async fn of_start(&self, call: &Call, before: Option<JobRow>) -> ApiResult<()> {
         let Some(before) = before else {
@@ -250,19 +267,15 @@ async fn execute(mut call: Call) -> ApiResult<Response> {
         other => error::api(other),
     };
     if history_cleanup::of_id(&call, id).await?.is_some() {
-        call.app.engine.run_cleanup().await.map_err(error::store)?;
-        return Ok(no_content());
+        return history_cleanup::run(&call, id).await;
     }
     let before = start_job(&call, id).await?;
     let executed = call.app.engine.execute_job(&call.caller, id).await;
     if let Err(EngineError::NotFound { .. }) = &executed
+        && let Some(before) = of_batches::found_job(&call, id).await?
         && batch::execute(&call.app, id).await?
     {
-        let told = Told {
-            job_id: text(id),
-            ..Told::operator("Job", "Execute")
-        };
-        call.log(|| vec![told]).await?;
+        change.of_batch(&call, &before).await?;
         return Ok(no_content());
     }
     executed.map_err(error::unknown(missing, failed))?;
@@ -280,7 +293,7 @@ fn of_batch(change: &StartJobChange) -> BatchJobChange {
             failed: false,
         },
         StartJobChange::Due { due, .. } => BatchJobChange::Due(*due),
-        StartJobChange::Delete => BatchJobChange::Delete,
+        StartJobChange::Gone(_) => BatchJobChange::Delete,
     }
 }
 
@@ -305,7 +318,10 @@ async fn run(
             told.of_start(call, before).await?;
             return Ok(no_content());
         }
-        if of_batches::change_job(call, id, of_batch(&change)).await? {
+        if let Some(before) = of_batches::found_job(call, id).await?
+            && of_batches::change_job(call, id, of_batch(&change)).await?
+        {
+            told.of_batch(call, &before).await?;
             return Ok(no_content());
         }
     }
@@ -544,5 +560,11 @@ async fn priority(mut call: Call) -> ApiResult<Response> {
 async fn delete(mut call: Call) -> ApiResult<Response> {
     let told = Change::told(&mut call, "Delete", |_, _| Vec::new());
     let command = |job| Command::DeleteJob { job };
-    run(&call, told, command, Some(StartJobChange::Delete), || none(&call)).await
+    if let Some(id) = call.id("id")
+        && history_cleanup::of_id(&call, id).await?.is_some()
+    {
+        return history_cleanup::delete(&call, id).await;
+    }
+    let gone = StartJobChange::Gone(RunState::Deleted);
+    run(&call, told, command, Some(gone), || none(&call)).await
 }

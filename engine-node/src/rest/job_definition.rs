@@ -56,7 +56,7 @@ fn dto(found: Found) -> JobDefinition {
         activity_id: of.map(|_| row.element),
         suspended: row.suspended,
         overriding_job_priority: row.priority,
-        tenant_id: of.and_then(|d| d.tenant_id.clone()),
+        tenant_id: found.tenant_id,
         deployment_id: found.deployment_id.map(|id| id.to_string()),
     }
 }
@@ -71,23 +71,12 @@ async fn list_post(call: Call) -> ApiResult<Response> {
 
 /// Job definitions that meet the filters, of process definitions that may be read.
 async fn found(call: &Call, filters: &Filters) -> ApiResult<Vec<Found>> {
-    let mut rows = query::find(filters, &call.catalog(), found_of_batches(call).await?)?;
+    let mut rows = query::find(filters, &call.catalog(), of_batches::definitions(call).await?)?;
     call.keep(&mut rows, resource::PROCESS_DEFINITION, "READ", |found| {
         let key = found.of.as_ref().map(|deployed| deployed.row.key.clone());
         (key.unwrap_or_default(), found.tenant().map(str::to_owned))
     });
     Ok(rows)
-}
-
-/// Those of batches.
-async fn found_of_batches(call: &Call) -> ApiResult<Vec<Found>> {
-    let found = of_batches::definitions(call).await?;
-    let found = found.into_iter().map(|(row, deployment_id)| Found {
-        row,
-        of: None,
-        deployment_id,
-    });
-    Ok(found.collect())
 }
 
 async fn find(call: &Call, filters: &Filters) -> ApiResult<Response> {
@@ -124,7 +113,7 @@ async fn one(call: Call) -> ApiResult<Response> {
     let id = call.param("id");
     let found = match named(&call) {
         Some((deployed, job)) => Some(Found::of_process(&deployed, &job)),
-        None => found_of_batches(&call)
+        None => of_batches::definitions(&call)
             .await?
             .into_iter()
             .find(|found| found.row.id.to_string() == id),
@@ -132,6 +121,14 @@ async fn one(call: Call) -> ApiResult<Response> {
     let found =
         found.ok_or_else(|| ApiError::not_found(format!("Job Definition with id {id} does not exist")))?;
     Ok(json(&dto(found)))
+}
+
+/// What the user log is told of a batch's job definition, that of the path.
+fn told_of_batch(call: &Call, told: Told) -> Told {
+    Told {
+        job_definition_id: call.id("id").and_then(text),
+        ..told
+    }
 }
 
 /// The job definition of a batch that the path names.
@@ -159,8 +156,10 @@ async fn suspend(call: Call) -> ApiResult<Response> {
     let Some((deployed, job)) = named(&call) else {
         // The reference answers 204 for an id that it doesn't know.
         if let Some(of) = of_batch(&call).await? {
+            let told = told_of_batch(&call, told(suspended));
+            call.log(|| vec![told]).await?;
             match later {
-                Some(due) => schedule(&call, &body, &path, due).await?,
+                Some(due) => schedule(&call, &body, &path, None, due).await?,
                 None => {
                     of_batches::set(&call, of, Some(suspended), None).await?;
                     if jobs {
@@ -187,7 +186,7 @@ async fn suspend(call: Call) -> ApiResult<Response> {
     };
     let sweeps = jobs.then_some(sweep).into_iter().collect();
     match later {
-        Some(due) => schedule(&call, &body, &path, due).await?,
+        Some(due) => schedule(&call, &body, &path, Some(deployed.row.deployment_id), due).await?,
         None => set_suspended(&call, of, suspended, sweeps).await?,
     }
     call.log(|| vec![told]).await?;
@@ -222,6 +221,7 @@ async fn suspend_by(call: Call) -> ApiResult<Response> {
     if body.on("includeJobs")? {
         demand(&call, &body, &found, |key| of_instances(UPDATE_INSTANCE, key))?;
     }
+    let deployment = found.first().map(|d| d.row.deployment_id);
     let found: Vec<_> = found.iter().map(|d| d.row.id).collect();
     let of = found.iter().map(|id| (*id, None)).collect();
     // Start timers follow in any case, as in the reference.
@@ -238,7 +238,7 @@ async fn suspend_by(call: Call) -> ApiResult<Response> {
         });
     }
     match later {
-        Some(due) => schedule(&call, &body, "/job-definition/suspended", due).await?,
+        Some(due) => schedule(&call, &body, "/job-definition/suspended", deployment, due).await?,
         None => set_suspended(&call, of, suspended, sweeps).await?,
     }
     let (id, key) = (
@@ -272,6 +272,11 @@ async fn retries(call: Call) -> ApiResult<Response> {
     let Some((deployed, job)) = named(&call) else {
         // That of a batch, or nobody's.
         if let Some(of) = of_batch(&call).await? {
+            let told = told_of_batch(
+                &call,
+                Told::operator("Job", "SetJobRetries").said("retries", retries),
+            );
+            call.log(|| vec![told]).await?;
             let change = of_batches::change(&JobChange::Retries { retries, due });
             of_batches::change_jobs(&call, of, change).await?;
         }
@@ -312,6 +317,9 @@ async fn priority(call: Call) -> ApiResult<Response> {
     if found.is_none()
         && let Some(of) = of_batch(&call).await?
     {
+        let told = Told::operator("JobDefinition", "SetPriority");
+        let told = told_of_batch(&call, told.changed("overridingPriority", None, option(priority)));
+        call.log(|| vec![told]).await?;
         of_batches::set(&call, of, None, Some(priority)).await?;
         if let Some(priority) = priority {
             of_batches::change_jobs(&call, of, BatchJobChange::Priority(priority)).await?;

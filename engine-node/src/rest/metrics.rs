@@ -19,9 +19,6 @@ use serde_json::{Value, json};
 /// Until when the numbers of task workers have been deleted, Unix milliseconds.
 const FORGOTTEN: &str = "metrics.task-worker.deleted";
 
-/// Counted from history, with the catalog.
-const ELEMENTS: &str = "executed-decision-elements";
-
 /// Routes of this resource.
 pub fn routes() -> Router<App> {
     Router::new()
@@ -66,24 +63,6 @@ fn kept(name: &str) -> String {
     .to_owned()
 }
 
-/// The cells of all decisions that were evaluated, as far as they are still deployed.
-async fn elements(call: &Call, wanted: &Wanted) -> ApiResult<Response> {
-    let snapshot = call.select(&metric::decisions_each(wanted)).await?;
-    let view = call.catalog();
-    let mut all = 0;
-    for row in &snapshot.rows {
-        let (id, number) = (
-            row.id(0).map_err(error::store)?,
-            row.i64(1).map_err(error::store)?,
-        );
-        if let Some(decision) = view.decisions.by_id(id) {
-            let elements = decision.definitions.decisions[decision.index].elements();
-            all += number * i64::try_from(elements).unwrap_or(i64::MAX);
-        }
-    }
-    Ok(call.covered(&json!({"result": all}), &snapshot))
-}
-
 async fn sum(call: Call) -> ApiResult<Response> {
     let mut wanted = Wanted {
         name: Some(kept(call.param("name"))),
@@ -104,8 +83,6 @@ async fn sum(call: Call) -> ApiResult<Response> {
             wanted.from = wanted.from.max(forgotten.and_then(|text| text.parse().ok()));
             metric::task_users(&wanted)
         }
-        Some(ELEMENTS) => return elements(&call, &wanted).await,
-        Some("decision-instances") => metric::decisions(&wanted),
         _ => metric::sum(&wanted),
     };
     let snapshot = call.select(&query).await?;
@@ -121,11 +98,6 @@ async fn intervals(call: Call) -> ApiResult<Response> {
         from: day(&call, "startDate")?,
         to: day(&call, "endDate")?,
     };
-    if let Some(name @ ("decision-instances" | ELEMENTS)) = wanted.name.as_deref() {
-        return Err(ApiError::not_implemented(&format!(
-            "the metric '{name}' by interval"
-        )));
-    }
     for name in ["startDate", "endDate"] {
         if call.query_param(name).is_some_and(|text| text.trim().is_empty()) {
             let why = format!("Cannot invoke \"java.util.Date.getTime()\" because \"{name}\" is null");

@@ -312,9 +312,6 @@ async fn started(mut call: Call, form: bool) -> ApiResult<Response> {
         );
         return Err(ApiError::rest(StatusCode::INTERNAL_SERVER_ERROR, text));
     }
-    if request.of_case {
-        return Err(ApiError::not_implemented("a start with 'caseInstanceId'"));
-    }
     call.tell(|| Tell::just(vec![Told::operator("ProcessInstance", "Create")]));
     let (view, base_url) = (call.catalog(), call.caller.base_url.clone());
     let with_variables = request.with_variables;
@@ -328,6 +325,7 @@ async fn started(mut call: Call, form: bool) -> ApiResult<Response> {
         deployed,
         element: None,
         business_key: request.business_key,
+        case_instance_id: request.case_instance_id,
         variables,
         form,
     };
@@ -343,7 +341,7 @@ struct StartRequest {
     /// Or what can't be stored: that is found when the definition is.
     variables: Result<bpmn_core::value::Variables, VariableError>,
     with_variables: bool,
-    of_case: bool,
+    case_instance_id: Option<String>,
 }
 
 /// What a body asks for; a form has variables and a business key only.
@@ -359,7 +357,7 @@ fn start_request(body: &Filters, prefix: &str, form: bool) -> ApiResult<StartReq
             business_key,
             variables,
             with_variables: false,
-            of_case: false,
+            case_instance_id: None,
         });
     }
     let before = format!("{prefix}: ");
@@ -383,7 +381,7 @@ fn start_request(body: &Filters, prefix: &str, form: bool) -> ApiResult<StartReq
         business_key,
         variables,
         with_variables: body.on("withVariablesInReturn")?,
-        of_case: body.text("caseInstanceId")?.is_some(),
+        case_instance_id: body.text("caseInstanceId")?,
     })
 }
 
@@ -466,7 +464,8 @@ async fn set_suspended(
         })?;
     }
     if let Some((path, due)) = later {
-        suspension::schedule(call, body, &path, due).await?;
+        let deployment = definitions.first().map(|deployed| deployed.row.deployment_id);
+        suspension::schedule(call, body, &path, deployment, due).await?;
     } else if !definitions.is_empty() {
         let ids = suspension::ids(&definitions);
         let replication = &call.app.replication;

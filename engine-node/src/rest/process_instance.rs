@@ -48,7 +48,7 @@ fn dto(view: &CatalogView, row: InstanceRow) -> ProcessInstance {
         id: row.id.to_string(),
         definition_id: instance_view::definition_id(view, row.definition_id),
         business_key: row.business_key,
-        case_instance_id: None,
+        case_instance_id: row.case_instance_id,
         ended: false,
         suspended: row.suspended,
         tenant_id: row.tenant_id,

@@ -77,6 +77,7 @@ async fn restart(mut call: Call) -> ApiResult<Response> {
             deployed: deployed.clone(),
             element: None,
             business_key: ended.business_key.filter(|_| !no_key),
+            case_instance_id: None,
             variables,
             form: false,
             by: Some(StartBy {

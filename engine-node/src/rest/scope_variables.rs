@@ -429,6 +429,12 @@ async fn modify(mut call: Call, place: Place) -> ApiResult<Response> {
     let body = call.body()?;
     let word = place.word();
     let set = variable::read_all(body.raw("modifications"));
+    if matches!(set, Err(VariableError::Engine(_))) && load(&call, place).await?.is_none() {
+        // What can't be stored is seen when it is to be: not before the place is looked for.
+        let id = call.param("id");
+        let text = format!("Cannot modify variables for {word} {id}: {}", place.gone(id));
+        return Err(ApiError::rest(StatusCode::INTERNAL_SERVER_ERROR, text));
+    }
     let set = set.map_err(|error| match error {
         VariableError::Engine(_) => error.api(&format!(
             "Cannot modify variables for {word} {}",

@@ -33,11 +33,17 @@ pub fn later(body: &Filters, could_not: &str) -> ApiResult<Option<Millis>> {
         .ok_or_else(|| ApiError::invalid_request(format!("{could_not} due to: Invalid format: \"{text}\"")))
 }
 
-/// Makes the job of a suspension that is to come: it sends the same body to `path` then.
+/// Makes the job of a suspension of definitions that is to come: it sends the same body to `path` then.
 ///
 /// # Errors
 /// 503 if it can't be written.
-pub async fn schedule(call: &Call, body: &Filters, path: &str, due: Millis) -> ApiResult<()> {
+pub async fn schedule(
+    call: &Call,
+    body: &Filters,
+    path: &str,
+    deployment: Option<Id>,
+    due: Millis,
+) -> ApiResult<()> {
     let mut then: Map<String, Value> = Map::new();
     for name in body.names().filter(|name| *name != "executionDate") {
         then.insert(name.to_owned(), body.raw(name).cloned().unwrap_or_default());
@@ -49,7 +55,7 @@ pub async fn schedule(call: &Call, body: &Filters, path: &str, due: Millis) -> A
         user: call.caller.user.clone(),
         unknown: None,
     };
-    let made = call.app.engine.suspend_later(&request, due).await;
+    let made = call.app.engine.suspend_later(&request, deployment, due).await;
     made.map_err(error::api)
 }
 

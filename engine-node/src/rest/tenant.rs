@@ -3,7 +3,7 @@ use super::{
     available,
     call::{Call, json},
     directory, error,
-    identity::{change, finds, first, gone, persistence, same_id, taken, valid_id},
+    identity::{change, finds, first, gone, same_id, taken, valid_id},
     lists,
 };
 use crate::{
@@ -133,8 +133,13 @@ async fn save(call: Call) -> ApiResult<Response> {
         let (row, named) = (row.clone(), named.clone());
         async move {
             stored(&*store, &row.id).await?.ok_or_else(|| missing(&row.id))?;
-            same_id("Tenant", &row.id, named.as_deref())?;
-            Ok(vec![IdentityChange::PutTenant(row)])
+            // Where that is another one, the reference changes it instead.
+            let id = match &named {
+                Some(other) if stored(&*store, other).await?.is_some() => other.clone(),
+                _ => row.id.clone(),
+            };
+            same_id("Tenant", &id, named.as_deref())?;
+            Ok(vec![IdentityChange::PutTenant(TenantRow { id, ..row })])
         }
     })
     .await
@@ -213,7 +218,7 @@ async fn add(call: &Call, is_group: bool, param: &str) -> ApiResult<Response> {
                 false => super::user::known(&*store, &member.member).await?,
             }
             if finds(&*store, &tenant::member(&member)).await? {
-                return Err(persistence());
+                return Err(ApiError::persistence());
             }
             // One that is there from before is as good.
             let held = of_member(&*store, own.is_some(), &member).await?;

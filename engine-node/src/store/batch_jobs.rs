@@ -145,6 +145,8 @@ pub trait JobsOfBatches: Send + Sync {
         most: i64,
         setting: JobSetting,
     ) -> Result<i64, StoreError>;
+    /// Sets or clears the annotation of an incident that belongs to no instance; false if there is none of that id.
+    async fn annotate_alone(&self, incident: Id, text: Option<&str>) -> Result<bool, StoreError>;
     /// Changes jobs of batches; gives their number.
     async fn change_jobs_of_batches(
         &self,
@@ -536,6 +538,18 @@ impl<B: Backend> JobsOfBatches for SqlStore<B> {
             self.tell(Subject::Batches).await;
         }
         Ok(seeded)
+    }
+
+    async fn annotate_alone(&self, incident: Id, text: Option<&str>) -> Result<bool, StoreError> {
+        let sql = self
+            .sql("UPDATE incident SET \"annotation\" = ")
+            .bind(Type::Text, text)
+            .push(&format!(
+                " WHERE {OWNED} AND \"instance_id\" IS NULL AND \"id\" = "
+            ))
+            .bind(Type::Uuid, incident)
+            .push(" RETURNING \"id\"");
+        Ok(any(self.backend.run(sql).await?))
     }
 
     async fn change_jobs_of_batches(

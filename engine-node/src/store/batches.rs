@@ -33,6 +33,8 @@ pub struct NewBatch {
     /// Whether history shows it.
     pub recorded: bool,
     pub create_user: Option<String>,
+    /// Of the definition that all its things belong to.
+    pub tenant_id: Option<String>,
     /// Of the request that makes it under an idempotency key.
     pub digest: Option<String>,
     /// Its own jobs, where they are here: what is set for them, and the id of the first seed job.
@@ -208,7 +210,7 @@ fn batch_row(batch: &NewBatch) -> Vec<Cell> {
         Cell::Null,
         Cell::Null,
         (&batch.create_user).into(),
-        Cell::Null,
+        (&batch.tenant_id).into(),
         (&batch.digest).into(),
         batch
             .jobs
@@ -437,7 +439,11 @@ impl<B: Backend> SqlStore<B> {
                 all.extend(self.forgetting_jobs(&[id]));
                 all
             }
-            BatchChange::Forget => vec![of("UPDATE batch SET \"recorded\" = false", "id")],
+            BatchChange::Forget => {
+                let mut all = vec![of("UPDATE batch SET \"recorded\" = false", "id")];
+                all.extend(self.forgetting_jobs(&[id]));
+                all
+            }
             BatchChange::Removal(at) => vec![
                 self.sql("UPDATE batch SET \"removal\" = ")
                     .bind(Type::Big, at)

@@ -32,6 +32,10 @@ fn read_tree(r: &mut Reader) -> Result<Tree, StoreError> {
     })
 }
 
+/// Ids of what the job log tells of the clean-up's job.
+static RUNS: std::sync::LazyLock<topology::IdGenerator> =
+    std::sync::LazyLock::new(topology::IdGenerator::default);
+
 impl<B: Backend> SqlStore<B> {
     /// The oldest expired trees.
     pub(crate) fn expired_sql(&self, expired: Expired, most: usize) -> Sql {
@@ -193,6 +197,40 @@ impl<B: Backend> SqlStore<B> {
                 ") ON CONFLICT (\"name\") DO UPDATE SET \"value\" = CASE WHEN applied.\"name\" = 'cleanup.created' \
                  THEN applied.\"value\" ELSE excluded.\"value\" END",
             );
+        self.backend.run(sql).await.map(drop)
+    }
+
+    /// See [`super::Housekeeping::forget_cleanup_job`].
+    pub(crate) async fn delete_cleanup_job(&self) -> Result<(), StoreError> {
+        let sql = self.sql("DELETE FROM applied WHERE \"name\" LIKE 'cleanup.%'");
+        self.backend.run(sql).await.map(drop)
+    }
+
+    /// See [`super::Housekeeping::tell_of_cleanup`].
+    pub(crate) async fn log_cleanup(&self, id: Id, job: &CleanupJob, state: i16) -> Result<(), StoreError> {
+        let slot = id.slot().unwrap_or(Slot::from_bits(0));
+        let entry = RUNS.next(slot);
+        let sql = self
+            .sql(
+                "INSERT INTO history_job (\"id\", \"slot\", \"retention\", \"root_id\", \"job_id\", \"definition_id\", \
+                 \"element\", \"kind\", \"due\", \"retries\", \"priority\", \"created\", \"time\", \"state\") VALUES (",
+            )
+            .bind(Type::Uuid, entry)
+            .push(", ")
+            .bind(Type::Small, slot)
+            .push(", 0, ")
+            .bind(Type::Uuid, id)
+            .push(", ")
+            .bind(Type::Uuid, id)
+            .push(", ")
+            .bind(Type::Uuid, Id::NIL)
+            .push(&format!(", '', {}, ", crate::query::job::CLEAN_UP))
+            .bind(Type::Big, job.due)
+            .push(", 3, 0, ")
+            .now()
+            .push(", ")
+            .now()
+            .push(&format!(", {state})"));
         self.backend.run(sql).await.map(drop)
     }
 

@@ -52,6 +52,7 @@ pub(crate) fn process(p: &ProcessInstance, at: Place) -> Vec<Cell> {
         p.retention,
         p.recorded,
         p.restarted_id,
+        &p.case_instance_id,
     ]
 }
 
@@ -74,6 +75,7 @@ pub(crate) fn read_process(r: &mut Reader) -> Result<ProcessInstance, StoreError
         retention: r.i16()?,
         recorded: r.bool()?,
         restarted_id: r.id_opt()?,
+        case_instance_id: r.text_opt()?,
     })
 }
 
@@ -224,6 +226,7 @@ pub(crate) fn read_task_unit(r: &mut Reader) -> Result<ProcessInstance, StoreErr
         retention: bpmn_core::history::retention(None),
         recorded: false,
         restarted_id: None,
+        case_instance_id: None,
     })
 }
 

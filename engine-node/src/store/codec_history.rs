@@ -69,6 +69,7 @@ fn process(h: &HistoricProcessInstance, kept: Kept) -> Vec<Cell> {
         &h.delete_reason,
         Cell::Null,
         p.restarted_id,
+        &p.case_instance_id,
     ]
 }
 

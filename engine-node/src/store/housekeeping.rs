@@ -91,6 +91,10 @@ pub trait Housekeeping: Send + Sync {
     async fn cleanup_job(&self) -> Result<CleanupJob, StoreError>;
     /// Makes the clean-up job, or sets when it runs; the time of its creation stays.
     async fn set_cleanup_job(&self, job: CleanupJob) -> Result<(), StoreError>;
+    /// Takes the clean-up job away.
+    async fn forget_cleanup_job(&self) -> Result<(), StoreError>;
+    /// Has the job log tell of it, under its id.
+    async fn tell_of_cleanup(&self, id: Id, job: &CleanupJob, state: i16) -> Result<(), StoreError>;
     /// Deletes at most `most` expired trees whole, in one transaction; trees of slots that are moving, or aren't
     /// owned, stay.
     async fn clean(&self, expired: Expired, most: usize) -> Result<Cleaned, StoreError>;

@@ -203,6 +203,14 @@ impl<B: Backend> Housekeeping for SqlStore<B> {
         self.write_cleanup_job(job).await
     }
 
+    async fn forget_cleanup_job(&self) -> Result<(), StoreError> {
+        self.delete_cleanup_job().await
+    }
+
+    async fn tell_of_cleanup(&self, id: Id, job: &CleanupJob, state: i16) -> Result<(), StoreError> {
+        self.log_cleanup(id, job, state).await
+    }
+
     async fn clean(&self, expired: Expired, most: usize) -> Result<Cleaned, StoreError> {
         self.clean_trees(expired, most).await
     }

@@ -115,6 +115,7 @@ table!(
         n("super_instance_id", Uuid), c("definition_id", Uuid), n("business_key", Text), c("revision", Big),
         c("suspended", Bool), c("started", Big), n("start_user", Text), c("start_element", Text),
         n("tenant_id", Text), c("retention", Small), c("recorded", Bool), n("restarted_id", Uuid),
+        n("case_instance_id", Text),
     ]
 );
 table!(
@@ -202,6 +203,7 @@ table!(
         n("super_instance_id", Uuid), c("definition_id", Uuid), n("business_key", Text), c("started", Big),
         n("start_user", Text), c("start_element", Text), n("tenant_id", Text), c("ended", Big), n("end_element", Text),
         c("state", Small), n("delete_reason", Text), n("removal", Big), n("restarted_id", Uuid),
+        n("case_instance_id", Text),
     ]
 );
 table!(

@@ -19,16 +19,35 @@ impl Ctx<'_, '_> {
             .map(|t| t.id)
     }
 
+    /// The token of an execution that waits for a job before its activity: it stands at it already.
+    fn token_before(&self, execution: Id) -> Option<Id> {
+        let mut tokens = self.inst.tokens.by(By::Execution(execution));
+        tokens.find(|t| t.state == TokenState::BeforeAsync).map(|t| t.id)
+    }
+
     /// Leaves the activity that an execution waits in, whatever it waits for.
     pub(crate) fn signal_execution(&mut self, execution: Id, variables: &Variables) -> Result<(), Rejection> {
         self.active_execution(execution)?;
+        let deaf = |element: &str| {
+            failed(format!(
+                "ENGINE-02010 The activity with id '{element}' doesn't accept signals."
+            ))
+        };
+        if let Some(token) = self.token_before(execution) {
+            return Err(deaf(&self.token(token)?.element));
+        }
         let token = self.token_at(execution).ok_or_else(|| {
             failed(format!(
                 "cannot signal execution {execution}: it has no current activity"
             ))
         })?;
+        let node = self.node_of(token)?;
+        // What it has called would be left behind.
+        if node.activity_type == "callActivity" {
+            return Err(deaf(&node.id));
+        }
         self.set_variables(Some(token), variables);
-        self.leave(token, self.node_of(token)?)
+        self.leave(token, node)
     }
 
     /// Raises an incident at the activity of an execution.
@@ -39,7 +58,8 @@ impl Ctx<'_, '_> {
         configuration: Option<String>,
         message: Option<String>,
     ) -> Result<(), Rejection> {
-        let token = self.token_at(execution).ok_or_else(|| {
+        let token = self.token_at(execution).or_else(|| self.token_before(execution));
+        let token = token.ok_or_else(|| {
             Rejection::BadRequest("Execution must be related to an activity: activity is null".to_owned())
         })?;
         let element = self.token(token)?.element.clone();

@@ -190,6 +190,7 @@ mod tests {
             tenant_id: None,
             recorded: false,
             restarted_id: None,
+            case_instance_id: None,
             retention: 0,
         };
         (Instance::new(process), ids, id)

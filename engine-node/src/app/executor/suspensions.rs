@@ -13,7 +13,8 @@ use crate::{
 use bpmn_core::{
     Id, Millis,
     command::Rejection,
-    instance::{Job, JobKind},
+    history::Kind,
+    instance::{Job, JobKind, RunState},
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -31,11 +32,16 @@ impl Engine {
         self.inner.api.set(sender).ok().map(|()| receiver)
     }
 
-    /// Makes the job of a request that is to be sent at that time.
+    /// Makes the job of a request that is to be sent at that time, for definitions of that deployment.
     ///
     /// # Errors
     /// [`EngineError::Busy`] if no slot takes it.
-    pub async fn suspend_later(&self, request: &Request, due: Millis) -> Result<(), EngineError> {
+    pub async fn suspend_later(
+        &self,
+        request: &Request,
+        deployment: Option<Id>,
+        due: Millis,
+    ) -> Result<(), EngineError> {
         let text = serde_json::to_string(request);
         let text = text.map_err(|error| EngineError::Busy(error.to_string()))?;
         let slot = self.any_owned_slot()?;
@@ -45,7 +51,8 @@ impl Engine {
             root_id: id,
             instance_id: None,
             token_id: None,
-            execution_id: None,
+            // The deployment stands where an execution would: the log tells of it.
+            execution_id: deployment,
             definition_id: Id::NIL,
             element: text,
             kind: JobKind::Suspension,
@@ -63,7 +70,7 @@ impl Engine {
             made: Default::default(),
             repeat: None,
             tenant_id: None,
-            recorded: false,
+            recorded: self.tells("", Kind::Job),
         };
         let unit = Unit {
             slots: vec![slot],
@@ -95,7 +102,7 @@ impl Engine {
         };
         let Err(message) = answered else {
             return self
-                .change_start_job(job.id, &StartJobChange::Delete)
+                .change_start_job(job.id, &StartJobChange::Gone(RunState::Successful))
                 .await
                 .map(drop);
         };
@@ -109,13 +116,14 @@ impl Engine {
         };
         job.error_message = Some(failure.to_string());
         job.stacktrace = Some(stacktrace(&failure));
+        let history = self.run_of_start_job(&job, RunState::Failed);
         job.retries = (job.retries - 1).max(0);
         (job.lock_owner, job.lock_expires) = (None, None);
         let task = Task::TimerStartFailed {
             job: Box::new(job),
             next: None,
             incident: None,
-            history: Vec::new(),
+            history,
         };
         self.submit(&Caller::default(), slot, task, nothing()).await?;
         Err(EngineError::Rejected(failure))

@@ -37,6 +37,7 @@ impl Engine {
             deployed,
             element: Some(job.element.clone()),
             business_key: None,
+            case_instance_id: None,
             variables: Vec::new(),
             form: false,
         };
@@ -132,6 +133,14 @@ impl Engine {
             };
             job.fresh()
         }))
+    }
+
+    /// What the log tells of the end of a job without an instance, where it tells of jobs.
+    pub(in crate::app) fn run_of_start_job(&self, job: &Job, state: RunState) -> Vec<HistoricJob> {
+        match job.id.slot().filter(|_| job.recorded) {
+            Some(slot) => vec![self.run_of(job, slot, state)],
+            None => Vec::new(),
+        }
     }
 
     /// What the log tells of a run. A failure's message is the job's.

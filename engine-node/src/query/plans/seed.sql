@@ -27,6 +27,11 @@ INSERT INTO external_task (id, slot, root_id, instance_id, token_id, execution_i
 INSERT INTO job (id, slot, root_id, instance_id, token_id, execution_id, definition_id, element, kind, due, retries, exclusive, priority, suspended, created, lock_owner, lock_expires, error_message, recorded)
   SELECT seeded(6, n), slot, seeded(3, n), seeded(3, n), seeded(2, n), seeded(2, n), definition_of(n), 'text ' || n % 2000, n % 3, at, CASE WHEN n % 100 = 0 THEN 0 ELSE 3 END, true, n % 101, n % 500 = 0, at, CASE WHEN n % 100 = 1 THEN 'node' END, CASE WHEN n % 100 = 1 THEN at END,
   CASE WHEN n % 100 = 0 THEN 'text ' || n END, true FROM n;
+INSERT INTO batch (slot, id, root_id, type, total, seeded, suspended, running, recorded, started)
+  SELECT slot, seeded(130, n), seeded(130, n), 'text ' || n % 2000, 10, true, false, n % 2 = 0, true, at FROM n WHERE n % 10 = 0;
+INSERT INTO batch_work (slot, id, root_id, batch_id, request, retries, suspended, created, error_message, lock_owner, lock_expires, due, priority)
+  SELECT slot, seeded(131, n), seeded(130, n / 10 * 10), seeded(130, n / 10 * 10), '{}', CASE WHEN n % 100 = 0 THEN 0 ELSE 3 END, n % 500 = 0, at,
+  CASE WHEN n % 100 = 0 THEN 'text ' || n END, CASE WHEN n % 100 = 1 THEN 'node' END, CASE WHEN n % 100 = 1 THEN at END, at, n % 101 FROM n;
 INSERT INTO event_subscription (id, slot, root_id, instance_id, token_id, execution_id, element, kind, name, created)
   SELECT seeded(9, n), slot, seeded(3, n), seeded(3, n), seeded(2, n), seeded(2, n), 'text ' || n % 2000, n % 2, 'text ' || n % 500, at FROM n;
 INSERT INTO variable (id, slot, root_id, instance_id, scope_id, name, type, text, created, revision, recorded, initial)

@@ -1,7 +1,7 @@
 //! Batches over history: process instances and decisions deleted, batches given a removal time.
 use super::{
     bad_user_request, begin, later, nothing_here,
-    targets::{Finds, HISTORIC, each, existing, named},
+    targets::{Finds, HISTORIC, Named, each, existing, named},
 };
 use crate::{
     App,
@@ -221,15 +221,23 @@ async fn of_instances(call: Call) -> ApiResult<Response> {
     let queries = [("historicProcessInstanceQuery", Finds::HistoricInstances)];
     selection::check(&call, &body, &queries)?;
     let wanted = removal(&body)?;
-    let named = named(&call, &body, "historicProcessInstanceIds", &queries).await?;
+    let chunk = body.int("updateChunkSize")?;
+    let in_bounds = chunk.is_none_or(|size| CHUNKS.contains(&size));
+    let named = match named(&call, &body, "historicProcessInstanceIds", &queries).await {
+        // It is looked at before a query that can't be sorted.
+        Err(error) if in_bounds || wanted.is_none() => return Err(error),
+        named => named.unwrap_or_else(|_| Named {
+            given: true,
+            ..Named::default()
+        }),
+    };
     if !named.given {
         return Err(bad_user_request("Neither query nor ids provided."));
     }
     let Some(removal) = wanted else {
         return Err(bad_user_request("removalTime is null"));
     };
-    let chunk = body.int("updateChunkSize")?;
-    if chunk.is_some_and(|size| !CHUNKS.contains(&size)) {
+    if !in_bounds {
         return Err(bad_user_request(
             "The value for chunk size should be between 1 and 500",
         ));

@@ -4,6 +4,7 @@ use crate::{
     query::{
         batch::{self, Led},
         job::{self, BatchJob, Found},
+        job_definition::Found as FoundDefinition,
     },
     rest::{
         call::{Call, json},
@@ -12,7 +13,11 @@ use crate::{
     store::{BatchJobChange, JobDefinitionRow, StoreError, Subject, WhichJobs},
 };
 use axum::response::Response;
-use bpmn_core::{Id, command::JobChange, instance::JobKind};
+use bpmn_core::{
+    Id,
+    command::JobChange,
+    instance::{Job as JobRow, JobKind},
+};
 use rest_api::{
     ApiError, ApiResult, Date,
     batch::{JobDefinition, Part},
@@ -34,9 +39,38 @@ pub fn job_dto(row: BatchJob) -> Job {
         due_date: row.due.map(Date),
         suspended: row.suspended,
         priority: row.priority,
-        tenant_id: None,
+        tenant_id: row.tenant_id,
         create_time: Date(row.created),
         batch_id: Some(row.batch_id.to_string()),
+    }
+}
+
+/// A batch's job as the user log looks at jobs.
+pub fn row(job: &BatchJob) -> JobRow {
+    JobRow {
+        id: job.id,
+        root_id: job.batch_id,
+        instance_id: None,
+        token_id: None,
+        execution_id: None,
+        definition_id: Id::NIL,
+        element: String::new(),
+        kind: JobKind::Event,
+        due: job.due,
+        retries: job.retries,
+        exclusive: true,
+        priority: job.priority,
+        suspended: job.suspended,
+        created: job.created,
+        lock_owner: None,
+        lock_expires: None,
+        error_message: job.error_message.clone(),
+        stacktrace: None,
+        failed_element: None,
+        made: Default::default(),
+        repeat: None,
+        tenant_id: None,
+        recorded: false,
     }
 }
 
@@ -106,17 +140,17 @@ fn could_not(why: String) -> ApiError {
     ApiError::unavailable(format!("not all shards could be asked about batches: {why}"))
 }
 
-/// The job definitions of batches that run, on all shards, each with its deployment.
+/// The job definitions of batches that run, on all shards.
 ///
 /// # Errors
 /// 503 if a shard can't be asked.
-pub async fn definitions(call: &Call) -> ApiResult<Vec<(JobDefinitionRow, Option<Id>)>> {
+pub async fn definitions(call: &Call) -> ApiResult<Vec<FoundDefinition>> {
     let led = parts::led(&call.app).await.map_err(could_not)?;
     Ok(led.iter().flat_map(of_batch).collect())
 }
 
-/// What the job definitions of a batch are, with their deployment.
-fn of_batch(led: &Led) -> [(JobDefinitionRow, Option<Id>); 3] {
+/// What the job definitions of a batch are.
+fn of_batch(led: &Led) -> [FoundDefinition; 3] {
     JobDefinition::ALL.map(|kind| {
         let setting = led.jobs.of(kind);
         let row = JobDefinitionRow {
@@ -130,8 +164,12 @@ fn of_batch(led: &Led) -> [(JobDefinitionRow, Option<Id>); 3] {
             suspended: setting.suspended,
             priority: setting.priority,
         };
-        let deployment = led.jobs.deployment_id.filter(|_| kind == JobDefinition::Seed);
-        (row, deployment)
+        FoundDefinition {
+            row,
+            of: None,
+            tenant_id: led.tenant_id.clone(),
+            deployment_id: led.jobs.deployment_id.filter(|_| kind == JobDefinition::Seed),
+        }
     })
 }
 

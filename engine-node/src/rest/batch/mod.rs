@@ -176,8 +176,12 @@ async fn begin(
     told: impl FnOnce(usize) -> Vec<Told>,
 ) -> ApiResult<Response> {
     let number = work.len();
-    let work = targets::with_deployments(call, kind, work).await?;
-    let begun = call.app.engine.begin_batch(&call.caller, kind, work).await;
+    let (work, tenant) = targets::with_deployments(call, kind, work).await?;
+    let begun = call
+        .app
+        .engine
+        .begin_batch(&call.caller, kind, tenant, work)
+        .await;
     let part = begun.map_err(error::api)?;
     call.log(|| told(number)).await?;
     match wholes([part]).first() {

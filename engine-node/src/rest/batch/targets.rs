@@ -146,7 +146,8 @@ pub fn each(
 /// Batches that change instances of one definition: all things have its deployment's turn.
 const OF_ONE: [&str; 3] = ["instance-modification", "instance-migration", "instance-restart"];
 
-/// What is to be done, with the deployment that each thing belongs to.
+/// What is to be done, with the deployment that each thing belongs to, and the tenant of the definition where they all
+/// have one.
 ///
 /// # Errors
 /// Those of the database.
@@ -154,28 +155,27 @@ pub async fn with_deployments(
     call: &Call,
     batch_type: &str,
     work: Vec<(Option<Id>, Request)>,
-) -> ApiResult<Vec<Thing>> {
+) -> ApiResult<(Vec<Thing>, Option<String>)> {
     let ids: Vec<Id> = work.iter().filter_map(|(id, _)| *id).collect();
     let view = call.catalog();
     let mut found: HashMap<Id, Id> = HashMap::new();
+    let mut of_all = None;
     for part in ids.chunks(AT_ONCE) {
         for row in call.select(&of_things::definitions(part)).await?.rows {
             let (thing, definition) = of_things::row(&*row).map_err(error::store)?;
             if let Some(deployed) = view.by_id(definition) {
                 found.insert(thing, deployed.row.deployment_id);
+                of_all.get_or_insert_with(|| (deployed.row.deployment_id, deployed.row.tenant_id.clone()));
             }
         }
     }
-    let of_all = match OF_ONE.contains(&batch_type) {
-        true => found.values().next().copied(),
-        false => None,
-    };
+    let (of_all, tenant) = of_all.filter(|_| OF_ONE.contains(&batch_type)).unzip();
     let thing = |(id, request): (Option<Id>, Request)| Thing {
         deployment_id: of_all.or_else(|| found.get(&id?).copied()),
         id,
         request,
     };
-    Ok(work.into_iter().map(thing).collect())
+    Ok((work.into_iter().map(thing).collect(), tenant.flatten()))
 }
 
 /// The body of a request that changes several instances, for one.

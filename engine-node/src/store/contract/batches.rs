@@ -28,6 +28,7 @@ fn batch() -> NewBatch {
         started: 1_000,
         recorded: true,
         create_user: None,
+        tenant_id: None,
         digest: None,
         jobs: None,
         work: vec![work(3, 1), work(4, 2)],

@@ -189,6 +189,7 @@ pub(super) fn instance(slot: Slot) -> Instance {
         retention: 0,
         recorded: true,
         restarted_id: None,
+        case_instance_id: None,
     });
     instance.tokens.insert(token(own, slot));
     instance
