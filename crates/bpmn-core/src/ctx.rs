@@ -399,7 +399,9 @@ impl<'a, 'b> Ctx<'a, 'b> {
     fn prepare(&mut self, token: Id, node: &'a Node) -> Result<(), Rejection> {
         let activity = self.new_id();
         self.outcome.tally.started += 1;
-        let execution = if node.is_scope() && !self.compensates(token, node)? {
+        // As in the reference a handler has no execution of its own, and so nothing around it waits.
+        let compensates = self.compensates(token, node)?;
+        let execution = if node.is_scope() && !compensates {
             self.new_id()
         } else {
             self.base_execution(token)?
@@ -414,7 +416,10 @@ impl<'a, 'b> Ctx<'a, 'b> {
         self.show_iteration(token, node, activity)?;
         self.show_subprocess(token, node)?;
         self.map_inputs(token, node)?;
-        self.attach_events(token, node)
+        match compensates {
+            true => Ok(()),
+            false => self.attach_events(token, node),
+        }
     }
 
     /// Makes the activity instance of an activity that contains others without entering it; false if a listener has
@@ -478,7 +483,8 @@ impl<'a, 'b> Ctx<'a, 'b> {
             node,
             Ended {
                 canceled: false,
-                complete_scope: ends,
+                // What history takes for an event subprocess has nowhere to go.
+                complete_scope: ends || self.told_as.contains_key(&token),
             },
         )?;
         self.skip_outputs = before;

@@ -356,10 +356,12 @@ impl<'a> Ctx<'a, '_> {
                     return Ok(Suspension::Passes);
                 }
                 begins = behind.is_some_and(|n| n.is_scope() && !n.behavior.interrupts_scope());
-                behind.map(|behind| match behind.behavior.interrupts_scope() {
-                    true => node,
-                    false => behind,
-                })
+                match behind {
+                    Some(behind) if !behind.behavior.interrupts_scope() => Some(behind),
+                    // An iteration has no flow to take.
+                    None if node.body.is_none() => None,
+                    _ => Some(node),
+                }
             }
             JobKind::Timer
             | JobKind::Timeout(_)

@@ -144,7 +144,9 @@ impl Decisions {
             .called(call, deployment)
             .ok_or_else(|| Undecided::Failed(missing(call, deployment)))?;
         let evaluation = evaluation(decision, variables, true, at, answers)?;
-        let typed = |(name, value): &(Option<String>, Typed)| Ok((name.clone(), from_feel(value)?));
+        let typed = |(name, value): &(Option<String>, Typed)| {
+            Ok((name.clone(), named_from_feel(name.as_deref(), value)?))
+        };
         let entries = |entries: &Entries| entries.iter().map(typed).collect::<Result<Vec<_>, String>>();
         Ok(Decided {
             results: evaluation
@@ -208,7 +210,7 @@ fn history_of(decision: Id, evaluated: &EvaluatedDecision) -> Result<Evaluated, 
                 clause_name: output.name.clone(),
                 rule: Some((rule.id.clone(), i32::try_from(order + 1).unwrap_or(i32::MAX))),
                 name: output.output_name.clone(),
-                value: from_feel(&output.value)?,
+                value: named_from_feel(output.output_name.as_deref(), &output.value)?,
             });
         }
     }
@@ -218,14 +220,14 @@ fn history_of(decision: Id, evaluated: &EvaluatedDecision) -> Result<Evaluated, 
             clause_name: None,
             rule: None,
             name: Some(name.clone()),
-            value: from_feel(value)?,
+            value: named_from_feel(Some(name), value)?,
         });
     }
     let inputs = evaluated.inputs.iter().map(|input| {
         Ok(EvaluatedInput {
             clause_id: input.id.clone(),
             clause_name: input.name.clone(),
-            value: from_feel(&input.value)?,
+            value: named_from_feel(Some(&input.id), &input.value)?,
         })
     });
     let collected = evaluated
@@ -388,6 +390,14 @@ pub(crate) fn feel_script(source: &str, variables: &Variables) -> Result<TypedVa
         feel::Expression::parse(source).map_err(|why| format!("Unable to compile script: {why}"))?;
     let value = expression.eval(&place)?;
     from_feel(&Typed { value, typed: false })
+}
+
+/// A value of a decision as history keeps it, with the reference's words for one that it can't.
+fn named_from_feel(name: Option<&str>, value: &Typed) -> Result<TypedValue, String> {
+    from_feel(value).map_err(|why| {
+        let name = name.unwrap_or("null");
+        format!("Cannot serialize object in variable '{name}': {why}")
+    })
 }
 
 /// A value of a decision as a variable.

@@ -126,6 +126,8 @@ fn of_library(message: &str) -> Option<&'static str> {
         ("DMN-01002", "DmnEvaluationException"),
         ("DMN-01003", "DmnEvaluationException"),
         ("DMN-01", "DmnEngineException"),
+        // An output that isn't of the type that the model gives it.
+        ("Unsupported type: '", "DmnEngineException"),
         ("HTCL-", "ConnectorRequestException"),
         ("No connector found for connector id", "ConnectorException"),
     ];

@@ -99,10 +99,21 @@ fn parse<'x>(reader: &mut Reader<'x>, xml: Xml<'x, 'x>) -> Option<Box<dyn Behavi
 
 impl Behavior for MultiInstance {
     fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
-        let items = self.items(at, token, ctx)?;
-        let count = match &self.cardinality {
-            Some(cardinality) => cardinality_of(cardinality, at, token, ctx)?,
-            None => items.as_ref().map_or(0, |items| items.len() as i32),
+        // Of both the cardinality counts, and is looked at first.
+        let (count, items) = match &self.cardinality {
+            Some(cardinality) => {
+                let count = cardinality_of(cardinality, at, token, ctx)?;
+                let items = if count > 0 {
+                    self.items(at, token, ctx)?
+                } else {
+                    None
+                };
+                (count, items)
+            }
+            None => {
+                let items = self.items(at, token, ctx)?;
+                (items.as_ref().map_or(0, |items| items.len() as i32), items)
+            }
         };
         if count == 0 {
             return Ok(Next::Leave);
@@ -122,9 +133,21 @@ impl Behavior for MultiInstance {
             return Ok(Next::Wait);
         }
         let iterations: Vec<Id> = (0..count).map(|_| ctx.add_iteration(at, token)).collect();
+        for (counter, iteration) in iterations.iter().enumerate().rev() {
+            self.begin(*iteration, counter as i32, items.as_deref(), ctx);
+        }
+        let Some(inner) = at.repeats else {
+            return Ok(Next::Wait);
+        };
+        // Lists are by age: the first iteration's token is the oldest.
+        let node = ctx.node(inner);
+        let tokens: Vec<Id> = iterations
+            .iter()
+            .map(|&scope| ctx.add_token(Some(scope), node, TokenState::Waiting))
+            .collect();
         // The first iteration is to run first: what was put off last runs first.
-        for (counter, iteration) in iterations.into_iter().enumerate().rev() {
-            self.iterate(at, iteration, counter as i32, items.as_deref(), ctx)?;
+        for token in tokens.into_iter().rev() {
+            ctx.send(token, inner);
         }
         Ok(Next::Wait)
     }
@@ -252,15 +275,20 @@ impl MultiInstance {
         items: Option<&[Value]>,
         ctx: &mut Ctx<'_, '_>,
     ) -> Result<(), Rejection> {
+        self.begin(scope, counter, items, ctx);
+        if let Some(inner) = at.repeats {
+            ctx.spawn(Some(scope), inner);
+        }
+        Ok(())
+    }
+
+    /// Sets the variables of an iteration.
+    fn begin(&self, scope: Id, counter: i32, items: Option<&[Value]>, ctx: &mut Ctx<'_, '_>) {
         set(ctx, scope, COUNTER, counter);
         if let (Some(name), Some(items)) = (&self.element, items) {
             let item = items.get(counter as usize).cloned().unwrap_or(Value::Null);
             ctx.set_in(scope, name, convert::from_value(item));
         }
-        if let Some(inner) = at.repeats {
-            ctx.spawn(Some(scope), inner);
-        }
-        Ok(())
     }
 
     fn is_complete(&self, at: &Node, scope: Id, ctx: &mut Ctx<'_, '_>) -> Result<bool, Rejection> {

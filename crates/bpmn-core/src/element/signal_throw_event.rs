@@ -24,6 +24,8 @@ pub(super) struct SignalThrowEvent {
     payload: Inputs,
     /// Whether recipients hear it in jobs.
     later: bool,
+    /// Whether it is an end event.
+    ends: bool,
 }
 
 impl SignalThrowEvent {
@@ -33,19 +35,29 @@ impl SignalThrowEvent {
         let event = bpmn_child(xml, "signalEventDefinition")?;
         let payload = Inputs::read(reader, event, id)?;
         let later = extension(event, "async") == Some("true");
-        Some(SignalThrowEvent { name, payload, later })
+        Some(SignalThrowEvent {
+            name,
+            payload,
+            later,
+            ends: xml.tag_name().name() == "endEvent",
+        })
     }
 }
 
 impl Behavior for SignalThrowEvent {
-    fn enter(&self, _: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
+    fn enter(&self, at: &Node, token: Id, ctx: &mut Ctx<'_, '_>) -> Result<Next, Rejection> {
         let (business_key, variables) = self.payload.collect(token, ctx)?;
         let name = ctx.eval_text(&self.name, Some(token))?.unwrap_or_default();
+        let scope = ctx.token(token)?.parent_id;
+        let alone = ctx.tokens_within(scope) == 1;
         ctx.throw_signal(name, business_key, variables, self.later)?;
         // Who catches it may interrupt it.
-        match ctx.inst.tokens.get(token) {
-            Some(_) => Ok(Next::Leave),
-            None => Ok(Next::Wait),
+        if ctx.inst.tokens.get(token).is_some() {
+            return Ok(Next::Leave);
         }
+        if self.ends && alone {
+            ctx.end_unbegun(at, scope)?;
+        }
+        Ok(Next::Wait)
     }
 }

@@ -43,35 +43,47 @@ impl Ctx<'_, '_> {
         }
     }
 
-    /// Tells conditional events of the changes noted so far.
+    /// Tells conditional events of the changes noted so far. As in the reference, an event subprocess whose condition
+    /// holds starts even if another one of the same scope, told before it, has just interrupted all that waited there.
     pub(crate) fn tell_conditions(&mut self) -> Result<(), Rejection> {
         for change in std::mem::take(&mut self.changes) {
-            let waiting: Vec<Id> = self
-                .inst
-                .subscriptions
-                .iter()
-                .filter(|s| s.kind == EventKind::Conditional)
-                .map(|s| s.id)
+            let all = self.inst.subscriptions.iter();
+            let conditions = all.filter(|s| s.kind == EventKind::Conditional);
+            let waiting: Vec<(Id, Id, String)> = conditions
+                .map(|s| (s.id, s.token_id, s.element.clone()))
                 .collect();
-            for id in waiting {
-                let Some(row) = self.inst.subscriptions.get(id) else {
+            // The scopes whose event subprocesses have begun.
+            let mut begun: Vec<Id> = Vec::new();
+            for (id, host, element) in waiting {
+                let definition = self.def.definition;
+                let node = definition.node(&element);
+                let Some((node, event)) = node.and_then(|n| Some((n, n.behavior.condition()?))) else {
                     continue;
                 };
-                let (host, element) = (row.token_id, row.element.clone());
-                if !self.sees(host, change.scope) {
+                let of_subprocess = node.behavior.start().is_some();
+                let waits = self.inst.subscriptions.get(id).is_some();
+                let interrupted = of_subprocess && begun.contains(&host) && self.is_there(host);
+                if !(waits || interrupted) || !self.sees(host, change.scope) {
                     continue;
                 }
-                let definition = self.def.definition;
-                let Some(event) = definition.node(&element).and_then(|n| n.behavior.condition()) else {
-                    continue;
-                };
                 if event.is_told(&change.name, change.event) && self.holds(event, self.scope_of(host))? {
                     self.active_host(host, &element)?;
                     self.occurred(host, &element)?;
+                    if of_subprocess {
+                        begun.push(host);
+                    }
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whether a host of events still lives.
+    fn is_there(&self, host: Id) -> bool {
+        match self.scope_of(host) {
+            Some(token) => self.inst.tokens.get(token).is_some(),
+            None => !self.inst.ended,
+        }
     }
 
     /// Refuses what happens to a host in a suspended instance, in the name of the execution that it would go on in: for

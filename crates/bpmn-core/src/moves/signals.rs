@@ -3,6 +3,7 @@
 use crate::{
     command::{Rejection, SignalThrown},
     ctx::Ctx,
+    definition::Node,
     instance::{EventKind, EventSubscription, JobKind},
     parameter::Inputs,
     value::Variables,
@@ -56,6 +57,35 @@ impl Ctx<'_, '_> {
         for (subscription, instance) in waiting {
             self.within(instance, |ctx| ctx.hear(subscription, &variables, later))?;
         }
+        Ok(())
+    }
+
+    /// A signal end event, alone in its scope, is gone: what it has thrown interrupts the scope. As in the reference, where
+    /// both share an execution, its end is that of the scope, if an event subprocess there has interrupted it. That never
+    /// begins, but history takes the scope for it.
+    pub(crate) fn end_unbegun(&mut self, at: &Node, scope: Option<Id>) -> Result<(), Rejection> {
+        if scope.is_some_and(|scope| self.inst.tokens.get(scope).is_none()) {
+            return Ok(());
+        }
+        let inside: Vec<Id> = self.tokens_in(scope).map(|t| t.id).collect();
+        let unbegun = |token: &Id| {
+            let row = self.inst.tokens.get(*token);
+            row.is_some_and(|t| {
+                let node = self.def.definition.node(&t.element);
+                t.activity_id.is_none() && node.is_some_and(|n| n.event_subprocess)
+            })
+        };
+        if !inside.iter().all(unbegun) {
+            return Ok(());
+        }
+        for token in inside {
+            if let Some(scope) = scope {
+                let node = self.node_of(token)?;
+                self.told_as.insert(scope, node);
+            }
+            self.end_token(token)?;
+        }
+        self.last = Some(at.id.clone());
         Ok(())
     }
 

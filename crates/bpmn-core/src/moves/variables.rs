@@ -164,6 +164,10 @@ impl<'a> Ctx<'a, '_> {
                 let shown = self.shown_in(row.parent_id, own_of(row.parent_id));
                 Some(shown.unwrap_or(process))
             }
+            // Its end listeners find it left already.
+            TokenState::Scope if self.scene == Some(Scene::End) && self.tokens_within(Some(scope)) == 0 => {
+                above()
+            }
             TokenState::Scope => None,
             TokenState::BeforeAsync | TokenState::AfterAsync if row.ended().is_none() => Some(Id::NIL),
             _ if contains && self.opens_nowhere => Some(Id::NIL),

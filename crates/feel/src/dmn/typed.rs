@@ -82,7 +82,10 @@ pub enum Stored {
 }
 
 fn not_storable(value: &Value) -> String {
-    format!("SPIN/JACKSON-JSON-01007 Cannot serialize '{}'", value.java_text())
+    format!(
+        "SPIN/JACKSON-JSON-01009 Unable to map object '{}' to json node",
+        value.java_text()
+    )
 }
 
 /// The class of a value: a list's by its first item.
