@@ -365,21 +365,23 @@ fn of_no_definition(word: &str) -> Expr {
         return col(H, "kind").eq(CLEAN_UP);
     }
     let (verb, what) = word.split_once('-').unwrap_or_default();
-    let suspended = match verb {
-        "suspend" => "true",
-        "activate" => "false",
-        _ => return super::never(),
-    };
     let path = match what {
         "processdefinition" => "process-definition",
         "job-definition" => "job-definition",
         _ => return super::never(),
     };
     let says = |text: String| col(H, "element").like(format!("%{text}%"));
+    // A request that activates doesn't say so.
+    let suspends = says("\"suspended\":true".to_owned());
+    let of_verb = match verb {
+        "suspend" => suspends,
+        "activate" => suspends.not(),
+        _ => return super::never(),
+    };
     col(H, "kind")
         .eq(JobKind::Suspension.number())
         .and(says(format!("\"path\":\"/{path}")))
-        .and(says(format!("\"suspended\":{suspended}")))
+        .and(of_verb)
 }
 
 /// That a row is about a batch's job.

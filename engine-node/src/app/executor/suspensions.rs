@@ -72,6 +72,7 @@ impl Engine {
             tenant_id: None,
             recorded: self.tells("", Kind::Job),
         };
+        let job = job.fresh();
         let unit = Unit {
             slots: vec![slot],
             start_jobs: vec![job],
