@@ -174,7 +174,12 @@ pub async fn count_nodes(cluster: Option<Arc<dyn Cluster>>, sharers: Sharers, st
     let Some(cluster) = cluster else { return };
     let mut view = cluster.watch();
     loop {
-        let nodes = view.borrow_and_update().shards.values().map(|s| s.nodes.len()).sum();
+        let nodes = view
+            .borrow_and_update()
+            .shards
+            .values()
+            .map(|s| s.nodes.len())
+            .sum();
         sharers.set(nodes);
         tokio::select! {
             () = stop.cancelled() => return,

@@ -374,8 +374,12 @@ impl Options {
             cleanup: self.history_care.cleanup(),
             runner: Arc::new(Hosts {
                 scripts: self.scripts.scripts(sizing.cpus),
-                http: Http::new(self.connectors.filter(), self.connectors.limits(), sharers.clone())
-                    .map_err(|why| ConfigError::new("connector-allow", why))?,
+                http: Http::new(
+                    self.connectors.filter(),
+                    self.connectors.limits(),
+                    sharers.clone(),
+                )
+                .map_err(|why| ConfigError::new("connector-allow", why))?,
                 mail: Mail::new(&self.connectors.mail).map_err(|why| ConfigError::new("smtp-host", why))?,
                 calls: calls.clone(),
             }),

@@ -183,7 +183,11 @@ pub async fn start(
         None => serve(listener.tap_io(nodelay), routes, drain.clone()),
         Some((acceptor, _)) => {
             let listener = TlsListener::new(listener, acceptor)?;
-            serve(listener.tap_io(|_| ()), routes.layer(Extension(Secure)), drain.clone())
+            serve(
+                listener.tap_io(|_| ()),
+                routes.layer(Extension(Secure)),
+                drain.clone(),
+            )
         }
     };
     for identity in identities.into_iter().flatten() {

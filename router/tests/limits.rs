@@ -211,12 +211,18 @@ async fn s3_46_the_number_of_series_does_not_follow_what_clients_name() {
             let id = id_in((n % 16_384) as u16, n);
             let credentials = format!("Basic {n}");
             let headers = [("authorization", credentials.as_str())];
-            cluster.send("GET", &format!("/process-instance/{id}"), &headers, "").await;
+            cluster
+                .send("GET", &format!("/process-instance/{id}"), &headers, "")
+                .await;
             cluster.get(&format!("/made-up-{n}/x")).await;
-            cluster.get(&format!("/process-instance?businessKey=k{n}&made-up-{n}=1")).await;
+            cluster
+                .get(&format!("/process-instance?businessKey=k{n}&made-up-{n}=1"))
+                .await;
             cluster.get(&format!("/engine/shard-{n}/version")).await;
             let key = json!({"businessKey": format!("k{n}")}).to_string();
-            cluster.post(&format!("/process-definition/key/p{n}/start"), &key).await;
+            cluster
+                .post(&format!("/process-definition/key/p{n}/start"), &key)
+                .await;
         };
         ask(0).await;
         let before = cluster.series();

@@ -97,10 +97,14 @@ impl NodeClient {
         let request = request.build().and_then(TryInto::try_into).map_err(unsent)?;
         let lost = |error: &dyn std::error::Error| CallError::NoAnswer(chain(error));
         let call = async {
-            let answer = self.client.request(request).await.map_err(|e| match e.is_connect() {
-                true => CallError::NotSent(chain(&e)),
-                false => lost(&e),
-            })?;
+            let answer = self
+                .client
+                .request(request)
+                .await
+                .map_err(|e| match e.is_connect() {
+                    true => CallError::NotSent(chain(&e)),
+                    false => lost(&e),
+                })?;
             let (head, body) = answer.into_parts();
             let body = body.collect().await.map_err(|e| lost(&e))?.to_bytes();
             Ok(Response::from_parts(head, body).into())

@@ -122,7 +122,10 @@ mod tests {
     fn rates_are_a_number_and_a_time() {
         let rate: Rate = "90/m".parse().unwrap();
         assert_eq!(rate.interval(), Duration::from_secs(60) / 90);
-        assert_eq!("100/s".parse::<Rate>().unwrap().interval(), Duration::from_millis(10));
+        assert_eq!(
+            "100/s".parse::<Rate>().unwrap().interval(),
+            Duration::from_millis(10)
+        );
         for text in ["", "100", "100/d", "0/s", "-1/s", "1.5/s", "/s"] {
             assert!(text.parse::<Rate>().is_err(), "{text}");
         }

@@ -77,7 +77,11 @@ impl Peers {
         if let Some(body) = body {
             request = request.body(body);
         }
-        let answer = self.client.send(request).await.map_err(|e| format!("{url}: {e}"))?;
+        let answer = self
+            .client
+            .send(request)
+            .await
+            .map_err(|e| format!("{url}: {e}"))?;
         let status = answer.status();
         let bytes = answer.bytes().await.map_err(|e| format!("{url}: {e}"))?;
         match status.is_success() {

@@ -113,7 +113,11 @@ fn base_url(parts: &Parts) -> String {
         headers, extensions, ..
     } = parts;
     let host = text(headers, "x-forwarded-host").or_else(|| text(headers, header::HOST.as_str()));
-    let own = if extensions.get::<Secure>().is_some() { "https" } else { "http" };
+    let own = if extensions.get::<Secure>().is_some() {
+        "https"
+    } else {
+        "http"
+    };
     let proto = text(headers, "x-forwarded-proto").unwrap_or(own);
     format!("{proto}://{}/engine-rest", host.unwrap_or("localhost"))
 }

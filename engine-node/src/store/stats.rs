@@ -89,7 +89,12 @@ impl Stats {
         if let Some(trace) = trace::current() {
             let name = format!("database: {} {}", class.verb, class.table);
             let failed = (!ok).then(|| Attribute::new("error.type", "statement failed"));
-            trace.did(name, Kind::Client, SystemTime::now() - took, failed.into_iter().collect());
+            trace.did(
+                name,
+                Kind::Client,
+                SystemTime::now() - took,
+                failed.into_iter().collect(),
+            );
         }
         if self.slow.is_some_and(|slow| took >= slow) {
             let shown = text

@@ -248,7 +248,6 @@ impl Connection {
             Err(_) => Then::Close,
         }
     }
-
 }
 
 /// Its future is large, and only requests that need it have one.
@@ -260,7 +259,11 @@ fn handle_request(
 }
 
 /// Reads what is there into the buffer's free capacity (some is made if there is none).
-pub(super) fn poll_read(stream: &mut TcpStream, cx: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+pub(super) fn poll_read(
+    stream: &mut TcpStream,
+    cx: &mut Context<'_>,
+    buffer: &mut Vec<u8>,
+) -> Poll<io::Result<usize>> {
     // The future holds nothing between two polls.
     pin!(stream.read_buf(buffer)).poll(cx)
 }

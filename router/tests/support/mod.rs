@@ -367,7 +367,9 @@ impl Cluster {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
         let lines = text.lines().filter(|line| !line.starts_with('#'));
-        lines.filter_map(|line| Some(line.rsplit_once(' ')?.0.to_owned())).collect()
+        lines
+            .filter_map(|line| Some(line.rsplit_once(' ')?.0.to_owned()))
+            .collect()
     }
 
     pub async fn get(&self, path: &str) -> Got {

@@ -60,7 +60,9 @@ pub async fn run(options: &Options, args: &DeployArgs, out: &mut (dyn Write + Se
 }
 
 fn not_connected(error: &anyhow::Error) -> bool {
-    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<CallError>());
+    let mut causes = error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<CallError>());
     causes.any(CallError::is_unsent)
 }
 

@@ -6,7 +6,8 @@ use std::path::Path;
 use testkit::cluster::{Cluster, USER};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cluster_that_speaks_mutual_tls_inside_is_one_to_its_clients_and_closed_to_strangers() -> Result<()> {
+async fn a_cluster_that_speaks_mutual_tls_inside_is_one_to_its_clients_and_closed_to_strangers() -> Result<()>
+{
     let certificates = std::env::temp_dir().join(format!("stellwerk-node-tls-{}", std::process::id()));
     std::fs::create_dir_all(&certificates)?;
     make_certificates(&certificates)?;
@@ -33,15 +34,25 @@ async fn a_cluster_that_speaks_mutual_tls_inside_is_one_to_its_clients_and_close
         shards.insert(shard.and_then(|s| Some(s.to_str().ok()?.to_owned())));
     }
     ensure!(shards.len() == 2 && !shards.contains(&None), "{shards:?}");
-    let (_, count) = cluster.call("GET", &format!("{base}/process-instance/count"), None).await?;
+    let (_, count) = cluster
+        .call("GET", &format!("{base}/process-instance/count"), None)
+        .await?;
     ensure!(count["count"] == 20, "{count}");
 
     let status = cluster.admin(&["--output", "json", "status"]).await?;
-    ensure!(status.status.success(), "{}", String::from_utf8_lossy(&status.stderr));
+    ensure!(
+        status.status.success(),
+        "{}",
+        String::from_utf8_lossy(&status.stderr)
+    );
     let shown: Value = serde_json::from_slice(&status.stdout)?;
     ensure!(shown.to_string().contains("https://127.0.0.1"), "{shown}");
     let deployed = cluster.admin(&["deploy", &model.display().to_string()]).await?;
-    ensure!(deployed.status.success(), "{}", String::from_utf8_lossy(&deployed.stderr));
+    ensure!(
+        deployed.status.success(),
+        "{}",
+        String::from_utf8_lossy(&deployed.stderr)
+    );
 
     // Neither without TLS nor without a certificate does a node answer.
     let port = cluster.nodes["a"][0].url.rsplit(':').next().unwrap_or_default();

@@ -22,7 +22,10 @@ struct Twice {
 impl Twice {
     async fn send(&self, method: &str, path: &str, body: &Value, key: Option<&str>) -> Result<(u16, Value)> {
         let url = format!("{}{path}", self.base);
-        let mut request = self.client.request(method.parse()?, url).basic_auth(USER.0, Some(USER.1));
+        let mut request = self
+            .client
+            .request(method.parse()?, url)
+            .basic_auth(USER.0, Some(USER.1));
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
         }
@@ -31,7 +34,10 @@ impl Twice {
         }
         let answer = request.send().await?;
         let status = answer.status().as_u16();
-        Ok((status, serde_json::from_str(&answer.text().await?).unwrap_or(Value::Null)))
+        Ok((
+            status,
+            serde_json::from_str(&answer.text().await?).unwrap_or(Value::Null),
+        ))
     }
 
     async fn get(&self, path: &str) -> Result<Value> {
@@ -50,7 +56,9 @@ impl Twice {
             let key = format!("{prefix}-{n}");
             let url = format!("{}/process-definition/key/repeated/start", self.base);
             let request = self.client.post(url).basic_auth(USER.0, Some(USER.1));
-            let request = request.header("X-Stellwerk-Where", "1").json(&json!({"businessKey": key}));
+            let request = request
+                .header("X-Stellwerk-Where", "1")
+                .json(&json!({"businessKey": key}));
             let answer = request.send().await?;
             let shard = answer.headers().get("x-stellwerk-shard").cloned();
             let started: Value = answer.json().await?;
@@ -68,19 +76,31 @@ impl Twice {
         self.restart(Some(point)).await?;
         let first = self.send(method, path, body, Some(&key)).await;
         let process = &mut self.cluster.nodes.get_mut("a").context("shard a")?[0].process;
-        let died = wait_for("its death", Duration::from_secs(30), async || Ok((!process.runs()).then_some(())));
-        died.await.with_context(|| format!("{path}: the node never met {point}; answered {first:?}"))?;
+        let died = wait_for("its death", Duration::from_secs(30), async || {
+            Ok((!process.runs()).then_some(()))
+        });
+        died.await
+            .with_context(|| format!("{path}: the node never met {point}; answered {first:?}"))?;
         // An entry of the log may have been appended, and answered, by the other shard.
         if let Ok((status, answer)) = first
             && point == COMMITTED
         {
-            ensure!((502..=504).contains(&status), "{path}: {status} {answer} of a node that died");
+            ensure!(
+                (502..=504).contains(&status),
+                "{path}: {status} {answer} of a node that died"
+            );
         }
         self.restart(None).await?;
         let (status, answer) = self.send(method, path, body, Some(&key)).await?;
-        ensure!((200..300).contains(&status), "{path}, repeated: {status} {answer}");
+        ensure!(
+            (200..300).contains(&status),
+            "{path}, repeated: {status} {answer}"
+        );
         let (again, same) = self.send(method, path, body, Some(&key)).await?;
-        ensure!((again, &same) == (status, &answer), "{path}: {same} after {answer}");
+        ensure!(
+            (again, &same) == (status, &answer),
+            "{path}: {same} after {answer}"
+        );
         Ok(answer)
     }
 
@@ -92,10 +112,16 @@ impl Twice {
             }
         }
         self.cluster.start_node_that_dies("a", point)?;
-        wait_for("shard a to be served again", Duration::from_secs(60), async || {
-            let (status, _) = self.send("GET", "/process-instance/count", &Value::Null, None).await?;
-            Ok((status == 200).then_some(()))
-        })
+        wait_for(
+            "shard a to be served again",
+            Duration::from_secs(60),
+            async || {
+                let (status, _) = self
+                    .send("GET", "/process-instance/count", &Value::Null, None)
+                    .await?;
+                Ok((status == 200).then_some(()))
+            },
+        )
         .await
     }
 }
@@ -106,8 +132,14 @@ async fn a_command_whose_node_died_before_it_answered_is_had_once_when_it_is_rep
     let base = cluster.routers[0].base();
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/repeated.bpmn");
     cluster.deploy(&base, &model).await?;
-    let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build()?;
-    let mut it = Twice { cluster, base, client };
+    let client = reqwest::Client::builder()
+        .timeout(Duration::from_secs(60))
+        .build()?;
+    let mut it = Twice {
+        cluster,
+        base,
+        client,
+    };
     let result = all(&mut it).await;
     result.with_context(|| it.cluster.last_words())
 }
@@ -124,24 +156,47 @@ async fn all(it: &mut Twice) -> Result<()> {
         )
         .await?;
     let id = started["id"].as_str().context("an id")?.to_owned();
-    ensure!(it.count(&format!("/process-instance/count?businessKey={key}")).await? == 2);
+    ensure!(
+        it.count(&format!("/process-instance/count?businessKey={key}"))
+            .await?
+            == 2
+    );
 
     // Commands by id: one that a second time would fail, and one that a second time would do more.
     let of_instance = format!("/task?processInstanceId={id}");
-    let task = it.get(&of_instance).await?[0]["id"].as_str().context("a task")?.to_owned();
-    it.twice(COMMITTED, "POST", &format!("/task/{task}/complete"), &json!({})).await?;
+    let task = it.get(&of_instance).await?[0]["id"]
+        .as_str()
+        .context("a task")?
+        .to_owned();
+    it.twice(COMMITTED, "POST", &format!("/task/{task}/complete"), &json!({}))
+        .await?;
     ensure!(it.get(&of_instance).await?[0]["taskDefinitionKey"] == "more");
     let more = json!({"instructions": [{"type": "startBeforeActivity", "activityId": "work"}]});
-    it.twice(COMMITTED, "POST", &format!("/process-instance/{id}/modification"), &more).await?;
+    it.twice(
+        COMMITTED,
+        "POST",
+        &format!("/process-instance/{id}/modification"),
+        &more,
+    )
+    .await?;
     ensure!(it.count(&format!("/task/count?processInstanceId={id}")).await? == 2);
 
     // A message whose receiver all shards are searched for, and a signal that both shards hear.
     let (id, key) = it.instance("message").await?;
-    it.twice(COMMITTED, "POST", "/message", &json!({"messageName": "ring", "businessKey": key})).await?;
+    it.twice(
+        COMMITTED,
+        "POST",
+        "/message",
+        &json!({"messageName": "ring", "businessKey": key}),
+    )
+    .await?;
     let rung = format!("/task/count?taskDefinitionKey=answer&processInstanceId={id}");
     ensure!(it.count(&rung).await? == 1);
-    let instances = it.count("/process-instance/count?processDefinitionKey=repeated").await?;
-    it.twice(COMMITTED, "POST", "/signal", &json!({"name": "alarm"})).await?;
+    let instances = it
+        .count("/process-instance/count?processDefinitionKey=repeated")
+        .await?;
+    it.twice(COMMITTED, "POST", "/signal", &json!({"name": "alarm"}))
+        .await?;
     let alarmed = it.count("/task/count?taskDefinitionKey=run").await?;
     ensure!(alarmed == instances, "{alarmed} of {instances}");
 

@@ -6,7 +6,9 @@ use testkit::cluster::{Cluster, USER};
 
 /// Starts an instance, or asks for one: gives the answer and the shard that gave it.
 async fn ask(request: reqwest::RequestBuilder) -> Result<(Value, String)> {
-    let request = request.basic_auth(USER.0, Some(USER.1)).header("X-Stellwerk-Where", "1");
+    let request = request
+        .basic_auth(USER.0, Some(USER.1))
+        .header("X-Stellwerk-Where", "1");
     let answer = request.send().await?;
     let shard = answer.headers().get("x-stellwerk-shard").cloned();
     let status = answer.status();
@@ -69,6 +71,9 @@ async fn s3_26_two_routers_place_each_key_alike_while_slots_move_and_one_of_them
     let count = format!("{}/process-instance/count?processDefinitionKey=receive", bases[1]);
     let (status, count) = cluster.call("GET", &count, None).await?;
     let expected = 5 * keys.len() + meanwhile;
-    ensure!(status == 200 && count["count"] == expected, "{count}, not {expected}");
+    ensure!(
+        status == 200 && count["count"] == expected,
+        "{count}, not {expected}"
+    );
     Ok(())
 }

@@ -118,15 +118,27 @@ async fn s3_30_one_trace_leads_from_the_router_over_the_node_to_the_database() -
             ensure!(span.start_time_unix_nano <= span.end_time_unix_nano);
             parent = hex(&span.span_id);
         }
-        let of_trace = got.iter().filter(|(_, span)| hex(&span.trace_id) == traceparent[3..35]);
+        let of_trace = got
+            .iter()
+            .filter(|(_, span)| hex(&span.trace_id) == traceparent[3..35]);
         anyhow::Ok(of_trace.count())
     };
     let (router, node) = ("stellwerk-router", "stellwerk-engine-node");
     let start = "POST /process-definition/key/{key}/start";
-    let way = [(router, start), (router, "shard a"), (node, start), (node, "database: write batch")];
+    let way = [
+        (router, start),
+        (router, "shard a"),
+        (node, start),
+        (node, "database: write batch"),
+    ];
     assert_eq!(check(PARENT, &way)?, way.len());
     let list = "GET /process-instance";
-    let way = [(router, list), (router, "shard a"), (node, list), (node, "database: list process_instance")];
+    let way = [
+        (router, list),
+        (router, "shard a"),
+        (node, list),
+        (node, "database: list process_instance"),
+    ];
     assert_eq!(check(READ, &way)?, way.len());
     assert_eq!(got.len(), 2 * way.len());
     Ok(())

@@ -38,7 +38,9 @@ impl Ctx<'_, '_> {
             }
             // A wait that can't be read leaves the job due as it was, as in the reference.
             let wait = cycle.due(retries, now);
-            due = wait.map_or(due, |due| later(due, row.id, retries, self.env.retries.jitter, now));
+            due = wait.map_or(due, |due| {
+                later(due, row.id, retries, self.env.retries.jitter, now)
+            });
         }
         let failed = Job {
             retries,
@@ -129,7 +131,9 @@ impl Definition {
             job.retries = cycle.at_first();
         }
         let wait = cycle.due(job.retries, now);
-        job.due = wait.map_or(job.due, |due| later(due, job.id, job.retries, default.jitter, now));
+        job.due = wait.map_or(job.due, |due| {
+            later(due, job.id, job.retries, default.jitter, now)
+        });
     }
 }
 
@@ -138,7 +142,8 @@ impl Definition {
 fn later(due: Option<Millis>, job: Id, retries: i32, jitter: u8, now: Millis) -> Option<Millis> {
     let wait = due?.saturating_sub(now).max(0);
     // The multiplier of splitmix64: ids made one after the other differ in few bits.
-    let seed = (job.0.as_u64_pair().1 ^ u64::from(retries.unsigned_abs())).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let seed =
+        (job.0.as_u64_pair().1 ^ u64::from(retries.unsigned_abs())).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let part = (seed >> 54) as Millis;
     Some(due? + (wait / 100).saturating_mul(jitter.into()).saturating_mul(part) / 1024)
 }
@@ -203,7 +208,10 @@ mod tests {
         assert_eq!(at(1, 0), 60_000);
         let times: std::collections::BTreeSet<i64> = (0..100).map(|random| at(random, 50)).collect();
         assert!(times.len() > 80, "{times:?}");
-        assert!(times.iter().all(|time| (60_000..90_000).contains(time)), "{times:?}");
+        assert!(
+            times.iter().all(|time| (60_000..90_000).contains(time)),
+            "{times:?}"
+        );
         assert_eq!(later(None, job(1), 3, 50, now), None);
         assert_eq!(later(Some(now - 5), job(1), 3, 50, now), Some(now - 5));
     }
