@@ -195,6 +195,7 @@ fn s3_15_retry_cycles_come_from_the_element_else_from_the_global_default() {
     twin.retries = Retries {
         tries: 1,
         cycle: Some("R3/PT5S"),
+        jitter: 0,
     };
     let of_default = [after(2, 5), after(1, 5), after(0, 5), after(0, 5)];
     assert_eq!(failures(&mut twin), of_default);

@@ -6,8 +6,7 @@ use crate::{
     query::batch::{self, Led},
     rest::error,
     store::{
-        BatchJobChange, BatchJobs, BatchWork, JobSetting, NewJob, Remains, Row, StoreError, Subject,
-        WhichJobs,
+        BatchJobChange, BatchJobs, BatchWork, JobSetting, NewJob, Remains, StoreError, Subject, WhichJobs,
     },
 };
 use bpmn_core::{Id, Millis};
@@ -132,8 +131,7 @@ pub async fn everywhere(app: &App, batch: Id, ask: Ask) -> Result<i64, String> {
 /// Those of the database.
 pub async fn led_here(app: &App) -> Result<Vec<Led>, StoreError> {
     let found = app.engine.store().select(&batch::led()).await?;
-    let read = |row: &Box<dyn Row>| batch::led_row(&**row);
-    found.rows.iter().map(read).collect()
+    found.rows.iter().map(|row| batch::led_row(&**row)).collect()
 }
 
 /// The batches that run, on all shards.
