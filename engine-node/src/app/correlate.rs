@@ -159,10 +159,8 @@ impl Engine {
             .await
         {
             Err(EngineError::NotFound { .. }) => Err(no_match(&message.name)),
-            // Its instance lives on without it: another message was faster.
-            Err(EngineError::Rejected(Rejection::NotFound { id, .. })) if id == subscription => {
-                Err(no_match(&message.name))
-            }
+            // Its instance lives on without it, or has ended: another message was faster.
+            Err(EngineError::Rejected(Rejection::NotFound { .. })) => Err(no_match(&message.name)),
             other => other,
         }
     }

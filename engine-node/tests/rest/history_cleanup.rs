@@ -12,7 +12,8 @@ async fn ended(api: &Api) -> String {
 
 #[tokio::test]
 async fn s3_07_what_has_expired_is_gone_after_a_cleanup_was_asked_for() {
-    let api = Api::quiet().await;
+    // The clean-up is a job: it runs where jobs do.
+    let api = Api::running().await;
     api.deploy(ORDER).await;
     let missing = api
         .with_headers("GET", "/history/cleanup/job", &[], Value::Null)
@@ -73,11 +74,7 @@ async fn s2_37_a_sink_gets_what_was_written_and_the_cleanup_waits_for_it() {
     let directory = std::env::temp_dir().join(format!("stellwerk-sink-{}", std::process::id()));
     let file = directory.join("history.ndjson");
     let target = Target::File(file.clone());
-    let api = Api::with(|options| {
-        options.job_executor_activate = false;
-        options.history_care.history_sink = Some(target);
-    })
-    .await;
+    let api = Api::with(|options| options.history_care.history_sink = Some(target)).await;
     api.deploy(ORDER).await;
     // The sink is down: its directory isn't there.
     while api.app.engine.store().history_backlog().await.unwrap().batches == 0 {
