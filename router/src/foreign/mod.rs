@@ -36,7 +36,6 @@ use rest_api::{
 use service::ConfigError;
 use std::{str::FromStr, sync::Arc};
 use tokio::time::Instant;
-use topology::Coverage;
 
 /// Largest answer whose ids are learned, in bytes; of a larger one they are asked for when they come.
 const LEARNED: u64 = 4 << 20;
@@ -93,13 +92,9 @@ impl Foreign {
                 return wrong(format!("{name} is listed twice"));
             }
             let node = |url: &String| Arc::new(Node::foreign(name.clone(), url));
-            foreign.shards.push(Shard {
-                name: name.clone(),
-                nodes: servers.urls.iter().map(node).collect(),
-                behind: false,
-                coverage: Coverage::default(),
-                gate: Arc::new(crate::gate::Gate::new(concurrency)),
-            });
+            let nodes = servers.urls.iter().map(node).collect();
+            let gate = Arc::new(crate::gate::Gate::new(concurrency));
+            foreign.shards.push(Shard::new(name.clone(), nodes, false, gate));
             foreign.percents.push(*percent);
         }
         match foreign.percents.iter().sum::<u32>() {
