@@ -4,13 +4,14 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
 use service::{
     Secret,
+    calls::{causes, connector},
     trace::{Active, Kind, Parent, Tracer},
 };
 use std::{error::Error, sync::Arc, time::Duration};
@@ -85,15 +86,7 @@ impl Upstream {
         metrics: Metrics,
         tracer: Option<Tracer>,
     ) -> Result<Upstream, http::header::InvalidHeaderValue> {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(Duration::from_secs(1)));
-        connector.enforce_http(false);
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
+        let connector = connector(HttpConnector::new(), tls, Duration::from_secs(1));
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(30))
@@ -227,7 +220,7 @@ impl Upstream {
                 Err(Failure {
                     written,
                     kind: if written { "lost" } else { "connect" },
-                    why: chain(&error),
+                    why: causes(&error),
                 })
             }
             Err(_) => Err(Failure {
@@ -237,14 +230,4 @@ impl Upstream {
             }),
         }
     }
-}
-
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }

@@ -10,6 +10,7 @@ mod secret;
 mod shutdown;
 mod values;
 
+pub mod calls;
 pub mod node_client;
 pub mod options;
 pub mod pem;

@@ -1,8 +1,12 @@
 //! Calls of nodes, over TLS where their URL says so: what another node and an operator's tool make.
-use crate::{ConfigError, NodeTls, tls::Identity};
+use crate::{
+    ConfigError, NodeTls,
+    calls::{causes, connector},
+    tls::Identity,
+};
 use http::{Method, Response};
 use http_body_util::BodyExt;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
@@ -57,19 +61,10 @@ impl NodeClient {
     /// A file of the options can't be read, or one of a pair is missing.
     pub fn new(tls: &NodeTls, connecting: Duration, patience: Duration) -> Result<NodeClient, ConfigError> {
         let (config, identity) = tls.client()?;
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(connecting));
-        connector.enforce_http(false);
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(config)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
-            .build(connector);
+            .build(connector(HttpConnector::new(), config, connecting));
         Ok(NodeClient {
             requests: reqwest::Client::builder().no_proxy().build().unwrap_or_default(),
             client,
@@ -93,16 +88,16 @@ impl NodeClient {
     /// # Errors
     /// No connection, no answer in time, or one that broke off.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, CallError> {
-        let unsent = |error: reqwest::Error| CallError::NotSent(chain(&error));
+        let unsent = |error: reqwest::Error| CallError::NotSent(causes(&error));
         let request = request.build().and_then(TryInto::try_into).map_err(unsent)?;
-        let lost = |error: &dyn std::error::Error| CallError::NoAnswer(chain(error));
+        let lost = |error: &(dyn std::error::Error + 'static)| CallError::NoAnswer(causes(error));
         let call = async {
             let answer = self
                 .client
                 .request(request)
                 .await
                 .map_err(|e| match e.is_connect() {
-                    true => CallError::NotSent(chain(&e)),
+                    true => CallError::NotSent(causes(&e)),
                     false => lost(&e),
                 })?;
             let (head, body) = answer.into_parts();
@@ -112,15 +107,4 @@ impl NodeClient {
         let late = |_| CallError::NoAnswer(format!("no answer within {:?}", self.patience));
         timeout(self.patience, call).await.map_err(late)?
     }
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }

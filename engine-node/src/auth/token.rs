@@ -4,7 +4,7 @@ use arc_swap::ArcSwapOption;
 use clap::Args;
 use http::{Uri, header};
 use http_body_util::{BodyExt, Empty, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
@@ -14,7 +14,7 @@ use jsonwebtoken::{
     jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet},
 };
 use serde_json::{Map, Value};
-use service::ConfigError;
+use service::{ConfigError, calls::connector};
 use sha2::{Digest, Sha256};
 use std::{
     path::{Path, PathBuf},
@@ -155,11 +155,6 @@ impl Tokens {
         }
         let tls = tls::client(options.jwt_ca_file.as_deref())
             .map_err(|why| ConfigError::new("jwt-ca-file", why))?;
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .build();
         Ok(Tokens {
             issuer,
             audience: options.jwt_audience.clone(),
@@ -169,7 +164,7 @@ impl Tokens {
             ttl: options.jwt_keys_ttl,
             between: BETWEEN,
             source,
-            https: Client::builder(TokioExecutor::new()).build(connector),
+            https: Client::builder(TokioExecutor::new()).build(connector(HttpConnector::new(), tls, FETCH)),
             keys: ArcSwapOption::empty(),
             asked: Mutex::new(None),
             right: quick_cache::sync::Cache::new(TOKENS),

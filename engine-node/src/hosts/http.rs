@@ -15,7 +15,7 @@ use http::{
 };
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy::{
         Client,
@@ -25,6 +25,7 @@ use hyper_util::{
 };
 use reqwest::Url;
 use serde_json::{Map, Value as Json};
+use service::calls::{causes, connector};
 use std::{
     collections::HashMap,
     future::Future,
@@ -97,12 +98,8 @@ impl Http {
     /// TLS can't be set up.
     pub fn new(filter: Filter, limits: HttpLimits, sharers: Sharers) -> Result<Http, String> {
         let client = |filter: Option<Filter>| -> Result<Pooled, String> {
-            let mut plain = HttpConnector::new_with_resolver(Guard(filter));
-            plain.enforce_http(false);
-            plain.set_nodelay(true);
-            plain.set_connect_timeout(Some(limits.connect));
-            let secured = HttpsConnectorBuilder::new().with_tls_config(crate::tls::client(None)?);
-            let connector = secured.https_or_http().enable_http1().wrap_connector(plain);
+            let plain = HttpConnector::new_with_resolver(Guard(filter));
+            let connector = connector(plain, crate::tls::client(None)?, limits.connect);
             Ok(Client::builder(TokioExecutor::new()).build(connector))
         };
         Ok(Http {
@@ -268,7 +265,7 @@ impl Http {
             .await
             .map_err(|error| match source::<Internal>(&error) {
                 Some(_) => refused("the target is internal; --connector-allow opens it"),
-                None => Trouble::Failed(chain(&error)),
+                None => Trouble::Failed(causes(&error)),
             })
     }
 
@@ -311,7 +308,7 @@ impl Http {
             .is_some_and(|kind| kind.to_ascii_lowercase().contains("charset=iso-8859-1"));
         let (mut body, mut stream) = (Vec::new(), response.into_body());
         while let Some(frame) = stream.frame().await {
-            let frame = frame.map_err(|error| Trouble::Failed(chain(&error)))?;
+            let frame = frame.map_err(|error| Trouble::Failed(causes(&error)))?;
             let Ok(part) = frame.into_data() else { continue };
             if (body.len() + part.len()) as u64 > self.limits.response {
                 let most = self.limits.response;
@@ -486,11 +483,4 @@ fn title_case(name: &str) -> String {
 /// The error of that kind behind another.
 fn source<'e, T: std::error::Error + 'static>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e T> {
     std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
-}
-
-/// An error with its causes.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let texts: Vec<String> = causes.map(ToString::to_string).collect();
-    texts.join(": ")
 }

@@ -7,6 +7,7 @@ pub mod case;
 pub mod engine;
 pub mod generate;
 pub mod history;
+mod plans;
 pub mod run;
 pub mod shorthand;
 pub mod state;

@@ -2,7 +2,7 @@
 use super::{
     case::{Case, Step, changes},
     engine::Engine,
-    history, shorthand,
+    history, plans, shorthand,
     state::{Jobs, State, capture, text},
     steps,
 };
@@ -22,6 +22,8 @@ pub struct Run<'a> {
     jobs: Jobs,
     /// When each step began, in ms.
     begun: Vec<i64>,
+    /// Definition and id of the main instance that was there last.
+    main: Option<(String, String)>,
     pub state: State,
 }
 
@@ -85,6 +87,7 @@ impl<'a> Run<'a> {
             definitions: Vec::new(),
             jobs: Jobs::new(),
             begun: Vec::new(),
+            main: None,
             state: State::default(),
         }
     }
@@ -108,6 +111,10 @@ impl<'a> Run<'a> {
             .collect();
         state.lines.sort();
         let changes = changes(&self.state.lines, &state.lines);
+        let main = (state.definitions.get(&self.key), state.instances.get(&self.key));
+        if let (Some(definition), Some(id)) = main {
+            self.main = Some((definition.clone(), id.clone()));
+        }
         self.state = state;
         Ok(Step {
             what: step.what.clone(),
@@ -171,6 +178,10 @@ impl<'a> Run<'a> {
         let what = step.what.replace("KEY", &self.key);
         if what == "deploy" {
             return self.deploy(step).await;
+        }
+        let main = self.main.as_ref();
+        if let Some(answer) = plans::perform(&what, &self.key, main, self.engine).await? {
+            return Ok(answer);
         }
         let call = steps::call(&what, &self.key, &self.state)?;
         if let Some(id) = &call.locks {

@@ -18,6 +18,8 @@ pub struct State {
     pub lines: Vec<String>,
     /// Ids by name, of each kind.
     pub instances: BTreeMap<String, String>,
+    /// The definition's id by the name of its instance.
+    pub definitions: BTreeMap<String, String>,
     pub nodes: BTreeMap<String, String>,
     pub executions: BTreeMap<String, String>,
     execution_names: HashMap<String, String>,
@@ -223,6 +225,14 @@ pub async fn capture(
         // The tree has the id of the definition, in which a long key isn't.
         root.element = text(instance, "definitionKey").to_owned();
         root.text = members(instance, &["businessKey", "suspended", "tenantId"]);
+        // The first isn't shown: most cases have no other.
+        let version = text(instance, "definitionId")
+            .split(':')
+            .nth(1)
+            .unwrap_or_default();
+        if version.parse().is_ok_and(|version: u32| version > 1) {
+            root.text += &format!(" version={version}");
+        }
     }
     if roots.len() > 1 {
         for instance in &instances {
@@ -242,6 +252,12 @@ pub async fn capture(
     }
     let mut state = State::default();
     name_nodes(&mut state, &mut nodes, &roots, &rows);
+    for instance in &instances {
+        let name = state.name(text(instance, "id")).to_owned();
+        state
+            .definitions
+            .insert(name, text(instance, "definitionId").to_owned());
+    }
     name_executions(&mut state, &nodes, &executions, &rows);
     let there: HashSet<&str> = executions.iter().map(|e| text(e, "id")).collect();
     let mut listed = HashSet::new();

@@ -5,7 +5,7 @@
 //! `ext-error TASK CODE`, `ext-retries TASK N`, `job JOB`, `retries JOB N`, `message NAME [business=…] [of=INSTANCE]
 //! [where=VARIABLE:VALUE] [all]`, `deliver SUBSCRIPTION`, `signal NAME [to=EXECUTION]`, `trigger EXECUTION`,
 //! `set [EXECUTION] {variables}`, `remove VARIABLE…`, `suspend|activate [INSTANCE]`, `delete [INSTANCE]`,
-//! `modify [INSTANCE] {body}`. Names are those of the lines of the state.
+//! `modify [INSTANCE] {body}`; [`plans`](super::plans) has `migrate` and `restart`. Names are those of the lines of the state.
 use super::state::State;
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};

@@ -1,5 +1,5 @@
 //! Chooses what to do next from what the state offers.
-use super::{Dice, deploys, model::BEGIN};
+use super::{Dice, Meddling, deploys, model::BEGIN, versions};
 use crate::differential::{
     case::{Case, Step},
     run::Run,
@@ -9,21 +9,24 @@ use anyhow::Result;
 const MAX_STEPS: usize = 14;
 
 /// Deploys and starts the process, goes on at random until nothing is left, and notes it all.
-/// With `changes` operators meddle: modification, assignment, retries.
+/// Operators meddle beside.
 pub async fn record(
     run: &mut Run<'_>,
     case: &mut Case,
     model: String,
     seed: u64,
-    changes: bool,
+    meddling: Meddling,
 ) -> Result<()> {
     let mut dice = Dice::new(seed ^ 0x5eed);
-    let elements = if changes { elements(&model) } else { Vec::new() };
+    let elements = match meddling {
+        Meddling::None => Vec::new(),
+        Meddling::Changes | Meddling::Versions => elements(&model),
+    };
     let how = match model.contains(BEGIN) {
         true => "message begin",
         false => "start",
     };
-    let deployed = run.step(&deploys(model)).await?;
+    let deployed = run.step(&deploys(model.clone())).await?;
     let refused = deployed.refused.is_some();
     case.steps.push(deployed);
     if refused {
@@ -41,16 +44,45 @@ pub async fn record(
             })
             .await?,
         );
-        next = (case.steps.len() < MAX_STEPS)
-            .then(|| {
-                let change = (!elements.is_empty() && dice.once_in(3))
-                    .then(|| change(run, &mut dice, &elements))
-                    .flatten();
-                change.or_else(|| choose(run, &mut dice))
-            })
-            .flatten();
+        if case.steps.len() >= MAX_STEPS {
+            break;
+        }
+        if meddling == Meddling::Versions && dice.once_in(3) && run.is_main_running() {
+            let (version, instructions) = versions::changed(&model, &mut dice);
+            let deployed = run.step(&deploys(version)).await?;
+            let refused = deployed.refused.is_some();
+            case.steps.push(deployed);
+            if !refused {
+                next = Some(migrate(&instructions, &mut dice));
+                continue;
+            }
+        }
+        if meddling == Meddling::Versions
+            && run.state.instances.is_empty()
+            && !elements.is_empty()
+            && dice.once_in(2)
+        {
+            let initial = ["", " initial"][dice.below(2)];
+            next = Some(format!(
+                "restart {}{initial}",
+                elements[dice.below(elements.len())]
+            ));
+            continue;
+        }
+        next = {
+            let change = (!elements.is_empty() && dice.once_in(3))
+                .then(|| change(run, &mut dice, &elements))
+                .flatten();
+            change.or_else(|| choose(run, &mut dice))
+        };
     }
     Ok(())
+}
+
+fn migrate(instructions: &[(String, String)], dice: &mut Dice) -> String {
+    let update = if dice.once_in(3) { " update" } else { "" };
+    let pairs = instructions.iter().map(|(from, to)| format!(" {from}>{to}"));
+    format!("migrate{update}{}", pairs.collect::<String>())
 }
 
 /// What of the main process an operator may start.

@@ -8,6 +8,7 @@ mod rich;
 mod scopes;
 mod undo;
 mod usual;
+mod versions;
 
 use super::{
     case::{Case, Resource, Step},
@@ -46,7 +47,7 @@ impl Dice {
 }
 
 /// What generated processes may be about: each has more of some elements.
-pub const THEMES: [&str; 15] = [
+pub const THEMES: [&str; 16] = [
     "tasks",
     "gateways",
     "boundary",
@@ -62,7 +63,18 @@ pub const THEMES: [&str; 15] = [
     "scripts",
     "throws",
     "pairs",
+    "versions",
 ];
+
+/// What operators do beside users.
+#[derive(Clone, Copy, PartialEq)]
+enum Meddling {
+    None,
+    /// Modification, assignment, retries.
+    Changes,
+    /// Migration and restart too.
+    Versions,
+}
 
 /// Generates a case and records it on an engine.
 pub async fn generate(engine: &Engine, theme: &str, seed: u64) -> Result<Case> {
@@ -72,8 +84,13 @@ pub async fn generate(engine: &Engine, theme: &str, seed: u64) -> Result<Case> {
         ..Case::default()
     };
     let mut run = Run::new(engine);
-    let changes = theme == "changes" || theme == "pairs" && seed % 4 == 3;
-    let result = drive::record(&mut run, &mut case, model, seed, changes).await;
+    let meddling = match theme {
+        "versions" => Meddling::Versions,
+        "changes" => Meddling::Changes,
+        "pairs" if seed % 4 == 3 => Meddling::Changes,
+        _ => Meddling::None,
+    };
+    let result = drive::record(&mut run, &mut case, model, seed, meddling).await;
     if result.is_ok() {
         case.history = run.history().await?;
     }

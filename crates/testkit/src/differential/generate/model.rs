@@ -12,7 +12,7 @@ pub(super) const BEGIN: &str = " message begin";
 pub fn process(theme: &str, seed: u64) -> String {
     let mut builder = Builder {
         dice: Dice::new(seed),
-        rich: ["data", "events", "changes", "usual"].contains(&theme),
+        rich: ["data", "events", "changes", "usual", "versions"].contains(&theme),
         weights: weights(theme),
         count: 0,
         quiet: false,
