@@ -22,7 +22,7 @@ pub fn connector<R>(
 
 /// An error's text with those of its causes: what a client's error says alone ("client error") helps nobody.
 pub fn causes(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
+    let causes = std::iter::successors(Some(error), |&error| error.source());
     let texts: Vec<String> = causes.map(ToString::to_string).collect();
     texts.join(": ")
 }
