@@ -307,10 +307,17 @@ impl<'a> Ctx<'a, '_> {
         form: Option<NodeIx>,
         variables: &Variables,
     ) -> Result<bool, Rejection> {
-        // In the reference a called instance is nobody yet when it gets its variables.
-        let writer = self.caller().map(|_| Id::NIL);
+        // In the reference a called instance is nobody yet when it gets its variables, nor is one that is restarted outside
+        // of its subprocesses.
+        let called = self.caller().is_some();
+        let process = &self.inst.process;
+        let start = self.def.definition.node(&process.start_element);
+        let place = start.map(|node| node.body.map_or(node, |body| self.node(body)));
+        let outside = place.is_some_and(|node| node.parent.is_none());
+        let nobody = called || (process.restarted_id.is_some() && outside);
+        let writer = nobody.then_some(Id::NIL);
         let here = self.here();
-        self.starting = writer.is_none();
+        self.starting = !called;
         if let Some(name) = &self.def.definition.initiator {
             let user = self.env.user.map(|user| TypedValue::String(user.to_owned()));
             self.set_local(here, None, name, user.unwrap_or(TypedValue::Null), writer);

@@ -13,7 +13,7 @@ use crate::{
 use axum::{Router, response::Response, routing::post};
 use bpmn_core::{
     Id,
-    change::migration::{self, MigrationInstruction, MigrationPlan, Unmapped},
+    change::migration::{self, MigrationInstruction, MigrationPlan, Refused},
     command::Command,
     instance::Instance,
 };
@@ -300,31 +300,40 @@ fn check(call: &Call, given: &Given, instance: &Instance) -> ApiResult<()> {
             process.id, given.source.row.rest_id
         )));
     }
-    let left = migration::unmapped(&given.source.definition, instance, &given.plan);
-    if left.is_empty() {
+    let report = migration::examine(
+        &given.source.reference(),
+        &given.target.definition,
+        instance,
+        &given.plan,
+    );
+    if report.is_empty() {
         return Ok(());
     }
-    const WHY: &str = "There is no migration instruction for this instance's activity";
     let mut message = format!("ENGINE-23004 Cannot migrate process instance '{}':\n", process.id);
-    let (mut activities, mut transitions) = (Vec::new(), Vec::new());
-    for Unmapped {
-        id,
-        transition,
-        element,
-    } in left
-    {
-        let (word, member, list) = match transition {
-            true => ("transition", "transitionInstanceId", &mut transitions),
-            false => ("activity", "activityInstanceId", &mut activities),
-        };
-        message += &format!("\tCannot migrate {word} instance '{id}':\n\t\t{WHY}\n");
-        list.push(
-            object!({"migrationInstruction": null, member: id, "sourceScopeId": element, "failures": [WHY]}),
-        );
-    }
+    report
+        .failures
+        .iter()
+        .for_each(|failure| message += &format!("\t{failure}\n"));
+    let mut listed = |refused: &[Refused], word: &str| -> Vec<Value> {
+        let each = refused.iter().map(|one| {
+            message += &format!("\tCannot migrate {word} instance '{}':\n", one.id);
+            one.failures
+                .iter()
+                .for_each(|failure| message += &format!("\t\t{failure}\n"));
+            object!({
+                "migrationInstruction": given.plan.of(&one.element).map(shown),
+                format!("{word}InstanceId"): one.id,
+                "sourceScopeId": one.element,
+                "failures": one.failures,
+            })
+        });
+        each.collect()
+    };
+    let activities = listed(&report.activities, "activity");
+    let transitions = listed(&report.transitions, "transition");
     let report = object!({
         "processInstanceId": process.id.to_string(),
-        "failures": [],
+        "failures": report.failures,
         "activityInstanceValidationReports": activities,
         "transitionInstanceValidationReports": transitions,
     });

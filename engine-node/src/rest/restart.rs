@@ -23,7 +23,7 @@ use crate::{
     store::{Row, StoreError, operations::Told},
 };
 use axum::{Router, response::Response, routing::post};
-use bpmn_core::{Id, change::Instruction, value::TypedValue, value::Variables};
+use bpmn_core::{Id, change::Instruction, passed_on, value::TypedValue, value::Variables};
 use http::StatusCode;
 use rest_api::{ApiError, ApiResult, filters::Filters};
 use serde_json::json;
@@ -190,7 +190,7 @@ fn own_scope(id: Id, initial: bool) -> Filters {
     members.insert("processInstanceId".into(), json!(id.to_string()));
     match initial {
         true => members.insert("initial".into(), json!(true)),
-        false => members.insert("activityInstanceIdIn".into(), json!([id.to_string()])),
+        false => members.insert("executionIdIn".into(), json!([id.to_string()])),
     };
     Filters::from_body(members)
 }
@@ -207,5 +207,6 @@ async fn one_row<R>(
 
 async fn with_content(call: &Call, root: Id, value: TypedValue) -> ApiResult<TypedValue> {
     let contents = Contents::of_root(call, root, &value).await?;
-    Ok(contents.into_whole(&value).folded())
+    // Read and written again, as in the reference.
+    Ok(passed_on(contents.into_whole(&value)).folded())
 }

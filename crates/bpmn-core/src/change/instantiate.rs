@@ -42,7 +42,11 @@ impl Ctx<'_, '_> {
             None => self.way(around)?,
             Some(name) => self.way_from(instruction, around, name)?,
         };
-        self.active_execution(self.scope_execution(way.scope))?;
+        if self.inst.process.suspended {
+            // In the reference it is the execution made for it that is suspended.
+            let beside = self.new_id();
+            self.active_execution(beside)?;
+        }
         let Some(mut scope) = self.make_room(target, &way)? else {
             return Ok(());
         };

@@ -288,7 +288,8 @@ pub(crate) trait Behavior: Debug + Send + Sync {
 
     /// The scope of a boundary event or of an event subprocess's start event has begun: time to wait, with something
     /// that belongs to the scope's token (or, on process level, to the instance) and names the event as its element.
-    /// When that happens, [`Ctx::occurred`] goes on at the event.
+    /// When that happens, [`Ctx::occurred`] goes on at the event. Of what waits itself the same, for a token that is there
+    /// already.
     fn attach(&self, _at: &Node, _host: Id, _ctx: &mut Ctx<'_, '_>) -> Result<(), Rejection> {
         Ok(())
     }

@@ -33,6 +33,13 @@ impl Behavior for ReceiveTask {
         Ok(Next::Wait)
     }
 
+    fn attach(&self, at: &Node, host: Id, ctx: &mut Ctx<'_, '_>) -> Result<(), Rejection> {
+        match &self.name {
+            Some(name) => ctx.subscribe(at, host, EventKind::Message, Some(name)),
+            None => Ok(()),
+        }
+    }
+
     fn is_scope(&self) -> bool {
         self.name.is_some()
     }

@@ -138,10 +138,7 @@ impl Behavior for UserTask {
         for property in &self.properties {
             property.make(at, token, ctx)?;
         }
-        for (place, timeout) in (0..).zip(&self.timeouts) {
-            let (due, repeat) = timeout.due(at, token, ctx)?;
-            ctx.add_job(token, at, JobKind::of_timeout(place), Some(due), repeat)?;
-        }
+        self.attach(at, token, ctx)?;
         let id = ctx.new_id();
         let row = ctx.token(token)?.clone();
         let process = &ctx.inst.process;
@@ -211,6 +208,15 @@ impl Behavior for UserTask {
         }
         ctx.task_created(id)?;
         Ok(Next::Wait)
+    }
+
+    /// Its timeout listeners wait.
+    fn attach(&self, at: &Node, host: Id, ctx: &mut Ctx<'_, '_>) -> Result<(), Rejection> {
+        for (place, timeout) in (0..).zip(&self.timeouts) {
+            let (due, repeat) = timeout.due(at, host, ctx)?;
+            ctx.add_job(host, at, JobKind::of_timeout(place), Some(due), repeat)?;
+        }
+        Ok(())
     }
 
     fn is_scope(&self) -> bool {

@@ -87,7 +87,7 @@ impl<'a> Ctx<'a, '_> {
             .collect()
     }
 
-    fn add_compensation(&mut self, scope: Option<Id>, element: &str) -> Result<Id, Rejection> {
+    pub(crate) fn add_compensation(&mut self, scope: Option<Id>, element: &str) -> Result<Id, Rejection> {
         let scope = self.inner_scope(scope);
         let id = self.new_id();
         let host = self.host(scope);

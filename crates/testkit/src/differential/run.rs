@@ -38,7 +38,8 @@ fn now() -> i64 {
 fn unique_key() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!("diff{:x}x{count:x}", now() & 0xff_ffff_ffff)
+    // Always as long: columns in messages hang on it.
+    format!("diff{:010x}x{count:04x}", now() & 0xff_ffff_ffff)
 }
 
 /// What the engine makes of a case: the same case with refusals, changes and history as they are here. A step that cannot
@@ -100,7 +101,7 @@ impl<'a> Run<'a> {
             let message = body["message"]
                 .as_str()
                 .map_or_else(|| body.to_string(), str::to_owned);
-            let named = self.normal(&message);
+            let named = sorted_report(&self.normal(&message));
             format!("{status} {}: {named}", text(&body, "type")).replace('\n', "\\n")
         });
         let mut state = capture(self.engine, &self.deployments, &self.definitions, &mut self.jobs).await?;
@@ -194,9 +195,16 @@ impl<'a> Run<'a> {
                 bail!("locking: {status} {answer}");
             }
         }
-        self.engine
+        let answer = self
+            .engine
             .send(call.method, &call.path, call.body.as_ref())
-            .await
+            .await?;
+        // It may have ended at once.
+        let told = (text(&answer.1, "definitionId"), text(&answer.1, "id"));
+        if what.starts_with("start") && told.0.starts_with(&format!("{}:", self.key)) {
+            self.main = Some((told.0.to_owned(), told.1.to_owned()));
+        }
+        Ok(answer)
     }
 }
 
@@ -224,6 +232,18 @@ pub fn normal(text: &str, key: &str, state: &State) -> String {
         out = format!("{before}EventSubscriptionEntity{after}");
     }
     out.replace(key, "KEY")
+}
+
+/// The message with what it reports of parts of a plan or an instance in one order: the reference has none.
+fn sorted_report(message: &str) -> String {
+    for part in ["\n\t Migration instruction ", "\n\tCannot migrate "] {
+        let mut blocks: Vec<&str> = message.trim_end().split(part).collect();
+        if blocks.len() > 2 {
+            blocks[1..].sort_unstable();
+            return blocks.join(part) + "\n";
+        }
+    }
+    message.to_owned()
 }
 
 fn is_time(text: &str) -> bool {

@@ -1,100 +1,160 @@
-//! Carrying a plan out: tokens move to the target's elements with all they have; scopes that the target lacks are
-//! removed, those that it has besides are made; what events wait with goes along, is made anew or ends.
-use super::{MigrationPlan, unmapped};
+//! Carrying a plan out, in the reference's two steps. While the instance is one of the source, what has no instruction ends:
+//! events, and scopes, whose content goes to the scope around. Then everything takes the target's names, and goes where the
+//! target has it; scopes that are missing there are made.
+use super::{MigrationPlan, examine, mapping::Mapping};
 use crate::{
     change::find::failed,
     command::Rejection,
     ctx::Ctx,
-    definition::{Definition, Node, NodeIx},
-    instance::{RunState, Token, TokenState},
+    definition::NodeIx,
+    instance::{Token, TokenState},
     tracked::By,
 };
 use std::collections::BTreeMap;
 use topology::Id;
 
+/// Scopes that the target has besides, by the scope around and their node.
+type Made = BTreeMap<(Option<Id>, NodeIx), Id>;
+
 impl<'a> Ctx<'a, '_> {
     /// Migrates the instance to another definition.
     pub(crate) fn migrate(&mut self, target: Id, plan: &MigrationPlan) -> Result<(), Rejection> {
-        let world = self.env.world;
-        let found = world.definition(target);
+        let found = self.env.world.definition(target);
         let target =
             found.ok_or_else(|| Rejection::BadRequest(format!("process definition {target} is unknown")))?;
         let source = self.def;
-        if let Some(left) = unmapped(source.definition, self.inst, plan).first() {
-            return Err(Rejection::NotValid(format!(
-                "There is no migration instruction for this instance's activity: '{}'",
-                left.element
-            )));
+        let report = examine(&source, target.definition, self.inst, plan);
+        if !report.is_empty() {
+            let mut refused = report.activities.iter().chain(&report.transitions);
+            let first = refused
+                .next()
+                .map(|one| format!("{}: '{}'", one.failures.join("; "), one.element));
+            return Err(Rejection::NotValid(
+                first.unwrap_or_else(|| report.failures.join("; ")),
+            ));
         }
-        self.refuse_compensation()?;
-        // Parents before children, so that a child finds where its parent has gone.
-        let mut order: Vec<Id> = self.ids_in(None);
-        let mut next = 0;
-        while let Some(&token) = order.get(next) {
-            next += 1;
-            order.extend(self.ids_in(Some(token)));
-        }
-        let was_scope: BTreeMap<Id, bool> = order
+        let mapping = Mapping::new(source.definition, target.definition, plan);
+        let all = self.outermost_first();
+        let waits = self.sort_waits(&mapping, &all)?;
+        let was_scope: BTreeMap<Id, bool> = all
             .iter()
             .filter_map(|id| self.inst.tokens.get(*id))
             .map(|t| (t.id, self.in_scope_activity(t)))
             .collect();
-        let events = self.events_of(source.definition, plan, &order)?;
+        self.end_unmapped(&waits);
+        let tokens = self.leave_unmapped(&mapping, &all)?;
+        self.forget_unmapped(&mapping, &tokens)?;
+
         self.def = target;
         self.recording = self.env.history.of(&target.definition.key);
-        self.rename(target.id, plan);
-        let mut made = BTreeMap::new();
-        let mut gone = Vec::new();
-        for &token in &order {
-            match plan.of(&events.elements[&token]) {
-                Some(_) => self.put_in_place(token, &gone, &mut made)?,
-                None if self.token(token)?.state == TokenState::Iteration => {}
-                None => gone.push(token),
+        self.rename(target.id, &mapping);
+        let mut made = Made::new();
+        for &token in &tokens {
+            if self.token(token)?.state != TokenState::Iteration {
+                self.put_in_place(token, &mut made)?;
             }
         }
-        for scope in gone.into_iter().rev() {
-            self.end_waits(scope);
-            // It ends as what it was: in history it stays one of the source.
-            (self.def, self.inst.process.definition_id) = (source, source.id);
-            self.cancel_token(scope, None)?;
-            (self.def, self.inst.process.definition_id) = (target, target.id);
-        }
-        for (&token, &was) in &was_scope {
+        self.migrate_remembered(&mapping, &tokens)?;
+        for &token in &tokens {
+            let was = was_scope.get(&token).copied().unwrap_or_default();
             self.settle(token, was)?;
         }
-        self.migrate_events(&events, plan)?;
+        self.migrate_waits(&waits)?;
         self.set_variables(None, &plan.variables);
         Ok(())
     }
 
-    fn ids_in(&self, scope: Option<Id>) -> Vec<Id> {
-        self.tokens_in(scope).map(|t| t.id).collect()
-    }
-
-    fn refuse_compensation(&self) -> Result<(), Rejection> {
-        let states = [TokenState::EventScope, TokenState::Compensating];
-        let mut tokens = self.inst.tokens.iter();
-        match tokens.find(|t| states.contains(&t.state)) {
-            Some(token) => Err(Rejection::BadRequest(format!(
-                "migration of an instance with compensation, at '{}', is not supported yet",
-                token.element
-            ))),
-            None => Ok(()),
+    /// The tokens that run, parents before children.
+    fn outermost_first(&self) -> Vec<Id> {
+        let ids_in = |scope: Option<Id>| self.tokens_in(scope).map(|t| t.id).collect::<Vec<_>>();
+        let mut order = ids_in(None);
+        let mut next = 0;
+        while let Some(&token) = order.get(next) {
+            next += 1;
+            order.extend(ids_in(Some(token)));
         }
+        order
     }
 
-    /// Everything gets the target's names; scopes that have no instruction keep theirs until they go.
-    fn rename(&mut self, definition: Id, plan: &MigrationPlan) {
-        let new = |element: &str| plan.of(element).map(|i| i.target.clone());
+    /// Cancels the scopes that have no instruction, inner ones first, each when what is in it has gone to the scope around. Gives
+    /// the tokens that stay.
+    fn leave_unmapped(&mut self, mapping: &Mapping<'_>, order: &[Id]) -> Result<Vec<Id>, Rejection> {
+        let mut gone = Vec::new();
+        for &scope in order.iter().rev() {
+            let row = self.token(scope)?.clone();
+            if row.state == TokenState::Iteration || mapping.of(&row.element).is_some() {
+                continue;
+            }
+            let iterations = self
+                .tokens_in(Some(scope))
+                .filter(|t| t.state == TokenState::Iteration);
+            for iteration in iterations.map(|t| t.id).collect::<Vec<_>>() {
+                self.dissolve(iteration, row.parent_id)?;
+                gone.push(iteration);
+            }
+            let inside: Vec<Id> = self.tokens_in(Some(scope)).map(|t| t.id).collect();
+            for token in inside {
+                self.change_token(token, |inner| inner.parent_id = row.parent_id)?;
+            }
+            self.hand_over(scope, row.parent_id)?;
+            self.end_waits(scope);
+            self.cancel_token(scope, None)?;
+            gone.push(scope);
+        }
+        Ok(order.iter().copied().filter(|id| !gone.contains(id)).collect())
+    }
+
+    /// Removes an iteration of a body that goes; its variables stay with the activity that was repeated.
+    fn dissolve(&mut self, iteration: Id, around: Option<Id>) -> Result<(), Rejection> {
+        let inside: Vec<Id> = self.tokens_in(Some(iteration)).map(|t| t.id).collect();
+        for &token in &inside {
+            self.change_token(token, |row| row.parent_id = around)?;
+        }
+        if let [only] = inside[..] {
+            let own = self
+                .inst
+                .variables
+                .by(By::Scope(iteration))
+                .map(|v| v.id)
+                .collect::<Vec<_>>();
+            for id in own {
+                if let Some(variable) = self.inst.variables.remove(id) {
+                    let mut moved = (*variable).clone();
+                    moved.scope_id = only;
+                    self.inst.variables.insert(moved);
+                }
+            }
+        }
+        self.remove_token(iteration);
+        Ok(())
+    }
+
+    /// Everything but events gets the target's names.
+    fn rename(&mut self, definition: Id, mapping: &Mapping<'_>) {
+        let new = |element: &str| mapping.id_of(element);
         self.inst.process.definition_id = definition;
         let tokens: Vec<(Id, String)> = self
             .inst
             .tokens
             .iter()
+            .filter(|t| t.state != TokenState::EventScope)
             .filter_map(|t| Some((t.id, new(&t.element)?)))
             .collect();
         for (id, element) in tokens {
-            self.inst.tokens.update(id, |t| t.element = element);
+            let only_flow = mapping
+                .target
+                .node(&element)
+                .and_then(|node| match node.outgoing[..] {
+                    [flow] => Some(mapping.target.flows[flow].id.clone()),
+                    _ => None,
+                });
+            self.inst.tokens.update(id, |t| {
+                // The flow that it is about to take, by the target's name.
+                if t.state == TokenState::AfterAsync && t.data.is_some() && t.ended().is_none() {
+                    t.data = only_flow.or(t.data.take());
+                }
+                t.element = element;
+            });
         }
         self.inst.tasks.change_all(|task| {
             if task.is_standalone() {
@@ -109,10 +169,9 @@ impl<'a> Ctx<'a, '_> {
         });
         self.inst.jobs.change_all(|job| {
             job.definition_id = definition;
-            job.element = new(&job.element).unwrap_or_else(|| job.element.clone());
-        });
-        self.inst.subscriptions.change_all(|subscription| {
-            subscription.element = new(&subscription.element).unwrap_or_else(|| subscription.element.clone());
+            if !job.kind.is_timer() {
+                job.element = new(&job.element).unwrap_or_else(|| job.element.clone());
+            }
         });
         let incidents: Vec<Id> = self.inst.incidents.iter().map(|i| i.id).collect();
         for id in incidents {
@@ -123,19 +182,11 @@ impl<'a> Ctx<'a, '_> {
         }
     }
 
-    /// Puts a mapped token where the target has its activity: under its nearest ancestor that stays, with the scopes
-    /// between made once for all that need them.
-    fn put_in_place(
-        &mut self,
-        token: Id,
-        gone: &[Id],
-        made: &mut BTreeMap<(Option<Id>, NodeIx), Id>,
-    ) -> Result<(), Rejection> {
+    /// Puts a token where the target has its activity, with the scopes between it and the scope it is in made once for all
+    /// that need them.
+    fn put_in_place(&mut self, token: Id, made: &mut Made) -> Result<(), Rejection> {
         let node = self.node_of(token)?;
         let mut around = self.token(token)?.parent_id;
-        while let Some(scope) = around.filter(|scope| gone.contains(scope)) {
-            around = self.token(scope)?.parent_id;
-        }
         let outer = match around {
             None => None,
             Some(scope) => self.def.definition.index(&self.body_of(scope)?.element),
@@ -156,12 +207,9 @@ impl<'a> Ctx<'a, '_> {
             let known = made.get(&(around, ix)).copied();
             let scope = match known {
                 Some(scope) => scope,
-                None => {
-                    let scope = self.emerge(around, ix)?;
-                    made.insert((around, ix), scope);
-                    scope
-                }
+                None => self.emerge(around, ix)?,
             };
+            made.insert((around, ix), scope);
             around = Some(scope);
         }
         self.change_token(token, |row| row.parent_id = around)
@@ -200,98 +248,4 @@ impl<'a> Ctx<'a, '_> {
         self.rebalance(row.parent_id);
         Ok(())
     }
-
-    /// What the hosts' events wait with, by what becomes of it; looked at before names change.
-    fn events_of(
-        &self,
-        source: &Definition,
-        plan: &MigrationPlan,
-        order: &[Id],
-    ) -> Result<Events, Rejection> {
-        let mut events = Events::default();
-        for &token in order {
-            events.elements.insert(token, self.token(token)?.element.clone());
-        }
-        let hosts = order.iter().map(|id| Some(*id)).chain([None]);
-        for host in hosts {
-            let own = match host {
-                Some(token) => events.elements[&token].clone(),
-                None => String::new(),
-            };
-            let id = self.host(host);
-            let jobs = self.inst.jobs.by(By::Token(id)).map(|j| (j.id, true, &j.element));
-            let subscriptions = self.inst.subscriptions.by(By::Token(id));
-            let subscriptions = subscriptions.map(|s| (s.id, false, &s.element));
-            for (row, is_job, element) in jobs.chain(subscriptions) {
-                let instruction = plan.of(element);
-                let is_event = *element != own && source.node(element).is_some();
-                match instruction {
-                    None if is_event => events.ending.push((row, is_job)),
-                    Some(i) if i.update_event_trigger => {
-                        events.ending.push((row, is_job));
-                        if !is_event {
-                            events.again.push((id, i.target.clone()));
-                        }
-                    }
-                    Some(i) => events.kept.push((id, i.target.clone())),
-                    None => {}
-                }
-            }
-        }
-        Ok(events)
-    }
-
-    /// Ends what isn't to be kept, and lets those events of the target wait that nothing waits for.
-    fn migrate_events(&mut self, events: &Events, plan: &MigrationPlan) -> Result<(), Rejection> {
-        for &(row, is_job) in &events.ending {
-            if is_job {
-                self.end_job(row, RunState::Deleted);
-            } else {
-                self.inst.subscriptions.remove(row);
-            }
-        }
-        for (host, element) in &events.again {
-            if let Some(ix) = self.def.definition.index(element) {
-                let node = self.node(ix);
-                node.behavior.attach(node, *host, self)?;
-            }
-        }
-        let attach = |ctx: &mut Self, host: Id, nodes: &[NodeIx]| -> Result<(), Rejection> {
-            for &ix in nodes {
-                let event: &Node = ctx.node(ix);
-                if !events
-                    .kept
-                    .iter()
-                    .any(|(of, element)| *of == host && *element == event.id)
-                {
-                    event.behavior.attach(event, host, ctx)?;
-                }
-            }
-            Ok(())
-        };
-        for (&token, element) in &events.elements {
-            if plan.of(element).is_none() || self.token(token)?.activity_id.is_none() {
-                continue;
-            }
-            let node = self.node_of(token)?;
-            if self.token(token)?.state != TokenState::Iteration {
-                attach(self, token, &node.waiting)?;
-            }
-        }
-        let host = self.host(None);
-        attach(self, host, &self.def.definition.waiting)
-    }
-}
-
-/// What is known of events before anything changes.
-#[derive(Debug, Default)]
-struct Events {
-    /// Each token's element in the source.
-    elements: BTreeMap<Id, String>,
-    /// Jobs (`true`) and subscriptions that end.
-    ending: Vec<(Id, bool)>,
-    /// Hosts whose own wait is made anew, with the element.
-    again: Vec<(Id, String)>,
-    /// Events that go on waiting: hosts, with the target's element.
-    kept: Vec<(Id, String)>,
 }
