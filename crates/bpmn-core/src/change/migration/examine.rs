@@ -57,6 +57,12 @@ pub fn examine(
             .failures
             .push(format!("Process instance contains not migrated jobs: [{jobs}]"));
     }
+    let incidents = lost_incidents(&mapping, inst);
+    if !incidents.is_empty() {
+        let incidents = incidents.join(", ");
+        let message = format!("Process instance contains not migrated incidents: [{incidents}]");
+        report.failures.push(message);
+    }
     let root = tree::activity_instance_tree(source, inst);
     let mut remembered = Remembered {
         inst,
@@ -81,6 +87,18 @@ pub fn examine(
         open.extend(around.children.iter().rev());
     }
     report
+}
+
+/// The ids of incidents of continuations that have no instruction.
+fn lost_incidents(mapping: &Mapping<'_>, inst: &Instance) -> Vec<String> {
+    let lost = inst.incidents.iter().filter(|incident| {
+        let job = incident
+            .configuration
+            .as_deref()
+            .and_then(|id| inst.jobs.get(id.parse().ok()?));
+        job.is_some_and(|job| !job.kind.is_timer() && mapping.of(&job.element).is_none())
+    });
+    lost.map(|incident| incident.id.to_string()).collect()
 }
 
 fn activity(remembered: &mut Remembered<'_, '_>, shown: &ActivityInstance, report: &mut Report) {

@@ -88,11 +88,16 @@ impl<'a> Ctx<'a, '_> {
             let iterations = self
                 .tokens_in(Some(scope))
                 .filter(|t| t.state == TokenState::Iteration);
+            let node = self.node_of(scope)?;
             for iteration in iterations.map(|t| t.id).collect::<Vec<_>>() {
                 self.dissolve(iteration, row.parent_id)?;
+                node.behavior.part_canceled(node, scope, self)?;
                 gone.push(iteration);
             }
             let inside: Vec<Id> = self.tokens_in(Some(scope)).map(|t| t.id).collect();
+            if node.behavior.is_sequential() && !inside.is_empty() {
+                node.behavior.part_canceled(node, scope, self)?;
+            }
             for token in inside {
                 self.change_token(token, |inner| inner.parent_id = row.parent_id)?;
             }
