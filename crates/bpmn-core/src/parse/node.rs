@@ -148,11 +148,11 @@ pub(super) fn read_node<'x>(
         unsupported(reader, xml, id, &events);
         return None;
     };
+    let behavior = (spec.parse)(reader, xml)?;
     if id.is_empty() {
-        reader.error(xml, "", format!("element '{tag}' must have an id"));
+        nameless(reader, xml, tag, &events);
         return None;
     }
-    let behavior = (spec.parse)(reader, xml)?;
     let mut node = Node {
         activity_type: behavior.activity_type().unwrap_or(spec.activity_type),
         listeners: Listeners::read(reader, xml, id),
@@ -186,6 +186,25 @@ pub(super) fn read_node<'x>(
         read_mappings(reader, mappings, id, &mut node.inputs, &mut node.outputs);
     }
     Some(node)
+}
+
+/// A flow node without an id: the reference keeps it, but no flow leads to it, and one that begins by itself fails there. So
+/// it is left out; where the reference needs the id, it refuses the model.
+fn nameless(reader: &mut Reader<'_>, xml: Xml<'_, '_>, tag: &str, events: &[&str]) {
+    let event = bpmn_children(xml).find(|child| child.tag_name().name().ends_with("EventDefinition"));
+    let waits = event.filter(|_| matches!(tag, "boundaryEvent" | "intermediateCatchEvent"));
+    match (tag, waits) {
+        (_, Some(event)) if events.contains(&"timerEventDefinition") => {
+            reader.error(event, "", "Attribute \"id\" is required!");
+        }
+        ("boundaryEvent", Some(event)) => reader.error(event, "", "boundary event has no id"),
+        ("startEvent", _) => {
+            let cause = "Cannot invoke \"org.camunda.bpm.engine.impl.pvm.process.ActivityImpl.addBuiltInListener(String, \
+                         org.camunda.bpm.engine.delegate.DelegateListener, int)\" because \"activity\" is null";
+            reader.error(xml, "", format!("Error while parsing process. {cause}."));
+        }
+        _ => {}
+    }
 }
 
 /// Reads the parameters of an `inputOutput`.
