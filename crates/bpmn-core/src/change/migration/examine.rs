@@ -1,14 +1,16 @@
 //! What of a running instance keeps it from being migrated by a plan, in the words of the reference 7.24.
 use super::{MigrationPlan, classes::is_supported, mapping::Mapping};
 use crate::{
-    definition::{Definition, DefinitionRef},
-    instance::{EventKind, Instance, JobKind, Token, TokenState},
+    definition::{Definition, DefinitionRef, Node},
+    instance::{EventKind, Instance, Job, JobKind, Token, TokenState},
     tracked::By,
     tree::{self, ActivityInstance, TransitionInstance},
 };
 use topology::Id;
 
 const NO_INSTRUCTION: &str = "There is no migration instruction for this instance's activity";
+const INNER_START: &str =
+    "A transition instance that instantiates the process can only be migrated to a process-level flow node";
 
 /// What keeps an instance from being migrated.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -132,71 +134,59 @@ fn activity(remembered: &mut Remembered<'_, '_>, shown: &ActivityInstance, repor
 }
 
 fn transition(mapping: &Mapping<'_>, inst: &Instance, shown: &TransitionInstance, report: &mut Report) {
-    let mut waiting = inst
-        .jobs
-        .iter()
-        .filter(|job| job.execution_id == Some(shown.execution_id));
-    let job = waiting.find(|job| matches!(job.kind, JobKind::AsyncBefore | JobKind::AsyncAfter));
+    let waiting = |job: &&Job| job.execution_id == Some(shown.execution_id);
+    let continues = |job: &&Job| matches!(job.kind, JobKind::AsyncBefore | JobKind::AsyncAfter);
     // What is shown so without a job is an iteration that has ended.
-    let Some(job) = job else {
+    let Some(job) = inst.jobs.iter().filter(waiting).find(continues) else {
         return;
     };
-    let mut failures = Vec::new();
-    match mapping.of(&shown.activity_id) {
-        None => failures.push(NO_INSTRUCTION.to_owned()),
-        Some((to, _)) => {
-            let target = &mapping.target.nodes[to];
-            let source = mapping.source.node(&shown.activity_id);
-            if job.kind == JobKind::AsyncAfter {
-                if target.outgoing.len() > 1 {
-                    let token = job.token_id.and_then(|id| inst.tokens.get(id));
-                    let flow = token.filter(|token| token.ended().is_none());
-                    let flow = job.repeat.as_ref().or(flow.and_then(|token| token.data.as_ref()));
-                    let known = |id: &String| {
-                        target
-                            .outgoing
-                            .iter()
-                            .any(|&flow| mapping.target.flows[flow].id == *id)
-                    };
-                    match flow {
-                        None => failures.push(
-                            "Transition instance is assigned to no sequence flow and target activity has more than one \
-                             outgoing sequence flow"
-                                .to_owned(),
-                        ),
-                        Some(flow) if !known(flow) => failures.push(
-                            "Transition instance is assigned to a sequence flow that cannot be matched in the target \
-                             activity"
-                                .to_owned(),
-                        ),
-                        Some(_) => {}
-                    }
-                }
-                if !target.async_after {
-                    failures.push("Target activity is not asyncAfter".to_owned());
-                }
-            } else {
-                let starts =
-                    source.is_some_and(|node| node.parent.is_none() && node.behavior.start().is_some());
-                if starts && target.parent.is_some() {
-                    failures.push(
-                        "A transition instance that instantiates the process can only be migrated to a process-level \
-                         flow node"
-                            .to_owned(),
-                    );
-                }
-                if !target.async_before {
-                    failures.push("Target activity is not asyncBefore".to_owned());
-                }
-            }
+    let target = mapping
+        .of(&shown.activity_id)
+        .map(|(to, _)| &mapping.target.nodes[to]);
+    let failures = match target {
+        None => vec![NO_INSTRUCTION],
+        Some(target) if job.kind == JobKind::AsyncAfter => {
+            let lost = lost_flow(mapping, inst, job, target);
+            let other = (!target.async_after).then_some("Target activity is not asyncAfter");
+            lost.into_iter().chain(other).collect()
         }
-    }
+        Some(target) => {
+            let source = mapping.source.node(&shown.activity_id);
+            let starts = source.is_some_and(|node| node.parent.is_none() && node.behavior.start().is_some());
+            let inner = (starts && target.parent.is_some()).then_some(INNER_START);
+            let other = (!target.async_before).then_some("Target activity is not asyncBefore");
+            inner.into_iter().chain(other).collect()
+        }
+    };
     if !failures.is_empty() {
         report.transitions.push(Refused {
             id: shown.id.clone(),
             element: shown.activity_id.clone(),
-            failures,
+            failures: failures.into_iter().map(str::to_owned).collect(),
         });
+    }
+}
+
+/// Why what waits after an activity doesn't know which flow of the target to take.
+fn lost_flow(mapping: &Mapping<'_>, inst: &Instance, job: &Job, target: &Node) -> Option<&'static str> {
+    if target.outgoing.len() < 2 {
+        return None;
+    }
+    let token = job.token_id.and_then(|id| inst.tokens.get(id));
+    let remembered = token.filter(|token| token.ended().is_none());
+    let flow = job
+        .repeat
+        .as_ref()
+        .or(remembered.and_then(|token| token.data.as_ref()));
+    let mut flows = target.outgoing.iter().map(|&flow| &mapping.target.flows[flow].id);
+    match flow {
+        None => Some(
+            "Transition instance is assigned to no sequence flow and target activity has more than one outgoing sequence flow",
+        ),
+        Some(flow) if !flows.any(|id| id == flow) => Some(
+            "Transition instance is assigned to a sequence flow that cannot be matched in the target activity",
+        ),
+        Some(_) => None,
     }
 }
 
