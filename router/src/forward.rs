@@ -172,7 +172,6 @@ pub async fn to_slot(
         let out = out
             .clone()
             .with(headers::SLOT, slot.number())
-            .with(headers::EPOCH, epoch)
             .with(headers::LOG_INDEX, snapshot.published);
         let answer = to_shard(app, shard, u64::from(slot.number()), &out, repeatable, deadline).await?;
         if answer.status() != StatusCode::MISDIRECTED_REQUEST {

@@ -221,11 +221,12 @@ pub struct Entered<'g> {
 }
 
 impl Entered<'_> {
-    /// An answer came, or none did.
-    pub fn left(self, answered: bool) {
+    /// An answer came, or none did: when that was.
+    pub fn left(self, answered: bool) -> Instant {
         let now = Instant::now();
         let took = now.saturating_duration_since(self.since);
         self.gate.note(answered.then_some(took), now);
+        now
     }
 }
 

@@ -7,8 +7,6 @@ use rest_api::cursor;
 
 /// Slot that the router chose.
 pub const SLOT: HeaderName = HeaderName::from_static("x-stellwerk-slot");
-/// Epoch at which the shard owns that slot.
-pub const EPOCH: HeaderName = HeaderName::from_static("x-stellwerk-epoch");
 /// The router's rules chose that slot: it holds whatever the business key is.
 pub const PLACED: HeaderName = HeaderName::from_static("x-stellwerk-placed");
 /// Published index of the reference log.

@@ -88,10 +88,13 @@ impl<'b> Scanner<'b> {
 
     /// The next byte that isn't white space, not taken.
     fn peek(&mut self) -> Option<u8> {
-        while self.body.get(self.at)?.is_ascii_whitespace() {
+        loop {
+            let byte = *self.body.get(self.at)?;
+            if !byte.is_ascii_whitespace() {
+                return Some(byte);
+            }
             self.at += 1;
         }
-        self.body.get(self.at).copied()
     }
 
     fn expect(&mut self, byte: u8) -> Option<()> {
@@ -102,16 +105,8 @@ impl<'b> Scanner<'b> {
     fn string(&mut self) -> Option<&'b [u8]> {
         self.expect(b'"')?;
         let start = self.at - 1;
-        loop {
-            match self.body.get(self.at)? {
-                b'\\' => self.at += 2,
-                b'"' => {
-                    self.at += 1;
-                    return Some(&self.body[start..self.at]);
-                }
-                _ => self.at += 1,
-            }
-        }
+        self.at += end_of_string(self.body.get(self.at..)?)?;
+        Some(&self.body[start..self.at])
     }
 
     /// Any value, raw.
@@ -121,23 +116,7 @@ impl<'b> Scanner<'b> {
         match first {
             b'"' => return self.string(),
             b'{' | b'[' => {
-                // Only depth counts: whether brackets match is the node's to judge.
-                let mut depth = 0usize;
-                loop {
-                    match self.peek()? {
-                        b'"' => {
-                            self.string()?;
-                            continue;
-                        }
-                        b'{' | b'[' => depth += 1,
-                        b'}' | b']' => depth -= 1,
-                        _ => {}
-                    }
-                    self.at += 1;
-                    if depth == 0 {
-                        break;
-                    }
-                }
+                self.at += end_of_nested(&self.body[self.at..])?;
             }
             _ => {
                 let ends = |b: &u8| matches!(b, b',' | b'}' | b']') || b.is_ascii_whitespace();
@@ -152,6 +131,53 @@ impl<'b> Scanner<'b> {
         Some(&self.body[start..self.at])
     }
 }
+
+/// The bytes of the string that begins behind its opening quote, with the closing one.
+fn end_of_string(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        // Names and values are short: looking at each byte is quicker than beginning a search.
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+}
+
+/// The bytes of an array or object, from its opening bracket to the one that closes it. Only depth counts: whether brackets match is the
+/// node's to judge.
+fn end_of_nested(bytes: &[u8]) -> Option<usize> {
+    let (mut at, mut depth) = (0, 0usize);
+    loop {
+        // Nearly all bytes are nothing of these: one look at a table settles them.
+        let byte = *bytes.get(at)?;
+        at += 1;
+        if !MARKS[usize::from(byte)] {
+            continue;
+        }
+        match byte {
+            b'"' => at += end_of_string(bytes.get(at..)?)?,
+            b'{' | b'[' => depth += 1,
+            _ => depth -= 1,
+        }
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+}
+
+/// Bytes that mean something in an array or object.
+const MARKS: [bool; 256] = {
+    let mut marks = [false; 256];
+    let bytes = b"\"{}[]";
+    let mut i = 0;
+    while i < bytes.len() {
+        marks[bytes[i] as usize] = true;
+        i += 1;
+    }
+    marks
+};
 
 fn decode(raw: &[u8]) -> Option<Found<'_>> {
     Some(match raw.first()? {

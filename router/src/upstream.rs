@@ -9,6 +9,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
+use rustls::ClientConfig;
 use service::{
     Secret,
     calls::{causes, connector},
@@ -68,6 +69,7 @@ pub struct Failure {
 #[derive(Debug, Clone)]
 pub struct Upstream {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    tls: Arc<ClientConfig>,
     secret: Option<HeaderValue>,
     /// The same as a line of a request's head; empty without one.
     secret_line: Arc<[u8]>,
@@ -82,10 +84,11 @@ impl Upstream {
     /// The secret holds characters that no header can carry.
     pub fn new(
         secret: Option<&Secret>,
-        tls: rustls::ClientConfig,
+        tls: ClientConfig,
         metrics: Metrics,
         tracer: Option<Tracer>,
     ) -> Result<Upstream, http::header::InvalidHeaderValue> {
+        let beside = Arc::new(tls.clone());
         let connector = connector(HttpConnector::new(), tls, Duration::from_secs(1));
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
@@ -110,6 +113,7 @@ impl Upstream {
         });
         Ok(Upstream {
             client,
+            tls: beside,
             secret,
             secret_line: secret_line.into(),
             metrics,
@@ -165,6 +169,11 @@ impl Upstream {
         span.set("stellwerk.node", node.id.clone());
         let traceparent = HeaderValue::from_str(&span.parent().write()).ok()?;
         Some((span, out.clone().with(access::TRACEPARENT, traceparent)))
+    }
+
+    /// How to speak with nodes that want TLS, for whoever connects himself.
+    pub fn tls(&self) -> &Arc<ClientConfig> {
+        &self.tls
     }
 
     /// The line that shows a node the secret, for whoever writes requests himself.

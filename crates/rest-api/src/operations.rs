@@ -1,6 +1,6 @@
 //! Every operation of the Camunda 7 REST API with its routing class and merge rule: `operations.tsv`, compiled in.
 use smallvec::SmallVec;
-use std::{collections::HashMap, sync::LazyLock};
+use std::sync::LazyLock;
 
 /// How a router routes an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -152,6 +152,8 @@ pub struct Operation {
     pub method: &'static str,
     /// Path below `/engine-rest`, with `{name}` for parameters.
     pub path: &'static str,
+    /// Names of its parameters, with the segments of the path where they stand.
+    names: Vec<(usize, &'static str)>,
     /// The resource that it belongs to, in the reference's words.
     pub tag: &'static str,
     /// Routing class.
@@ -192,9 +194,30 @@ pub enum NoMatch {
 
 #[derive(Default)]
 struct Node {
-    literal: HashMap<&'static str, Node>,
+    /// By length and then by bytes: most children of a node differ in length, so that finding one compares few bytes.
+    literal: Vec<(&'static str, Node)>,
     param: Option<Box<Node>>,
     operations: Vec<&'static Operation>,
+}
+
+impl Node {
+    fn search(&self, name: &str) -> Result<usize, usize> {
+        let order = |(other, _): &(&'static str, Node)| (other.len(), *other).cmp(&(name.len(), name));
+        self.literal.binary_search_by(order)
+    }
+
+    fn child(&self, name: &str) -> Option<&Node> {
+        Some(&self.literal[self.search(name).ok()?].1)
+    }
+
+    /// The child of that name, made if there is none.
+    fn grow(&mut self, name: &'static str) -> &mut Node {
+        let at = self.search(name).unwrap_or_else(|at| {
+            self.literal.insert(at, (name, Node::default()));
+            at
+        });
+        &mut self.literal[at].1
+    }
 }
 
 static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
@@ -210,14 +233,14 @@ static TREE: LazyLock<Node> = LazyLock::new(|| {
         for segment in operation.path.split('/').skip(1) {
             node = match segment.starts_with('{') {
                 true => node.param.get_or_insert_default(),
-                false => node.literal.entry(segment).or_default(),
+                false => node.grow(segment),
             };
         }
         node.operations.push(operation);
     }
     for document in DOCUMENTS.iter() {
         let name = document.path.trim_start_matches('/');
-        root.literal.entry(name).or_default().operations.push(document);
+        root.grow(name).operations.push(document);
     }
     root
 });
@@ -232,6 +255,7 @@ static DOCUMENTS: LazyLock<[Operation; 2]> = LazyLock::new(|| {
         id,
         method: "GET",
         path,
+        names: Vec::new(),
         tag: "Document",
         class: Class::Any,
         merge: Merge::Pass,
@@ -253,8 +277,16 @@ pub fn operations() -> &'static [Operation] {
 /// double one is not, as in the reference). `HEAD` is served as `GET`. Literal segments win over parameters.
 pub fn find<'p>(method: &str, path: &'p str) -> Result<Matched<'p>, NoMatch> {
     let path = path.strip_suffix('/').unwrap_or(path);
-    let segments: SmallVec<[&str; 8]> = path.split('/').skip(1).collect();
-    if segments.is_empty() || segments.iter().any(|s| s.is_empty()) {
+    let mut segments: SmallVec<[&str; 8]> = SmallVec::new();
+    let mut from = path.find('/').ok_or(NoMatch::UnknownPath)? + 1;
+    for (at, byte) in path.bytes().enumerate().skip(from) {
+        if byte == b'/' {
+            segments.push(&path[from..at]);
+            from = at + 1;
+        }
+    }
+    segments.push(&path[from..]);
+    if segments.iter().any(|s| s.is_empty()) {
         return Err(NoMatch::UnknownPath);
     }
     let node = descend(&TREE, &segments).ok_or(NoMatch::UnknownPath)?;
@@ -264,11 +296,8 @@ pub fn find<'p>(method: &str, path: &'p str) -> Result<Matched<'p>, NoMatch> {
             node.operations.iter().map(|o| o.method).collect(),
         ));
     };
-    let names = operation.path.split('/').skip(1);
-    let params = names
-        .zip(segments)
-        .filter_map(|(name, value)| Some((name.strip_prefix('{')?.strip_suffix('}')?, value)))
-        .collect();
+    let named = operation.names.iter();
+    let params = named.map(|(index, name)| (*name, segments[*index])).collect();
     Ok(Matched { operation, params })
 }
 
@@ -276,7 +305,7 @@ fn descend<'n>(node: &'n Node, segments: &[&str]) -> Option<&'n Node> {
     let Some((first, rest)) = segments.split_first() else {
         return (!node.operations.is_empty()).then_some(node);
     };
-    let literal = node.literal.get(*first).and_then(|child| descend(child, rest));
+    let literal = node.child(first).and_then(|child| descend(child, rest));
     literal.or_else(|| node.param.as_deref().and_then(|child| descend(child, rest)))
 }
 
@@ -291,10 +320,12 @@ fn row(line: &'static str) -> Option<Operation> {
         |cell: &'static str| -> Vec<&'static str> { cell.split(',').filter(|s| !s.is_empty()).collect() };
     let id_params = list(cells.get(10)?);
     let key = cells.get(9)?.split(',').next()?;
+    let path = *cells.get(2)?;
     Some(Operation {
         id: cells.first()?,
         method: cells.get(1)?,
-        path: cells.get(2)?,
+        path,
+        names: names(path),
         tag: cells.get(3)?,
         class: Class::parse(cells.get(4)?)?,
         merge: Merge::parse(cells.get(5)?)?,
@@ -305,6 +336,13 @@ fn row(line: &'static str) -> Option<Operation> {
         note: cells.get(12).copied().unwrap_or(""),
         void: cells.get(13) == Some(&"nothing"),
     })
+}
+
+fn names(path: &'static str) -> Vec<(usize, &'static str)> {
+    let segments = path.split('/').skip(1).enumerate();
+    segments
+        .filter_map(|(index, segment)| Some((index, segment.strip_prefix('{')?.strip_suffix('}')?)))
+        .collect()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::{
     pass::Passed,
     request,
     step::{Handle, Step},
+    stream::poll_read,
 };
 use crate::{
     handle::{Client, handle},
@@ -23,7 +24,7 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::{io::AsyncReadExt, net::TcpStream, sync::OwnedSemaphorePermit, time::Instant};
+use tokio::{net::TcpStream, sync::OwnedSemaphorePermit, time::Instant};
 
 /// How long a connection may be idle; longer than the pools of known clients keep one.
 pub const IDLE: Duration = Duration::from_secs(120);
@@ -38,8 +39,10 @@ const AHEAD: usize = 16 << 10;
 
 /// Serves a client until it leaves, or until it brings what isn't plain: then the stream and its unanswered bytes.
 pub async fn serve(app: Arc<App>, stream: TcpStream, client: Client) -> Option<(TcpStream, Vec<u8>)> {
+    let now = Instant::now();
     let mut connection = Connection {
-        alarm: Alarm::new(Instant::now() + IDLE),
+        alarm: Alarm::new(now + IDLE),
+        now,
         app,
         stream,
         client,
@@ -52,7 +55,7 @@ pub async fn serve(app: Arc<App>, stream: TcpStream, client: Client) -> Option<(
     // Whether it has brought nothing yet.
     let mut is_new = true;
     loop {
-        connection.alarm.set(Instant::now() + IDLE);
+        connection.alarm.set(connection.now + IDLE);
         let mut last = None;
         let there = poll_fn(|cx| {
             if let Poll::Ready(readable) = connection.stream.poll_read_ready(cx) {
@@ -73,6 +76,7 @@ pub async fn serve(app: Arc<App>, stream: TcpStream, client: Client) -> Option<(
         if !there.await {
             return None;
         }
+        connection.now = Instant::now();
         connection.read = buffers::take();
         connection.out = buffers::take();
         let then = connection.requests().await;
@@ -98,6 +102,8 @@ pub(super) struct Connection {
     pub read: Vec<u8>,
     /// What is being written, to the node or to the client.
     pub out: Vec<u8>,
+    /// The time when the last wait ended: each look at the clock costs as much as a look-up of a slot.
+    pub now: Instant,
     pub alarm: Alarm,
 }
 
@@ -113,7 +119,7 @@ enum Then {
 impl Connection {
     /// Answers the requests that have come, until none is left.
     async fn requests(&mut self) -> Then {
-        let begun = Instant::now();
+        let begun = self.now;
         let limit = self
             .app
             .live()
@@ -149,6 +155,7 @@ impl Connection {
                         None => return Then::HandOver,
                     },
                     Passed::NoAnswer(failed) => {
+                        self.now = Instant::now();
                         let answer = respond::error(ApiError::from(failed));
                         self.app.metrics.count(pass.class, answer.status().as_u16());
                         if let Some(log) = &self.app.access_log {
@@ -192,7 +199,9 @@ impl Connection {
             match read.await {
                 None => return Then::Nothing,
                 Some(Ok(0) | Err(_)) => return Then::Close,
-                Some(Ok(_)) => {}
+                // The first bytes had come when the wait ended.
+                Some(Ok(_)) if nothing => {}
+                Some(Ok(_)) => self.now = Instant::now(),
             }
         }
     }
@@ -239,7 +248,9 @@ impl Connection {
             }
             Poll::Pending
         });
-        let Some(answer) = answer.await else {
+        let answer = answer.await;
+        self.now = Instant::now();
+        let Some(answer) = answer else {
             return Then::Close;
         };
         match self.write_answer(answer, asked).await {
@@ -256,14 +267,4 @@ fn handle_request(
     request: Request<Full<Bytes>>,
 ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
     Box::pin(handle(app, request))
-}
-
-/// Reads what is there into the buffer's free capacity (some is made if there is none).
-pub(super) fn poll_read(
-    stream: &mut TcpStream,
-    cx: &mut Context<'_>,
-    buffer: &mut Vec<u8>,
-) -> Poll<io::Result<usize>> {
-    // The future holds nothing between two polls.
-    pin!(stream.read_buf(buffer)).poll(cx)
 }

@@ -17,6 +17,7 @@ pub mod pool;
 pub mod request;
 mod rewind;
 mod step;
+mod stream;
 mod write;
 
 pub use connection::{FIRST, IDLE, serve};

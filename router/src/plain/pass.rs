@@ -2,9 +2,10 @@
 use super::{
     answer::{self, Body, Head},
     buffers,
-    connection::{Connection, LOOK, poll_read},
+    connection::{Connection, LOOK},
     request::{self, Read},
     step::Pass,
+    stream::Upstream,
 };
 use crate::{
     access::{self, AccessLog},
@@ -18,11 +19,10 @@ use http::StatusCode;
 use std::{
     future::poll_fn,
     io,
-    pin::Pin,
     task::{Poll, ready},
     time::Duration,
 };
-use tokio::{io::AsyncWrite, net::TcpStream, time::Instant};
+use tokio::time::Instant;
 
 /// How passing on went.
 pub(super) enum Passed {
@@ -39,7 +39,7 @@ pub(super) enum Passed {
 impl Connection {
     /// Sends the request in `out` to its node and the node's answer to the client.
     pub(super) async fn pass(&mut self, pass: &Pass) -> Passed {
-        let now = Instant::now();
+        let now = self.now;
         let deadline = now + pass.patience;
         let node = &pass.node;
         // A shard that is full refuses on the general way, in its words.
@@ -74,36 +74,32 @@ impl Connection {
         };
         let mut upstream = match node.plain.take(now) {
             Some(stream) => stream,
-            None => match Box::pin(node.plain.connect()).await {
+            None => match Box::pin(node.plain.connect(self.app.upstream.tls())).await {
                 Ok(stream) => stream,
                 Err(error) => return failed(&self.app, entered, false, "connect", error.to_string()),
             },
         };
         self.alarm.set(deadline);
         let mut written = 0;
-        while written < self.out.len() {
-            let wrote = poll_fn(
-                |cx| match Pin::new(&mut upstream).poll_write(cx, &self.out[written..]) {
-                    Poll::Pending => self.alarm.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
-                    wrote => wrote,
-                },
-            );
-            match wrote.await {
-                Ok(0) => {
-                    return failed(
-                        &self.app,
-                        entered,
-                        written > 0,
-                        "lost",
-                        "it takes nothing".to_owned(),
-                    );
-                }
-                Ok(n) => written += n,
-                Err(error) => {
-                    let kind = kind_of(&error, written > 0);
-                    return failed(&self.app, entered, written > 0, kind, error.to_string());
+        let wrote = poll_fn(|cx| {
+            while written < self.out.len() {
+                match upstream.poll_write(cx, &self.out[written..]) {
+                    Poll::Pending => {
+                        return self.alarm.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()));
+                    }
+                    Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::Error::other("it takes nothing"))),
+                    Poll::Ready(Ok(n)) => written += n,
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 }
             }
+            match upstream.poll_flush(cx) {
+                Poll::Pending => self.alarm.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
+                flushed => flushed,
+            }
+        });
+        if let Err(error) = wrote.await {
+            let kind = kind_of(&error, written > 0);
+            return failed(&self.app, entered, written > 0, kind, error.to_string());
         }
         let mut reply = buffers::take();
         // A request that may be repeated doesn't wait for a node that others found gone.
@@ -117,7 +113,7 @@ impl Connection {
         self.alarm.set(look(now));
         let head = loop {
             let read = poll_fn(|cx| {
-                if let Poll::Ready(read) = poll_read(&mut upstream, cx, &mut reply) {
+                if let Poll::Ready(read) = upstream.poll_read(cx, &mut reply) {
                     return Poll::Ready(read);
                 }
                 loop {
@@ -170,7 +166,7 @@ impl Connection {
         if elsewhere && pass.gate.may_retry() {
             return Passed::OtherWay;
         }
-        entered.left(!elsewhere);
+        self.now = entered.left(!elsewhere).into();
         if let Some(ticket) = pass.ticket
             && let Some(rates) = &self.app.live().rates
         {
@@ -188,7 +184,7 @@ impl Connection {
             Err(_) => Passed::Broken,
             Ok(clean) => {
                 if clean && head.reusable {
-                    node.plain.give(upstream, now);
+                    node.plain.give(upstream, self.now);
                 }
                 Passed::Answered(!matches!(
                     head,
@@ -221,7 +217,7 @@ impl Connection {
     /// Writes `out` and the body that begins in `reply` at `from`. Whether nothing came after the body.
     async fn relay(
         &mut self,
-        upstream: &mut TcpStream,
+        upstream: &mut Upstream,
         patience: Duration,
         mut body: Body,
         reply: &mut Vec<u8>,
@@ -250,12 +246,14 @@ impl Connection {
             }
             reply.clear();
             from = 0;
-            self.alarm.set(Instant::now() + patience);
-            let read = poll_fn(|cx| match poll_read(upstream, cx, reply) {
+            self.alarm.set(self.now + patience);
+            let read = poll_fn(|cx| match upstream.poll_read(cx, reply) {
                 Poll::Pending => self.alarm.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
                 read => read,
             });
-            match (read.await?, body) {
+            let read = read.await?;
+            self.now = Instant::now();
+            match (read, body) {
                 (0, Body::ToEnd) => return Ok(false),
                 (0, _) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 _ => {}

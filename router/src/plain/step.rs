@@ -189,13 +189,12 @@ fn route(app: &App, live: &LiveOptions, plain: &Plain, asked: Asked, out: &mut V
         Target::AnySlot => snapshot.draw(None).ok()?,
         Target::AnyShard | Target::Many => return None,
     };
-    let (shard, epoch) = snapshot.owner(slot).ok()?;
+    let (shard, _) = snapshot.owner(slot).ok()?;
     let node = shard.preferred(u64::from(slot.number()))?;
     let place = node.plain.place()?;
     plain.write_head(&place.authority, &place.prefix, out);
     let numbers = [
         (headers::SLOT, u64::from(slot.number())),
-        (headers::EPOCH, u64::from(epoch)),
         (headers::LOG_INDEX, snapshot.published),
     ];
     for (name, number) in numbers {

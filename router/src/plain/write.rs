@@ -28,7 +28,8 @@ impl Connection {
                     return Poll::Ready(wrote);
                 }
                 if !waits {
-                    self.alarm.set(Instant::now() + PATIENCE);
+                    self.now = Instant::now();
+                    self.alarm.set(self.now + PATIENCE);
                     waits = true;
                 }
                 self.alarm.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
@@ -37,7 +38,9 @@ impl Connection {
                 0 => return Err(io::ErrorKind::WriteZero.into()),
                 n => written += n,
             }
-            waits = false;
+            if std::mem::take(&mut waits) {
+                self.now = Instant::now();
+            }
         }
         self.out.clear();
         Ok(())
