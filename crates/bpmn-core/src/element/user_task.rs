@@ -168,6 +168,7 @@ impl Behavior for UserTask {
             tenant_id: process.tenant_id.clone(),
             recorded: ctx.recording.keeps(Kind::Task),
             parent_id: None,
+            case_instance_id: None,
             candidates: Vec::new(),
             links: Vec::new(),
             changed_links: Vec::new(),
