@@ -103,7 +103,10 @@ pub fn check(call: &Call, body: &Filters, queries: &[(&str, Finds)]) -> ApiResul
 pub fn unsorted(body: &Filters) -> ApiResult<()> {
     let query = body.object("historicProcessInstanceQuery")?;
     let sorting = query.and_then(|query| query.get("sorting")?.as_array());
-    let sorted = sorting.is_some_and(|all| all.iter().any(|one| one["sortBy"].is_string() && one["sortOrder"].is_string()));
+    let sorted = sorting.is_some_and(|all| {
+        all.iter()
+            .any(|one| one["sortBy"].is_string() && one["sortOrder"].is_string())
+    });
     match sorted {
         true => Err(ApiError::persistence()),
         false => Ok(()),
