@@ -238,22 +238,36 @@ const VIEWS: &[View] = &[
     },
     View {
         name: "act_hi_detail",
-        tables: &[(
-            "history_detail",
-            &[
-                ID,
-                ROOT,
-                INSTANCE,
-                TASK,
-                NAME,
-                TYPE,
-                TEXT,
-                LONG,
-                DOUBLE,
-                ("var_inst_id_", "variable_id"),
-                ("time_", "updated"),
-            ],
-        )],
+        tables: &[
+            (
+                "history_detail",
+                &[
+                    ID,
+                    ROOT,
+                    INSTANCE,
+                    TASK,
+                    NAME,
+                    TYPE,
+                    TEXT,
+                    LONG,
+                    DOUBLE,
+                    ("var_inst_id_", "variable_id"),
+                    ("time_", "updated"),
+                ],
+            ),
+            (
+                "history_form_field",
+                &[
+                    ID,
+                    ROOT,
+                    INSTANCE,
+                    TASK,
+                    NAME,
+                    ("text_", "value"),
+                    ("time_", "time"),
+                ],
+            ),
+        ],
         computed: &[
             "proc_def_key_",
             "proc_def_id_",

@@ -120,6 +120,12 @@ pub(crate) fn steps() -> Vec<Step> {
             postgres: include_str!("../sql/0016_case_instance.postgres.sql"),
             sqlite: include_str!("../sql/0016_case_instance.sqlite.sql"),
         },
+        Step {
+            version: 17,
+            name: "form_fields",
+            postgres: include_str!("../sql/0017_form_fields.postgres.sql"),
+            sqlite: include_str!("../sql/0017_form_fields.sqlite.sql"),
+        },
     ]
 }
 

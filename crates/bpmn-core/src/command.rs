@@ -281,6 +281,7 @@ pub struct TaskChange {
     pub priority: Option<i32>,
     pub due: Option<Option<Millis>>,
     pub follow_up: Option<Option<Millis>>,
+    pub case_instance_id: Option<Option<String>>,
     /// The task that it is a part of: one of the same unit, or one that isn't there.
     pub parent: Option<Option<Id>>,
     /// How the client names that, if it isn't there.

@@ -20,7 +20,7 @@ pub enum Level {
     None,
     /// Process instances, activity instances, user tasks.
     Activity,
-    /// And variables with their last value.
+    /// And variables with their last value, and what forms were submitted with.
     Audit,
     /// And each value of a variable, incidents, the logs of jobs, external tasks and identity links, decisions.
     Full,
@@ -50,7 +50,7 @@ impl Level {
         match self {
             Level::None => 0,
             Level::Activity => activity,
-            Level::Audit => activity | Kind::Variable.bit(),
+            Level::Audit => activity | Kind::Variable.bit() | Kind::FormField.bit(),
             Level::Full => ALL_KINDS,
         }
     }
@@ -82,11 +82,13 @@ pub enum Kind {
     Decision,
     /// What users have done.
     Operation,
+    /// What a form was submitted with.
+    FormField,
     /// Of which no rows are written yet.
     Nothing,
 }
 
-const ALL_KINDS: u16 = (Kind::Nothing.bit() << 1) - 1;
+const ALL_KINDS: u16 = Kind::Nothing.bit() | (Kind::Nothing.bit() - 1);
 const VALUES: u16 = Kind::Variable.bit() | Kind::Detail.bit();
 
 impl Kind {
@@ -130,7 +132,7 @@ const EVENTS: &[(&str, Kind)] = &[
     ("EXTERNAL_TASK_CREATE", Kind::ExternalTask),
     ("EXTERNAL_TASK_SUCCESS", Kind::ExternalTask),
     ("EXTERNAL_TASK_DELETE", Kind::ExternalTask),
-    ("FORM_PROPERTY_UPDATE", Kind::Nothing),
+    ("FORM_PROPERTY_UPDATE", Kind::FormField),
     ("USER_OPERATION_LOG", Kind::Operation),
     ("DMN_DECISION_EVALUATE", Kind::Decision),
     ("BATCH_START", Kind::Nothing),

@@ -226,6 +226,8 @@ pub struct UserTask {
     pub recorded: bool,
     /// The task that it is a part of.
     pub parent_id: Option<Id>,
+    /// What a client has called its case.
+    pub case_instance_id: Option<String>,
     /// Candidate users and groups: (`true` = group, name).
     pub candidates: Vec<(bool, String)>,
     /// Links of other kinds.
@@ -272,6 +274,8 @@ pub struct ExternalTask {
     pub tenant_id: Option<String>,
     /// Whether the external task log tells of it.
     pub recorded: bool,
+    /// The priority it was made with, where that is another one.
+    pub made_priority: Option<i64>,
 }
 
 /// What a job does.
@@ -499,6 +503,7 @@ pub enum HistoryRow {
     Decision(HistoricDecision),
     DecisionInput(HistoricDecisionInput),
     DecisionOutput(HistoricDecisionOutput),
+    FormField(HistoricFormField),
 }
 
 mod decisions;
@@ -581,6 +586,20 @@ pub struct HistoricIdentityLink {
     pub operator: Option<String>,
     pub time: Millis,
     pub tenant_id: Option<String>,
+}
+
+/// A text that a form was submitted with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoricFormField {
+    pub id: Id,
+    pub instance_id: Id,
+    pub execution_id: Id,
+    /// Activity instance of the task; `None`: the process instance, of a start.
+    pub activity_id: Option<Id>,
+    pub task_id: Option<Id>,
+    pub field: String,
+    pub value: String,
+    pub time: Millis,
 }
 
 /// A process instance that has ended.

@@ -80,6 +80,7 @@ impl Ctx<'_, '_> {
             tenant_id,
             recorded: self.recording.keeps(Kind::Task),
             parent_id: new.parent,
+            case_instance_id: fields.case_instance_id.flatten(),
             candidates: Vec::new(),
             links: Vec::new(),
             changed_links: Vec::new(),

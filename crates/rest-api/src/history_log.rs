@@ -31,7 +31,7 @@ pub struct HistoricVariableInstance {
     pub root_process_instance_id: Option<String>,
 }
 
-/// A value that a variable had or has.
+/// A value that a variable had or has, or what the field of a form was submitted with.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HistoricDetail {
@@ -53,14 +53,27 @@ pub struct HistoricDetail {
     pub time: Date,
     pub removal_time: Option<Date>,
     pub root_process_instance_id: Option<String>,
-    pub variable_name: String,
-    pub variable_instance_id: String,
-    pub variable_type: &'static str,
-    pub value: Value,
-    pub value_info: Value,
-    pub initial: bool,
-    pub revision: i64,
-    pub error_message: Option<String>,
+    #[serde(flatten)]
+    pub of: DetailOf,
+}
+
+/// What a detail tells.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum DetailOf {
+    #[serde(rename_all = "camelCase")]
+    Variable {
+        variable_name: String,
+        variable_instance_id: String,
+        variable_type: &'static str,
+        value: Value,
+        value_info: Value,
+        initial: bool,
+        revision: i64,
+        error_message: Option<String>,
+    },
+    #[serde(rename_all = "camelCase")]
+    Field { field_id: String, field_value: String },
 }
 
 /// A user task, existing or ended.

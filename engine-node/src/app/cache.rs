@@ -351,6 +351,7 @@ mod tests {
             business_key: None,
             tenant_id: None,
             recorded: true,
+            made_priority: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Deployments and definitions of this shard, in memory: an immutable view, replaced after each applied log entry.
 use super::decisions::Decisions;
-use crate::store::{DefinitionRow, DeploymentRow, JobDefinitionRow};
+use crate::store::{DefinitionRow, DeploymentRow, Gone, JobDefinitionRow};
 use arc_swap::ArcSwap;
 use bpmn_core::{Definition, DefinitionRef, Id, JobSetting, instance::JobKind};
 use std::{
@@ -82,6 +82,8 @@ pub struct CatalogView {
     by_rest_id: HashMap<String, Arc<Deployed>>,
     latest: HashMap<(String, Option<String>), Arc<Deployed>>,
     by_key: HashMap<String, Vec<Arc<Deployed>>>,
+    /// Deleted, with history left; replaced as a whole.
+    gone: Arc<BTreeMap<Id, Gone>>,
 }
 
 impl CatalogView {
@@ -124,6 +126,31 @@ impl CatalogView {
             applied,
             ..self.clone()
         }
+    }
+
+    /// The same, knowing of definitions that were deleted without their history.
+    pub fn with_gone(self, gone: Vec<Gone>) -> CatalogView {
+        let gone = gone.into_iter().map(|one| (one.row.id, one)).collect();
+        CatalogView {
+            gone: Arc::new(gone),
+            ..self
+        }
+    }
+
+    /// What history may tell of a definition, deleted or not.
+    pub fn told(&self, id: Id) -> Option<&DefinitionRow> {
+        let here = self.by_id(id).map(|deployed| &deployed.row);
+        here.or_else(|| self.gone(id).map(|gone| &gone.row))
+    }
+
+    /// What is left of a definition that was deleted.
+    pub fn gone(&self, id: Id) -> Option<&Gone> {
+        self.gone.get(&id)
+    }
+
+    /// All that was deleted and history may tell of.
+    pub fn all_gone(&self) -> impl Iterator<Item = &DefinitionRow> {
+        self.gone.values().map(|gone| &gone.row)
     }
 
     /// By REST's definition id.

@@ -204,6 +204,11 @@ pub fn task_changed(operation: &'static str, before: &UserTask, after: &UserTask
         ("assignee", before.assignee.clone(), after.assignee.clone()),
         ("priority", text(before.priority), text(after.priority)),
         ("delegation", before.delegation.clone(), after.delegation.clone()),
+        (
+            "caseInstanceId",
+            before.case_instance_id.clone(),
+            after.case_instance_id.clone(),
+        ),
     ];
     let changed = fields.into_iter().filter(|(_, old, new)| old != new);
     changed
@@ -241,6 +246,7 @@ pub fn task_created() -> Tell {
             assignee: None,
             priority: NEW_PRIORITY,
             delegation: None,
+            case_instance_id: None,
             ..task.clone()
         };
         match task_changed("Create", &blank, task) {

@@ -56,6 +56,7 @@ pub fn row(row: &dyn Row) -> Result<ExternalTask, StoreError> {
         business_key: row.text_opt(17)?,
         tenant_id: row.text_opt(18)?,
         recorded: false,
+        made_priority: None,
     })
 }
 

@@ -1,7 +1,7 @@
 //! What the queries of history share: rows are found by the root of their tree, which has the index; definition,
 //! tenant and activity of a row that doesn't hold them are looked up for the rows of the page alone.
 use super::{Where, col, scalar};
-use crate::store::{Row, StoreError, value::typed_value};
+use crate::store::{DefinitionRow, Row, StoreError, value::typed_value};
 use bpmn_core::value::TypedValue;
 use rest_api::ApiResult;
 use sea_query::{Expr, ExprTrait, Func, Query, SelectStatement, UnionType};
@@ -138,19 +138,25 @@ pub fn tenant_of(alias: &'static str) -> Expr {
     Expr::from(Func::coalesce([of_instance(alias, "tenant_id"), of_task.into()]))
 }
 
+/// The definitions that history tells of, deleted or not.
+fn told<'a>(w: &Where<'a>) -> impl Iterator<Item = &'a DefinitionRow> {
+    let view = w.view;
+    view.all().map(|d| &d.row).chain(view.all_gone())
+}
+
 /// That the instance of a row has a definition that meets the filters `processDefinitionId` and `…Key`.
 pub fn definition(w: &mut Where<'_>, alias: &'static str) -> ApiResult<()> {
     let mut found: Option<Vec<Uuid>> = None;
     if let Some(id) = w.filters.text("processDefinitionId")? {
-        found = Some(w.view.by_rest_id(&id).map(|d| d.row.id.0).into_iter().collect());
+        found = Some(
+            told(w)
+                .filter(|row| row.rest_id == id)
+                .map(|row| row.id.0)
+                .collect(),
+        );
     }
     if let Some(key) = w.filters.text("processDefinitionKey")? {
-        let of_key: Vec<Uuid> = w
-            .view
-            .all()
-            .filter(|d| d.row.key == key)
-            .map(|d| d.row.id.0)
-            .collect();
+        let of_key: Vec<Uuid> = told(w).filter(|row| row.key == key).map(|row| row.id.0).collect();
         found = Some(match found {
             Some(ids) => ids.into_iter().filter(|id| of_key.contains(id)).collect(),
             None => of_key,

@@ -1,6 +1,7 @@
-//! Historic details: values that were replaced, and the present or last value of each variable.
+//! Historic details: values that were replaced, the present or last value of each variable, and what forms were
+//! submitted with.
 use super::{
-    Kind, Listing, SortBy, Where, always, col, history,
+    Kind, Listing, SortBy, Where, col, history,
     history_variable::{of_executions, of_types},
     lower, never, null,
 };
@@ -17,7 +18,8 @@ pub struct DetailRow {
     pub id: Id,
     pub instance_id: Option<Id>,
     pub root_id: Id,
-    pub variable_id: Id,
+    /// `None`: not a variable but the field of a form that was submitted.
+    pub variable_id: Option<Id>,
     pub task_id: Option<Id>,
     pub name: String,
     pub value: TypedValue,
@@ -40,10 +42,13 @@ pub fn row(row: &dyn Row) -> Result<DetailRow, StoreError> {
         id: row.id(0)?,
         instance_id: row.id_opt(1)?,
         root_id: row.id(2)?,
-        variable_id: row.id(3)?,
+        variable_id: row.id_opt(3)?,
         task_id: row.id_opt(4)?,
         name: row.text(5)?,
-        value: history::value(row, 6)?,
+        value: match row.text_opt(6)? {
+            Some(_) => history::value(row, 6)?,
+            None => TypedValue::String(row.text(7)?),
+        },
         time: row.i64(12)?,
         revision: row.i64(13)?,
         initial: row.bool(14)?,
@@ -123,6 +128,38 @@ fn present(table: &'static str, alias: &'static str) -> SelectStatement {
     query
 }
 
+/// Fields of forms as details; their texts stand where values do.
+fn fields() -> SelectStatement {
+    const F: &str = "f";
+    let mut query = Query::select();
+    query
+        .expr_as(col(F, "id"), "id")
+        .expr_as(Expr::cust("CAST(NULL AS uuid)"), "variable_id");
+    for name in VALUE {
+        let cell = match name {
+            "instance_id" | "root_id" | "task_id" | "name" => col(F, name),
+            "scope_id" => col(F, "execution_id"),
+            "writer_id" => col(F, "activity_id"),
+            "text" => col(F, "value"),
+            "type" | "info" => Expr::cust("CAST(NULL AS text)"),
+            "number" => Expr::cust("CAST(NULL AS bigint)"),
+            "float" => Expr::cust("CAST(NULL AS double precision)"),
+            "bytes" => null(),
+            "large_id" => Expr::cust("CAST(NULL AS uuid)"),
+            _ => Expr::cust("0"),
+        };
+        query.expr_as(cell, name);
+    }
+    query
+        .expr_as(col(F, "instance_id"), "unit_id")
+        .expr_as(col(F, "time"), "time")
+        .expr_as(Expr::val(false), "initial")
+        .expr_as(Expr::cust("CAST(NULL AS uuid)"), "activity_id")
+        .from_as("history_form_field", F)
+        .and_where(visible(F))
+        .take()
+}
+
 fn base() -> SelectStatement {
     let mut replaced = Query::select();
     replaced
@@ -139,6 +176,7 @@ fn base() -> SelectStatement {
         .from_as("history_detail", "d")
         .and_where(visible("d"));
     let all = replaced
+        .union(UnionType::All, fields())
         .union(UnionType::All, present("history_variable", "e"))
         .union(UnionType::All, present("variable", "r"))
         .take();
@@ -174,9 +212,15 @@ pub fn listing(mut w: Where<'_>) -> ApiResult<Listing> {
     w.switch("initial", col(V, "initial").eq(true))?;
     w.date("occurredBefore", |d| col(V, "time").lte(d))?;
     w.date("occurredAfter", |d| col(V, "time").gte(d))?;
-    w.given("variableUpdates", always())?;
-    // Form fields and operations have no details here yet: what asks for them finds none.
-    w.given("formFields", never())?;
+    let variable = || col(V, "variable_id").is_not_null();
+    match w.filters.on("variableUpdates")? {
+        // The last one counts, as in the reference.
+        true => {
+            w.filters.on("formFields")?;
+            w.and(variable());
+        }
+        false => w.given("formFields", variable().not())?,
+    }
     for name in ["caseInstanceId", "caseExecutionId", "userOperationId"] {
         if w.filters.has(name) {
             w.and(never());
@@ -217,11 +261,13 @@ fn sort(by: &str) -> Option<SortBy> {
         "variableName" => (col(V, "name"), Kind::Text),
         "variableType" => (lower(col(V, "type")), Kind::Text),
         "variableRevision" => (col(V, "revision"), Kind::Number),
-        // No details of form fields: all are equal.
-        "formPropertyId" => (Expr::cust("CAST(NULL AS text)"), Kind::Text),
+        "formPropertyId" => (col(V, "name"), Kind::Text),
         "time" => (col(V, "time"), Kind::Number),
-        // Ids begin with the clock and counter that occurrences are numbered by.
-        "occurrence" => (col(V, "id"), Kind::Id),
+        // Ids begin with the clock and counter that occurrences are numbered by; fields have no number.
+        "occurrence" => {
+            let number = Expr::case(col(V, "variable_id").is_not_null(), col(V, "id"));
+            (number.finally(Expr::val(Id::NIL.0)).into(), Kind::Id)
+        }
         "tenantId" => (history::tenant_of(V), Kind::Text),
         _ => return None,
     })

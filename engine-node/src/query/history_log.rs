@@ -1,7 +1,7 @@
 //! The logs of jobs and of external tasks. A row of history tells of a failure or of the end; the end tells of the
 //! creation too, and while the job or task exists, it does so itself. A creation's id is the twin of the job's or task's.
 use super::{Kind, Listing, SortBy, Where, col, history, job::CLEAN_UP, of_definition};
-use crate::store::{BATCH_JOB, Row, StoreError, schema::visible};
+use crate::store::{BATCH_JOB, Row, StoreError, forget::UNTOLD, schema::visible};
 use bpmn_core::{
     Id,
     instance::{JobKind, RunState},
@@ -153,7 +153,7 @@ impl Log {
                 "retries" if creation && self == Log::Job => {
                     Expr::from(Func::coalesce([col(alias, "made_retries"), col(alias, name)]))
                 }
-                "priority" if creation && self == Log::Job => {
+                "priority" if creation => {
                     Expr::from(Func::coalesce([col(alias, "made_priority"), col(alias, name)]))
                 }
                 // An external task has no tries before its first failure.
@@ -190,10 +190,13 @@ impl Log {
         made.and_where(col("c", "state").ne(RunState::Failed as i16));
         if self == Log::Job {
             // What has no row of its own is told of by one for each event.
-            made.and_where(col("c", "kind").ne(CLEAN_UP));
+            made.and_where(col("c", "kind").ne(CLEAN_UP)).and_where(told("c"));
         }
         let mut exist = self.branch(running, "r", true);
         exist.and_where(col("r", "recorded").eq(true));
+        if self == Log::Job {
+            exist.and_where(told("r"));
+        }
         runs.union(UnionType::All, made).union(UnionType::All, exist);
         if self == Log::Job {
             runs.union(UnionType::All, of_batches());
@@ -304,6 +307,12 @@ impl Log {
             _ => return None,
         })
     }
+}
+
+/// That history hasn't forgotten the making of a job.
+fn told(alias: &'static str) -> Expr {
+    let made = col(alias, "made_retries");
+    made.clone().is_null().or(made.ne(UNTOLD))
 }
 
 fn jobs(w: &mut Where<'_>) -> ApiResult<()> {

@@ -38,6 +38,7 @@ pub struct TaskRow {
     pub parent_id: Option<Id>,
     /// How it was when it went with what it was a part of: 0 as it was made, 1 changed since.
     pub went_as: Option<i64>,
+    pub case_instance_id: Option<String>,
     /// End of the root of its tree, or when that is to go ([`super::history_process::root_end`]).
     pub root_end: Option<i64>,
 }
@@ -56,7 +57,7 @@ impl TaskRow {
     }
 }
 
-const COLUMNS: [&str; 21] = [
+const COLUMNS: [&str; 22] = [
     "id",
     "root_id",
     "instance_id",
@@ -78,6 +79,7 @@ const COLUMNS: [&str; 21] = [
     "tenant_id",
     "parent_id",
     "went_as",
+    "case_instance_id",
 ];
 
 /// Reads a row of [`listing`].
@@ -104,7 +106,8 @@ pub fn row(row: &dyn Row) -> Result<TaskRow, StoreError> {
         tenant_id: row.text_opt(18)?,
         parent_id: row.id_opt(19)?,
         went_as: row.i64_opt(20)?,
-        root_end: row.i64_opt(21)?,
+        case_instance_id: row.text_opt(21)?,
+        root_end: row.i64_opt(22)?,
     })
 }
 
@@ -205,8 +208,8 @@ fn conditions(w: &mut Where<'_>) -> ApiResult<()> {
     w.tenants(col(H, "tenant_id"))?;
     people(w)?;
     w.id("taskParentTaskId", col(H, "parent_id"))?;
+    w.text("caseInstanceId", col(H, "case_instance_id"))?;
     let cases = [
-        "caseInstanceId",
         "caseExecutionId",
         "caseDefinitionId",
         "caseDefinitionKey",
@@ -317,10 +320,9 @@ fn sort(by: &str) -> Option<SortBy> {
         "deleteReason" => (col(H, "delete_reason"), Kind::Text),
         "taskDefinitionKey" => (col(H, "element"), Kind::Text),
         "priority" => (col(H, "priority"), Kind::Number),
+        "caseInstanceId" => (col(H, "case_instance_id"), Kind::Text),
         // No cases: all are equal.
-        "caseDefinitionId" | "caseInstanceId" | "caseExecutionId" => {
-            (Expr::cust("CAST(NULL AS text)"), Kind::Text)
-        }
+        "caseDefinitionId" | "caseExecutionId" => (Expr::cust("CAST(NULL AS text)"), Kind::Text),
         "tenantId" => (col(H, "tenant_id"), Kind::Text),
         _ => return None,
     })

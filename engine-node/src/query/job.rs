@@ -243,7 +243,6 @@ fn base(filters: &Filters, clean_up: Option<CleanUp>) -> SelectStatement {
 
 /// Jobs that meet the filters; `now` in Unix milliseconds decides which are due.
 pub fn listing(mut w: Where<'_>, now: i64, clean_up: Option<CleanUp>) -> ApiResult<Listing> {
-    one_of_those(w.filters)?;
     w.id("jobId", col(J, "id"))?;
     w.exact_ids("jobIds", col(J, "id"))?;
     w.id("processInstanceId", col(J, "instance_id"))?;
@@ -284,7 +283,8 @@ pub fn listing(mut w: Where<'_>, now: i64, clean_up: Option<CleanUp>) -> ApiResu
     let condition = w.finish(known::JOB)?;
     let columns = COLUMNS.map(|name| col(J, name)).to_vec();
     let base = base(filters, clean_up).cond_where(condition).take();
-    Listing::new(base, columns, col(J, "id")).sorted(filters, &sort)
+    let listing = Listing::new(base, columns, col(J, "id")).sorted(filters, &sort)?;
+    one_of_those(filters).map(|()| listing)
 }
 
 /// Filters that the reference's statement can't have beside one another.

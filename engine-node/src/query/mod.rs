@@ -525,7 +525,10 @@ impl<'a> Where<'a> {
 
     fn definition_of(&mut self, column: Expr, keys: Option<Vec<String>>) -> ApiResult<()> {
         if let Some(id) = self.filters.text("processDefinitionId")? {
-            let found = self.view.by_rest_id(&id).map(|d| d.row.id.0);
+            let here = self.view.by_rest_id(&id).map(|d| d.row.id.0);
+            let gone = || self.view.all_gone().find(|row| row.rest_id == id);
+            // History is found by the id, whatever became of the definition; by its key as long as that is there.
+            let found = here.or_else(|| gone().map(|row| row.id.0));
             self.and(found.map_or_else(never, |id| column.clone().eq(id)));
         }
         if let Some(key) = self.filters.text("processDefinitionKey")? {

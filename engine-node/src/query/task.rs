@@ -18,7 +18,7 @@ use sea_query::{Condition, Expr, ExprTrait, Func, Query, SelectStatement};
 
 const T: &str = "t";
 
-const COLUMNS: [&str; 21] = [
+const COLUMNS: [&str; 22] = [
     "id",
     "instance_id",
     "token_id",
@@ -40,6 +40,7 @@ const COLUMNS: [&str; 21] = [
     "form_key",
     "tenant_id",
     "parent_id",
+    "case_instance_id",
 ];
 
 /// Reads a row of [`listing`]; candidates are left out.
@@ -67,6 +68,7 @@ pub fn row(row: &dyn Row) -> Result<UserTask, StoreError> {
         tenant_id: row.text_opt(19)?,
         recorded: false,
         parent_id: row.id_opt(20)?,
+        case_instance_id: row.text_opt(21)?,
         candidates: Vec::new(),
         links: Vec::new(),
         changed_links: Vec::new(),
@@ -172,8 +174,9 @@ fn sort(by: &str) -> Option<SortBy> {
         "name" => text("name"),
         "tenantId" => text("tenant_id"),
         "nameCaseInsensitive" => (Expr::from(Func::lower(col(T, "name"))), Kind::Text),
+        "caseInstanceId" => text("case_instance_id"),
         // No case engine: null for every task, so the id alone orders.
-        "caseInstanceId" | "caseExecutionId" => (Expr::cust("CAST(NULL AS text)"), Kind::Text),
+        "caseExecutionId" => (Expr::cust("CAST(NULL AS text)"), Kind::Text),
         _ => return None,
     })
 }
@@ -276,9 +279,9 @@ fn fields(w: &mut Where<'_>) -> ApiResult<()> {
         }
     }
     w.id("parentTaskId", col(T, "parent_id"))?;
-    // Tasks belong to no case.
+    w.text("caseInstanceId", col(T, "case_instance_id"))?;
+    // A case is what its id says, and nothing more is known of it.
     for name in [
-        "caseInstanceId",
         "caseExecutionId",
         "caseDefinitionId",
         "caseDefinitionKey",

@@ -6,7 +6,7 @@ use crate::{
     store::{
         Entity,
         forget::Forget,
-        schema::{HISTORY_DECISION, HISTORY_PROCESS, Table, visible},
+        schema::{HISTORY_DECISION, HISTORY_JOB, HISTORY_PROCESS, Table, visible},
     },
 };
 use bpmn_core::{Id, command::Command, command::Rejection};
@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 
 /// Instances cancelled per look when a deletion cascades.
 const CASCADE_PAGE: u64 = 500;
+/// An entry of the job log.
+const ENTRY: fn(Id, Id) -> Forget = |root, entry| Forget::Entry { root, entry };
 /// Looks before a cascade gives up.
 const CASCADE_LOOKS: usize = 10_000;
 
@@ -82,7 +84,11 @@ impl Replication {
             }
             for id in definitions {
                 me.free(&caller, Subject::Definition(id), cascade).await?;
-                me.replicate(Payload::DeleteDefinition { definition: id }).await?;
+                me.replicate(Payload::DeleteDefinition {
+                    definition: id,
+                    cascade,
+                })
+                .await?;
             }
             Ok(())
         })
@@ -114,7 +120,11 @@ impl Replication {
             self.refuse_if_running(Subject::Deployment(id)).await?;
         }
         self.free(caller, Subject::Deployment(id), cascade).await?;
-        self.replicate(Payload::DeleteDeployment { deployment: id }).await
+        self.replicate(Payload::DeleteDeployment {
+            deployment: id,
+            cascade,
+        })
+        .await
     }
 
     /// Sees to it that nothing starts or runs any more.
@@ -161,6 +171,21 @@ impl Replication {
             let forget = |root, instance| Forget::Instance { root, instance };
             self.forget_all(&HISTORY_PROCESS, "definition_id", &definitions, forget)
                 .await?;
+            self.forget_all(&HISTORY_JOB, "definition_id", &definitions, ENTRY)
+                .await?;
+        }
+        for root in &definitions {
+            self.store.forget(Forget::Starters { root: *root }).await?;
+        }
+        let deployment = match subject {
+            Subject::Deployment(id) => Some(id),
+            Subject::Definition(_) => None,
+        };
+        self.store.forget_making(&definitions, deployment).await?;
+        if let Some(id) = deployment {
+            // Jobs of batches and of suspensions: the deployment stands where an execution would.
+            self.forget_all(&HISTORY_JOB, "execution_id", &[id], ENTRY)
+                .await?;
         }
         let decisions = subject.decisions(&view);
         if !decisions.is_empty() {
@@ -180,7 +205,12 @@ impl Replication {
         forget: fn(Id, Id) -> Forget,
     ) -> Result<(), EngineError> {
         for _ in 0..CASCADE_LOOKS {
-            let query = rows_of(table.name, column, of)
+            let mut query = rows_of(table.name, column, of);
+            if *table == HISTORY_JOB {
+                // What no process instance tells: few, and with indexes of their own.
+                query.and_where(Expr::col((Alias::new(table.name), Alias::new("instance_id"))).is_null());
+            }
+            let query = query
                 .expr(Expr::col((Alias::new(table.name), Alias::new("root_id"))))
                 .expr(Expr::col((Alias::new(table.name), Alias::new("id"))))
                 .limit(CASCADE_PAGE)

@@ -270,7 +270,8 @@ impl Replication {
             }
             deployments.insert(row.id, row);
         }
-        let view = CatalogView::new(deployments, deployed, decisions, applied);
+        let gone = self.store.gone_definitions().await?;
+        let view = CatalogView::new(deployments, deployed, decisions, applied).with_gone(gone);
         self.note_newest_again(&old, &view);
         self.engine.catalog().replace(view);
         self.generation.fetch_add(1, Ordering::AcqRel);

@@ -107,8 +107,8 @@ impl LocalLog {
         Ok(match reference {
             Reference::Deploy(row) => known(&row.id).is_some(),
             Reference::Publish { deployment } => known(deployment).is_some_and(|(_, published)| *published),
-            Reference::DeleteDeployment { deployment } => known(deployment).is_none(),
-            Reference::DeleteDefinition { definition } => {
+            Reference::DeleteDeployment { deployment, .. } => known(deployment).is_none(),
+            Reference::DeleteDefinition { definition, .. } => {
                 let mut all = deployments.iter().flat_map(|(d, _)| &d.definitions);
                 all.all(|d| d.id != *definition)
             }

@@ -19,9 +19,14 @@ pub enum Payload {
     },
     DeleteDeployment {
         deployment: Id,
+        /// With all that history tells of it.
+        #[serde(default)]
+        cascade: bool,
     },
     DeleteDefinition {
         definition: Id,
+        #[serde(default)]
+        cascade: bool,
     },
     SuspendDefinition {
         definition: Id,
@@ -139,8 +144,12 @@ impl Payload {
     pub fn reference(self) -> Result<Reference, Unreadable> {
         Ok(match self {
             Payload::Deploy { deployment } => Reference::Deploy(Box::new(deployment.row()?)),
-            Payload::DeleteDeployment { deployment } => Reference::DeleteDeployment { deployment },
-            Payload::DeleteDefinition { definition } => Reference::DeleteDefinition { definition },
+            Payload::DeleteDeployment { deployment, cascade } => {
+                Reference::DeleteDeployment { deployment, cascade }
+            }
+            Payload::DeleteDefinition { definition, cascade } => {
+                Reference::DeleteDefinition { definition, cascade }
+            }
             Payload::SuspendDefinition {
                 definition,
                 suspended,

@@ -71,6 +71,7 @@ async fn set(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
     selection::check(&call, &body, &[("externalTaskQuery", Finds::ExternalTasks)])?;
     selection::check(&call, &body, &INSTANCES)?;
+    selection::unsorted(&body)?;
     let retries = body.int("retries")?;
     let retries =
         retries.ok_or_else(|| ApiError::invalid_request("The number of retries cannot be null."))?;

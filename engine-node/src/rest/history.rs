@@ -45,7 +45,7 @@ pub(super) fn removal(view: &CatalogView, definition: Id, root_end: Option<i64>)
     match root_end? {
         set if set < 0 => (set != -NEVER).then_some(Date(-set)),
         ended => {
-            let days = view.by_id(definition)?.row.history_ttl_days?;
+            let days = view.told(definition)?.history_ttl_days?;
             Some(Date(ended + i64::from(days) * DAY))
         }
     }
@@ -58,7 +58,7 @@ fn process_dto(view: &CatalogView, row: ProcessRow) -> HistoricProcessInstance {
         id: row.id.to_string(),
         business_key: row.business_key,
         process_definition_id: instance_view::definition_id(view, row.definition_id),
-        process_definition_key: deployed.map(|d| d.row.key.clone()),
+        process_definition_key: instance_view::definition_key(view, row.definition_id),
         process_definition_name: deployed.and_then(|d| d.row.name.clone()),
         process_definition_version: deployed.map(|d| d.row.version),
         start_time: Date(row.started),
@@ -90,13 +90,20 @@ fn activity_dto(view: &CatalogView, row: ActivityRow) -> HistoricActivityInstanc
         }
         _ => row.parent_id.to_string(),
     };
+    let gone = view
+        .gone(row.definition_id)
+        .and_then(|g| g.elements.get(&row.element));
+    let (activity_name, activity_type) = match node {
+        Some(node) => (node.name.clone(), node.activity_type.to_owned()),
+        None => gone.cloned().unwrap_or_default(),
+    };
     HistoricActivityInstance {
         id: activity_instance_id(begun, row.id),
         parent_activity_instance_id: parent,
-        activity_name: node.and_then(|n| n.name.clone()),
-        activity_type: node.map_or("", |n| n.activity_type).to_owned(),
+        activity_name,
+        activity_type,
         activity_id: row.element,
-        process_definition_key: deployed.map(|d| d.row.key.clone()),
+        process_definition_key: instance_view::definition_key(view, row.definition_id),
         process_definition_id: instance_view::definition_id(view, row.definition_id),
         process_instance_id: row.instance_id.to_string(),
         execution_id: row.execution_id.to_string(),

@@ -83,13 +83,7 @@ pub enum Asked {
 }
 
 async fn everywhere(call: &Call, id: Id, asked: Asked, state: RunState) -> ApiResult<Response> {
-    let before = call
-        .app
-        .engine
-        .store()
-        .cleanup_job()
-        .await
-        .map_err(error::store)?;
+    let before = stored(call).await?;
     let peers = call.app.replication.peers();
     let body = serde_json::to_vec(&asked).unwrap_or_default();
     for (shard, urls) in peers.others() {
@@ -161,8 +155,7 @@ async fn start(call: Call) -> ApiResult<Response> {
     // As the reference reads it: whatever isn't true is false, nothing is true.
     let at_once = call.filters().java_flag("immediatelyDue") != Some(false);
     let engine = &call.app.engine;
-    let before = engine.store().cleanup_job().await.map_err(error::store)?;
-    let made = before.created.is_none();
+    let made = stored(&call).await?.created.is_none();
     let windows = &engine.settings().cleanup.windows;
     if made && !at_once && windows.at_or_after(now()).is_none() {
         // Without a window the reference makes no job, and stumbles over it; one that is there rests then.
@@ -180,14 +173,13 @@ async fn start(call: Call) -> ApiResult<Response> {
 }
 
 async fn job(call: &Call) -> ApiResult<Option<CleanUp>> {
-    let job = call
-        .app
-        .engine
-        .store()
-        .cleanup_job()
-        .await
-        .map_err(error::store)?;
-    Ok(of_shard(call, job))
+    Ok(of_shard(call, stored(call).await?))
+}
+
+/// The job as this shard's database has it.
+async fn stored(call: &Call) -> ApiResult<CleanupJob> {
+    let store = call.app.engine.store();
+    store.cleanup_job().await.map_err(error::store)
 }
 
 fn missing(message: &str) -> ApiError {

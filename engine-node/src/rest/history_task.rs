@@ -51,7 +51,7 @@ fn task_dto(view: &CatalogView, row: TaskRow) -> HistoricTaskInstance {
         execution_id: row.execution_id.map(|id| id.to_string()),
         case_definition_key: None,
         case_definition_id: None,
-        case_instance_id: None,
+        case_instance_id: row.case_instance_id,
         case_execution_id: None,
         activity_instance_id: activity.map(|(element, id)| activity_instance_id(element, id)),
         name: row.name,

@@ -20,7 +20,7 @@ use http::StatusCode;
 use rest_api::{
     ApiError, ApiResult, Date,
     filters::Filters,
-    history_log::{HistoricDetail, HistoricVariableInstance},
+    history_log::{DetailOf, HistoricDetail, HistoricVariableInstance},
     variable::{self, Style},
 };
 
@@ -98,7 +98,7 @@ fn variable_dto(view: &CatalogView, row: VariableRow, style: Style) -> HistoricV
 
 /// The id of a detail on the wire: a variable's present value has no row of its own, and another id than the variable.
 fn shown(row: &DetailRow) -> Id {
-    match row.id == row.variable_id {
+    match Some(row.id) == row.variable_id {
         true => row.id.twin(),
         false => row.id,
     }
@@ -106,9 +106,36 @@ fn shown(row: &DetailRow) -> Id {
 
 fn detail_dto(view: &CatalogView, row: DetailRow, style: Style) -> HistoricDetail {
     let definition = row.definition_id;
+    let id = shown(&row).to_string();
+    let (kind, of) = match (row.variable_id, row.value) {
+        (None, TypedValue::String(field_value)) => {
+            let field_id = row.name;
+            (
+                "formField",
+                DetailOf::Field {
+                    field_id,
+                    field_value,
+                },
+            )
+        }
+        (variable, value) => {
+            let of = DetailOf::Variable {
+                variable_name: row.name,
+                variable_instance_id: variable.unwrap_or(row.id).to_string(),
+                variable_type: value.name(),
+                value: variable::plain(&value, style),
+                value_info: variable::info(&value),
+                initial: row.initial,
+                revision: row.revision,
+                error_message: None,
+            };
+            ("variableUpdate", of)
+        }
+    };
     HistoricDetail {
-        kind: "variableUpdate",
-        id: shown(&row).to_string(),
+        kind,
+        id,
+        of,
         process_definition_key: definition.and_then(|id| definition_key(view, id)),
         process_definition_id: definition.map(|id| definition_id(view, id)),
         process_instance_id: row.instance_id.map(|id| id.to_string()),
@@ -124,14 +151,6 @@ fn detail_dto(view: &CatalogView, row: DetailRow, style: Style) -> HistoricDetai
         time: Date(row.time),
         removal_time: definition.and_then(|id| removal(view, id, row.root_end)),
         root_process_instance_id: row.instance_id.map(|_| row.root_id.to_string()),
-        variable_name: row.name,
-        variable_instance_id: row.variable_id.to_string(),
-        variable_type: row.value.name(),
-        value: variable::plain(&row.value, style),
-        value_info: variable::info(&row.value),
-        initial: row.initial,
-        revision: row.revision,
-        error_message: None,
     }
 }
 
@@ -218,7 +237,13 @@ async fn detail_one(call: Call) -> ApiResult<Response> {
 }
 
 async fn detail_data(call: Call) -> ApiResult<Response> {
-    content(&call, detail_row(&call).await?.value)
+    let row = detail_row(&call).await?;
+    if row.variable_id.is_none() {
+        let id = call.param("id");
+        let text = format!("Historic detail with Id '{id}' is not a variable update.");
+        return Err(ApiError::invalid_request(text));
+    }
+    content(&call, row.value)
 }
 
 /// The bytes of a file or of a variable of bytes.

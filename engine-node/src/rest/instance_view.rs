@@ -17,13 +17,13 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 /// REST's id of a definition; the row's id if this node doesn't know it (any more).
 pub fn definition_id(view: &CatalogView, id: Id) -> String {
-    view.by_id(id)
-        .map_or_else(|| id.to_string(), |d| d.row.rest_id.clone())
+    view.told(id)
+        .map_or_else(|| id.to_string(), |row| row.rest_id.clone())
 }
 
 /// Key of a definition.
 pub fn definition_key(view: &CatalogView, id: Id) -> Option<String> {
-    view.by_id(id).map(|d| d.row.key.clone())
+    view.told(id).map(|row| row.key.clone())
 }
 
 /// Id of the job definition of a job, or of an incident about one.

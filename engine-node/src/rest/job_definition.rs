@@ -167,6 +167,8 @@ async fn suspend(call: Call) -> ApiResult<Response> {
                     }
                 }
             }
+        } else if let Some(due) = later {
+            schedule(&call, &body, &path, None, due).await?;
         }
         return Ok(no_content());
     };

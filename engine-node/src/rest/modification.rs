@@ -191,6 +191,7 @@ pub fn of_many(call: &Call, body: &Filters) -> ApiResult<(String, Vec<Instructio
     };
     let instructions = instructions(body, "instructions", For::ManyInstances, "")?;
     selection::check(call, body, &INSTANCES).map_err(selection::hide)?;
+    selection::unsorted(body)?;
     match instructions.is_empty() {
         true => Err(ApiError::invalid_request(
             "Modification instructions cannot be empty is empty",

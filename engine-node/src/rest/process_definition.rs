@@ -298,7 +298,7 @@ async fn started(mut call: Call, form: bool) -> ApiResult<Response> {
     })?;
     let body = call.body()?;
     let id = match &deployed {
-        Ok(deployed) => &deployed.row.rest_id,
+        Ok(deployed) => deployed.row.rest_id.as_str(),
         Err(_) => call.param("id"),
     };
     let prefix = format!("Cannot instantiate process definition {id}");
@@ -419,15 +419,21 @@ async fn suspend(call: Call) -> ApiResult<Response> {
         let text = "Only one of processDefinitionId or processDefinitionKey should be set to update the suspension state.";
         return Err(ApiError::invalid_request(text));
     }
-    // The reference answers 204 for an id that it doesn't know.
-    let Ok(deployed) = deployed else {
-        return Ok(no_content());
+    let id = match &deployed {
+        Ok(deployed) => deployed.row.rest_id.as_str(),
+        Err(_) => call.param("id"),
     };
-    let id = &deployed.row.rest_id;
     let could_not = format!("The suspension state of Process Definition with id {id} could not be updated");
     let path = format!("/process-definition/{}/suspended", encoded(id));
     let later = suspension::later(&body, &could_not)?.map(|due| (path, due));
-    let named = (Some(id.clone()), None);
+    // The reference answers 204 for an id that it doesn't know, and looks again when it is time.
+    let Ok(deployed) = &deployed else {
+        if let Some((path, due)) = later {
+            suspension::schedule(&call, &body, &path, None, due).await?;
+        }
+        return Ok(no_content());
+    };
+    let named = (Some(id.to_owned()), None);
     set_suspended(&call, &body, vec![deployed.clone()], named, later).await
 }
 
@@ -437,8 +443,12 @@ async fn suspend_by_key_in_body(call: Call) -> ApiResult<Response> {
         let text = "Only processDefinitionKey can be set to update the suspension state.";
         return Err(ApiError::invalid_request(text));
     }
-    suspension::one_of(&body, &BY, "processDefinitionId or processDefinitionKey")?;
     let could_not = "Could not update the suspension state of Process Definitions";
+    if BY.iter().all(|name| !body.has(name)) {
+        // A bad date is said before that nothing is named.
+        suspension::later(&body, could_not)?;
+    }
+    suspension::one_of(&body, &BY, "processDefinitionId or processDefinitionKey")?;
     let path = "/process-definition/suspended".to_owned();
     let later = suspension::later(&body, could_not)?.map(|due| (path, due));
     let found = suspension::definitions(&body, &call.catalog())?;

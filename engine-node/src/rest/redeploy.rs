@@ -41,6 +41,8 @@ async fn redeploy(call: Call) -> ApiResult<Response> {
     let wanted = |member: &str| Ok::<_, ApiError>(body.list(member)?.unwrap_or_default());
     let (ids, names) = (wanted("resourceIds")?, wanted("resourceNames")?);
     let unknown = |kind: &str, missing: Vec<&str>| {
+        let mut seen = BTreeSet::new();
+        let missing: Vec<&str> = missing.into_iter().filter(|one| seen.insert(*one)).collect();
         let (id, missing) = (row.id, missing.join(", "));
         ApiError::not_found(format!(
             "Cannot redeploy deployment '{id}': The deployment with id '{id}' does not contain the following resources \

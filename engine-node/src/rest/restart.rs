@@ -42,6 +42,7 @@ async fn restart(mut call: Call) -> ApiResult<Response> {
     let deployed = named_first(&call, unknown)?;
     let body = call.body()?;
     selection::check(&call, &body, HISTORIC).map_err(selection::hide)?;
+    selection::unsorted(&body)?;
     let instructions = instructions(&body)?;
     if instructions.is_empty() {
         return Err(ApiError::invalid_request(

@@ -98,6 +98,12 @@ pub fn routes(path: &str, place: Place) -> Router<App> {
 /// Sets a file or bytes from the part `data`; what they are says the part `valueType`.
 async fn upload(mut call: Call, place: Place) -> ApiResult<Response> {
     let name = call.name("name")?;
+    if call.content_type.is_none() && call.body.is_empty() {
+        return Err(ApiError::null_pointer(
+            "Cannot invoke \"org.camunda.bpm.engine.rest.mapper.MultipartFormData.getNamedPart(String)\" because \
+             \"payload\" is null",
+        ));
+    }
     let parts = multipart::parts(&call).await?;
     let part = |name: &str| parts.iter().find(|part| part.name == name);
     if let Some(class) = part("type") {

@@ -95,6 +95,24 @@ pub fn check(call: &Call, body: &Filters, queries: &[(&str, Finds)]) -> ApiResul
     Ok(())
 }
 
+/// Refuses a `historicProcessInstanceQuery` that is sorted, for operations of which the reference's statement can't be
+/// together with an order, so that its database refuses it.
+///
+/// # Errors
+/// 500 in the reference's words.
+pub fn unsorted(body: &Filters) -> ApiResult<()> {
+    let query = body.object("historicProcessInstanceQuery")?;
+    let sorting = query.and_then(|query| query.get("sorting")?.as_array());
+    let sorted = sorting.is_some_and(|all| {
+        all.iter()
+            .any(|one| one["sortBy"].is_string() && one["sortOrder"].is_string())
+    });
+    match sorted {
+        true => Err(ApiError::persistence()),
+        false => Ok(()),
+    }
+}
+
 /// An engine's refusal, as operations show it that hide it behind one of the REST layer.
 pub fn hide(error: ApiError) -> ApiError {
     let bad_user = ["NotValidException", "BadUserRequestException"].contains(&&*error.kind);

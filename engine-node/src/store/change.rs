@@ -68,6 +68,7 @@ pub(crate) enum Written {
     Comment,
     Attachment,
     HistoryOperation,
+    HistoryFormField,
 }
 
 /// The tables that units write, in the order of [`Written`].
@@ -102,6 +103,7 @@ pub(crate) const WRITTEN: &[Table] = &[
     COMMENT,
     ATTACHMENT,
     HISTORY_OPERATION,
+    HISTORY_FORM_FIELD,
 ];
 
 const PROCESS_I: usize = Written::Process as usize;

@@ -198,6 +198,7 @@ pub(crate) fn task(t: &UserTask, at: Place) -> Vec<Cell> {
         &t.tenant_id,
         t.recorded,
         t.parent_id,
+        &t.case_instance_id,
     ]
 }
 
@@ -265,6 +266,7 @@ pub(crate) fn read_task(r: &mut Reader) -> Result<UserTask, StoreError> {
         tenant_id: r.text_opt()?,
         recorded: r.bool()?,
         parent_id: r.id_opt()?,
+        case_instance_id: r.text_opt()?,
         candidates: Vec::new(),
         links: Vec::new(),
         changed_links: Vec::new(),
@@ -300,6 +302,7 @@ pub(crate) fn external_task(t: &ExternalTask, at: Place) -> Vec<Cell> {
         &t.business_key,
         &t.tenant_id,
         t.recorded,
+        t.made_priority,
     ]
 }
 
@@ -325,6 +328,7 @@ pub(crate) fn read_external_task(r: &mut Reader) -> Result<ExternalTask, StoreEr
         business_key: r.text_opt()?,
         tenant_id: r.text_opt()?,
         recorded: r.bool()?,
+        made_priority: r.int_opt()?,
     })
 }
 

@@ -33,6 +33,7 @@ pub(crate) fn row(row: &HistoryRow, kept: Kept) -> (Written, Vec<Cell>) {
         HistoryRow::Decision(d) => (Written::HistoryDecision, decision(d, kept)),
         HistoryRow::DecisionInput(i) => (Written::HistoryDecisionInput, decision_input(i, kept)),
         HistoryRow::DecisionOutput(o) => (Written::HistoryDecisionOutput, decision_output(o, kept)),
+        HistoryRow::FormField(f) => (Written::HistoryFormField, form_field(f, kept)),
     }
 }
 
@@ -121,6 +122,7 @@ fn task(h: &HistoricTask, kept: Kept) -> Vec<Cell> {
         &t.tenant_id,
         t.parent_id,
         h.went_along.then_some(i16::from(t.last_updated.is_some())),
+        &t.case_instance_id,
     ]
 }
 
@@ -258,6 +260,7 @@ fn external_task(h: &HistoricExternalTask, kept: Kept) -> Vec<Cell> {
         &t.error_message,
         &t.error_details,
         &t.tenant_id,
+        t.made_priority,
     ]
 }
 
@@ -277,6 +280,22 @@ fn identity_link(l: &HistoricIdentityLink, kept: Kept) -> Vec<Cell> {
         &l.operator,
         l.time,
         &l.tenant_id,
+    ]
+}
+
+fn form_field(f: &HistoricFormField, kept: Kept) -> Vec<Cell> {
+    cells![
+        f.id,
+        kept.at.slot,
+        kept.retention,
+        kept.at.root,
+        f.instance_id,
+        f.execution_id,
+        f.activity_id,
+        f.task_id,
+        &f.field,
+        &f.value,
+        f.time,
     ]
 }
 

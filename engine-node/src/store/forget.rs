@@ -17,6 +17,10 @@ pub enum Forget {
     Variable { root: Id, variable: Id },
     /// A decision that was evaluated, with what it had and gave; as a root with its whole tree, which is found by it.
     Decision { root: Id, evaluation: Id },
+    /// Who might start a definition, which is the root.
+    Starters { root: Id },
+    /// An entry about a job of no instance.
+    Entry { root: Id, entry: Id },
 }
 
 impl Forget {
@@ -25,7 +29,9 @@ impl Forget {
             Forget::Instance { root, .. }
             | Forget::Variables { root, .. }
             | Forget::Variable { root, .. }
-            | Forget::Decision { root, .. } => root,
+            | Forget::Decision { root, .. }
+            | Forget::Entry { root, .. }
+            | Forget::Starters { root } => root,
         }
     }
 
@@ -45,7 +51,10 @@ impl Forget {
             Forget::Variables { instance, .. } => vec![
                 (HISTORY_VARIABLE.name, "instance_id", instance),
                 (HISTORY_DETAIL.name, "instance_id", instance),
+                (HISTORY_FORM_FIELD.name, "instance_id", instance),
             ],
+            Forget::Starters { root } => vec![(HISTORY_IDENTITY_LINK.name, "root_id", root)],
+            Forget::Entry { entry, .. } => vec![(HISTORY_JOB.name, "id", entry)],
             Forget::Variable { variable, .. } => vec![
                 (HISTORY_VARIABLE.name, "id", variable),
                 (HISTORY_DETAIL.name, "variable_id", variable),
@@ -63,6 +72,9 @@ impl Forget {
         }
     }
 }
+
+/// `made_retries` of a job that history has forgotten the making of.
+pub const UNTOLD: i32 = -1;
 
 /// Milliseconds of a day, as the statements have it.
 const DAY: i64 = 86_400_000;
@@ -135,5 +147,27 @@ impl<B: Backend> SqlStore<B> {
         transaction.run(sql).await?;
         transaction.commit().await?;
         Ok(true)
+    }
+
+    /// See [`super::Housekeeping::forget_making`].
+    pub(crate) async fn forget_jobs_made(
+        &self,
+        definitions: &[Id],
+        deployment: Option<Id>,
+    ) -> Result<(), StoreError> {
+        let of_definitions = definitions.iter().map(|id| ("definition_id", *id));
+        let of = of_definitions.chain(deployment.map(|id| ("execution_id", id)));
+        for (column, id) in of {
+            let sql = self
+                .sql(&format!(
+                    "UPDATE job SET \"made_due\" = CASE WHEN \"made_retries\" IS NULL THEN \"due\" ELSE \"made_due\" END, \
+                     \"made_priority\" = coalesce(\"made_priority\", \"priority\"), \"made_retries\" = {UNTOLD} WHERE \"instance_id\" IS NULL AND \"{column}\" = "
+                ))
+                .bind(Type::Uuid, id);
+            let mut transaction = self.backend.begin().await?;
+            transaction.run(sql).await?;
+            transaction.commit().await?;
+        }
+        Ok(())
     }
 }

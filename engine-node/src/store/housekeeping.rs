@@ -101,6 +101,9 @@ pub trait Housekeeping: Send + Sync {
 
     /// Deletes a part of history, unless its slot is moving or elsewhere: then false.
     async fn forget(&self, what: super::forget::Forget) -> Result<bool, StoreError>;
+    /// The job log tells no more that jobs of no instance were made: those of these definitions, those for that
+    /// deployment. It will tell of their ends.
+    async fn forget_making(&self, definitions: &[Id], deployment: Option<Id>) -> Result<(), StoreError>;
     /// Forgets the answers to idempotency keys that were given before that time, unless their instance runs or ended
     /// later; gives how many.
     async fn forget_keys(&self, before: Millis) -> Result<u64, StoreError>;

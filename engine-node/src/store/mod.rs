@@ -17,6 +17,7 @@ mod contract;
 pub(crate) mod decision_rows;
 mod filters;
 pub mod forget;
+mod gone;
 pub mod housekeeping;
 mod identity;
 mod jobs;
@@ -45,6 +46,7 @@ pub use batch_jobs::{BATCH_JOB, BatchJobChange, BatchJobs, JobSetting, JobsOfBat
 pub use batches::{BatchChange, BatchWork, Batches, Begun, NewBatch, NewJob, NewWork, Outcomes, Which};
 pub use decision_rows::{DecisionRow, RequirementsRef, RequirementsRow};
 pub use filters::{FilterChange, FilterRow};
+pub use gone::Gone;
 pub use housekeeping::Housekeeping;
 pub use identity::{AuthorizationRow, GroupMember, GroupRow, IdentityChange, TenantMember, TenantRow};
 pub use open::{OpenError, OpenOptions, open};
@@ -426,12 +428,15 @@ pub enum Reference {
     Publish {
         deployment: Id,
     },
+    /// Deletes a deployment; without `cascade` what history needs of its definitions stays ([`Gone`]).
     DeleteDeployment {
         deployment: Id,
+        cascade: bool,
     },
     /// Takes one definition out of its deployment, which stays.
     DeleteDefinition {
         definition: Id,
+        cascade: bool,
     },
     /// Suspends or activates a definition and its job definitions.
     SuspendDefinition {
@@ -589,6 +594,8 @@ pub trait Store: Batches + JobsOfBatches + Housekeeping + Parking {
     async fn payload(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError>;
     /// Every deployment without contents; every definition; published or not.
     async fn deployments(&self) -> Result<Vec<(DeploymentRow, bool)>, StoreError>;
+    /// What is known of definitions that were deleted without their history.
+    async fn gone_definitions(&self) -> Result<Vec<Gone>, StoreError>;
     /// Every job definition, in the order in which the reference makes those of a definition.
     async fn job_definitions(&self) -> Result<Vec<JobDefinitionRow>, StoreError>;
     async fn resource(&self, deployment: Id, name: &str) -> Result<Option<ResourceRow>, StoreError>;

@@ -218,6 +218,9 @@ impl<B: Backend> Housekeeping for SqlStore<B> {
     async fn forget(&self, what: Forget) -> Result<bool, StoreError> {
         self.forget_rows(what).await
     }
+    async fn forget_making(&self, definitions: &[Id], deployment: Option<Id>) -> Result<(), StoreError> {
+        self.forget_jobs_made(definitions, deployment).await
+    }
 
     async fn forget_keys(&self, before: Millis) -> Result<u64, StoreError> {
         // What the engine itself remembers (armed start timers, signals that were heard) has no digest, and stays.

@@ -96,22 +96,10 @@ impl<B: Backend> SqlStore<B> {
                 let sql = self.sql("UPDATE deployment SET \"published\" = true WHERE \"id\" = ");
                 transaction.run(sql.bind(Type::Uuid, *deployment)).await?;
             }
-            Reference::DeleteDeployment { deployment } => {
+            Reference::DeleteDeployment { deployment, cascade } => {
+                let of = ("deployment_id", *deployment);
+                self.delete_definitions(transaction, of, *cascade).await?;
                 for (table, column) in [
-                    ("element", "definition_id"),
-                    ("job_definition", "definition_id"),
-                    // Its candidates: what instances tell has other roots.
-                    ("history_identity_link", "root_id"),
-                ] {
-                    let sql = self.sql(&format!(
-                        "DELETE FROM {table} WHERE \"{column}\" IN (SELECT \"id\" FROM definition WHERE \"deployment_id\" = "
-                    ));
-                    transaction
-                        .run(sql.bind(Type::Uuid, *deployment).push(")"))
-                        .await?;
-                }
-                for (table, column) in [
-                    ("definition", "deployment_id"),
                     ("decision_definition", "deployment_id"),
                     ("decision_requirements", "deployment_id"),
                     ("resource", "deployment_id"),
@@ -121,16 +109,9 @@ impl<B: Backend> SqlStore<B> {
                     transaction.run(sql.bind(Type::Uuid, *deployment)).await?;
                 }
             }
-            Reference::DeleteDefinition { definition } => {
-                for (table, column) in [
-                    ("element", "definition_id"),
-                    ("job_definition", "definition_id"),
-                    ("history_identity_link", "root_id"),
-                    ("definition", "id"),
-                ] {
-                    let sql = self.sql(&format!("DELETE FROM {table} WHERE \"{column}\" = "));
-                    transaction.run(sql.bind(Type::Uuid, *definition)).await?;
-                }
+            Reference::DeleteDefinition { definition, cascade } => {
+                let of = ("id", *definition);
+                self.delete_definitions(transaction, of, *cascade).await?;
             }
             Reference::SuspendDefinition {
                 definition,

@@ -144,6 +144,7 @@ table!(
         n("name", Text), n("description", Text), n("assignee", Text), n("owner", Text), n("delegation", Text),
         c("priority", Int), c("created", Big), n("last_updated", Big), n("due", Big), n("follow_up", Big),
         c("suspended", Bool), n("form_key", Text), n("tenant_id", Text), c("recorded", Bool), n("parent_id", Uuid),
+        n("case_instance_id", Text),
     ]
 );
 table!(
@@ -166,6 +167,7 @@ table!(
         c("topic", Text), n("worker_id", Text), n("lock_expires", Big), n("retries", Int), n("error_message", Text),
         n("error_details", Text), c("priority", Big), c("suspended", Bool), c("created", Big),
         c("lock_revision", Big), n("business_key", Text), n("tenant_id", Text), c("recorded", Bool),
+        n("made_priority", Big),
     ]
 );
 table!(
@@ -224,7 +226,7 @@ table!(
         n("execution_id", Uuid), n("activity_id", Uuid), n("definition_id", Uuid), n("element", Text),
         n("name", Text), n("description", Text), n("assignee", Text), n("owner", Text), c("priority", Int),
         c("created", Big), n("due", Big), n("follow_up", Big), c("ended", Big), n("delete_reason", Text),
-        n("tenant_id", Text), n("parent_id", Uuid), n("went_as", Small),
+        n("tenant_id", Text), n("parent_id", Uuid), n("went_as", Small), n("case_instance_id", Text),
     ]
 );
 table!(
@@ -245,6 +247,14 @@ table!(
         c("variable_id", Uuid), c("scope_id", Uuid), n("task_id", Uuid), c("name", Text), c("type", Text),
         n("text", Text), n("number", Big), n("float", Float), n("bytes", Bytes), n("info", Text),
         n("large_id", Uuid), c("updated", Big), c("revision", Int), n("writer_id", Uuid), c("initial", Bool),
+    ]
+);
+table!(
+    /// What forms were submitted with. `activity_id`: null for the process instance.
+    HISTORY_FORM_FIELD, "history_form_field", History, ["root_id", "id"], [
+        c("id", Uuid), c("slot", Small), c("retention", Small), c("root_id", Uuid), c("instance_id", Uuid),
+        c("execution_id", Uuid), n("activity_id", Uuid), n("task_id", Uuid), c("name", Text), c("value", Text),
+        c("time", Big),
     ]
 );
 table!(
@@ -275,7 +285,7 @@ table!(
         c("instance_id", Uuid), n("execution_id", Uuid), n("activity_id", Uuid), c("definition_id", Uuid),
         c("element", Text), c("topic", Text), n("worker_id", Text), n("retries", Int), c("priority", Big),
         c("created", Big), c("time", Big), c("state", Small), n("error_message", Text),
-        n("error_details", Text), n("tenant_id", Text),
+        n("error_details", Text), n("tenant_id", Text), n("made_priority", Big),
     ]
 );
 table!(
@@ -446,6 +456,7 @@ pub const TABLES: &[Table] = &[
     HISTORY_TASK,
     HISTORY_VARIABLE,
     HISTORY_DETAIL,
+    HISTORY_FORM_FIELD,
     HISTORY_INCIDENT,
     HISTORY_JOB,
     HISTORY_EXTERNAL_TASK,

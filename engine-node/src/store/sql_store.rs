@@ -290,6 +290,9 @@ impl<B: Backend> Store for SqlStore<B> {
     async fn deployments(&self) -> Result<Vec<(DeploymentRow, bool)>, StoreError> {
         self.all_deployments().await
     }
+    async fn gone_definitions(&self) -> Result<Vec<Gone>, StoreError> {
+        self.all_gone().await
+    }
 
     async fn resource(&self, deployment: Id, name: &str) -> Result<Option<ResourceRow>, StoreError> {
         let sql = self.sql("SELECT \"id\", \"name\", \"content\" FROM resource WHERE \"deployment_id\" = ");

@@ -165,6 +165,7 @@ impl Behavior for UserTask {
             tenant_id: process.tenant_id.clone(),
             recorded: ctx.recording.keeps(Kind::Task),
             parent_id: None,
+            case_instance_id: ctx.inst.process.case_instance_id.clone(),
             candidates: Vec::new(),
             links: Vec::new(),
             changed_links: Vec::new(),

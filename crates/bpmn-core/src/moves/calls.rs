@@ -107,7 +107,7 @@ impl<'a> Ctx<'a, '_> {
             retention: caller.retention,
             recorded: self.env.history.of(&def.definition.key).keeps(Kind::Process),
             restarted_id: None,
-            case_instance_id: None,
+            case_instance_id: caller.case_instance_id.clone(),
         });
         self.change_token(token, |row| row.data = Some(id.to_string()))?;
         self.adopt(inst, def);

@@ -47,6 +47,7 @@ impl Ctx<'_, '_> {
             business_key: process.business_key.clone(),
             tenant_id: process.tenant_id.clone(),
             recorded: self.recording.keeps(Kind::ExternalTask),
+            made_priority: None,
         };
         self.inst.external_tasks.insert(task);
         self.offer(topic);
@@ -190,7 +191,9 @@ impl Ctx<'_, '_> {
                 self.set_external_retries(task, retries)
             }
             Command::SetExternalTaskPriority { task, priority } => {
-                self.external_mut(task)?.priority = priority;
+                let task = self.external_mut(task)?;
+                task.made_priority.get_or_insert(task.priority);
+                task.priority = priority;
                 Ok(())
             }
             other => Err(Rejection::BadRequest(format!(

@@ -59,6 +59,7 @@ impl<'a> Ctx<'a, '_> {
         for (name, value) in rest {
             self.set_variable(token, task, &name, value);
         }
+        self.tell_fields(token, task, submitted);
         Ok(())
     }
 

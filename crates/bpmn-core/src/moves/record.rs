@@ -1,8 +1,13 @@
 //! What ends leaves its row in history, if history is to tell of it: of rows by the flag they were made with, of
 //! events by what is recorded now.
 use crate::{
-    command::Rejection, ctx::Ctx, history::Kind, instance::*, tracked::By, tree::lies_above,
-    value::TypedValue,
+    command::Rejection,
+    ctx::Ctx,
+    history::Kind,
+    instance::*,
+    tracked::By,
+    tree::lies_above,
+    value::{TypedValue, Variables},
 };
 use std::sync::Arc;
 use topology::Id;
@@ -377,6 +382,37 @@ impl Ctx<'_, '_> {
             if let Some(user) = user.filter(|_| self.recording.keeps(told)) {
                 self.tell_link(task, kind, (false, user), added);
             }
+        }
+    }
+
+    /// Tells what the form of a start (no token) or of a task was submitted with: texts only, as in the reference.
+    pub(crate) fn tell_fields(&mut self, token: Option<Id>, task: Option<Id>, submitted: &Variables) {
+        if !self.recording.keeps(Kind::FormField) {
+            return;
+        }
+        let instance_id = self.inst.process.id;
+        let execution = token.and_then(|id| self.inst.tokens.get(id));
+        let execution_id = execution.map_or(instance_id, |row| row.execution_id);
+        let activity_id = self.writer_at(token, task).filter(|id| *id != Id::NIL);
+        for (field, value) in submitted {
+            let TypedValue::String(value) = value.clone().lasting().0 else {
+                continue;
+            };
+            // A variable that no history may know is known by its field neither.
+            if self.recording.value(field) == Recorded::No {
+                continue;
+            }
+            let row = HistoricFormField {
+                id: self.new_id(),
+                instance_id,
+                execution_id,
+                activity_id,
+                task_id: task,
+                field: field.clone(),
+                value,
+                time: self.env.now,
+            };
+            self.tell(HistoryRow::FormField(row));
         }
     }
 

@@ -93,6 +93,7 @@ impl Ctx<'_, '_> {
             priority,
             due,
             follow_up,
+            case_instance_id,
             parent: _,
             parent_name: _,
             variables: _,
@@ -113,6 +114,7 @@ impl Ctx<'_, '_> {
         put(&mut row.priority, priority);
         put(&mut row.due, due);
         put(&mut row.follow_up, follow_up);
+        put(&mut row.case_instance_id, case_instance_id);
         if set.0 {
             self.tell_link_change(task, "assignee", before.0.clone(), after.0);
         }

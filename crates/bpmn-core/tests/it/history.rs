@@ -217,6 +217,7 @@ fn counts(history: &[HistoryRow]) -> Counts {
                 }
             }
             HistoryRow::Detail(_) => count("DETAIL", "VariableUpdate"),
+            HistoryRow::FormField(_) => count("DETAIL", "FormProperty"),
             HistoryRow::Incident(i) => count("INCIDENT", if i.resolved { "1" } else { "2" }),
             HistoryRow::Job(j) => {
                 count("JOB_LOG", &(j.state as i16).to_string());
@@ -340,6 +341,7 @@ fn told_of(history: &[HistoryRow], dropped: impl Fn(&HistoryRow) -> bool) -> Vec
         HistoryRow::Incident(i) => format!("{} {}", i.incident.kind, i.resolved),
         HistoryRow::ExternalTask(t) => format!("{:?} {:?}", t.state, t.task.retries),
         HistoryRow::Process(p) => format!("{:?}", p.state),
+        HistoryRow::FormField(f) => format!("{} {}", f.field, f.value),
     };
     kept.map(line).collect()
 }

@@ -249,10 +249,11 @@ impl Work<'_> {
         let dropped = store.drop_partitions(time, spared).await?;
         self.count(dropped);
         let view = self.engine.catalog().view();
-        let of_definitions = view.all().filter_map(|d| {
-            let before = time - i64::from(d.row.history_ttl_days?) * DAY;
+        let deleted = view.all_gone();
+        let of_definitions = view.all().map(|d| &d.row).chain(deleted).filter_map(|row| {
+            let before = time - i64::from(row.history_ttl_days?) * DAY;
             Some(Expired::Definition {
-                id: d.row.id,
+                id: row.id,
                 from: i64::MIN,
                 before: before.min(spared),
             })

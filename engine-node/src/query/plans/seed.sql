@@ -48,6 +48,8 @@ INSERT INTO history_variable (id, slot, retention, root_id, instance_id, scope_i
   SELECT seeded(60 + v, n), slot, 0, seeded(30, n), seeded(30, n), seeded(30, n), 'v' || v, 'String', 'value ' || n, at, 0, 2, true, at + 10, false FROM n, generate_series(1, $EACH) v;
 INSERT INTO history_detail (id, slot, retention, root_id, instance_id, variable_id, scope_id, name, type, text, updated, revision, initial)
   SELECT seeded(70, n), slot, 0, seeded(30, n), seeded(30, n), seeded(61, n), seeded(30, n), 'v1', 'String', 'old value ' || n, at, 0, true FROM n;
+INSERT INTO history_form_field (id, slot, retention, root_id, instance_id, execution_id, name, value, time)
+  SELECT seeded(71, n), slot, 0, seeded(30, n), seeded(30, n), seeded(30, n), 'text ' || n % 2000, 'text ' || n, at FROM n;
 INSERT INTO history_incident (id, slot, retention, root_id, instance_id, execution_id, definition_id, kind, element, message, configuration, created, cause_id, root_cause_id, ended, state)
   SELECT seeded(80, n), slot, 0, seeded(30, n), seeded(30, n), seeded(30, n), definition_of(n), 'failedJob', 'text ' || n % 2000, 'text ' || n, seeded(6, n)::text, at, seeded(80, n), seeded(80, n), at + 5, 1 FROM n;
 INSERT INTO history_job (id, slot, retention, root_id, job_id, instance_id, definition_id, element, kind, retries, priority, created, time, state)

@@ -323,6 +323,7 @@ async fn restart_all(call: Call) -> ApiResult<Response> {
     let deployed = process_definition::named_first(&call, restart::unknown)?;
     let body = call.body()?;
     selection::check(&call, &body, HISTORIC).map_err(hide)?;
+    selection::unsorted(&body)?;
     let instructions = restart::instructions(&body)?;
     let named = named(&call, &body, IDS, HISTORIC).await.map_err(hide)?;
     if named.ids.is_empty() && !named.null {

@@ -50,6 +50,7 @@ async fn of_jobs(call: Call) -> ApiResult<Response> {
 
 async fn by_history(call: Call) -> ApiResult<Response> {
     selection::check(&call, &call.body()?, HISTORIC)?;
+    selection::unsorted(&call.body()?)?;
     if call.body()?.int("retries")?.is_none() {
         return Err(ApiError::null_pointer(
             "Cannot invoke \"java.lang.Integer.intValue()\" because the return value of \
@@ -118,6 +119,7 @@ async fn of_external_tasks(call: Call) -> ApiResult<Response> {
     let queries = [("externalTaskQuery", Finds::ExternalTasks)];
     selection::check(&call, &body, &queries)?;
     selection::check(&call, &body, &INSTANCES)?;
+    selection::unsorted(&body)?;
     let Some(retries) = body.int("retries")? else {
         let text = "The number of retries cannot be null.";
         return Err(ApiError::invalid_request(text));

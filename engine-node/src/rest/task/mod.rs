@@ -155,7 +155,7 @@ fn dto(view: &CatalogView, task: UserTask) -> Task {
         process_instance_id,
         task_definition_key: task.element,
         case_execution_id: None,
-        case_instance_id: None,
+        case_instance_id: task.case_instance_id,
         case_definition_id: None,
         suspended: task.suspended,
         form_key,

@@ -41,10 +41,6 @@ pub fn routes(root: &str) -> Router<App> {
 
 /// All fields of a task as a body gives them: what it lacks is null.
 fn fields(body: &Filters) -> ApiResult<TaskChange> {
-    // No release has cases.
-    if body.text("caseInstanceId")?.is_some() {
-        return Err(ApiError::not_part("a task of a case ('caseInstanceId')"));
-    }
     // What a client may send and can't set.
     body.date("created")?;
     body.flag("suspended")?;
@@ -58,6 +54,7 @@ fn fields(body: &Filters) -> ApiResult<TaskChange> {
         priority: Some(body.int("priority")?.unwrap_or(0)),
         due: Some(body.date("due")?),
         follow_up: Some(body.date("followUp")?),
+        case_instance_id: Some(body.text("caseInstanceId")?),
         parent: None,
         parent_name: None,
         variables: Vec::new(),

@@ -245,6 +245,7 @@ pub(super) fn task(instance: Id, slot: Slot) -> UserTask {
         tenant_id: None,
         recorded: false,
         parent_id: None,
+        case_instance_id: None,
         candidates: vec![(false, "anna".into()), (true, "clerks".into())],
         links: Vec::new(),
         changed_links: Vec::new(),
@@ -273,6 +274,7 @@ pub(super) fn external_task(instance: &Instance, slot: Slot, topic: &str) -> Ext
         business_key: instance.process.business_key.clone(),
         tenant_id: None,
         recorded: false,
+        made_priority: None,
     }
 }
 

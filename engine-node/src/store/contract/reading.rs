@@ -234,7 +234,11 @@ pub(super) async fn s2_39_every_value_of_a_variable_is_told_in_order(f: Fixture)
         ("occurredAfter", "1970-01-01T00:00:00.015+0000".to_owned(), 1),
         ("activityInstanceId", own.clone(), 3),
         ("executionId", own.clone(), 3),
-        ("variableInstanceId", first.variable_id.to_string(), 2),
+        (
+            "variableInstanceId",
+            first.variable_id.expect("variable").to_string(),
+            2,
+        ),
         ("formFields", "true".to_owned(), 0),
         ("processInstanceIdIn", own.clone(), 3),
         ("excludeTaskDetails", "true".to_owned(), 3),

@@ -239,7 +239,13 @@ pub(super) async fn payloads_users_and_deployments_are_kept(f: Fixture) {
     f.store.apply_reference(2, &next).await.unwrap();
     // A repeated index does nothing.
     f.store
-        .apply_reference(2, &[Reference::DeleteDeployment { deployment }])
+        .apply_reference(
+            2,
+            &[Reference::DeleteDeployment {
+                deployment,
+                cascade: true,
+            }],
+        )
         .await
         .unwrap();
     let suspended = DefinitionRow {
@@ -268,7 +274,13 @@ pub(super) async fn payloads_users_and_deployments_are_kept(f: Fixture) {
         (None, 1)
     );
     f.store
-        .apply_reference(3, &[Reference::DeleteDeployment { deployment }])
+        .apply_reference(
+            3,
+            &[Reference::DeleteDeployment {
+                deployment,
+                cascade: true,
+            }],
+        )
         .await
         .unwrap();
     assert_eq!(f.store.deployments().await.unwrap(), []);
