@@ -16,6 +16,7 @@ use bpmn_core::{
     change::migration::{self, MigrationInstruction, MigrationPlan, Refused},
     command::Command,
     instance::Instance,
+    value::Variables,
 };
 use http::StatusCode;
 use rest_api::{ApiError, ApiResult, filters::Filters, variable};
@@ -35,6 +36,37 @@ pub struct Given {
     source: Arc<Deployed>,
     target: Arc<Deployed>,
     plan: MigrationPlan,
+    prohibited: Vec<(String, Value)>,
+}
+
+/// The variables of a plan; and those that are Java's serialized objects, as they came: the plan isn't valid with them.
+fn variables(body: &Filters) -> ApiResult<(Variables, Vec<(String, Value)>)> {
+    const JAVA: &str = "application/x-java-serialized-object";
+    let (mut read, mut prohibited) = (body.raw("variables").cloned(), Vec::new());
+    if let Some(Value::Object(all)) = &mut read {
+        all.retain(|name, dto| {
+            let is_java = dto["valueInfo"]["serializationDataFormat"] == JAVA && dto["value"].is_string();
+            if is_java {
+                prohibited.push((name.clone(), dto.clone()));
+            }
+            !is_java
+        });
+    }
+    let read = variable::read_values(read.as_ref()).map_err(variable::VariableError::bare)?;
+    Ok((read, prohibited))
+}
+
+fn why_prohibited(name: &str) -> String {
+    format!("Cannot set variable with name {name}. Java serialization format is prohibited")
+}
+
+/// What is wrong with the variables of a plan, in one text.
+fn variables_text(prohibited: &[(String, Value)]) -> String {
+    let each = prohibited.iter().map(|(name, _)| {
+        let why = why_prohibited(name);
+        format!("\t Migration variable {name} is not valid:\n\t\t{why}\n")
+    });
+    each.collect()
 }
 
 /// The definitions that a plan is between.
@@ -91,7 +123,7 @@ fn instruction(item: &Value) -> ApiResult<MigrationInstruction> {
 
 /// A plan, as the reference builds it: variables, instructions, and then it looks for the definitions.
 fn given(call: &Call, body: &Filters) -> ApiResult<Given> {
-    let variables = variable::read_values(body.raw("variables")).map_err(variable::VariableError::bare)?;
+    let (variables, prohibited) = variables(body)?;
     let items = body.array("instructions")?.into_iter().flatten();
     let instructions = items.map(instruction).collect::<ApiResult<_>>()?;
     let (source, target) = definitions(call, body)?;
@@ -102,6 +134,7 @@ fn given(call: &Call, body: &Filters) -> ApiResult<Given> {
             instructions,
             variables,
         },
+        prohibited,
     })
 }
 
@@ -115,8 +148,12 @@ fn shown(instruction: &MigrationInstruction) -> Value {
 
 async fn generate(call: Call) -> ApiResult<Response> {
     let body = call.body()?;
-    let typed = variable::read_values(body.raw("variables")).map_err(variable::VariableError::bare)?;
+    let (typed, prohibited) = variables(&body)?;
     let (source, target) = definitions(&call, &body)?;
+    if !prohibited.is_empty() {
+        let text = invalid(&source, &target, &variables_text(&prohibited));
+        return Err(ApiError::invalid_request(text).with_code(0));
+    }
     let update = body.on("updateEventTriggers")?;
     let instructions = migration::generate(&source.definition, &target.definition, update);
     // Typed ones as variables are shown, others as they came.
@@ -162,9 +199,26 @@ fn report(given: &Given) -> (Value, String) {
             .for_each(|failure| text += &format!("\t\t{failure}\n"));
         reports.push(object!({"instruction": shown(instruction), "failures": failures}));
     }
+    text += &variables_text(&given.prohibited);
+    let variables = given.prohibited.iter().map(|(name, dto)| {
+        let shown = object!({
+            "type": dto["type"], "value": dto["value"], "valueInfo": dto["valueInfo"],
+            "failures": [why_prohibited(name)],
+        });
+        (name.clone(), shown)
+    });
+    let variables: Map<String, Value> = variables.collect();
     (
-        object!({"instructionReports": reports, "variableReports": {}}),
+        object!({"instructionReports": reports, "variableReports": variables}),
         text,
+    )
+}
+
+/// The message about a plan that isn't valid.
+fn invalid(source: &Deployed, target: &Deployed, why: &str) -> String {
+    let (source, target) = (&source.row.rest_id, &target.row.rest_id);
+    format!(
+        "ENGINE-23001 Migration plan for process definition '{source}' to '{target}' is not valid:\n{why}"
     )
 }
 
@@ -269,10 +323,7 @@ pub fn checked(call: &Call, body: &Filters) -> ApiResult<Given> {
     let given = given(call, &Filters::from_body(plan.clone()))?;
     let (reports, text) = report(&given);
     if !text.is_empty() {
-        let message = format!(
-            "ENGINE-23001 Migration plan for process definition '{}' to '{}' is not valid:\n{text}",
-            given.source.row.rest_id, given.target.row.rest_id
-        );
+        let message = invalid(&given.source, &given.target, &text);
         let error = ApiError::new(
             StatusCode::BAD_REQUEST,
             "MigrationPlanValidationException",
