@@ -7,7 +7,6 @@ use serde::Serialize;
 #[serde(rename_all = "camelCase")]
 pub struct Job {
     pub id: String,
-    /// Job definitions are not kept: always null.
     pub job_definition_id: Option<String>,
     pub process_instance_id: Option<String>,
     pub process_definition_id: Option<String>,
@@ -22,4 +21,27 @@ pub struct Job {
     pub tenant_id: Option<String>,
     pub create_time: Date,
     pub batch_id: Option<String>,
+}
+
+impl Job {
+    /// A job of no process instance: with neither tries nor a time.
+    pub fn of_no_instance(id: String, created: Date) -> Job {
+        Job {
+            id,
+            job_definition_id: None,
+            process_instance_id: None,
+            process_definition_id: None,
+            process_definition_key: None,
+            execution_id: None,
+            exception_message: None,
+            failed_activity_id: None,
+            retries: 0,
+            due_date: None,
+            suspended: false,
+            priority: 0,
+            tenant_id: None,
+            create_time: created,
+            batch_id: None,
+        }
+    }
 }

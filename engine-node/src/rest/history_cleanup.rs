@@ -133,21 +133,10 @@ pub async fn of_id(call: &Call, id: Id) -> ApiResult<Option<CleanUp>> {
 /// The job on the wire.
 pub fn dto(job: CleanUp) -> Job {
     Job {
-        id: job.id.to_string(),
-        job_definition_id: None,
-        process_instance_id: None,
-        process_definition_id: None,
-        process_definition_key: None,
-        execution_id: None,
-        exception_message: None,
-        failed_activity_id: None,
         retries: 3,
         due_date: job.due.map(Date),
         suspended: job.suspended,
-        priority: 0,
-        tenant_id: None,
-        create_time: Date(job.created),
-        batch_id: None,
+        ..Job::of_no_instance(job.id.to_string(), Date(job.created))
     }
 }
 

@@ -27,21 +27,15 @@ use rest_api::{
 /// A batch's job on the wire.
 pub fn job_dto(row: BatchJob) -> Job {
     Job {
-        id: row.id.to_string(),
         job_definition_id: Some(row.kind.of(row.batch_id).to_string()),
-        process_instance_id: None,
-        process_definition_id: None,
-        process_definition_key: None,
-        execution_id: None,
-        failed_activity_id: None,
         exception_message: row.error_message,
         retries: row.retries,
         due_date: row.due.map(Date),
         suspended: row.suspended,
         priority: row.priority,
         tenant_id: row.tenant_id,
-        create_time: Date(row.created),
         batch_id: Some(row.batch_id.to_string()),
+        ..Job::of_no_instance(row.id.to_string(), Date(row.created))
     }
 }
 
