@@ -1,7 +1,6 @@
 //! Shards that are Camunda 7 servers: simulated by what they answer to the calls that a router makes (as 7.24 does).
 mod support;
 
-use router::{Options, foreign::ForeignShard};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use support::*;
@@ -83,24 +82,6 @@ async fn native() -> FakeNode {
         }
     })
     .await
-}
-
-async fn mixed(percent: u32, own: &FakeNode, foreign: &[(&str, &FakeNode)]) -> Cluster {
-    let one = |(name, node): &(&str, &FakeNode)| -> ForeignShard {
-        format!("{name}={percent}@{}/engine-rest", node.url)
-            .parse()
-            .unwrap()
-    };
-    let secret = std::env::temp_dir().join(format!("stellwerk-foreign-{:016x}", rand::random::<u64>()));
-    std::fs::write(&secret, "cluster-secret").unwrap();
-    let options = Options {
-        foreign_shard: foreign.iter().map(one).collect(),
-        cluster_secret_file: Some(secret.clone()),
-        ..Options::default()
-    };
-    let cluster = Cluster::with(&[("own", &[own])], options).await;
-    let _ = std::fs::remove_file(secret);
-    cluster
 }
 
 /// What a server got besides probes.

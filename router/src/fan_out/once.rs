@@ -37,15 +37,36 @@ pub fn concerns(operation: &Operation) -> bool {
 
 /// What the slot of a request's key knows of it.
 #[derive(Debug, Default, Deserialize)]
-struct Known {
-    answer: Option<Before>,
-    targets: Option<Value>,
+pub(crate) struct Known {
+    /// Its answer.
+    pub(crate) answer: Option<Before>,
+    /// What was chosen for it.
+    pub(crate) targets: Option<Value>,
 }
 
+/// An answer that was given before.
 #[derive(Debug, Deserialize)]
-struct Before {
+pub(crate) struct Before {
     status: u16,
     body: String,
+}
+
+impl Before {
+    /// Whether it was done, not refused.
+    pub(crate) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// Given again.
+    pub(crate) fn shown(self) -> Answer {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::NO_CONTENT);
+        let mut answer = match self.body.is_empty() {
+            true => respond::no_content(),
+            false => respond::json(self.body, &[]),
+        };
+        *answer.status_mut() = status;
+        answer
+    }
 }
 
 /// A request with its key.
@@ -57,7 +78,33 @@ pub struct Keyed<'a> {
     pub chosen: Option<Value>,
 }
 
-impl Keyed<'_> {
+impl<'a> Keyed<'a> {
+    /// The record of a request under its key.
+    pub(crate) fn of(app: &'a App, request: &Admitted, key: &str) -> Keyed<'a> {
+        Keyed {
+            app,
+            slot: Slot::of_key(key),
+            out: request.out.clone().with(headers::DIGEST, digest(request)),
+            chosen: None,
+        }
+    }
+
+    /// Another record of the same request, in the same slot.
+    pub(crate) fn named(app: &'a App, request: &Admitted, key: &str, name: &HeaderValue) -> Keyed<'a> {
+        let mut keyed = Keyed::of(app, request, key);
+        keyed.out.headers.insert(headers::IDEMPOTENCY_KEY, name.clone());
+        keyed
+    }
+
+    /// Whether anything is known of it.
+    ///
+    /// # Errors
+    /// The slot's shard doesn't answer.
+    pub(crate) async fn is_known(&self) -> Result<bool, ApiError> {
+        let known = self.ask(Method::POST, json!({})).await?;
+        Ok(known.answer.is_some() || known.targets.is_some())
+    }
+
     /// Keeps what is to be done; gives what counts, which is what another try was faster to choose.
     ///
     /// # Errors
@@ -67,7 +114,11 @@ impl Keyed<'_> {
         Ok(known.targets.unwrap_or(targets))
     }
 
-    async fn ask(&self, method: Method, body: Value) -> Result<Known, ApiError> {
+    /// Asks for the record, or (`PUT`) ends it with an answer.
+    ///
+    /// # Errors
+    /// The slot's shard doesn't answer, or refuses the key.
+    pub(crate) async fn ask(&self, method: Method, body: Value) -> Result<Known, ApiError> {
         let out = Outgoing {
             method,
             ..self.out.internal("/internal/once", body.to_string().into_bytes())
@@ -114,16 +165,10 @@ pub async fn answer(
     key: &str,
     only: Option<ShardName>,
 ) -> Result<Answer, Stop> {
-    let digest = digest(request);
-    let mut keyed = Keyed {
-        app,
-        slot: Slot::of_key(key),
-        out: request.out.clone().with(headers::DIGEST, digest.clone()),
-        chosen: None,
-    };
+    let mut keyed = Keyed::of(app, request, key);
     let known = keyed.ask(Method::POST, json!({})).await?;
     if let Some(before) = known.answer {
-        return Ok(shown(before));
+        return Ok(before.shown());
     }
     keyed.chosen = known.targets;
     let told = request.with(keyed.out.clone());
@@ -149,16 +194,6 @@ pub async fn answer(
         keyed.ask(Method::PUT, whole).await?;
     }
     Ok(Response::from_parts(parts, respond::full(body)))
-}
-
-fn shown(before: Before) -> Answer {
-    let status = StatusCode::from_u16(before.status).unwrap_or(StatusCode::NO_CONTENT);
-    let mut answer = match before.body.is_empty() {
-        true => respond::no_content(),
-        false => respond::json(before.body, &[]),
-    };
-    *answer.status_mut() = status;
-    answer
 }
 
 /// Gives each shard's part a slot of that shard, which keeps the part's record.

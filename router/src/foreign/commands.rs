@@ -1,15 +1,21 @@
 //! Commands that reach foreign shards: by ids of theirs, by a key that both sides have, or over all shards.
-use super::{ask, forward, ids, refuse};
+use super::{
+    ask, forward, ids,
+    once::{self, Sides},
+    refuse,
+};
 use crate::{
     admit::Admitted,
     classify::ROOT,
     fan_out::{Part, Stop, command},
     forward::{NoAnswer, to_any},
+    headers,
     locate::slot_of_id,
     respond::{self, Answer},
     scan::{self, Found},
     snapshot::Shard,
     state::App,
+    upstream::Outgoing,
 };
 use http::Method;
 use http_body_util::BodyExt;
@@ -61,11 +67,23 @@ pub async fn answer(app: &Arc<App>, request: &Admitted) -> Result<Option<Answer>
         )),
         (None, _, true) => Ok(None),
         (None, ..) if ALIKE.contains(&request.call.operation.path) => {
-            let own = command::answer(app, request, None).await?;
-            then(app, request, own).await.map(Some)
+            let both = async {
+                let own = command::answer(app, &request.with(without_key(request)), None).await?;
+                then(app, request, own).await
+            };
+            once::run(app, request, "own and foreign", Sides::Both, both)
+                .await
+                .map(Some)
         }
         _ => Ok(None),
     }
+}
+
+/// The request as our shards get their part of what has one record for both sides.
+fn without_key(request: &Admitted) -> Outgoing {
+    let mut out = request.out.clone();
+    out.headers.remove(&headers::IDEMPOTENCY_KEY);
+    out
 }
 
 /// Batches are ours alone: of things of ours, by their ids.
@@ -148,7 +166,10 @@ async fn then(app: &App, request: &Admitted, own: Answer) -> Result<Answer, Stop
 }
 
 /// Our own shards' answer as a part.
-async fn part_of(own: Answer) -> Result<Part, ApiError> {
+///
+/// # Errors
+/// It broke off.
+pub async fn part_of(own: Answer) -> Result<Part, ApiError> {
     let (parts, body) = own.into_parts();
     let lost = |e| ApiError::bad_gateway(format!("it was done, its answer was lost: {e}"));
     Ok(Part {

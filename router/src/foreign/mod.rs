@@ -9,6 +9,7 @@ pub mod deploy;
 pub mod fan_out;
 pub mod fetch;
 pub mod ids;
+pub mod once;
 pub mod order;
 pub mod place;
 
@@ -29,6 +30,7 @@ use http::{HeaderMap, Method, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use ids::Ids;
+use once::{Known, Sides};
 use rest_api::{
     ApiError,
     operations::{Class, Merge},
@@ -183,11 +185,16 @@ pub async fn ask(app: &App, shard: &Shard, out: &Outgoing, reads: bool) -> Resul
     })
 }
 
-/// Sends a request to a foreign shard and passes its answer on.
+/// Sends a request to a foreign shard and passes its answer on: once, if it carries a key.
 ///
 /// # Errors
-/// As [`send`].
+/// As [`send`]; as [`once::run`].
 pub async fn forward(app: &App, shard: &Shard, request: &Admitted, out: &Outgoing) -> Result<Answer, Stop> {
+    let run = pass(app, shard, request, out);
+    once::run(app, request, shard.name.as_str(), Sides::One, run).await
+}
+
+async fn pass(app: &App, shard: &Shard, request: &Admitted, out: &Outgoing) -> Result<Answer, Stop> {
     let answer = send(app, shard, out, reads(request)).await?;
     let length = answer.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
@@ -235,12 +242,20 @@ pub async fn answer(app: &Arc<App>, request: &Admitted) -> Result<Option<Answer>
             None => Ok(None),
         };
     }
+    match once::known(app, request).await? {
+        Known::Nothing => {}
+        Known::Answered(answer) => return Ok(Some(answer)),
+        Known::Ours => return Ok(None),
+    }
     let operation = request.call.operation;
     match (operation.class, &operation.merge) {
         (Class::Key, _) => place::start(app, request).await,
         (Class::Id | Class::Any, _) => by_id(app, request).await,
         (Class::BroadcastWrite, _) if operation.path == "/deployment/create" => {
-            deploy::create(app, request).await.map(Some)
+            let run = deploy::create(app, request);
+            once::run(app, request, "own and foreign", Sides::BothAgain, run)
+                .await
+                .map(Some)
         }
         (Class::BroadcastWrite, _) => match by_id(app, request).await? {
             Some(answer) => Ok(Some(answer)),

@@ -1,5 +1,5 @@
 //! Which new instances go to a foreign shard: a share of the keys that place starts, the same key always to the same one.
-use super::{ask, forward, ids, outgoing};
+use super::{ask, forward, ids, once, outgoing};
 use crate::{
     admit::Admitted,
     classify::ROOT,
@@ -55,13 +55,13 @@ pub async fn start(app: &App, request: &Admitted) -> Result<Option<Answer>, Stop
         None => at(shards, percents, rand::random_range(0..100)),
     };
     let Some(shard) = chosen else {
-        return Ok(None);
+        return once::ours(app, request).await.map(|()| None);
     };
     let mut out = request.out.clone();
     if operation.path.starts_with("/process-definition/{id}") {
         let Some(theirs) = translated(app, request, shard).await? else {
             // It doesn't have that version: ours has.
-            return Ok(None);
+            return once::ours(app, request).await.map(|()| None);
         };
         let (_, ours) = &request.call.params[0];
         out.target = out.target.replacen(ours.as_str(), &theirs, 1);

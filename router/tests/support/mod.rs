@@ -10,7 +10,7 @@ use hyper_util::{
     server::conn::auto,
 };
 use prometheus_client::registry::Registry;
-use router::{LiveOptions, Options, Router, metrics::Metrics};
+use router::{LiveOptions, Options, Router, foreign::ForeignShard, metrics::Metrics};
 use serde_json::{Value, json};
 use service::{Readiness, Shutdown};
 use std::{
@@ -388,6 +388,25 @@ impl Cluster {
             *view = Arc::new(new);
         });
     }
+}
+
+/// A router before one shard of ours and foreign ones, each with that share of the new instances.
+pub async fn mixed(percent: u32, own: &FakeNode, foreign: &[(&str, &FakeNode)]) -> Cluster {
+    let one = |(name, node): &(&str, &FakeNode)| -> ForeignShard {
+        format!("{name}={percent}@{}/engine-rest", node.url)
+            .parse()
+            .unwrap()
+    };
+    let secret = std::env::temp_dir().join(format!("stellwerk-foreign-{:016x}", rand::random::<u64>()));
+    std::fs::write(&secret, "cluster-secret").unwrap();
+    let options = Options {
+        foreign_shard: foreign.iter().map(one).collect(),
+        cluster_secret_file: Some(secret.clone()),
+        ..Options::default()
+    };
+    let cluster = Cluster::with(&[("own", &[own])], options).await;
+    let _ = std::fs::remove_file(secret);
+    cluster
 }
 
 /// An id in a slot.
