@@ -11,6 +11,18 @@ const TASK: &str = "6c28a61c-afea-11ea-a71f-0200170287af";
 const DEFINITION: &str = "Order:7:7d28a61c-afea-11ea-a71f-0200170287af";
 const OURS: &str = "Order:7:018bcfe5-687b-8007-9267-000000000abc";
 
+/// Its batch.
+const BATCH: &str = "8e28a61c-afea-11ea-a71f-0200170287af";
+
+/// A list of tasks as HAL, which holds all there are.
+fn hal(tasks: Value) -> Act {
+    let user = json!([{"id": "u", "firstName": "U"}]);
+    let count = tasks.as_array().unwrap().len();
+    let body = json!({"_links": {"self": {"href": "/task"}}, "_embedded": {"assignee": user, "task": tasks}, "count": count});
+    let kind = ("content-type", "application/hal+json".to_owned());
+    Act::Answer(200, vec![kind], body.to_string().into_bytes())
+}
+
 /// A Camunda server with one running instance and one external task.
 async fn camunda() -> FakeNode {
     let locked = Arc::new(Mutex::new(false));
@@ -30,10 +42,23 @@ async fn camunda() -> FakeNode {
                     true => ok(json!([{"id": DEFINITION, "key": "Order", "version": 7}])),
                     false => ok(json!([])),
                 },
+                ("GET", "/task") if seen.header("accept").contains("hal") => hal(json!([
+                    {"id": TASK, "assignee": "u", "created": "2026-01-02T03:04:05.678+0000"},
+                ])),
                 ("GET", "/task") => ok(json!([
                     {"id": TASK, "name": "b", "created": "2026-01-02T03:04:05.678+0000", "processInstanceId": THEIRS},
                 ])),
                 ("GET", path) if path == format!("/task/{TASK}") => ok(json!({"id": TASK})),
+                ("GET", "/batch" | "/history/batch" | "/batch/statistics") => {
+                    ok(json!([{"id": BATCH, "startTime": "2026-01-02T03:04:05.678+0000", "totalJobs": 2}]))
+                }
+                ("GET", "/batch/count") => ok(json!({"count": 1})),
+                ("GET", path) if path == format!("/batch/{BATCH}") => ok(json!({"id": BATCH})),
+                ("POST", "/process-instance/delete") => ok(json!({"id": BATCH, "totalJobs": 1})),
+                ("GET", "/task/report/candidate-group-count") => ok(json!([{"groupName": "g", "taskCount": 2}])),
+                ("GET", path) if path.ends_with("/cleanable-process-instance-report") => {
+                    ok(json!([{"processDefinitionId": DEFINITION}]))
+                }
                 ("POST", "/execution") => match seen.json()["messageEventSubscriptionName"] == "paid" {
                     true => ok(json!([{"id": "e", "processInstanceId": THEIRS, "tenantId": null}])),
                     false => ok(json!([])),
@@ -58,6 +83,21 @@ async fn native() -> FakeNode {
         let whole = topology::Coverage::whole();
         let id = id_in(FIRST, 1);
         match seen.path.as_str() {
+            "/engine-rest/task" if seen.header("accept").contains("hal") => hal(json!([
+                {"id": id, "assignee": null, "_sort": [1_767_323_045_679_i64, id]},
+            ]))
+            .with("x-stellwerk-coverage", whole),
+            "/engine-rest/task/report/candidate-group-count" => {
+                ok(json!([{"groupName": "g", "taskCount": 3}])).with("x-stellwerk-coverage", whole)
+            }
+            path if path.ends_with("/cleanable-process-instance-report") => {
+                ok(json!([{"processDefinitionId": OURS}, {"processDefinitionId": id}])).with("x-stellwerk-coverage", whole)
+            }
+            "/engine-rest/history/batch" => {
+                ok(json!([{"id": id, "startTime": "2026-01-02T03:04:05.679+0000", "totalJobs": 3}]))
+            }
+            "/engine-rest/batch" => ok(json!([])),
+            "/engine-rest/process-instance/delete" => no_content(),
             "/engine-rest/task" => ok(json!([
                 {"id": id, "name": "a", "created": "2026-01-02T03:04:05.679+0000", "_sort": [1_767_323_045_679_i64, id]},
             ]))
@@ -256,7 +296,7 @@ async fn lists_and_counts_are_whole_or_say_what_they_lack() {
         "/task?sortBy=processVariable&sortOrder=asc",
         "/task?cursor=x",
         "/history/process-instance/report?reportType=duration&periodUnit=month",
-        "/batch",
+        "/history/batch/cleanable-batch-report",
     ] {
         let got = cluster.get(path).await;
         assert_eq!(got.status, 501, "{path}");
@@ -279,6 +319,115 @@ async fn lists_and_counts_are_whole_or_say_what_they_lack() {
     assert_eq!(
         (part.json()["count"].as_i64(), part.header("x-stellwerk-missing")),
         (Some(2), "old")
+    );
+}
+
+#[tokio::test]
+async fn hal_and_counts_of_groups_and_definitions_are_those_of_both() {
+    let (own, old) = (native().await, camunda().await);
+    let cluster = mixed(0, &own, &[("old", &old)]).await;
+    let hal = [("accept", "application/hal+json")];
+    for (order, ids) in [
+        ("asc", [TASK.to_owned(), id_in(FIRST, 1)]),
+        ("desc", [id_in(FIRST, 1), TASK.to_owned()]),
+    ] {
+        let path = format!("/task?sortBy=created&sortOrder={order}");
+        let got = cluster.send("GET", &path, &hal, "").await;
+        assert_eq!(got.header("content-type"), "application/hal+json");
+        let body = got.json();
+        let listed: Vec<&str> = body["_embedded"]["task"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|task| task["id"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            (listed, body["count"].as_i64()),
+            (ids.iter().map(String::as_str).collect(), Some(2))
+        );
+        assert_eq!(
+            body["_embedded"]["assignee"],
+            json!([{"id": "u", "firstName": "U"}])
+        );
+        assert!(!body.to_string().contains("_sort"), "{body}");
+    }
+    // Their ids are learned from it.
+    let before = asked(&old).len();
+    assert_eq!(
+        cluster.post(&format!("/task/{TASK}/complete"), "{}").await.status,
+        204
+    );
+    assert_eq!(asked(&old).len(), before + 1);
+    let groups = cluster.get("/task/report/candidate-group-count").await.json();
+    assert_eq!(groups, json!([{"groupName": "g", "taskCount": 5}]));
+    let cleanable = "/history/process-definition/cleanable-process-instance-report/count";
+    assert_eq!(cluster.get(cleanable).await.json(), json!({"count": 3}));
+}
+
+#[tokio::test]
+async fn batches_of_both_sides_are_listed_and_each_is_made_on_one() {
+    let (own, old) = (native().await, camunda().await);
+    let cluster = mixed(0, &own, &[("old", &old)]).await;
+    let ids = |got: Got| -> Vec<String> {
+        let rows = got.json();
+        assert!(!rows.to_string().contains("_sort"), "{rows}");
+        let id = |row: &Value| row["id"].as_str().unwrap().to_owned();
+        rows.as_array().unwrap().iter().map(id).collect()
+    };
+    let ours = id_in(FIRST, 1);
+    let list = "/history/batch?sortBy=startTime&sortOrder=desc";
+    assert_eq!(ids(cluster.get(list).await), [ours.as_str(), BATCH]);
+    let page = cluster.get(&format!("{list}&firstResult=1&maxResults=1")).await;
+    assert_eq!(ids(page), [BATCH]);
+    assert!(
+        old.seen()
+            .iter()
+            .any(|seen| seen.query.contains("firstResult=0&maxResults=2"))
+    );
+    assert_eq!(ids(cluster.get("/batch").await), [BATCH]);
+    assert_eq!(cluster.get("/batch/count").await.json(), json!({"count": 3}));
+    // One by its id is asked for where it is.
+    assert_eq!(cluster.get(&format!("/batch/{BATCH}")).await.json()["id"], BATCH);
+    let suspend = format!("/batch/{BATCH}/suspended");
+    let got = cluster.send("PUT", &suspend, &[], r#"{"suspended":true}"#).await;
+    assert_eq!(got.status, 204);
+    assert!(asked(&old).contains(&format!("PUT /engine-rest{suspend}")));
+
+    let of_ours = format!("/batch/{ours}/suspended");
+    let got = cluster.send("PUT", &of_ours, &[], r#"{"suspended":true}"#).await;
+    assert_eq!(got.status, 204);
+    assert!(asked(&own).contains(&format!("PUT /engine-rest{of_ours}")));
+
+    let delete = |body: Value| {
+        let cluster = &cluster;
+        async move { cluster.post("/process-instance/delete", &body.to_string()).await }
+    };
+    let made = delete(json!({"processInstanceIds": [THEIRS]})).await;
+    assert_eq!((made.status, made.json()["id"].as_str()), (200, Some(BATCH)));
+    assert_eq!(delete(json!({"processInstanceIds": [ours]})).await.status, 204);
+    for several in [
+        json!({"processInstanceIds": [THEIRS, ours]}),
+        json!({"processInstanceQuery": {}}),
+        json!({"processInstanceIds": [THEIRS], "processInstanceQuery": {}}),
+    ] {
+        assert_eq!(delete(several).await.status, 501);
+    }
+    let made = |node: &FakeNode| {
+        let paths = asked(node);
+        paths
+            .iter()
+            .filter(|path| *path == "POST /engine-rest/process-instance/delete")
+            .count()
+    };
+    assert_eq!((made(&old), made(&own)), (1, 1));
+    old.kill().await;
+    assert_eq!(cluster.get("/batch").await.status, 503);
+    let part = cluster
+        .send("GET", "/batch", &[("x-stellwerk-partial", "allow")], "")
+        .await;
+    assert_eq!(
+        (part.json(), part.header("x-stellwerk-missing")),
+        (json!([]), "old")
     );
 }
 

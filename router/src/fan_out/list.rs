@@ -37,8 +37,8 @@ pub fn page(query: Option<&str>, depth: u64) -> Result<Paging, ApiError> {
     Ok(page)
 }
 
-/// The query that each shard gets: everything up to the end of the page.
-fn query_for_shard(page: Paging, query: Option<&str>) -> Option<String> {
+/// Pure: the query that each shard gets: everything up to the end of the page.
+pub fn query_for_shard(page: Paging, query: Option<&str>) -> Option<String> {
     let asked: Vec<(&str, String)> = match page.max {
         Some(max) => vec![
             ("firstResult", "0".to_owned()),

@@ -102,7 +102,7 @@ fn unreadable(part: &Part, error: &serde_json::Error) -> ApiError {
 }
 
 /// Pure: objects of numbers (`{"count":5}`), added member by member.
-pub(super) fn sum(parts: &[Part]) -> Result<Value, ApiError> {
+pub(crate) fn sum(parts: &[Part]) -> Result<Value, ApiError> {
     let mut total = Map::new();
     for part in parts {
         let row: Map<String, Value> = serde_json::from_slice(&part.body).map_err(|e| unreadable(part, &e))?;

@@ -86,37 +86,6 @@ fn without_key(request: &Admitted) -> Outgoing {
     out
 }
 
-/// Batches are ours alone: of things of ours, by their ids.
-///
-/// # Errors
-/// 501 for one that would have to look at foreign shards too; a client that takes a part gets ours.
-pub fn batch(request: &Admitted) -> Result<(), Stop> {
-    let of_ours = |id: &str| slot_of_id(id).is_some();
-    if let Some((_, id)) = request.call.params.first().filter(|(name, _)| *name == "id") {
-        return match of_ours(id) || !request.call.operation.path.contains("batch/{id}") {
-            true => Ok(()),
-            false => Err(refuse("batches of theirs (ask /engine/NAME/…)")),
-        };
-    }
-    let operation = request.call.operation;
-    if operation.method == "GET" {
-        return match request.partial {
-            true => Ok(()),
-            false => Err(refuse(
-                "batches over all shards (take a part with X-Stellwerk-Partial: allow)",
-            )),
-        };
-    }
-    let mut members = operation.id_params.clone();
-    members.extend(["processInstanceIds", "processInstances"]);
-    let found = scan::members(&request.out.body, &members);
-    let ids: Vec<String> = found.iter().flatten().flat_map(Found::texts).collect();
-    match !ids.is_empty() && ids.iter().all(|id| of_ours(id)) {
-        true => Ok(()),
-        false => Err(refuse("a batch of what isn't ours alone, by ids,")),
-    }
-}
-
 /// Changes of definitions by their key, which both sides have; others are ours alone.
 ///
 /// # Errors

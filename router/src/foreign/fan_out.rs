@@ -1,14 +1,16 @@
 //! Foreign shards' parts of lists and counts, in the form of our own shards' parts.
 use super::{order, outgoing, refuse};
 use crate::{
-    fan_out::{Gathered, Question, Stop, collect, missing, sift},
+    fan_out::{Gathered, Part, Question, Stop, collect, hal, missing, sift},
     forward::to_shard,
     state::App,
+    text::query_value,
     upstream::Outgoing,
 };
+use bytes::Bytes;
 use futures_util::future::join_all;
 use rest_api::{
-    ApiError, accept,
+    ApiError,
     operations::{Class, Merge},
 };
 use serde_json::{Map, Value};
@@ -19,6 +21,8 @@ use tokio::time::Instant;
 pub fn concerns(app: &App, question: &Question) -> bool {
     !app.foreign.is_empty()
         && question.only.is_none()
+        // `foreign::batch` asks them itself.
+        && question.request.call.operation.class != Class::Batch
         && question.reads
         && !question.out.target.starts_with("/internal/")
 }
@@ -31,13 +35,36 @@ fn obstacle(question: &Question) -> Option<&'static str> {
         _ if operation.path.starts_with("/filter/") => {
             Some("running a stored filter, which they don't have,")
         }
-        _ if operation.class == Class::Batch => Some("batches over all shards"),
-        Merge::Report(_) => Some("a report whose averages need weights"),
-        Merge::CountDistinct(_) => Some("counting different values over all shards"),
-        _ if accept::likes_hal(question.request.accept()) => Some("HAL"),
+        Merge::Report(_) if !is_counted(question) => Some("a report whose averages need weights"),
         _ if listed => None,
         _ => Some("this operation over all shards"),
     }
+}
+
+/// Whether a report holds nothing but counts, which add up.
+fn is_counted(question: &Question) -> bool {
+    let call = &question.request.call;
+    let report = query_value(call.query.as_deref(), "reportType");
+    call.operation.path == "/task/report/candidate-group-count"
+        || (call.operation.path == "/history/task/report" && report.as_deref() == Some("count"))
+}
+
+/// Pure: a list with its rows' sort values, plain or as HAL.
+///
+/// # Errors
+/// 502 for what is neither.
+fn in_order(part: &Part, members: &[String]) -> Result<Bytes, ApiError> {
+    let damaged = |e| ApiError::bad_gateway(format!("foreign shard {} answered no list: {e}", part.shard));
+    if !hal::is(part) {
+        let rows: Vec<Map<String, Value>> = serde_json::from_slice(&part.body).map_err(damaged)?;
+        return Ok(order::with_sort(rows, members).into());
+    }
+    let mut body: Value = serde_json::from_slice(&part.body).map_err(damaged)?;
+    let tasks = body["_embedded"]["task"].as_array_mut();
+    for task in tasks.into_iter().flatten().filter_map(Value::as_object_mut) {
+        order::put_sort(task, members);
+    }
+    Ok(body.to_string().into())
 }
 
 /// Asks all foreign shards.
@@ -90,10 +117,7 @@ pub async fn gather(app: &App, question: &Question<'_>) -> Result<Gathered, Stop
     for part in &mut gathered.parts {
         app.foreign.ids.learn(&part.body, &part.shard);
         if ordered && call.operation.class == Class::FanoutList {
-            let rows: Vec<Map<String, Value>> = serde_json::from_slice(&part.body).map_err(|e| {
-                ApiError::bad_gateway(format!("foreign shard {} answered no list: {e}", part.shard))
-            })?;
-            part.body = order::with_sort(rows, &members).into();
+            part.body = in_order(part, &members)?;
         }
     }
     if !gathered.missing.is_empty() && !partial {

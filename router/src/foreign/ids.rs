@@ -43,7 +43,7 @@ const MEMBERS: [&str; 15] = [
     "batchId",
 ];
 /// What a path's first segments name, and that a GET of it tells whether it is there.
-const ENTITIES: [&str; 17] = [
+const ENTITIES: [&str; 19] = [
     "/process-instance/",
     "/execution/",
     "/task/",
@@ -61,6 +61,8 @@ const ENTITIES: [&str; 17] = [
     "/process-definition/",
     "/decision-definition/",
     "/deployment/",
+    "/batch/",
+    "/history/batch/",
 ];
 
 /// A bounded memory: what isn't used for a while is forgotten.

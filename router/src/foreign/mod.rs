@@ -4,6 +4,7 @@
 //! A share of the new instances goes to them, by the key that places a start (`place`); what has an id of theirs is found by
 //! `ids`; lists and counts take them in (`fan_out`); `deploy` gives them what is deployed. What can't be right with them is
 //! refused and says so, rather than answered from our own shards alone.
+pub mod batch;
 pub mod commands;
 pub mod deploy;
 pub mod fan_out;
@@ -262,7 +263,7 @@ pub async fn answer(app: &Arc<App>, request: &Admitted) -> Result<Option<Answer>
             None => commands::definitions(app, request).await,
         },
         (Class::BroadcastCommand, _) => commands::answer(app, request).await,
-        (Class::Batch, _) => commands::batch(request).map(|()| None),
+        (Class::Batch, _) => batch::answer(app, request).await,
         (Class::FanoutFair, _) => fetch::answer(app, request).await.map(Some),
         (Class::FanoutFirst, Merge::Correlate) => commands::correlate(app, request).await,
         _ => Ok(None),

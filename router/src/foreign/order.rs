@@ -54,23 +54,26 @@ pub fn members(operation: &Operation, query: Option<&str>, body: &[u8]) -> Resul
     asked.into_iter().map(member).collect()
 }
 
-/// The rows with their sort values, as a node gives them.
-pub fn with_sort(rows: Vec<Map<String, Value>>, members: &[String]) -> Vec<u8> {
+/// Gives a row its sort values, as a node does: those of the members, then the id.
+pub fn put_sort(row: &mut Map<String, Value>, members: &[String]) {
     let value = |value: &Value| match value.as_str() {
         Some(text) if text.len() == 28 && text.as_bytes()[10] == b'T' => {
             date::parse(text).map_or_else(|| value.clone(), Value::from)
         }
         _ => value.clone(),
     };
-    let rows = rows.into_iter().map(|mut row| {
-        let mut sort: Vec<Value> = members
-            .iter()
-            .map(|member| row.get(member).map_or(Value::Null, value))
-            .collect();
-        sort.push(row.get("id").cloned().unwrap_or(Value::Null));
-        row.insert("_sort".to_owned(), sort.into());
-        Value::Object(row)
-    });
+    let mut sort: Vec<Value> = members
+        .iter()
+        .map(|member| row.get(member).map_or(Value::Null, value))
+        .collect();
+    sort.push(row.get("id").cloned().unwrap_or(Value::Null));
+    row.insert("_sort".to_owned(), sort.into());
+}
+
+/// The rows with their sort values.
+pub fn with_sort(mut rows: Vec<Map<String, Value>>, members: &[String]) -> Vec<u8> {
+    rows.iter_mut().for_each(|row| put_sort(row, members));
+    let rows = rows.into_iter().map(Value::Object);
     Value::Array(rows.collect()).to_string().into_bytes()
 }
 
