@@ -13,6 +13,8 @@ pub const PLACED: HeaderName = HeaderName::from_static("x-stellwerk-placed");
 pub const LOG_INDEX: HeaderName = HeaderName::from_static("x-stellwerk-log-index");
 /// A shard refuses only because it has nothing of what was asked for.
 pub const NOTHING_HERE: HeaderName = HeaderName::from_static("x-stellwerk-nothing-here");
+/// Asks a node for a filter's query instead of its tasks.
+pub const QUERY: HeaderName = HeaderName::from_static("x-stellwerk-query");
 /// Marks a part of a fan-out.
 pub const FANOUT: HeaderName = HeaderName::from_static("x-stellwerk-fanout");
 /// Id of the batch that a request makes, the same for all shards.

@@ -49,6 +49,8 @@ async fn camunda() -> FakeNode {
                     {"id": TASK, "name": "b", "created": "2026-01-02T03:04:05.678+0000", "processInstanceId": THEIRS},
                 ])),
                 ("GET", path) if path == format!("/task/{TASK}") => ok(json!({"id": TASK})),
+                ("POST", "/task") => ok(json!([{"id": TASK, "name": "b", "created": "2026-01-02T03:04:05.678+0000"}])),
+                ("POST", "/task/count") => ok(json!({"count": 1})),
                 ("GET", "/batch" | "/history/batch" | "/batch/statistics") => {
                     ok(json!([{"id": BATCH, "startTime": "2026-01-02T03:04:05.678+0000", "totalJobs": 2}]))
                 }
@@ -83,6 +85,23 @@ async fn native() -> FakeNode {
         let whole = topology::Coverage::whole();
         let id = id_in(FIRST, 1);
         match seen.path.as_str() {
+            path if path.starts_with("/engine-rest/filter/") && seen.header("x-stellwerk-query") == "1" => {
+                let variables = path.contains("/shown/").then(|| json!([{"name": "v"}]));
+                let variables = variables.map_or(Value::Null, |_| json!(["v"]));
+                let sorting = json!([{"sortBy": "created", "sortOrder": "desc"}]);
+                ok(json!({"query": {"assignee": "u", "sorting": sorting}, "variables": variables}))
+            }
+            path if path.ends_with("/singleResult") => no_content().with("x-stellwerk-coverage", whole),
+            path if path.ends_with("/list") && seen.header("accept").contains("hal") => hal(json!([
+                {"id": id, "assignee": null, "_sort": [1_767_323_045_679_i64, id]},
+            ]))
+            .with("x-stellwerk-order", "desc")
+            .with("x-stellwerk-coverage", whole),
+            path if path.ends_with("/list") => {
+                ok(json!([{"id": id, "name": "a", "_sort": [1_767_323_045_679_i64, id]}]))
+                    .with("x-stellwerk-order", "desc")
+                    .with("x-stellwerk-coverage", whole)
+            }
             "/engine-rest/task" if seen.header("accept").contains("hal") => hal(json!([
                 {"id": id, "assignee": null, "_sort": [1_767_323_045_679_i64, id]},
             ]))
@@ -362,6 +381,53 @@ async fn hal_and_counts_of_groups_and_definitions_are_those_of_both() {
     assert_eq!(groups, json!([{"groupName": "g", "taskCount": 5}]));
     let cleanable = "/history/process-definition/cleanable-process-instance-report/count";
     assert_eq!(cluster.get(cleanable).await.json(), json!({"count": 3}));
+}
+
+#[tokio::test]
+async fn a_stored_filter_runs_on_both_sides() {
+    let (own, old) = (native().await, camunda().await);
+    let cluster = mixed(0, &own, &[("old", &old)]).await;
+    let ids = |tasks: &Value| -> Vec<String> {
+        let id = |task: &Value| task["id"].as_str().unwrap().to_owned();
+        tasks.as_array().unwrap().iter().map(id).collect()
+    };
+    let both = [id_in(FIRST, 1), TASK.to_owned()];
+    let list = cluster
+        .post("/filter/f/list?firstResult=0&maxResults=5", "{}")
+        .await;
+    assert_eq!(ids(&list.json()), both);
+    assert_eq!(ids(&cluster.get("/filter/f/list").await.json()), both);
+    let seen = old.seen();
+    let asked = seen.iter().find(|seen| seen.path == "/engine-rest/task").unwrap();
+    assert_eq!(
+        (asked.method.as_str(), asked.query.as_str()),
+        ("POST", "firstResult=0&maxResults=5")
+    );
+    assert_eq!(asked.json()["assignee"], "u");
+    assert!(
+        seen.iter()
+            .all(|seen| !seen.path.contains("/filter/") && seen.header("x-stellwerk-query").is_empty())
+    );
+    assert_eq!(cluster.get("/filter/f/count").await.json(), json!({"count": 3}));
+    let hal = [("accept", "application/hal+json")];
+    let got = cluster.send("GET", "/filter/f/list", &hal, "").await.json();
+    assert_eq!(
+        (ids(&got["_embedded"]["task"]), got["count"].as_i64()),
+        (both.to_vec(), Some(2))
+    );
+    assert!(!got.to_string().contains("_sort"), "{got}");
+    let one = old
+        .seen()
+        .into_iter()
+        .rfind(|seen| seen.method == "GET" && seen.path == "/engine-rest/task");
+    assert_eq!(one.unwrap().query, format!("taskIdIn={TASK}"));
+    // Variables are shown by our shards alone.
+    assert_eq!(
+        cluster.send("GET", "/filter/shown/list", &hal, "").await.status,
+        501
+    );
+    assert_eq!(ids(&cluster.get("/filter/shown/list").await.json()), both);
+    assert_eq!(cluster.get("/filter/f/singleResult").await.status, 501);
 }
 
 #[tokio::test]

@@ -55,6 +55,8 @@ pub struct Caller {
     pub idempotency: Option<IdempotencyKey>,
     /// Part of a fan-out: rows carry `_sort`, the answer its coverage.
     pub fanout: bool,
+    /// A router asks what a filter's query is, to ask shards that don't have the filter.
+    pub asks_query: bool,
     /// Id of the batch that the request makes, as the router drew it for all shards; it says then whose part has the
     /// batch's own jobs.
     pub batch: Option<Id>,

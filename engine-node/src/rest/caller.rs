@@ -61,6 +61,7 @@ pub fn caller(parts: &Parts, body: &[u8]) -> ApiResult<Caller> {
         placed: text(&parts.headers, "x-stellwerk-placed") == Some("1"),
         idempotency: idempotency(parts, body)?,
         parked: parts.extensions.get::<Parked>().is_some(),
+        asks_query: text(&parts.headers, "x-stellwerk-query") == Some("1"),
         fanout: text(&parts.headers, "x-stellwerk-fanout") == Some("1"),
         base_url: base_url(parts),
     })

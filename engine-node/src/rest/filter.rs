@@ -304,6 +304,11 @@ fn variables(row: &FilterRow) -> Option<Vec<String>> {
 
 async fn tasks(call: Call, extended: bool) -> ApiResult<Response> {
     let (filters, variables) = query(&call, extended, false).await?;
+    if call.caller.asks_query {
+        return Ok(json(
+            &json!({"query": filters.into_value(), "variables": variables}),
+        ));
+    }
     let answer = match accept::hal(&call) {
         true => task::hal::list(&call, &filters, variables.as_deref()).await?,
         false => task::find(&call, &filters).await?,
@@ -313,7 +318,12 @@ async fn tasks(call: Call, extended: bool) -> ApiResult<Response> {
 }
 
 async fn task_count(call: Call, extended: bool) -> ApiResult<Response> {
-    let (filters, _) = query(&call, extended, true).await?;
+    let (filters, variables) = query(&call, extended, true).await?;
+    if call.caller.asks_query {
+        return Ok(json(
+            &json!({"query": filters.into_value(), "variables": variables}),
+        ));
+    }
     task::number(&call, &filters).await
 }
 

@@ -32,6 +32,35 @@ impl Api {
 }
 
 #[tokio::test]
+async fn a_router_learns_what_a_filter_asks_for() {
+    let api = Api::quiet().await;
+    let filter = json!({"resourceType": "Task", "name": "mine", "properties": {"variables": [{"name": "v"}]},
+        "query": {"assigneeExpression": "${'a'}", "sorting": [{"sortBy": "name", "sortOrder": "asc"}]}});
+    let made = api.with_headers("POST", "/filter/create", &[], filter).await;
+    let id = made.body["id"].as_str().unwrap().to_owned();
+    let asks = [("x-stellwerk-query", "1")];
+    let list = format!("/filter/{id}/list?maxResults=1");
+    let told = api
+        .with_headers("POST", &list, &asks, json!({"owner": "o"}))
+        .await
+        .body;
+    assert_eq!(
+        (&told["query"]["assignee"], &told["query"]["owner"]),
+        (&json!("a"), &json!("o"))
+    );
+    assert!(told["query"].get("assigneeExpression").is_none(), "{told}");
+    assert_eq!(told["query"]["sorting"][0]["sortBy"], "name");
+    assert_eq!(told["variables"], json!(["v"]));
+    let count = format!("/filter/{id}/count");
+    let told = api.with_headers("GET", &count, &asks, Value::Null).await.body;
+    assert_eq!(told["query"]["assignee"], "a");
+    let none = api
+        .with_headers("GET", "/filter/nope/list", &asks, Value::Null)
+        .await;
+    assert_eq!(none.status, 404);
+}
+
+#[tokio::test]
 async fn a_part_of_a_fan_out_tells_its_sort_values_and_the_slots_it_saw() {
     let api = Api::quiet().await;
     api.deploy(ORDER).await;

@@ -1,5 +1,5 @@
 //! Foreign shards' parts of lists and counts, in the form of our own shards' parts.
-use super::{order, outgoing, refuse};
+use super::{filter, order, outgoing, refuse};
 use crate::{
     fan_out::{Gathered, Part, Question, Stop, collect, hal, missing, sift},
     forward::to_shard,
@@ -32,8 +32,8 @@ fn obstacle(question: &Question) -> Option<&'static str> {
     let operation = question.request.call.operation;
     let listed = matches!(operation.class, Class::FanoutList | Class::FanoutSum);
     match &operation.merge {
-        _ if operation.path.starts_with("/filter/") => {
-            Some("running a stored filter, which they don't have,")
+        _ if operation.path.starts_with("/filter/") && !filter::is_run(operation) => {
+            Some("the one task of a stored filter")
         }
         Merge::Report(_) if !is_counted(question) => Some("a report whose averages need weights"),
         _ if listed => None,
@@ -93,7 +93,18 @@ pub async fn gather(app: &App, question: &Question<'_>) -> Result<Gathered, Stop
         };
     }
     let ordered = matches!(call.operation.merge, Merge::Merge | Merge::MergeDedupe(_));
-    let members = match order::members(call.operation, call.query.as_deref(), &question.out.body) {
+    let stored = match filter::is_run(call.operation) {
+        false => None,
+        true => match filter::stored(app, question).await {
+            Err(_) if partial => return Ok(without()),
+            stored => Some(stored?),
+        },
+    };
+    let members = match &stored {
+        Some(stored) => filter::members(stored),
+        None => order::members(call.operation, call.query.as_deref(), &question.out.body),
+    };
+    let members = match members {
         Ok(members) => members,
         Err(_) if !ordered || call.operation.class != Class::FanoutList => Vec::new(),
         Err(_) if partial => return Ok(without()),
@@ -105,7 +116,12 @@ pub async fn gather(app: &App, question: &Question<'_>) -> Result<Gathered, Stop
     };
     let deadline = Instant::now() + app.live().options.fanout_deadline;
     let budget = AtomicU64::new(app.live().options.fanout_memory);
-    let out: Outgoing = outgoing(&question.out);
+    let listed = call.operation.class == Class::FanoutList;
+    let out: Outgoing = match &stored {
+        Some(stored) if listed => filter::asked(stored, &question.out, "/task"),
+        Some(stored) => filter::asked(stored, &question.out, "/task/count"),
+        None => outgoing(&question.out),
+    };
     let parts = app.foreign.shards.iter().map(|shard| {
         let (out, budget) = (&out, &budget);
         async move {
@@ -116,8 +132,12 @@ pub async fn gather(app: &App, question: &Question<'_>) -> Result<Gathered, Stop
     let (mut gathered, why) = sift(join_all(parts).await)?;
     for part in &mut gathered.parts {
         app.foreign.ids.learn(&part.body, &part.shard);
-        if ordered && call.operation.class == Class::FanoutList {
+        if ordered && listed {
             part.body = in_order(part, &members)?;
+        }
+        let shard = app.foreign.shards.iter().find(|shard| shard.name == part.shard);
+        if let (Some(stored), Some(shard), true) = (&stored, shard, filter::in_hal(question)) {
+            filter::as_hal(app, shard, stored, &question.out, part).await?;
         }
     }
     if !gathered.missing.is_empty() && !partial {

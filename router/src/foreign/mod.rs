@@ -9,6 +9,7 @@ pub mod commands;
 pub mod deploy;
 pub mod fan_out;
 pub mod fetch;
+pub mod filter;
 pub mod ids;
 pub mod once;
 pub mod order;
