@@ -46,7 +46,7 @@ where
     B::Error: Display,
 {
     let (mut parts, body) = request.into_parts();
-    let entry = match parts.extensions.remove::<Entry>() {
+    let mut entry = match parts.extensions.remove::<Entry>() {
         Some(entry) => entry,
         None => enter(&app, &parts),
     };
@@ -80,7 +80,13 @@ where
                 let theirs = matches!(&call.scope, Scope::Shard(name)
                     if app.foreign.shards.iter().any(|shard| shard.name.as_str() == name));
                 let only = if theirs { Ok(None) } else { restrict(&app, &call) };
+                let path = parts.uri.path().to_owned();
                 let mut admitted = admit(&app, call, parts, body).await?;
+                if let (Ok(ticket), Some(rates)) = (&mut entry, &app.live().rates) {
+                    rates
+                        .enter_body(ticket, &path, &admitted.out.body, rates::now())
+                        .map_err(|refused| refuse(&app, refused))?;
+                }
                 if only.is_err() {
                     admitted.has_body()?;
                 }

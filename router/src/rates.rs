@@ -4,12 +4,15 @@
 //! credentials count for the address that sends them, so neither does a new name give a new allowance, nor can a stranger use
 //! up that of a user whose name he knows. An IPv6 client is its /64.
 //!
-//! **Tenant**: what the path (`…/tenant-id/TENANT/…`) or a single `tenantIdIn` of the query names. What nodes refuse (401, 403) isn't
-//! counted.
+//! **Tenant**: what the path (`…/tenant-id/TENANT/…`), a single `tenantIdIn` of the query or the `tenantId` of a body names that sends a
+//! message, a signal or a condition or makes a task. What nodes refuse (401, 403) isn't counted.
 //!
 //! A bucket is the time at which it will be full again (GCRA), so a full one needs no memory. A crate with a map of keys would need
 //! a task that throws old ones out, and a bound of its own.
-use crate::text::{percent_decode, query_values};
+use crate::{
+    scan,
+    text::{percent_decode, query_values},
+};
 use clap::Args;
 use http::StatusCode;
 use rest_api::ApiError;
@@ -35,7 +38,7 @@ pub struct RateOptions {
     /// Requests that a client may send at once after a pause; without it, what a second's rate is
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub client_burst: Option<u32>,
-    /// Requests that one tenant may get, where path or query name exactly one
+    /// Requests that one tenant may get, where path, query or body name exactly one
     #[arg(long, value_name = "N/s|m|h")]
     pub tenant_rate: Option<Rate>,
     /// Requests that a tenant may get at once after a pause; without it, what a second's rate is
@@ -222,16 +225,38 @@ impl Rates {
             };
             clients.take(name, now).map_err(refused)?;
         }
-        if let Some((tenants, tenant)) = self.tenants.as_ref().zip(tenant(asker.path, asker.query)) {
-            let name = name_of(3, tenant.as_bytes());
-            let refused = |wait| Refused {
-                whose: "tenant",
-                wait,
-            };
-            tenants.take(name, now).map_err(refused)?;
-            ticket.tenant = Some(name);
+        if let Some(tenant) = tenant(asker.path, asker.query).filter(|_| self.tenants.is_some()) {
+            self.enter_tenant(&mut ticket, &tenant, now)?;
         }
         Ok(ticket)
+    }
+
+    /// The same once the body is here, which may name the tenant of a request whose head doesn't.
+    ///
+    /// # Errors
+    /// That tenant has used up what it may.
+    pub fn enter_body(&self, ticket: &mut Ticket, path: &str, body: &[u8], now: u64) -> Result<(), Refused> {
+        if self.tenants.is_none() || ticket.tenant.is_some() {
+            return Ok(());
+        }
+        match tenant_in_body(path, body) {
+            Some(tenant) => self.enter_tenant(ticket, &tenant, now),
+            None => Ok(()),
+        }
+    }
+
+    fn enter_tenant(&self, ticket: &mut Ticket, tenant: &str, now: u64) -> Result<(), Refused> {
+        let Some(tenants) = &self.tenants else {
+            return Ok(());
+        };
+        let name = name_of(3, tenant.as_bytes());
+        let refused = |wait| Refused {
+            whose: "tenant",
+            wait,
+        };
+        tenants.take(name, now).map_err(refused)?;
+        ticket.tenant = Some(name);
+        Ok(())
     }
 
     /// Notes how a request that was let in was answered. `by_node`: a node has seen its credentials.
@@ -269,6 +294,19 @@ fn tenant(path: &str, query: Option<&str>) -> Option<String> {
     let mut values = query_values(query, "tenantIdIn");
     let one = values.pop().filter(|one| !one.is_empty() && !one.contains(','));
     one.filter(|_| values.is_empty())
+}
+
+/// Operations whose bodies name one tenant (a start's is in its path), by the end of their paths.
+const TENANT_IN_BODY: [&str; 4] = ["/message", "/signal", "/condition", "/task/create"];
+
+/// The tenant that the body of a request names.
+fn tenant_in_body(path: &str, body: &[u8]) -> Option<String> {
+    TENANT_IN_BODY.iter().find(|end| path.ends_with(**end))?;
+    let found = scan::members(body, &["tenantId"]).pop()??;
+    found
+        .text()
+        .filter(|tenant| !tenant.is_empty())
+        .map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -321,6 +359,43 @@ mod tests {
             .map(|i| let_in(&rates, from("10.0.0.3"), 3, SECOND + i * SECOND / 10))
             .sum();
         assert!((100..=105).contains(&total), "{total}");
+    }
+
+    #[test]
+    fn a_tenant_may_be_named_by_the_body() {
+        let rates = rates(None, None, Some("2/s"));
+        let entered = |path: &str, body: &str| {
+            let mut ticket = rates.enter(from("10.0.0.1"), SECOND).unwrap();
+            let entered = rates.enter_body(&mut ticket, path, body.as_bytes(), SECOND);
+            (entered.is_ok(), ticket)
+        };
+        let message = r#"{"messageName":"m","tenantId":"a","processVariables":{"tenantId":{"value":"b"}}}"#;
+        let (in_first, first) = entered("/engine-rest/message", message);
+        let (in_second, _) = entered(
+            "/engine-rest/engine/default/signal",
+            r#"{"name":"s","tenantId":"a"}"#,
+        );
+        assert!(in_first && in_second && first.tenant.is_some());
+        assert!(!entered("/engine-rest/message", message).0);
+        // Once a request: a tenant that the head names counts alone.
+        let mut ticket = first;
+        assert!(
+            rates
+                .enter_body(&mut ticket, "/engine-rest/message", message.as_bytes(), SECOND)
+                .is_ok()
+        );
+        for (path, body) in [
+            ("/engine-rest/message", r#"{"messageName":"m","tenantId":null}"#),
+            ("/engine-rest/message", r#"{"tenantId":["a"]}"#),
+            ("/engine-rest/message", "tenantId"),
+            ("/engine-rest/task", message),
+        ] {
+            let (entered, ticket) = entered(path, body);
+            assert!(entered && ticket.tenant.is_none(), "{path} {body}");
+        }
+        // What nodes refuse is given back.
+        rates.answered(first, 403, true, SECOND);
+        assert!(entered("/engine-rest/message", message).0);
     }
 
     #[test]

@@ -105,6 +105,20 @@ async fn a_tenant_over_its_rate_gets_429() {
         assert_eq!(cluster.get("/version?tenantIdIn=a").await.status, 429);
         assert_eq!(cluster.get("/version?tenantIdIn=a,b").await.status, 200);
         assert_eq!(limited_so_far(&cluster, "tenant"), 2);
+        // Messages and new tasks name theirs in the body.
+        let instance = id_in(FIRST, 1);
+        let body =
+            format!(r#"{{"messageName":"m","name":"t","tenantId":"c","processInstanceId":"{instance}"}}"#);
+        for (path, refused) in [
+            ("/task/create", false),
+            ("/message", false),
+            ("/task/create", true),
+            ("/message", true),
+        ] {
+            let status = cluster.post(path, &body).await.status;
+            assert_eq!(status == 429, refused, "{path} {status} {fast_path}");
+        }
+        assert_eq!(limited_so_far(&cluster, "tenant"), 4);
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     headers,
     live::LiveOptions,
     locate::{Named, Target, locate_by},
-    rates::{self, Asker, Entry, Ticket},
+    rates::{self, Asker, Entry, Rates, Ticket},
     snapshot::Node,
     spans::Traced,
     state::{App, Exposure},
@@ -82,7 +82,7 @@ impl Connection {
         // What a browser of another origin gets is marked on the general way, and its limits are asked there.
         let browser = live.cors.is_some() && plain.header("origin").is_some();
         let rates = live.rates.as_ref().filter(|_| !browser);
-        let entry = rates.map(|rates| rates.enter(asker(&plain, self.client), rates::now()));
+        let entry = rates.map(|rates| enter(rates, &plain, self.client));
         let traced = self.app.upstream.tracer().is_some_and(|tracer| {
             tracer.samples(plain.header(access::TRACEPARENT.as_str()).and_then(Parent::read))
         });
@@ -110,6 +110,14 @@ impl Connection {
         };
         handle_as(&plain, pass.asked, pass.ticket.map(Ok), false)
     }
+}
+
+/// Asks the rate limits, which may read the tenant in the body.
+fn enter(rates: &Rates, plain: &Plain, client: Client) -> Entry {
+    let (asker, now) = (asker(plain, client), rates::now());
+    let mut ticket = rates.enter(asker, now)?;
+    rates.enter_body(&mut ticket, asker.path, plain.body, now)?;
+    Ok(ticket)
 }
 
 /// Who asks for what, as the rate limits want to know it.
