@@ -4,6 +4,7 @@ use crate::{
     admit::{Admitted, admit},
     classify::{Call, Classified, Scope, classify},
     cors::Cors,
+    definition_ids::learn,
     fan_out::{
         Stop, batch, command, correlate, definitions, fair, item_count, list, once, report, single, sum,
     },
@@ -14,7 +15,6 @@ use crate::{
     metrics::{LimitLabel, RequestLabels},
     rates::{self, Asker, Entry, Refused, Ticket},
     respond::{self, Answer},
-    routing_key::learn,
     spans::{RequestSpan, Traced},
     state::{App, Exposure},
 };

@@ -15,6 +15,7 @@ pub mod access;
 pub mod admit;
 pub mod classify;
 pub mod cors;
+pub mod definition_ids;
 pub mod fan_out;
 pub mod foreign;
 pub mod forward;

@@ -1,7 +1,8 @@
 //! Second phase: where does it belong? Pure: from the operation and what the request names to a slot.
 use crate::{
     classify::Call,
-    routing_key::{Definitions, Placing, RoutingKeys, Said},
+    definition_ids::Definitions,
+    routing_key::{Placing, RoutingKeys, Said},
     scan::{self, Found},
     text::{percent_decode, query_values},
 };

@@ -6,35 +6,23 @@
 //! the first one writes its rules to the topology store and the others refuse to start with different ones.
 use crate::{
     admit::Admitted,
-    forward::out_to_any,
+    definition_ids::{Definition, Definitions, learn},
     locate::Named,
     scan::{self, Found},
     state::App,
     text::percent_decode,
-    upstream::Outgoing,
 };
-use bytes::Bytes;
 use cluster::{Cluster, Error as ClusterError};
-use http::{HeaderName, Method, StatusCode};
-use http_body_util::BodyExt;
+use http::HeaderName;
 use rest_api::ApiError;
-use serde::Deserialize;
 use service::ConfigError;
-use std::{
-    collections::{BTreeMap, HashMap},
-    fmt,
-    str::FromStr,
-    sync::{PoisonError, RwLock},
-};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 use topology::Slot;
 
 /// Every definition that has no rule of its own.
 pub const OTHERS: &str = "*";
 /// Where the rules lie in the topology store.
 const META: &str = "routing-key";
-/// Most definitions that a router remembers; with more it forgets them all and asks again.
-const REMEMBERED: usize = 10_000;
-
 /// What of a start is its routing key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
@@ -121,36 +109,6 @@ impl Default for RoutingKeys {
             own: BTreeMap::new(),
             others: Source::BusinessKey,
         }
-    }
-}
-
-/// What a definition's id stands for.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Definition {
-    /// Its key.
-    pub key: String,
-    /// Its tenant.
-    pub tenant_id: Option<String>,
-}
-
-/// Definitions that were asked for by id. What an id stands for never changes.
-#[derive(Debug, Default)]
-pub struct Definitions(RwLock<HashMap<String, Definition>>);
-
-impl Definitions {
-    /// One that is known.
-    pub fn get(&self, id: &str) -> Option<Definition> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.get(id).cloned()
-    }
-
-    fn remember(&self, id: &str, definition: Definition) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= REMEMBERED {
-            known.clear();
-        }
-        known.insert(id.to_owned(), definition);
     }
 }
 
@@ -364,60 +322,11 @@ fn variable(said: &Said, name: &str) -> Option<String> {
     })
 }
 
-/// Asks a node what a definition's id stands for, and remembers it. `None`: no definition has it.
-///
-/// # Errors
-/// No node tells.
-pub async fn learn(app: &App, like: &Outgoing, id: &str) -> Result<Option<Definition>, ApiError> {
-    let mut out = like.internal("", Vec::new());
-    out.method = Method::GET;
-    out.target = format!("/internal/definition/{}", encoded(id));
-    let answer = out_to_any(app, None, &out, true).await?;
-    let status = answer.status();
-    let body: Bytes = match answer.into_body().collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) => {
-            return Err(ApiError::unavailable(format!(
-                "a node did not tell what '{id}' is: {error}"
-            )));
-        }
-    };
-    match status {
-        StatusCode::NOT_FOUND => Ok(None),
-        status if status.is_success() => {
-            let definition: Definition = serde_json::from_slice(&body).map_err(|error| {
-                ApiError::bad_gateway(format!(
-                    "a node told something else of definition '{id}': {error}"
-                ))
-            })?;
-            app.definitions.remember(id, definition.clone());
-            Ok(Some(definition))
-        }
-        status => Err(ApiError::unavailable(format!(
-            "a node answered {} when asked what '{id}' is",
-            status.as_u16()
-        ))),
-    }
-}
-
-/// An id as a segment of a path.
-pub fn encoded(id: &str) -> String {
-    let mut segment = String::with_capacity(id.len());
-    for byte in id.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' => {
-                segment.push(byte as char)
-            }
-            _ => segment.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    segment
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::classify::{Classified, classify};
+    use http::Method;
 
     fn keys(rules: &[&str]) -> RoutingKeys {
         let rules: Vec<Rule> = rules.iter().map(|rule| rule.parse().unwrap()).collect();
@@ -574,11 +483,5 @@ mod tests {
         tenants.agree(&*cluster, true).await.unwrap();
         tenants.agree(&*cluster, false).await.unwrap();
         assert!(usual.agree(&*cluster, false).await.is_err());
-    }
-
-    #[test]
-    fn an_id_is_one_segment() {
-        assert_eq!(encoded("Order:1:5b-28"), "Order:1:5b-28");
-        assert_eq!(encoded("a/b ä"), "a%2Fb%20%C3%A4");
     }
 }

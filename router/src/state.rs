@@ -1,14 +1,7 @@
 //! What all requests share.
 use crate::{
-    Options,
-    access::AccessLog,
-    fan_out::wakeups::Hub,
-    foreign::Foreign,
-    live::Live,
-    metrics::Metrics,
-    routing_key::{Definitions, RoutingKeys},
-    snapshot::Snapshot,
-    upstream::Upstream,
+    Options, access::AccessLog, definition_ids::Definitions, fan_out::wakeups::Hub, foreign::Foreign,
+    live::Live, metrics::Metrics, routing_key::RoutingKeys, snapshot::Snapshot, upstream::Upstream,
 };
 use arc_swap::ArcSwap;
 use service::ConfigError;

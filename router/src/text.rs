@@ -63,9 +63,29 @@ fn pairs(query: Option<&str>) -> impl Iterator<Item = (&str, &str)> {
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
+/// An id as a segment of a path.
+pub fn encoded(id: &str) -> String {
+    let mut segment = String::with_capacity(id.len());
+    for byte in id.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' => {
+                segment.push(byte as char)
+            }
+            _ => segment.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    segment
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_is_one_segment() {
+        assert_eq!(encoded("Order:1:5b-28"), "Order:1:5b-28");
+        assert_eq!(encoded("a/b ä"), "a%2Fb%20%C3%A4");
+    }
 
     #[test]
     fn queries_are_read_and_changed() {

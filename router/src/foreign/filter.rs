@@ -5,9 +5,9 @@ use crate::{
     fan_out::{Part, Question, Stop},
     forward::out_to_any,
     headers, respond,
-    routing_key::encoded,
     snapshot::Shard,
     state::App,
+    text::encoded,
     upstream::Outgoing,
 };
 use http::{HeaderValue, Method, header};

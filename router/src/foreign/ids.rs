@@ -5,10 +5,9 @@ use crate::{
     admit::Admitted,
     classify::{Call, ROOT},
     locate::slot_of_id,
-    routing_key::encoded,
     snapshot::Shard,
     state::App,
-    text::percent_decode,
+    text::{encoded, percent_decode},
     upstream::Outgoing,
 };
 use bytes::Bytes;

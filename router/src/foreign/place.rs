@@ -3,10 +3,11 @@ use super::{ask, forward, ids, once, outgoing};
 use crate::{
     admit::Admitted,
     classify::ROOT,
+    definition_ids::learn,
     fan_out::Stop,
     locate::Named,
     respond::Answer,
-    routing_key::{Placing, Said, learn},
+    routing_key::{Placing, Said},
     scan::{self, Found},
     snapshot::Shard,
     state::App,
@@ -118,10 +119,10 @@ async fn translated(app: &App, request: &Admitted, shard: &Shard) -> Result<Opti
         return Ok(None);
     };
     let tenant = match &definition.tenant_id {
-        Some(tenant) => format!("tenantIdIn={}", crate::routing_key::encoded(tenant)),
+        Some(tenant) => format!("tenantIdIn={}", crate::text::encoded(tenant)),
         None => "withoutTenantId=true".to_owned(),
     };
-    let key = crate::routing_key::encoded(&definition.key);
+    let key = crate::text::encoded(&definition.key);
     let target = format!("{ROOT}/process-definition?key={key}&version={version}&{tenant}");
     let mut out = outgoing(&request.to_read(target).out);
     out.body = Default::default();
@@ -137,7 +138,7 @@ async fn translated(app: &App, request: &Admitted, shard: &Shard) -> Result<Opti
     }
     let rows: Vec<Value> = serde_json::from_slice(&answer.body).unwrap_or_default();
     let theirs = rows.first().and_then(|row| row["id"].as_str());
-    Ok(theirs.map(crate::routing_key::encoded))
+    Ok(theirs.map(crate::text::encoded))
 }
 
 #[cfg(test)]
