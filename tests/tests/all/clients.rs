@@ -308,7 +308,7 @@ async fn clients_generated_requests_are_answered_as_the_document_says() -> Resul
             )
         }
         None => {
-            "--generation-deterministic --max-examples 3 --phases examples,fuzzing --workers 1".to_owned()
+            "--generation-deterministic --max-examples 8 --phases examples,fuzzing --workers 1".to_owned()
         }
     };
     against("schemathesis", &THREE_QUIET, async |base| {
