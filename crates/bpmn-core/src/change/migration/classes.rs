@@ -107,9 +107,12 @@ pub(super) fn is_handler(definition: &Definition, node: &Node) -> bool {
 /// The scope around a node: of a handler of what is repeated the body of that.
 pub(super) fn scope_around(definition: &Definition, ix: NodeIx) -> Option<NodeIx> {
     let node = &definition.nodes[ix];
-    let mut compensated = definition.nodes.iter().filter(|_| node.for_compensation);
-    let body = compensated.find_map(|host| host.body.filter(|_| host.compensation_handler == Some(ix)));
-    body.or(node.parent)
+    if !node.for_compensation {
+        return node.parent;
+    }
+    let mut hosts = definition.nodes.iter();
+    let host = hosts.find(|host| host.compensation_handler == Some(ix));
+    host.and_then(|host| host.body).or(node.parent)
 }
 
 /// Whether it waits for a condition.
