@@ -26,6 +26,8 @@ pub async fn check_stamp(
 ) -> anyhow::Result<()> {
     // A node alone: opening the database has refused a stamped one.
     let Some(cluster) = cluster else { return Ok(()) };
+    // Looked at before the stamp: another node of the shard that starts just now stamps the database, and then uses it.
+    let is_used = store.applied_index().await? > 0 || !store.slots().await?.is_empty();
     let stamp = store.stamp().await?;
     let id = cluster.cluster_id().await?;
     match stamp {
@@ -36,12 +38,12 @@ pub async fn check_stamp(
             stamp.cluster,
             cluster.describe()
         ),
+        None if is_used => {
+            bail!(
+                "this database was used by a node alone; `shard-admin shard add --adopt` takes it into a cluster"
+            )
+        }
         None => {
-            if store.applied_index().await? > 0 || !store.slots().await?.is_empty() {
-                bail!(
-                    "this database was used by a node alone; `shard-admin shard add --adopt` takes it into a cluster"
-                );
-            }
             let stamp = Stamp {
                 cluster: id,
                 shard: shard.to_string(),
