@@ -1,5 +1,8 @@
 //! Jobs of batches and their job definitions, as `/job` and `/job-definition` show and change them.
-use super::parts::{self, Ask};
+use super::{
+    parts::{self, Ask},
+    run,
+};
 use crate::{
     query::{
         batch::{self, Led},
@@ -122,9 +125,14 @@ pub async fn one_job(call: &Call, id: Id) -> ApiResult<Option<Response>> {
 /// Those of the database.
 pub async fn change_job(call: &Call, id: Id, change: BatchJobChange) -> ApiResult<bool> {
     let store = call.app.engine.store();
+    let is_gone = matches!(change, BatchJobChange::Delete);
     let changed = store.change_jobs_of_batches(WhichJobs::One(id), change).await;
     let changed = changed.map_err(error::store)? > 0;
     if changed {
+        if is_gone {
+            // It may have been the last of its part, which nothing else would end.
+            run::settle(&call.app).await.map_err(error::store)?;
+        }
         call.app.engine.news().heard(Subject::Batches);
     }
     Ok(changed)

@@ -135,7 +135,11 @@ async fn portion(app: &App, routes: &Router) -> Result<Left, StoreError> {
     Ok(if some { Left::More } else { Left::Others })
 }
 
-async fn settle(app: &App) -> Result<(), StoreError> {
+/// Ends the parts of batches of which nothing is left, and removes those whose time has come.
+///
+/// # Errors
+/// Those of the database.
+pub async fn settle(app: &App) -> Result<(), StoreError> {
     let removed = app.engine.store().settle_batches(now()).await?;
     let count = &app.engine.inner.batches_removed;
     count.fetch_add(removed, Ordering::Relaxed);
