@@ -11,6 +11,8 @@ use std::collections::{HashMap, HashSet};
 
 /// Rows of one statement.
 const PAGE: usize = 500;
+/// Slots that are read by one statement.
+const PORTION: i16 = 1024;
 
 const STATES: [SlotState; 4] = [
     SlotState::Owned,
@@ -47,11 +49,21 @@ fn slot_cells(row: &SlotRow) -> Vec<Cell> {
 impl<B: Backend> SqlStore<B> {
     /// See [`Store::slots`].
     pub(crate) async fn slot_rows(&self) -> Result<Vec<SlotRow>, StoreError> {
-        let sql = self.sql(&format!(
-            "SELECT {} FROM slot ORDER BY \"slot\"",
-            columns(&SLOT, "")
-        ));
-        each(self.backend.read(sql).await?, read_slot)
+        let mut rows = Vec::new();
+        // What a driver holds of a row is many times the row, and memory once taken stays with the process.
+        for from in (0..topology::SLOTS as i16).step_by(PORTION as usize) {
+            let sql = self
+                .sql(&format!(
+                    "SELECT {} FROM slot WHERE \"slot\" >= ",
+                    columns(&SLOT, "")
+                ))
+                .bind(Type::Small, from)
+                .push(" AND \"slot\" < ")
+                .bind(Type::Small, from + PORTION)
+                .push(" ORDER BY \"slot\"");
+            rows.extend(each(self.backend.read(sql).await?, read_slot)?);
+        }
+        Ok(rows)
     }
 
     /// See [`Store::slots_version`].
