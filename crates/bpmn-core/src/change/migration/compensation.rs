@@ -9,7 +9,7 @@ use crate::{
     instance::{EventKind, Token, TokenState},
     tracked::By,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use topology::Id;
 
 /// Completed scopes that the target has besides, by the scope around and their node.
@@ -101,7 +101,7 @@ impl Ctx<'_, '_> {
         }
         let mut made = Made::new();
         // The subscription of a completed scope goes with it.
-        let mut with_scope: Vec<Id> = Vec::new();
+        let mut with_scope: BTreeSet<Id> = BTreeSet::new();
         for scope in remembered {
             let row = self.token(scope)?.clone();
             let around = self.remembered_in(row.parent_id, &row.element, &mut made)?;

@@ -6,6 +6,7 @@ use crate::{
     tracked::By,
     tree::{self, ActivityInstance, TransitionInstance},
 };
+use std::collections::HashMap;
 use topology::Id;
 
 const NO_INSTRUCTION: &str = "There is no migration instruction for this instance's activity";
@@ -66,10 +67,21 @@ pub fn examine(
         report.failures.push(message);
     }
     let root = tree::activity_instance_tree(source, inst);
-    let mut remembered = Remembered {
+    let remembered = Remembered {
         inst,
         mapping: &mapping,
     };
+    // Looked up for each part of the tree, which may have very many.
+    let mut scopes: HashMap<String, Id> = HashMap::new();
+    for token in inst.tokens.iter() {
+        scopes.entry(token.shown()).or_insert(token.id);
+    }
+    let mut waiting: HashMap<Id, &Job> = HashMap::new();
+    for job in inst.jobs.iter() {
+        if let (JobKind::AsyncBefore | JobKind::AsyncAfter, Some(execution)) = (job.kind, job.execution_id) {
+            waiting.entry(execution).or_insert(job);
+        }
+    }
     let failures = remembered.within(None);
     if !failures.is_empty() {
         report.activities.push(Refused {
@@ -81,10 +93,14 @@ pub fn examine(
     let mut open = vec![&root];
     while let Some(around) = open.pop() {
         for child in &around.children {
-            activity(&mut remembered, child, &mut report);
+            let scope = scopes.get(&child.id).copied();
+            activity(&remembered, scope, child, &mut report);
         }
         for child in &around.transitions {
-            transition(&mapping, inst, child, &mut report);
+            // What is shown so without a job is an iteration that has ended.
+            if let Some(job) = waiting.get(&child.execution_id) {
+                transition(&remembered, job, child, &mut report);
+            }
         }
         open.extend(around.children.iter().rev());
     }
@@ -103,14 +119,13 @@ fn lost_incidents(mapping: &Mapping<'_>, inst: &Instance) -> Vec<String> {
     lost.map(|incident| incident.id.to_string()).collect()
 }
 
-fn activity(remembered: &mut Remembered<'_, '_>, shown: &ActivityInstance, report: &mut Report) {
+fn activity(
+    remembered: &Remembered<'_, '_>,
+    scope: Option<Id>,
+    shown: &ActivityInstance,
+    report: &mut Report,
+) {
     let mapping = remembered.mapping;
-    let token = remembered
-        .inst
-        .tokens
-        .iter()
-        .find(|token| token.shown() == shown.id);
-    let scope = token.map(|token| token.id);
     let mut failures = Vec::new();
     let is_leaf = shown.children.is_empty() && shown.transitions.is_empty();
     if is_leaf && mapping.of(&shown.activity_id).is_none() && !remembered.any(scope) {
@@ -133,20 +148,15 @@ fn activity(remembered: &mut Remembered<'_, '_>, shown: &ActivityInstance, repor
     }
 }
 
-fn transition(mapping: &Mapping<'_>, inst: &Instance, shown: &TransitionInstance, report: &mut Report) {
-    let waiting = |job: &&Job| job.execution_id == Some(shown.execution_id);
-    let continues = |job: &&Job| matches!(job.kind, JobKind::AsyncBefore | JobKind::AsyncAfter);
-    // What is shown so without a job is an iteration that has ended.
-    let Some(job) = inst.jobs.iter().filter(waiting).find(continues) else {
-        return;
-    };
+fn transition(remembered: &Remembered<'_, '_>, job: &Job, shown: &TransitionInstance, report: &mut Report) {
+    let mapping = remembered.mapping;
     let target = mapping
         .of(&shown.activity_id)
         .map(|(to, _)| &mapping.target.nodes[to]);
     let failures = match target {
         None => vec![NO_INSTRUCTION],
         Some(target) if job.kind == JobKind::AsyncAfter => {
-            let lost = lost_flow(mapping, inst, job, target);
+            let lost = lost_flow(mapping, remembered.inst, job, target);
             let other = (!target.async_after).then_some("Target activity is not asyncAfter");
             lost.into_iter().chain(other).collect()
         }

@@ -10,7 +10,7 @@ use crate::{
     instance::{Token, TokenState},
     tracked::By,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use topology::Id;
 
 /// Scopes that the target has besides, by the scope around and their node.
@@ -79,7 +79,7 @@ impl<'a> Ctx<'a, '_> {
     /// Cancels the scopes that have no instruction, inner ones first, each when what is in it has gone to the scope around. Gives
     /// the tokens that stay.
     fn leave_unmapped(&mut self, mapping: &Mapping<'_>, order: &[Id]) -> Result<Vec<Id>, Rejection> {
-        let mut gone = Vec::new();
+        let mut gone = BTreeSet::new();
         for &scope in order.iter().rev() {
             let row = self.token(scope)?.clone();
             if row.state == TokenState::Iteration || mapping.of(&row.element).is_some() {
@@ -92,7 +92,7 @@ impl<'a> Ctx<'a, '_> {
             for iteration in iterations.map(|t| t.id).collect::<Vec<_>>() {
                 self.dissolve(iteration, row.parent_id)?;
                 node.behavior.part_canceled(node, scope, self)?;
-                gone.push(iteration);
+                gone.insert(iteration);
             }
             let inside: Vec<Id> = self.tokens_in(Some(scope)).map(|t| t.id).collect();
             if node.behavior.is_sequential() && !inside.is_empty() {
@@ -104,7 +104,7 @@ impl<'a> Ctx<'a, '_> {
             self.hand_over(scope, row.parent_id)?;
             self.end_waits(scope);
             self.cancel_token(scope, None)?;
-            gone.push(scope);
+            gone.insert(scope);
         }
         Ok(order.iter().copied().filter(|id| !gone.contains(id)).collect())
     }

@@ -11,6 +11,7 @@ use crate::{
     instance::{EventKind, JobKind, RunState, TokenState},
     tracked::By,
 };
+use std::collections::{BTreeMap, BTreeSet};
 use topology::Id;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,10 +26,6 @@ struct Kept {
     row: Row,
     /// Of a job.
     kind: Option<JobKind>,
-    /// The token or process instance that it belongs to.
-    host: Id,
-    /// Its event in the target.
-    event: NodeIx,
     update: bool,
 }
 
@@ -36,10 +33,11 @@ struct Kept {
 #[derive(Debug, Default)]
 pub(super) struct Waits {
     hosts: Vec<Option<Id>>,
-    kept: Vec<Kept>,
+    /// By host and the target's event.
+    kept: BTreeMap<(Id, NodeIx), Vec<Kept>>,
     ending: Vec<Row>,
     /// Hosts with timers of the target that have fired as those of the source, and don't begin again.
-    spent: Vec<(Id, NodeIx)>,
+    spent: BTreeSet<(Id, NodeIx)>,
 }
 
 impl Ctx<'_, '_> {
@@ -66,13 +64,10 @@ impl Ctx<'_, '_> {
                 let stays = mapping.stays(element, token);
                 let to = mapping.of(element).filter(|_| stays);
                 match to.filter(|(event, _)| has_timer(&mapping.target.nodes[*event], kind)) {
-                    Some((event, update)) => waits.kept.push(Kept {
-                        row,
-                        kind,
-                        host: id,
-                        event,
-                        update,
-                    }),
+                    Some((event, update)) => {
+                        let kept = waits.kept.entry((id, event)).or_default();
+                        kept.push(Kept { row, kind, update });
+                    }
                     None => waits.ending.push(row),
                 }
             }
@@ -111,8 +106,9 @@ impl Ctx<'_, '_> {
     /// Names what goes along as the target does, makes it anew where that is asked for, and lets the events of the target wait
     /// that nothing waits for.
     pub(super) fn migrate_waits(&mut self, waits: &Waits) -> Result<(), Rejection> {
-        for kept in &waits.kept {
-            let element = self.node(kept.event).id.clone();
+        let all = waits.kept.iter();
+        for (event, kept) in all.flat_map(|((_, event), kept)| kept.iter().map(move |kept| (*event, kept))) {
+            let element = self.node(event).id.clone();
             match kept.row {
                 Row::Job(id) => self.inst.jobs.update(id, |row| row.element = element),
                 Row::Subscription(id) => self.inst.subscriptions.update(id, |row| row.element = element),
@@ -125,16 +121,12 @@ impl Ctx<'_, '_> {
                 None => None,
             };
             for event in declared(self.def.definition, element.as_deref()) {
-                let kept = waits
-                    .kept
-                    .iter()
-                    .filter(|kept| kept.host == id && kept.event == event);
-                let kept: Vec<Kept> = kept.copied().collect();
+                let kept = waits.kept.get(&(id, event)).map_or(&[][..], Vec::as_slice);
                 let timers = self.node(event).behavior.timeouts().len().max(1);
                 let whole = kept.len() >= timers && !kept.iter().any(|kept| kept.update);
                 let is_spent = kept.is_empty() && waits.spent.contains(&(id, event));
                 if !whole && !is_spent {
-                    self.begin_to_wait(id, event, &kept)?;
+                    self.begin_to_wait(id, event, kept)?;
                 }
             }
         }
