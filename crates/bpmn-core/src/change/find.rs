@@ -35,6 +35,24 @@ impl Ctx<'_, '_> {
         self.inst.tokens.iter().filter(here).map(|t| t.id).collect()
     }
 
+    /// The scopes from within one (`None`: the process) to the innermost around a place, from outside in; `None` if the place
+    /// doesn't lie in it.
+    pub(super) fn scopes_between(
+        &self,
+        outer: Option<NodeIx>,
+        innermost: Option<NodeIx>,
+    ) -> Option<Vec<NodeIx>> {
+        let mut between = Vec::new();
+        let mut at = innermost;
+        while at != outer {
+            let ix = at?;
+            between.push(ix);
+            at = self.node(ix).parent;
+        }
+        between.reverse();
+        Some(between)
+    }
+
     /// The running scopes of a node that contains others.
     pub(super) fn scopes_at(&self, ix: NodeIx) -> Vec<Id> {
         let element = &self.node(ix).id;

@@ -159,26 +159,19 @@ impl Ctx<'_, '_> {
                 (Some(token), self.def.definition.index(element))
             }
         };
-        let mut missing = Vec::new();
-        let mut at = around;
-        while at != of {
-            let Some(ix) = at else {
-                let target = match instruction {
-                    Instruction::Start {
-                        at: StartAt::Before(id) | StartAt::After(id) | StartAt::Flow(id),
-                        ..
-                    } => id.as_str(),
-                    _ => "",
-                };
-                let why = format!(
-                    "Scope execution for '{name}' cannot be found in parent hierarchy of flow element '{target}'"
-                );
-                return Err(refused(instruction, why));
+        let missing = self.scopes_between(of, around).ok_or_else(|| {
+            let target = match instruction {
+                Instruction::Start {
+                    at: StartAt::Before(id) | StartAt::After(id) | StartAt::Flow(id),
+                    ..
+                } => id.as_str(),
+                _ => "",
             };
-            missing.push(ix);
-            at = self.node(ix).parent;
-        }
-        missing.reverse();
+            let why = format!(
+                "Scope execution for '{name}' cannot be found in parent hierarchy of flow element '{target}'"
+            );
+            refused(instruction, why)
+        })?;
         Ok(Way { scope, missing })
     }
 

@@ -141,18 +141,14 @@ impl Ctx<'_, '_> {
             Some(scope) => definition.index(&self.token(scope)?.element),
             None => None,
         };
-        let mut between = Vec::new();
-        let mut at = definition
+        let innermost = definition
             .index(element)
             .and_then(|ix| scope_around(definition, ix));
-        while at != outer {
-            let ix =
-                at.ok_or_else(|| failed(format!("'{element}' does not lie in the scope that remembers it")))?;
-            between.push(ix);
-            at = self.node(ix).parent;
-        }
+        let between = self
+            .scopes_between(outer, innermost)
+            .ok_or_else(|| failed(format!("'{element}' does not lie in the scope that remembers it")))?;
         let mut around = scope;
-        for ix in between.into_iter().rev() {
+        for ix in between {
             let known = made.get(&(around, ix)).copied();
             let inner = match known {
                 Some(inner) => inner,

@@ -196,19 +196,13 @@ impl<'a> Ctx<'a, '_> {
             None => None,
             Some(scope) => self.def.definition.index(&self.body_of(scope)?.element),
         };
-        let mut between = Vec::new();
-        let mut at = node.parent;
-        while at != outer {
-            let Some(ix) = at else {
-                return Err(failed(format!(
-                    "'{}' does not lie in the scope that it is migrated to",
-                    node.id
-                )));
-            };
-            between.push(ix);
-            at = self.node(ix).parent;
-        }
-        for ix in between.into_iter().rev() {
+        let between = self.scopes_between(outer, node.parent).ok_or_else(|| {
+            failed(format!(
+                "'{}' does not lie in the scope that it is migrated to",
+                node.id
+            ))
+        })?;
+        for ix in between {
             let known = made.get(&(around, ix)).copied();
             let scope = match known {
                 Some(scope) => scope,
